@@ -1,0 +1,72 @@
+// swift-tools-version: 6.1
+// limeade: a terminal SIP chat client for Flexisip, its lab and its key server.
+import PackageDescription
+
+let package = Package(
+  name: "limeade",
+  platforms: [.macOS(.v15)],
+  products: [.executable(name: "limeade", targets: ["limeade"])],
+  dependencies: [
+    .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    .package(url: "https://github.com/LebJe/TOMLKit", exact: "0.6.0"),
+    .package(url: "https://github.com/swhitty/FlyingFox", exact: "0.27.1"),
+  ],
+  targets: [
+    // One C library each. C functions of our own only where Swift cannot call (tag lists, macros, variadics).
+    .systemLibrary(name: "CSofiaHeaders", pkgConfig: "sofia-sip-ua", providers: [.apt(["libsofia-sip-ua-dev"])]),
+    .target(name: "CSofia", dependencies: ["CSofiaHeaders"]),
+    .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+    .target(name: "CDecaf", linkerSettings: [.linkedLibrary("decaf")]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+    .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
+    .target(name: "CNcurses", linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
+
+    .target(name: "DigestAuth", dependencies: ["CCrypto"]),
+    .target(name: "MessageFormats", dependencies: ["CZlib"]),
+    .target(
+      name: "Lime",
+      dependencies: ["CSodium", "CDecaf", "CCrypto", .product(name: "GRDB", package: "GRDB.swift")]),
+    .target(name: "HTTPClient", dependencies: ["CCurl", "DigestAuth"]),
+    .target(name: "SIPAgent", dependencies: ["CSofia", "DigestAuth", "MessageFormats"]),
+    .target(
+      name: "ChatCore",
+      dependencies: [
+        "SIPAgent", "Lime", "MessageFormats", "HTTPClient", "CSodium",
+        .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
+      ]),
+    .target(
+      name: "KeyServer",
+      dependencies: [
+        "DigestAuth", "Lime", .product(name: "FlyingFox", package: "FlyingFox"),
+        .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
+      ]),
+    .target(
+      name: "Lab",
+      dependencies: [
+        "SIPAgent", "DigestAuth", "MessageFormats", "KeyServer", .product(name: "Logging", package: "swift-log"),
+      ]),
+    .target(name: "TerminalUI", dependencies: ["CNcurses"]),
+    .executableTarget(
+      name: "limeade",
+      dependencies: [
+        "ChatCore", "Lab", "KeyServer", "TerminalUI", "MessageFormats", "SIPAgent",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "TOMLKit", package: "TOMLKit"), .product(name: "Logging", package: "swift-log"),
+      ]),
+
+    .testTarget(name: "DigestAuthTests", dependencies: ["DigestAuth"]),
+    .testTarget(name: "MessageFormatsTests", dependencies: ["MessageFormats"], resources: [.copy("Corpus")]),
+    .testTarget(name: "LimeTests", dependencies: ["Lime"], resources: [.copy("Vectors")]),
+    .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient"]),
+    .testTarget(name: "SIPAgentTests", dependencies: ["SIPAgent"]),
+    .testTarget(name: "ChatCoreTests", dependencies: ["ChatCore", "Lab"]),
+    .testTarget(name: "KeyServerTests", dependencies: ["KeyServer"]),
+    .testTarget(name: "LabTests", dependencies: ["Lab"]),
+    .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI"]),
+    .testTarget(name: "InteropTests", dependencies: ["ChatCore", "Lab"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

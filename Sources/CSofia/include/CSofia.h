@@ -1,0 +1,4 @@
+// What Swift sees of Sofia-SIP: plain C functions, because tag lists, macros and variadics cannot be called from Swift.
+// No Sofia header leaks out of this one.
+#pragma once
+#include "sofia_loop.h"

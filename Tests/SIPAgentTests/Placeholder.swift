@@ -1,0 +1,5 @@
+import Testing
+@testable import SIPAgent
+
+@SIPActor private func onLoop() -> Bool { SofiaLoop.shared.isIsolatingCurrentContext() == true }
+@Test func theSIPActorRunsOnTheLoopThread() async { #expect(await onLoop()) }
