@@ -1,0 +1,59 @@
+// AccountConfiguration.swift: what a user says about one SIP account: addresses, servers, curve (design: config.toml).
+import Foundation
+import Lime
+import MessageFormats
+
+/// One account as the configuration file describes it.
+public struct AccountConfiguration: Sendable {
+  /// The name of the `[account.NAME]` table.
+  public var name: String
+  /// The address of record, `sip:alice@sip.example.org`.
+  public var address: SIPURI
+  public var password: Password
+  /// Where every request goes first; the domain of `address` when absent.
+  public var outboundProxy: SIPURI?
+  /// The conference factory; `sip:conference-factory@<domain>` when absent.
+  public var conferenceFactory: SIPURI
+  /// The LIME key server. Without it no room can be encrypted.
+  public var keyServer: URL?
+  public var fileServer: URL?
+  public var curve: Curve
+  /// PEM file with the certificate authorities to trust, instead of the system's.
+  public var caFile: String?
+  /// Registration lifetime asked for, in seconds. The server may grant less.
+  public var expires: Int
+
+  public static let defaultExpires = 86_400
+
+  public init(
+    name: String, address: SIPURI, password: Password, outboundProxy: SIPURI? = nil, conferenceFactory: SIPURI? = nil,
+    keyServer: URL? = nil, fileServer: URL? = nil, curve: Curve = .c25519, caFile: String? = nil,
+    expires: Int = AccountConfiguration.defaultExpires
+  ) {
+    self.name = name
+    self.address = address
+    self.password = password
+    self.outboundProxy = outboundProxy
+    self.conferenceFactory =
+      conferenceFactory ?? SIPURI(user: "conference-factory", host: address.host, port: nil, parameters: [])
+    self.keyServer = keyServer
+    self.fileServer = fileServer
+    self.curve = curve
+    self.caFile = caFile
+    self.expires = expires
+  }
+}
+
+/// A password that does not show itself in logs, descriptions or reflections.
+public struct Password: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  private let secret: String
+
+  public init(_ secret: String) { self.secret = secret }
+
+  /// The password itself; for the digest computation only.
+  public func reveal() -> String { secret }
+
+  public var description: String { "(password)" }
+  public var debugDescription: String { description }
+  public var customMirror: Mirror { Mirror(self, children: []) }
+}

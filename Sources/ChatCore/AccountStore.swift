@@ -1,0 +1,135 @@
+// AccountStore.swift: one account's folder and database: permissions, lock, schema (design, rule 1).
+import Foundation
+import GRDB
+import Lime
+
+/// The folder of one account: `limeade.sqlite` and the lock that keeps a second process out.
+///
+/// Folder 0700, files 0600. Every commit is durable before it returns (WAL with `synchronous = FULL`), because a
+/// ratchet must be on disk before its ciphertext leaves.
+public final class AccountStore: Sendable {
+  public let directory: URL
+  public let database: DatabasePool
+  private let lock: FileLock?
+
+  /// Opens the store, creating it if absent.
+  /// - Parameter exclusive: take the account for this process; `false` only reads (history, keys show).
+  public init(directory: URL, exclusive: Bool = true) throws {
+    self.directory = directory
+    do {
+      try FileManager.default.createDirectory(
+        at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+      try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: directory.path)
+    } catch { throw StoreError.cannotCreate(directory.path, "\(error.localizedDescription)") }
+
+    lock = exclusive ? try FileLock(path: directory.appendingPathComponent("lock").path) : nil
+
+    let path = directory.appendingPathComponent("limeade.sqlite").path
+    if !FileManager.default.fileExists(atPath: path) {
+      // Created here, and not by SQLite, so that it is 0600 from its first byte; -wal and -shm inherit its mode.
+      guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]) else {
+        throw StoreError.cannotCreate(path, "the file cannot be written")
+      }
+    }
+    var configuration = Configuration()
+    configuration.prepareDatabase { db in
+      try db.execute(sql: "PRAGMA synchronous = FULL")
+      try db.execute(sql: "PRAGMA secure_delete = ON")
+    }
+    do {
+      database = try DatabasePool(path: path, configuration: configuration)
+      try AccountStore.migrator.migrate(database)
+    } catch { throw StoreError.cannotOpen(path, "\(error)") }
+  }
+
+  private static var migrator: DatabaseMigrator {
+    var migrator = DatabaseMigrator()
+    migrator.registerMigration("chat 1") { db in try createChatTables(db) }
+    LimeAccount.registerMigrations(&migrator)
+    return migrator
+  }
+
+  private static func createChatTables(_ db: Database) throws {
+    try db.create(table: "setting") { table in
+      table.primaryKey("name", .text)
+      table.column("value", .text).notNull()
+    }
+    try db.create(table: "room") { table in
+      table.primaryKey("address", .text)
+      table.column("subject", .text).notNull()
+      table.column("isEncrypted", .boolean).notNull()
+      table.column("isOneToOne", .boolean).notNull()
+      table.column("state", .text).notNull()
+      table.column("version", .integer).notNull()
+      table.column("createdAt", .datetime).notNull()
+      table.column("lastActivity", .datetime).notNull()
+    }
+    try db.create(table: "participant") { table in
+      table.column("room", .text).notNull().references("room", onDelete: .cascade)
+      table.column("address", .text).notNull()
+      table.column("isAdmin", .boolean).notNull()
+      table.primaryKey(["room", "address"])
+    }
+    try db.create(table: "device") { table in
+      table.column("room", .text).notNull().references("room", onDelete: .cascade)
+      table.column("participant", .text).notNull()
+      table.column("gruu", .text).notNull()
+      table.primaryKey(["room", "gruu"])
+    }
+    try db.create(table: "message") { table in
+      table.autoIncrementedPrimaryKey("id")
+      table.column("room", .text).notNull().references("room", onDelete: .cascade)
+      table.column("messageID", .text).notNull()
+      table.column("sender", .text).notNull()
+      table.column("senderDevice", .text)
+      table.column("isOutgoing", .boolean).notNull()
+      table.column("text", .text).notNull()
+      table.column("time", .datetime).notNull()
+      table.column("receivedAt", .datetime).notNull()
+      table.column("isEncrypted", .boolean).notNull()
+      table.column("trust", .text).notNull()
+      table.column("state", .text).notNull()
+      table.column("failure", .text)
+      table.column("isRead", .boolean).notNull()
+      table.uniqueKey(["room", "messageID", "sender"])
+    }
+    try db.create(index: "message_by_time", on: "message", columns: ["room", "time", "id"])
+    try db.create(index: "message_by_id", on: "message", columns: ["messageID"])
+    try db.create(table: "delivery") { table in
+      table.column("message", .integer).notNull().references("message", onDelete: .cascade)
+      table.column("participant", .text).notNull()
+      table.column("state", .text).notNull()
+      table.column("reason", .text)
+      table.column("time", .datetime)
+      table.primaryKey(["message", "participant"])
+    }
+    // What still has to leave: texts (with their message row) and notifications (with their content).
+    try db.create(table: "outbox") { table in
+      table.autoIncrementedPrimaryKey("id")
+      table.column("room", .text).notNull().references("room", onDelete: .cascade)
+      table.column("message", .integer).references("message", onDelete: .cascade)
+      table.column("content", .blob).notNull()
+      table.column("messageID", .text)
+      table.column("isUrgent", .boolean).notNull()
+      table.column("mustBePlain", .boolean).notNull()
+      table.column("attempts", .integer).notNull().defaults(to: 0)
+      table.column("createdAt", .datetime).notNull()
+    }
+  }
+}
+
+public enum StoreError: Error, LocalizedError, CustomStringConvertible {
+  case cannotCreate(String, String)
+  case cannotOpen(String, String)
+  case inUse(String, process: String)
+
+  public var description: String {
+    switch self {
+    case .cannotCreate(let path, let cause): "cannot create \(path): \(cause)"
+    case .cannotOpen(let path, let cause): "cannot open the account's database \(path): \(cause)"
+    case .inUse(let path, let process):
+      "another limeade (process \(process)) is using this account (\(path)); stop it first, or use another account"
+    }
+  }
+  public var errorDescription: String? { description }
+}

@@ -1,0 +1,78 @@
+// ChatClient+Keys.swift: publishing our LIME keys and fetching those of others (LIME paper, key distribution).
+import Foundation
+import GRDB
+import Lime
+
+extension ChatClient {
+  /// How long the answer "no such device" is believed.
+  private static let keylessMemory: TimeInterval = 60
+
+  /// Publishes identity, signed prekey and one-time prekeys once. A failure is reported and tried again with the next
+  /// message that has to be encrypted.
+  func publishKeysIfNeeded() async {
+    guard keyServer != nil else { return }
+    do { try await publishKeys() } catch { hub.send(.error(room: nil, text: describe(error))) }
+  }
+
+  private func publishKeys() async throws {
+    guard let lime, let keyServer else { throw ChatError.noKeyServer }
+    let isPublished = try await store.database.read { db in
+      try Setting.keysPublished.read(db) == "yes" && lime.exists(db)
+    }
+    if isPublished { return }
+    let request = try await store.database.write { try lime.makeRegistration($0) }
+    switch try await keyServer.exchange(request) {
+    case .registered: try await store.database.write { try Setting.keysPublished.write($0, "yes") }
+    case .error(let code, let text): throw ChatError.keyServer(Self.explain(code, text, device: lime.device))
+    default: throw ChatError.keyServer("the key server's answer to the registration of keys makes no sense")
+    }
+  }
+
+  /// Gets bundles and starts sessions for the devices that have none. What could not be had is in the result.
+  func ensureSessions(with devices: [DeviceID]) async throws -> [DeviceID: String] {
+    guard let lime else { throw ChatError.notConnected }
+    guard let keyServer else { throw ChatError.noKeyServer }
+    try await publishKeys()
+    var refused: [DeviceID: String] = [:]
+    let missing = try await store.database.read { try lime.devicesWithoutSession($0, among: devices) }
+    let now = Date()
+    keylessDevices = keylessDevices.filter { now.timeIntervalSince($0.value) < Self.keylessMemory }
+    for device in missing where keylessDevices[device] != nil { refused[device] = Self.keyless }
+    let wanted = missing.filter { keylessDevices[$0] == nil }
+    guard !wanted.isEmpty else { return refused }
+
+    switch try await keyServer.exchange(lime.bundleRequest(for: wanted)) {
+    case .bundles(let bundles):
+      let results = try await store.database.write { try lime.startSessions($0, with: bundles, requested: wanted) }
+      for (device, result) in results {
+        guard case .failure(let error) = result else { continue }
+        refused[device] = describe(error)
+        if case .noSuchDevice = error {
+          keylessDevices[device] = now
+          refused[device] = Self.keyless
+        } else {
+          hub.send(.security(room: nil, device: device.string, text: describe(error)))
+        }
+      }
+    case .error(let code, let text): throw ChatError.keyServer(Self.explain(code, text, device: lime.device))
+    default: throw ChatError.keyServer("the key server's answer to a request for keys makes no sense")
+    }
+    return refused
+  }
+
+  private static let keyless = "it has published no keys"
+
+  private static func explain(_ code: KeyServerErrorCode, _ text: String, device: DeviceID) -> String {
+    let cause = text.isEmpty ? "" : " (\(text))"
+    return switch code {
+    case .userAlreadyIn:
+      """
+      the key server already has other keys for this device, \(device)\(cause): the account's data was probably lost \
+      or restored; remove the account's data folder so that a new device is made
+      """
+    case .noSenderID: "the key server did not accept this device's identity, \(device)\(cause)"
+    case .resourceLimit: "the key server asks to wait: too many requests\(cause)"
+    default: "the key server answered with error \(code)\(cause)"
+    }
+  }
+}

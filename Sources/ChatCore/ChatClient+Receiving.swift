@@ -1,0 +1,251 @@
+// ChatClient+Receiving.swift: what arrives: decrypted, stored and answered in that order (RFC 3428, RFC 3862, RFC 5438).
+import Foundation
+import GRDB
+import Lime
+import MessageFormats
+import SIPAgent
+
+/// What a stored message leads to once its transaction is committed.
+private struct Received {
+  var events: [ChatEvent] = []
+  /// A device that could not read us: its sessions were marked stale.
+  var status = 200
+}
+
+extension ChatClient {
+  /// A device's failed-decryption notices lead to a new session at most this often; they are unauthenticated.
+  private static let rekeyInterval: TimeInterval = 60
+
+  /// Stores an incoming MESSAGE and only then answers it: a 200 OK means that it is on disk.
+  func receive(_ message: IncomingMessage) async {
+    guard let agent else { return }
+    let received: Received
+    do { received = try await store(message) } catch {
+      logger.error("an incoming message was not stored: \(describe(error))")
+      hub.send(.error(room: nil, text: "an incoming message could not be stored: \(describe(error))"))
+      await agent.respond(to: message.id, status: 500)
+      return
+    }
+    await agent.respond(to: message.id, status: received.status)
+    for event in received.events { hub.send(event) }
+    wakeOutbox()
+  }
+
+  private func store(_ message: IncomingMessage) async throws -> Received {
+    let type = ContentType(message.contentType ?? "")
+    let room = try await knownRoom(for: message)
+    switch (type?.type.lowercased(), type?.subtype.lowercased()) {
+    case ("multipart", "encrypted"): return try await storeEncrypted(message, room: room)
+    case ("message", "cpim"): return try await storePlain(message, room: room)
+    default: return Received(status: 415)
+    }
+  }
+
+  /// The room a message came through. A message that overtook its room's invitation makes the room known.
+  private func knownRoom(for message: IncomingMessage) async throws -> Room {
+    let address = message.from.uri.description
+    let isEncrypted = message.contentType?.lowercased().hasPrefix("multipart/encrypted") == true
+    return try await store.database.write { db in
+      if let room = try Room.fetchOne(db, key: address) { return room }
+      return try RoomQueries.join(
+        db, address: address, subject: "", encrypted: isEncrypted, oneToOne: false, now: Date())
+    }
+  }
+
+  // MARK: Encrypted
+
+  private func storeEncrypted(_ message: IncomingMessage, room: Room) async throws -> Received {
+    guard let lime, let gruu, let address = RoomAddress(room.address) else { throw ChatError.notConnected }
+    let envelope: LimeEnvelope
+    do { envelope = try LimeEnvelope(parsing: message.body, contentType: message.contentType ?? "") } catch {
+      logger.warning("malformed multipart/encrypted in \(room.address): \(error)")
+      return Received(status: 400)
+    }
+    let sender = DeviceID(envelope.sender.description)
+    do {
+      guard let part = envelope.ratchetMessage(for: lime.device.string) else { throw UndecryptableReason.notForUs }
+      return try await store.database.write { db in
+        let decrypted = try lime.decrypt(
+          db, ratchetMessage: part, cipherMessage: envelope.cipherMessage, sender: sender,
+          recipientUser: address.limeUser)
+        let cpim = try CPIMMessage(parsing: decrypted.plaintext)
+        // The author is who LIME authenticated; an inner From that says otherwise is a forgery.
+        guard cpim.from?.uri == envelope.sender else { throw UndecryptableReason.senderMismatch }
+        return try self.apply(
+          db, cpim, room: room, device: envelope.sender, gruu: gruu, trust: decrypted.status.rawValue, isEncrypted: true)
+      }
+    } catch {
+      return try await storeUndecryptable(envelope, room: room, gruu: gruu, reason: describe(error))
+    }
+  }
+
+  private enum UndecryptableReason: Error, LocalizedError {
+    case notForUs, senderMismatch
+    var errorDescription: String? {
+      switch self {
+      case .notForUs: "it was not encrypted for this device"
+      case .senderMismatch: "its author is not the device that encrypted it"
+      }
+    }
+  }
+
+  /// A message that cannot be read is a visible line, and its sender is told so that it starts a new session.
+  private func storeUndecryptable(
+    _ envelope: LimeEnvelope, room: Room, gruu: SIPURI, reason: String
+  ) async throws -> Received {
+    // Notifications and typing carry no Message-ID: nothing to show, nothing to ask for again.
+    guard let messageID = envelope.messageID else {
+      logger.notice("an unreadable notification from \(envelope.sender) in \(room.address): \(reason)")
+      return Received()
+    }
+    let now = Date()
+    let own = account.address.description
+    return try await store.database.write { db in
+      let sender = envelope.sender.withoutParameters.description
+      var message = Message(
+        room: room.address, messageID: messageID, sender: sender, senderDevice: envelope.sender.description,
+        isOutgoing: sender == own, text: "", time: now, receivedAt: now, isEncrypted: true, trust: "unknown",
+        state: .undecryptable, failure: reason, isRead: false)
+      // A copy of a message that was read before (a server that repeats itself) is dropped by its id.
+      guard try MessageQueries.insertOnce(db, &message) else { return Received() }
+      let imdn = IMDNMessage(messageID: messageID, dateTime: now, status: .failed(reasonCode: 488))
+      let cpim = InnerMessage.imdn(imdn, from: gruu, to: room.address, time: now)
+      var entry = OutboxEntry(
+        room: room.address, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: true,
+        attempts: 0, createdAt: now)
+      try entry.insert(db)
+      return Received(events: [.message(message)])
+    }
+  }
+
+  // MARK: Plain
+
+  private func storePlain(_ message: IncomingMessage, room: Room) async throws -> Received {
+    guard let gruu else { throw ChatError.notConnected }
+    guard let cpim = try? CPIMMessage(parsing: message.body), let author = cpim.from?.uri else {
+      return Received(status: 400)
+    }
+    return try await store.database.write { db in
+      try self.apply(db, cpim, room: room, device: author, gruu: gruu, trust: "unknown", isEncrypted: false)
+    }
+  }
+
+  // MARK: Content
+
+  /// Applies one inner message: a text, notifications, or typing. Runs inside the transaction that decrypted it.
+  private nonisolated func apply(
+    _ db: Database, _ cpim: CPIMMessage, room: Room, device: SIPURI, gruu: SIPURI, trust: String, isEncrypted: Bool
+  ) throws -> Received {
+    let type = ContentType(cpim.contentType ?? "text/plain")
+    let mediaType = type.map { "\($0.type)/\($0.subtype)".lowercased() } ?? ""
+    let author = device.withoutParameters.description
+    if mediaType == "application/im-iscomposing+xml" {
+      guard let composing = try? IsComposing(parsing: cpim.body), author != account.address.description else {
+        return Received()
+      }
+      let event = ChatEvent.composing(room: room.address, address: author, isActive: composing.state == .active)
+      return Received(events: [event])
+    }
+    if let notices = try? IMDNMessage.all(inContentType: cpim.contentType ?? "", body: cpim.body), !notices.isEmpty {
+      return try applyNotices(db, notices, room: room, device: device, author: author)
+    }
+
+    let now = Date()
+    let isOwn = author == account.address.description
+    var message = Message(
+      room: room.address, messageID: cpim["imdn.Message-ID"] ?? MessageID.make(), sender: author,
+      senderDevice: device.description, isOutgoing: isOwn, text: Self.text(of: cpim, mediaType: mediaType),
+      time: cpim.dateTime ?? now, receivedAt: now, isEncrypted: isEncrypted, trust: trust,
+      state: isOwn ? .sent : .received, isRead: isOwn)
+    var received = Received()
+    guard try MessageQueries.insertOnce(db, &message) else { return received }
+    received.events.append(.message(message))
+    if room.isEncrypted, !isEncrypted {
+      received.events.append(
+        .security(
+          room: room.address, device: device.description,
+          text: "a message from \(author) came unencrypted into an encrypted room: anyone on its way could read or forge it"))
+    }
+    if !isOwn, cpim.requestsPositiveDelivery {
+      let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.time, status: .delivered)
+      try Self.enqueue(db, imdn, room: room.address, gruu: gruu, time: now)
+    }
+    return received
+  }
+
+  private nonisolated func applyNotices(
+    _ db: Database, _ notices: [IMDNMessage], room: Room, device: SIPURI, author: String
+  ) throws -> Received {
+    var received = Received()
+    for notice in notices {
+      let (state, reason): (Delivery.State, String?)
+      switch notice.status {
+      case .delivered: (state, reason) = (.delivered, nil)
+      case .displayed: (state, reason) = (.displayed, nil)
+      case .failed(let code) where code == 488:
+        (state, reason) = (.failed, "\(author) could not decrypt it")
+        if let event = try repairSession(db, with: device, room: room) { received.events.append(event) }
+      case .failed(let code): (state, reason) = (.failed, "not delivered (\(code.map(String.init) ?? "no reason given"))")
+      default: continue
+      }
+      if let event = try MessageQueries.applyDelivery(
+        db, messageID: notice.messageID, by: author, state: state, reason: reason, time: Date())
+      {
+        received.events.append(event)
+      }
+    }
+    return received
+  }
+
+  /// A member could not decrypt us: the next message to that device starts a new session. Such notices are not
+  /// authenticated, so only members' devices count, and only once a minute.
+  private nonisolated func repairSession(_ db: Database, with device: SIPURI, room: Room) throws -> ChatEvent? {
+    guard room.isEncrypted, let own = try Setting.gruu.read(db) else { return nil }
+    let isMember = try RoomQueries.devices(db, room: room.address).contains { $0.gruu == device.description }
+    guard isMember, rekeyLimiter.allows(device.description, every: Self.rekeyInterval) else { return nil }
+    let lime = LimeAccount(device: DeviceID(own), curve: account.curve)
+    try lime.markSessionsStale(db, with: DeviceID(device.description))
+    return .security(
+      room: room.address, device: device.description,
+      text: "\(device) could not decrypt a message; a new session starts with the next one")
+  }
+
+  /// What the content is to a reader; contents this client does not show are named.
+  private static func text(of cpim: CPIMMessage, mediaType: String) -> String {
+    switch mediaType {
+    case "text/plain", "": return String(decoding: cpim.body, as: UTF8.self)
+    case "application/vnd.gsma.rcs-ft-http+xml":
+      guard let file = try? FileTransferInfo(parsing: cpim.body) else { return "[file]" }
+      return "[file \(file.fileName), \(file.fileSize) bytes]"
+    default: return "[\(mediaType), \(cpim.body.count) bytes]"
+    }
+  }
+
+  private static func enqueue(
+    _ db: Database, _ imdn: IMDNMessage, room: String, gruu: SIPURI, time: Date
+  ) throws {
+    let cpim = InnerMessage.imdn(imdn, from: gruu, to: room, time: time)
+    var entry = OutboxEntry(
+      room: room, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: false,
+      attempts: 0, createdAt: time)
+    try entry.insert(db)
+  }
+
+  // MARK: Reading
+
+  /// Marks the room as read and tells the senders (display notifications).
+  public func markRead(_ address: String) async throws {
+    guard let gruu else { return }
+    let count = try await store.database.write { db -> Int in
+      let unread = try MessageQueries.markRead(db, room: address)
+      for message in unread where message.state == .received {
+        let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.time, status: .displayed)
+        try Self.enqueue(db, imdn, room: address, gruu: gruu, time: Date())
+      }
+      return unread.count
+    }
+    guard count > 0 else { return }
+    await reportRoom(address)
+    wakeOutbox()
+  }
+}

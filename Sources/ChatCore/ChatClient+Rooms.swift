@@ -1,0 +1,261 @@
+// ChatClient+Rooms.swift: making, joining, following and leaving rooms (RFC 4579, RFC 4575; protocol/chat.md).
+import Foundation
+import GRDB
+import MessageFormats
+import SIPAgent
+
+extension ChatClient {
+  /// How long the focus may take to send the room's first state.
+  static let firstStateTimeout: Duration = .seconds(15)
+  static let subscriptionLifetime = 600
+
+  // MARK: Making
+
+  /// Makes a room through the conference factory and waits for its first state.
+  /// - Returns: the room with its members.
+  public func createRoom(
+    named subject: String, members: [SIPURI], encrypted: Bool = true, oneToOne: Bool = false
+  ) async throws -> RoomSummary {
+    guard let agent, let gruu else { throw ChatError.notConnected }
+    if encrypted, keyServer == nil { throw ChatError.noKeyServer }
+    let others = members.filter { $0 != account.address }
+    guard !others.isEmpty else { throw ChatError.badInput("a room needs at least one other member") }
+
+    let body = Data(ResourceList(entries: others).serialized.utf8)
+    var headers = [
+      SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite"),
+      SIPHeader("Content-Disposition", "recipient-list"),
+    ]
+    if encrypted { headers.append(SIPHeader("End-To-End-Encrypted", "true")) }
+    if oneToOne { headers.append(SIPHeader("One-To-One-Chat-Room", "true")) }
+    func invite(_ target: SIPURI) async throws -> InviteResult {
+      do {
+        return try await agent.invite(
+          target, contact: gruu, isText: true, headers: headers, contentType: "application/resource-lists+xml",
+          body: body)
+      } catch { throw ChatError(from: error, during: "INVITE \(target)") }
+    }
+
+    // The factory answers 302 with the room's address; the room then wants an INVITE of its own (new Call-ID and To),
+    // else Flexisip makes another room each time.
+    let factory = account.conferenceFactory
+    let address: SIPURI
+    switch try await invite(factory) {
+    case .moved(let contact): address = contact.uri
+    case .established(let dialog, _):
+      await agent.bye(dialog)
+      throw ChatError.factoryDidNotRedirect(factory: factory.description, status: 200)
+    }
+    guard case .established(let dialog, _) = try await invite(address) else {
+      throw ChatError.factoryDidNotRedirect(factory: address.description, status: 302)
+    }
+    let room = try await store.database.write { db in
+      try RoomQueries.join(
+        db, address: address.description, subject: subject, encrypted: encrypted, oneToOne: oneToOne, now: Date())
+    }
+    live[room.address, default: LiveRoom(state: ConferenceState())].dialog = dialog
+    try await subscribe(to: room)
+    try await waitForState(of: room.address)
+    guard let summary = try await store.database.read({ try RoomQueries.summary($0, room.address) }) else {
+      throw ChatError.noStateFromFocus(room: subject)
+    }
+    return summary
+  }
+
+  /// The encrypted one-to-one room with `address`, made if absent.
+  public func oneToOneRoom(with address: SIPURI, encrypted: Bool = true) async throws -> RoomSummary {
+    let known = try await store.database.read { db -> RoomSummary? in
+      guard let room = try RoomQueries.oneToOne(db, with: address.description, encrypted: encrypted) else { return nil }
+      return try RoomQueries.summary(db, room.address)
+    }
+    if let known { return known }
+    return try await createRoom(named: "dummy subject", members: [address], encrypted: encrypted, oneToOne: true)
+  }
+
+  /// What a user's TO means: a SIP address is the one-to-one room with that person, anything else a known room.
+  public func room(for target: String) async throws -> RoomSummary {
+    if target.hasPrefix("sip:") || target.hasPrefix("sips:") {
+      if let known = try? await store.room(named: target, for: account.address) { return known }
+      guard let address = SIPURI(target) else { throw ChatError.badInput("'\(target)' is not a SIP address") }
+      guard address.gruu == nil, address[parameter: "conf-id"] == nil else {
+        throw ChatError.unknownRoom(target, known: [])
+      }
+      return try await oneToOneRoom(with: address)
+    }
+    return try await store.room(named: target, for: account.address)
+  }
+
+  // MARK: Being invited
+
+  func invited(_ invitation: IncomingInvite) async {
+    guard let agent, let gruu else { return }
+    guard invitation.remoteContact?.parameters.contains(where: { $0.name.lowercased() == "isfocus" }) == true else {
+      // Only rooms call us: this is a chat client.
+      await agent.reject(invitation, status: 488)
+      return
+    }
+    let address = invitation.from.uri.description
+    let isEncrypted = invitation.headers.value("End-To-End-Encrypted")?.lowercased() == "true"
+    let isOneToOne = invitation.headers.value("One-To-One-Chat-Room")?.lowercased() == "true"
+    do {
+      let room = try await store.database.write { db in
+        try RoomQueries.join(
+          db, address: address, subject: invitation.headers.value("Subject") ?? "", encrypted: isEncrypted,
+          oneToOne: isOneToOne, now: Date())
+      }
+      let dialog = try await agent.accept(invitation, contact: gruu)
+      live[address, default: LiveRoom(state: ConferenceState())].dialog = dialog
+      try await subscribe(to: room)
+    } catch {
+      hub.send(.error(room: address, text: "an invitation could not be taken up: \(describe(error))"))
+    }
+  }
+
+  // MARK: Following
+
+  /// After a (re)registration: subscribes to every room we are in, from the version we know.
+  func resumeRooms() async {
+    let rooms = (try? await store.rooms()) ?? []
+    for summary in rooms where summary.room.state != .left {
+      do { try await subscribe(to: summary.room) } catch {
+        hub.send(.error(room: summary.room.address, text: describe(error)))
+      }
+    }
+  }
+
+  private func subscribe(to room: Room) async throws {
+    guard let agent, let gruu else { throw ChatError.notConnected }
+    guard let uri = SIPURI(room.address) else { return }
+    if let old = live[room.address]?.subscription { await agent.forget(old) }
+    let state = try await store.database.read { try Self.storedState($0, room) }
+    live[room.address, default: LiveRoom(state: state)].state = state
+    do {
+      let id = try await agent.subscribe(
+        to: uri, event: "conference", from: gruu,
+        headers: [
+          SIPHeader("Last-Notify-Version", "\(room.version)"), SIPHeader("Accept", "application/conference-info+xml"),
+        ], expires: Self.subscriptionLifetime)
+      live[room.address]?.subscription = id
+      // An up-to-date subscriber gets no NOTIFY: the room is what we know.
+      if room.version > 0 { stateArrived(room.address) }
+    } catch let error as SIPError {
+      if case .refused(let status, _) = error, status == 403 || status == 404 || status == 603 {
+        try await markLeft(room.address)
+      }
+      throw ChatError(from: error, during: "SUBSCRIBE to \(room.subject)")
+    }
+  }
+
+  private static func storedState(_ db: Database, _ room: Room) throws -> ConferenceState {
+    let members = try Participant.filter(sql: "room = ?", arguments: [room.address]).fetchAll(db)
+    let devices = try RoomQueries.devices(db, room: room.address)
+    return ConferenceState(
+      entity: room.address, version: room.version, subject: room.subject,
+      users: members.map { member in
+        ConferenceInfo.User(
+          entity: member.address, state: .full, roles: [member.isAdmin ? "admin" : "participant"],
+          endpoints: devices.filter { $0.participant == member.address }.map {
+            ConferenceInfo.Endpoint(entity: $0.gruu, state: .full)
+          })
+      })
+  }
+
+  func notified(_ notify: SubscriptionNotify) async {
+    guard let address = live.first(where: { $0.value.subscription == notify.subscription })?.key else { return }
+    guard !notify.body.isEmpty else { return }
+    do {
+      let infos = try ConferenceInfo.all(inContentType: notify.contentType ?? "", body: notify.body)
+      guard var state = live[address]?.state else { return }
+      for info in infos {
+        if case .gap = state.apply(info) {
+          // A partial state is missing: ask for what we lack.
+          guard let room = try await store.database.read({ try Room.fetchOne($0, key: address) }) else { return }
+          try await subscribe(to: room)
+          return
+        }
+      }
+      live[address]?.state = state
+      let merged = state
+      let events = try await store.database.write { db -> [ChatEvent] in
+        guard var room = try Room.fetchOne(db, key: address) else { return [] }
+        return try RoomQueries.store(db, state: merged, room: &room)
+      }
+      for event in events { hub.send(event) }
+      await reportRoom(address)
+      stateArrived(address)
+      wakeOutbox()
+    } catch {
+      hub.send(.error(room: address, text: "the room's state cannot be read: \(describe(error))"))
+    }
+  }
+
+  func subscriptionEnded(_ id: SubscriptionID) {
+    for address in live.keys where live[address]?.subscription == id { live[address]?.subscription = nil }
+  }
+
+  /// The focus ended our dialog: we were removed, or the room is gone.
+  func dialogEnded(_ id: SIPDialogID) async {
+    guard let address = live.first(where: { $0.value.dialog == id })?.key else { return }
+    do { try await markLeft(address) } catch { hub.send(.error(room: address, text: describe(error))) }
+  }
+
+  // MARK: Leaving
+
+  /// Leaves the room: un-SUBSCRIBE and BYE. After a restart there is no dialog to end, so one is made first.
+  public func leave(_ address: String) async throws {
+    guard let agent, let gruu else { throw ChatError.notConnected }
+    guard let uri = SIPURI(address) else { throw ChatError.badInput("'\(address)' is not a room address") }
+    if let subscription = live[address]?.subscription { await agent.unsubscribe(subscription) }
+    var dialog = live[address]?.dialog
+    if dialog == nil {
+      do {
+        let result = try await agent.invite(
+          uri, contact: gruu, isText: true, headers: [], contentType: nil, body: Data())
+        if case .established(let made, _) = result { dialog = made }
+      } catch let error as SIPError {
+        // The focus no longer counts us as a member: that is what was wanted.
+        guard case .refused(let status, _) = error, [403, 404, 481, 603].contains(status) else {
+          throw ChatError(from: error, during: "leaving the room")
+        }
+      }
+    }
+    live[address]?.dialog = nil
+    if let dialog { await agent.bye(dialog) }
+    try await markLeft(address)
+  }
+
+  private func markLeft(_ address: String) async throws {
+    live[address] = nil
+    try await store.database.write { db in
+      guard var room = try Room.fetchOne(db, key: address), room.state != .left else { return }
+      room.state = .left
+      try room.update(db)
+      try db.execute(sql: "DELETE FROM outbox WHERE room = ?", arguments: [address])
+      try db.execute(
+        sql: "UPDATE message SET state = 'failed', failure = 'the room was left' WHERE room = ? AND state = 'queued'",
+        arguments: [address])
+    }
+    await reportRoom(address)
+    stateArrived(address)
+  }
+
+  // MARK: Waiting for the first state
+
+  private func waitForState(of address: String) async throws {
+    let isThere = { () async throws -> Bool in
+      try await self.store.database.read { try Room.fetchOne($0, key: address)?.version ?? 0 } > 0
+    }
+    if try await isThere() { return }
+    let timeout = Task { [weak self] in
+      try await Task.sleep(for: Self.firstStateTimeout)
+      await self?.stateArrived(address)
+    }
+    await withCheckedContinuation { stateWaiters[address, default: []].append($0) }
+    timeout.cancel()
+    guard try await isThere() else { throw ChatError.noStateFromFocus(room: address) }
+  }
+
+  private func stateArrived(_ address: String) {
+    for waiter in stateWaiters.removeValue(forKey: address) ?? [] { waiter.resume() }
+  }
+}

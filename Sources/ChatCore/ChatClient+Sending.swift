@@ -1,0 +1,188 @@
+// ChatClient+Sending.swift: the outbox: what is written is stored, encrypted, and sent, once and in order.
+import Foundation
+import GRDB
+import Lime
+import MessageFormats
+import SIPAgent
+
+extension ChatClient {
+  /// Largest text that is sent, in bytes of UTF-8.
+  public static let textLimit = 64 * 1024
+  private static let longestBackOff: TimeInterval = 60
+
+  // MARK: Writing
+
+  /// Stores the text in the outbox and returns at once; events tell what becomes of it.
+  public func send(_ text: String, to address: String) async throws -> Message {
+    let size = text.utf8.count
+    guard size <= Self.textLimit else { throw ChatError.messageTooLarge(size, limit: Self.textLimit) }
+    guard size > 0 else { throw ChatError.badInput("there is nothing to send: the text is empty") }
+    guard let gruu else { throw ChatError.notConnected }
+    let now = Date()
+    let account = account.address.description
+    let message = try await store.database.write { db -> Message in
+      guard let room = try Room.fetchOne(db, key: address) else { throw ChatError.unknownRoom(address, known: []) }
+      guard room.state != .left else { throw ChatError.notInRoom(room.subject) }
+      var message = Message(
+        room: address, messageID: MessageID.make(), sender: account, senderDevice: gruu.description, isOutgoing: true,
+        text: text, time: now, receivedAt: now, isEncrypted: room.isEncrypted, trust: "trusted", state: .queued,
+        isRead: true)
+      _ = try MessageQueries.insertOnce(db, &message)
+      guard let row = message.id else { throw DatabaseError(message: "the message got no row") }
+      let others = try Participant.filter(sql: "room = ? AND address <> ?", arguments: [address, account]).fetchAll(db)
+      for other in others {
+        try Delivery(message: row, participant: other.address, state: .pending).insert(db)
+      }
+      let cpim = InnerMessage.text(text, id: message.messageID, from: gruu, to: address, time: now)
+      var entry = OutboxEntry(
+        room: address, message: row, content: cpim.serialized, messageID: message.messageID, isUrgent: true,
+        mustBePlain: false, attempts: 0, createdAt: now)
+      try entry.insert(db)
+      return message
+    }
+    wakeOutbox()
+    return message
+  }
+
+  /// Tells the room that we are writing, or stopped (RFC 3994). Not stored: only worth something now.
+  public func sendComposing(_ isActive: Bool, to address: String) async {
+    guard let gruu, isConnected else { return }
+    let composing = IsComposing(state: isActive ? .active : .idle, refresh: isActive ? 60 : nil)
+    let cpim = InnerMessage.notification(
+      contentType: "application/im-iscomposing+xml", body: composing.serialized, from: gruu, to: address, time: Date(),
+      disposition: nil)
+    let entry = OutboxEntry(
+      room: address, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: false,
+      attempts: 0, createdAt: Date())
+    _ = try? await transmit(entry)
+  }
+
+  // MARK: The outbox
+
+  func wakeOutbox() {
+    if outboxTask == nil, isConnected {
+      outboxTask = Task { [weak self] in await self?.drainOutbox() }
+    }
+  }
+
+  /// Sends what waits, oldest first, notifications after texts; ends when nothing can be sent now.
+  private func drainOutbox() async {
+    while !Task.isCancelled, isConnected {
+      let now = Date()
+      blockedRooms = blockedRooms.filter { $0.value > now }
+      let blocked = Set(blockedRooms.keys)
+      guard let waiting = try? await store.database.read({ try OutboxEntry.order(sql: "isUrgent DESC, id").fetchAll($0) }),
+        let entry = waiting.first(where: { !blocked.contains($0.room) })
+      else { break }
+      await process(entry)
+    }
+    outboxTask = nil
+    guard isConnected, let soonest = blockedRooms.values.min() else { return }
+    Task { [weak self] in
+      try? await Task.sleep(for: .seconds(max(0.1, soonest.timeIntervalSinceNow)))
+      await self?.wakeOutbox()
+    }
+  }
+
+  private func process(_ entry: OutboxEntry) async {
+    do {
+      let response = try await transmit(entry)
+      switch response.status {
+      case 200..<300: await finish(entry, state: .sent, failure: nil)
+      case 408, 480, 500, 502, 503, 504: await postpone(entry, "\(response.status) \(response.reason)")
+      default:
+        let error = ChatError.refused(what: "the message", status: response.status, reason: response.reason)
+        await finish(entry, state: .failed, failure: error.description)
+      }
+    } catch ChatError.nobodyToEncryptFor(let room, let reasons) {
+      let error = ChatError.nobodyToEncryptFor(room: room, reasons: reasons)
+      await finish(entry, state: .failed, failure: error.description)
+    } catch { await postpone(entry, describe(error)) }
+  }
+
+  /// One attempt: encrypts (the ratchets are on disk before anything leaves) and sends.
+  ///
+  /// A repeated attempt encrypts anew under the same Message-ID: the receivers drop the double by its id, while the
+  /// same ciphertext twice would be an undecryptable replay to them.
+  private func transmit(_ entry: OutboxEntry) async throws -> SIPResponse {
+    guard let agent, let gruu, isConnected else { throw ChatError.notConnected }
+    guard let room = try await store.database.read({ try Room.fetchOne($0, key: entry.room) }),
+      let address = RoomAddress(entry.room)
+    else { throw ChatError.notInRoom(entry.room) }
+
+    var headers = [SIPHeader("Date", Self.rfc1123(Date()))]
+    if !entry.isUrgent { headers.append(SIPHeader("Priority", "non-urgent")) }
+    let contentType: String
+    let body: Data
+    if room.isEncrypted, !entry.mustBePlain {
+      (contentType, body) = try await encrypt(entry, room: room, address: address, gruu: gruu)
+    } else {
+      (contentType, body) = ("message/cpim", entry.content)
+    }
+    do {
+      return try await agent.message(
+        to: address.uri, from: gruu, headers: headers, contentType: contentType, body: body)
+    } catch { throw ChatError(from: error, during: "MESSAGE to \(room.subject)") }
+  }
+
+  private func encrypt(
+    _ entry: OutboxEntry, room: Room, address: RoomAddress, gruu: SIPURI
+  ) async throws -> (contentType: String, body: Data) {
+    guard let lime else { throw ChatError.notConnected }
+    let devices = try await store.database.read { db in
+      try RoomQueries.devices(db, room: room.address).map { DeviceID($0.gruu) }.filter { $0 != lime.device }
+    }
+    var reasons = try await ensureSessions(with: devices)
+    let reachable = devices.filter { reasons[$0] == nil }
+    let envelope = try await store.database.write { db -> LimeEnvelope? in
+      let encrypted = try lime.encrypt(
+        db, plaintext: entry.content, recipientUser: address.limeUser, devices: reachable, policy: .cipherMessage)
+      for (device, error) in encrypted.failures { reasons[device] = "\(error)" }
+      guard !encrypted.ratchetMessages.isEmpty else { return nil }
+      try db.execute(sql: "UPDATE outbox SET attempts = attempts + 1 WHERE id = ?", arguments: [entry.id])
+      return LimeEnvelope(
+        sender: gruu, messageID: entry.messageID,
+        deviceParts: encrypted.ratchetMessages.map { .init(device: $0.device.string, ratchetMessage: $0.message) },
+        cipherMessage: encrypted.cipherMessage)
+    }
+    if entry.message != nil {
+      for (device, reason) in reasons {
+        hub.send(.security(room: room.address, device: device.string, text: "\(device) cannot read this: \(reason)"))
+      }
+    }
+    guard let envelope else {
+      throw ChatError.nobodyToEncryptFor(room: room.subject, reasons: reasons.map { "\($0.key): \($0.value)" }.sorted())
+    }
+    return envelope.serialized()
+  }
+
+  private func finish(_ entry: OutboxEntry, state: Message.State, failure: String?) async {
+    let message = try? await store.database.write { db -> Message? in
+      try db.execute(sql: "DELETE FROM outbox WHERE id = ?", arguments: [entry.id])
+      guard let row = entry.message, var message = try Message.fetchOne(db, key: row) else { return nil }
+      message.state = state
+      message.failure = failure
+      try message.update(db)
+      return message
+    }
+    if let message = message ?? nil { hub.send(.messageState(message)) }
+  }
+
+  private func postpone(_ entry: OutboxEntry, _ reason: String) async {
+    let attempts = (postponements[entry.room] ?? 0) + 1
+    postponements[entry.room] = attempts
+    blockedRooms[entry.room] = Date().addingTimeInterval(min(Self.longestBackOff, pow(2, Double(min(attempts, 6)))))
+    if attempts == 1 || attempts % 10 == 0 {
+      hub.send(.error(room: entry.room, text: "not sent yet, will be tried again: \(reason)"))
+    }
+  }
+
+  /// `Date` header (RFC 3261 §20.17).
+  private static func rfc1123(_ date: Date) -> String {
+    let formatter = DateFormatter()
+    formatter.locale = Locale(identifier: "en_US_POSIX")
+    formatter.timeZone = TimeZone(identifier: "GMT")
+    formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+    return formatter.string(from: date)
+  }
+}

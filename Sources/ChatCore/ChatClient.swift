@@ -1,0 +1,217 @@
+// ChatClient.swift: the account at work: ties the SIP agent, LIME, the key server and the database together.
+import Foundation
+import GRDB
+import HTTPClient
+import Lime
+import Logging
+import MessageFormats
+import SIPAgent
+
+/// One account, connected: registers, keeps its rooms' state, sends what is in the outbox, stores what arrives.
+///
+/// `start()` once, then `events()` tells what happens. Everything that must survive is in the account's database
+/// before the network learns of it (outgoing) or before the sender gets its 200 OK (incoming).
+public actor ChatClient {
+  public nonisolated let account: AccountConfiguration
+  let store: AccountStore
+  let logger: Logger
+  let hub = EventHub()
+
+  var agent: SIPAgent?
+  var lime: LimeAccount?
+  var keyServer: KeyServerClient?
+  /// This device's GRUU; nil before the first registration.
+  var gruu: SIPURI?
+  var isConnected = false
+
+  /// What only lives as long as the connection.
+  struct LiveRoom {
+    var dialog: SIPDialogID?
+    var subscription: SubscriptionID?
+    var state: ConferenceState
+  }
+  var live: [String: LiveRoom] = [:]
+
+  private var eventTask: Task<Void, Never>?
+  var outboxTask: Task<Void, Never>?
+  /// Rooms that took nothing just now, until when they are left alone, and how often in a row that was so.
+  var blockedRooms: [String: Date] = [:]
+  var postponements: [String: Int] = [:]
+  let rekeyLimiter = RateLimiter()
+  /// Devices that the key server does not know, and when we asked: not asked again for a minute.
+  var keylessDevices: [DeviceID: Date] = [:]
+  var stateWaiters: [String: [CheckedContinuation<Void, Never>]] = [:]
+
+  public init(account: AccountConfiguration, store: AccountStore, logger: Logger) {
+    self.account = account
+    self.store = store
+    self.logger = logger
+  }
+
+  /// Events from now on. Ends when the client stops.
+  public nonisolated func events() -> AsyncStream<ChatEvent> { hub.subscribe() }
+
+  // MARK: Life
+
+  /// Registers, publishes keys when they are not yet, and takes up every room.
+  /// - Throws: `ChatError` when the first registration fails. Later losses of the connection are events.
+  public func start() async throws {
+    hub.send(.connection(.connecting))
+    let agent = try await makeAgent()
+    self.agent = agent
+    eventTask = Task { [weak self] in
+      for await event in agent.events {
+        guard let self else { return }
+        await self.handle(event)
+      }
+    }
+    do {
+      let registration = try await agent.register()
+      try await registered(gruu: registration.gruu)
+    } catch {
+      await stop()
+      throw ChatError(from: error, during: "REGISTER at \(account.address.host)")
+    }
+  }
+
+  /// Leaves the network without leaving the rooms: the registration stays, so that the server keeps messages for
+  /// this device until it comes back.
+  public func stop() async {
+    outboxTask?.cancel()
+    outboxTask = nil
+    let agent = self.agent
+    self.agent = nil
+    isConnected = false
+    await agent?.shutdown()
+    eventTask?.cancel()
+    eventTask = nil
+    hub.finish()
+  }
+
+  private func makeAgent() async throws -> SIPAgent {
+    let instance = try await store.database.write { db -> String in
+      if let known = try Setting.instanceID.read(db) { return known }
+      let fresh = "urn:uuid:\(UUID().uuidString.lowercased())"
+      try Setting.instanceID.write(db, fresh)
+      return fresh
+    }
+    let account = self.account
+    var configuration = SIPAgentConfiguration(
+      address: account.address, password: { account.password.reveal() }, instanceID: instance)
+    configuration.outboundProxy = account.outboundProxy
+    configuration.expires = account.expires
+    configuration.caFile = account.caFile
+    configuration.specs = account.keyServer == nil ? "groupchat/1.1" : "groupchat/1.1,lime"
+    configuration.userAgent = "limeade/\(Version.current)"
+    return try await SIPAgent(configuration: configuration)
+  }
+
+  private func registered(gruu: SIPURI?) async throws {
+    guard let gruu else { throw ChatError.noGRUU(domain: account.address.host) }
+    self.gruu = gruu
+    isConnected = true
+    let device = DeviceID(gruu.description)
+    try await store.database.write { db in
+      if try Setting.gruu.read(db) != gruu.description {
+        try Setting.gruu.write(db, gruu.description)
+        try Setting.keysPublished.write(db, nil)
+      }
+    }
+    lime = LimeAccount(device: device, curve: account.curve)
+    if let url = account.keyServer {
+      keyServer = KeyServerClient(
+        url: url, device: device, username: account.address.user ?? "", realm: account.address.host,
+        password: account.password, caFile: account.caFile)
+    }
+    hub.send(.connection(.registered(device: gruu.description)))
+    await publishKeysIfNeeded()
+    await resumeRooms()
+    wakeOutbox()
+  }
+
+  // MARK: Events of the SIP agent
+
+  private func handle(_ event: SIPEvent) async {
+    switch event {
+    case .registration(let state): await registrationChanged(state)
+    case .message(let message): await receive(message)
+    case .invitation(let invitation): await invited(invitation)
+    case .notify(let notify): await notified(notify)
+    case .subscriptionEnded(let id, _): subscriptionEnded(id)
+    case .dialogEnded(let id, _): await dialogEnded(id)
+    }
+  }
+
+  private func registrationChanged(_ state: RegistrationState) async {
+    switch state {
+    case .registered(let registration):
+      guard !isConnected, gruu != nil else { return }
+      do { try await registered(gruu: registration.gruu) } catch {
+        hub.send(.error(room: nil, text: describe(error)))
+      }
+    case .failed(let reason), .disconnected(let reason):
+      guard isConnected else { return }
+      isConnected = false
+      live = live.mapValues { LiveRoom(dialog: nil, subscription: nil, state: $0.state) }
+      hub.send(.connection(.offline(reason: reason)))
+    case .registering, .unregistered: break
+    }
+  }
+
+  // MARK: Reading
+
+  public func rooms() async throws -> [RoomSummary] { try await store.rooms() }
+
+  func report(_ summary: RoomSummary) {
+    hub.send(.room(summary, displayName: summary.displayName(for: account.address)))
+  }
+
+  func reportRoom(_ address: String) async {
+    guard let summary = try? await store.database.read({ try RoomQueries.summary($0, address) }) else { return }
+    report(summary)
+  }
+
+  func describe(_ error: any Error) -> String { (error as? LocalizedError)?.errorDescription ?? "\(error)" }
+}
+
+/// Reading the database needs no connection: `history` and `room list` work while another process holds the account.
+extension AccountStore {
+  public func rooms() async throws -> [RoomSummary] { try await database.read { try RoomQueries.summaries($0) } }
+
+  public func history(
+    room: String, search: String? = nil, since: Date? = nil, limit: Int = 200
+  ) async throws -> [MessageWithDeliveries] {
+    try await database.read {
+      try MessageQueries.history($0, room: room, search: search, since: since, limit: limit)
+    }
+  }
+
+  public func message(room: String, messageID: String) async throws -> MessageWithDeliveries? {
+    try await database.read { db in
+      let sql = "SELECT * FROM message WHERE room = ? AND messageID = ? ORDER BY isOutgoing DESC"
+      guard let message = try Message.fetchOne(db, sql: sql, arguments: [room, messageID]) else { return nil }
+      return try MessageQueries.withDeliveries(db, message)
+    }
+  }
+
+  /// The GRUU of the last registration, which is the LIME device id; nil before the first.
+  public func deviceID() async throws -> String? { try await database.read { try Setting.gruu.read($0) } }
+
+  /// The room that `name` means: an address, or the unambiguous beginning of a room's name.
+  public func room(named name: String, for account: SIPURI) async throws -> RoomSummary {
+    let all = try await rooms()
+    if let exact = all.first(where: { $0.room.address == name }) { return exact }
+    let open = all.filter { $0.room.state != .left }
+    let wanted = name.lowercased()
+    let exact = open.filter { $0.displayName(for: account).lowercased() == wanted }
+    let matches = exact.isEmpty ? open.filter { $0.displayName(for: account).lowercased().hasPrefix(wanted) } : exact
+    guard let only = matches.first else {
+      throw ChatError.unknownRoom(name, known: open.map { $0.displayName(for: account) })
+    }
+    guard matches.count == 1 else {
+      throw ChatError.ambiguousRoom(
+        name, candidates: matches.map { "\($0.displayName(for: account)) (\($0.room.address))" })
+    }
+    return only
+  }
+}

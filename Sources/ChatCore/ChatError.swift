@@ -1,0 +1,105 @@
+// ChatError.swift: what can go wrong for a user of the domain, each with a text to act on and its sysexits code.
+import Foundation
+import HTTPClient
+import SIPAgent
+
+public enum ChatError: Error, LocalizedError, CustomStringConvertible {
+  case notConnected
+  case serverUnreachable(String)
+  case wrongCredentials(String)
+  case noGRUU(domain: String)
+  case refused(what: String, status: Int, reason: String)
+  case factoryDidNotRedirect(factory: String, status: Int)
+  case noStateFromFocus(room: String)
+  case unknownRoom(String, known: [String])
+  case ambiguousRoom(String, candidates: [String])
+  case notInRoom(String)
+  case noKeyServer
+  case keyServer(String)
+  case nobodyToEncryptFor(room: String, reasons: [String])
+  case messageTooLarge(Int, limit: Int)
+  case badInput(String)
+
+  public var description: String {
+    switch self {
+    case .notConnected: "not connected to the SIP server"
+    case .serverUnreachable(let cause): cause
+    case .wrongCredentials(let cause): cause
+    case .noGRUU(let domain):
+      """
+      the server of \(domain) gave no pub-gruu (RFC 5627), so this device has no address of its own and cannot join \
+      chat rooms: set enable-gruu=true in [module::Registrar] of flexisip.conf
+      """
+    case .refused(let what, let status, let reason): "\(what) was refused: \(status) \(reason)\(Self.hint(status))"
+    case .factoryDidNotRedirect(let factory, let status):
+      """
+      \(factory) answered \(status) and not 302, so it is not a chat conference factory: check conference-factory in \
+      the configuration against conference-factory-uris in [conference-server] of flexisip.conf
+      """
+    case .noStateFromFocus(let room):
+      """
+      \(room) was joined but its state never came (no NOTIFY): the focus cannot reach this client; check \
+      trusted-hosts and outbound-proxy of [conference-server] in flexisip.conf
+      """
+    case .unknownRoom(let name, let known):
+      "no room is called '\(name)'"
+        + (known.isEmpty ? "; 'limeade room create NAME ADDRESS...' makes one" : "; there are: " + known.joined(separator: ", "))
+    case .ambiguousRoom(let name, let candidates):
+      "'\(name)' could be \(candidates.joined(separator: " or ")); write more of it"
+    case .notInRoom(let room): "this account is no longer a member of \(room)"
+    case .noKeyServer:
+      "no key-server is configured for this account, so nothing can be encrypted; add key-server = \"https://…\""
+    case .keyServer(let cause): cause
+    case .nobodyToEncryptFor(let room, let reasons):
+      "no device in \(room) can receive an encrypted message"
+        + (reasons.isEmpty ? ": nobody else is in the room" : ": " + reasons.joined(separator: "; "))
+    case .messageTooLarge(let size, let limit): "the message has \(size) bytes; at most \(limit) are sent"
+    case .badInput(let text): text
+    }
+  }
+
+  public var errorDescription: String? { description }
+
+  private static func hint(_ status: Int) -> String {
+    switch status {
+    case 404:
+      """
+       (nobody answers at this address: for the factory, check conference-factory against conference-factory-uris in \
+      [conference-server] of flexisip.conf, and that the conference server runs)
+      """
+    case 403: " (this account may not do that)"
+    case 488: " (no invited person has a registered device that can take part in this kind of room)"
+    default: ""
+    }
+  }
+
+  /// The exit code of the command line (sysexits).
+  public var exitCode: Int32 {
+    switch self {
+    case .notConnected, .serverUnreachable: 69
+    case .wrongCredentials: 77
+    case .noGRUU, .factoryDidNotRedirect, .noKeyServer: 78
+    case .refused, .keyServer, .notInRoom, .nobodyToEncryptFor: 76
+    case .noStateFromFocus: 75
+    case .unknownRoom, .ambiguousRoom, .badInput, .messageTooLarge: 65
+    }
+  }
+}
+
+extension ChatError {
+  /// What an error of the SIP agent means to a user.
+  init(from error: any Error, during what: String) {
+    switch error {
+    case let error as ChatError: self = error
+    case SIPError.refused(let status, let reason): self = .refused(what: what, status: status, reason: reason)
+    case let error as SIPError:
+      switch error {
+      case .wrongCredentials, .unsupportedChallenge: self = .wrongCredentials(error.description)
+      case .noGRUU(let registrar): self = .noGRUU(domain: registrar)
+      case .invalidConfiguration, .invalidArgument: self = .badInput(error.description)
+      default: self = .serverUnreachable("\(what): \(error.description)")
+      }
+    default: self = .serverUnreachable("\(what): \(error)")
+    }
+  }
+}

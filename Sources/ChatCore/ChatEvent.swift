@@ -1,0 +1,101 @@
+// ChatEvent.swift: everything a user interface or a script is told, and its JSON line (design: command line, JSON).
+import Foundation
+
+/// Something that happened in the account.
+public enum ChatEvent: Sendable {
+  public enum Connection: Sendable, Equatable {
+    case connecting
+    case registered(device: String)
+    /// Not connected; the agent keeps trying unless it says otherwise.
+    case offline(reason: String)
+  }
+  public enum Change: String, Sendable { case added, removed, changed }
+
+  case connection(Connection)
+  case room(RoomSummary, displayName: String)
+  case participant(room: String, address: String, isAdmin: Bool, change: Change)
+  case device(room: String, participant: String, device: String, change: Change)
+  case message(Message)
+  /// One of our messages was taken by the focus, or failed for good.
+  case messageState(Message)
+  case delivery(room: String, messageID: String, by: String, state: Delivery.State, reason: String?, isComplete: Bool)
+  case composing(room: String, address: String, isActive: Bool)
+  /// Something about keys that the user must see.
+  case security(room: String?, device: String?, text: String)
+  case error(room: String?, text: String)
+}
+
+extension ChatEvent {
+  /// The event as one line of JSON with sorted keys.
+  public var jsonLine: String {
+    var object: [String: Any] = [:]
+    switch self {
+    case .connection(.connecting): object = ["event": "connecting"]
+    case .connection(.registered(let device)): object = ["event": "registered", "device": device]
+    case .connection(.offline(let reason)): object = ["event": "offline", "reason": reason]
+    case .room(let summary, let name): object = ["event": "room"].merging(summary.jsonFields(name: name)) { $1 }
+    case .participant(let room, let address, let isAdmin, let change):
+      object = [
+        "event": "participant", "room": room, "address": address, "admin": isAdmin, "change": change.rawValue,
+      ]
+    case .device(let room, let participant, let device, let change):
+      object = [
+        "event": "device", "room": room, "address": participant, "device": device, "change": change.rawValue,
+      ]
+    case .message(let message): object = ["event": "message"].merging(message.jsonFields) { $1 }
+    case .messageState(let message):
+      object = ["event": message.state.rawValue, "room": message.room, "id": message.messageID]
+      object["reason"] = message.failure
+    case .delivery(let room, let id, let by, let state, let reason, let isComplete):
+      object = ["event": state.rawValue, "room": room, "id": id, "by": by, "complete": isComplete]
+      object["reason"] = reason
+    case .composing(let room, let address, let isActive):
+      object = ["event": "composing", "room": room, "from": address, "active": isActive]
+    case .security(let room, let device, let text):
+      object = ["event": "security", "text": text]
+      object["room"] = room
+      object["device"] = device
+    case .error(let room, let text):
+      object = ["event": "error", "text": text]
+      object["room"] = room
+    }
+    return JSONLine.string(object)
+  }
+}
+
+extension Message {
+  /// The fields of the design's `message` event.
+  public var jsonFields: [String: Any] {
+    var object: [String: Any] = [
+      "room": room, "id": messageID, "from": sender, "text": text, "time": JSONLine.time(time),
+      "encrypted": isEncrypted, "trust": trust, "outgoing": isOutgoing, "state": state.rawValue,
+    ]
+    object["device"] = senderDevice
+    object["reason"] = failure
+    return object
+  }
+}
+
+extension RoomSummary {
+  public func jsonFields(name: String) -> [String: Any] {
+    [
+      "room": room.address, "name": name, "encrypted": room.isEncrypted, "oneToOne": room.isOneToOne,
+      "state": room.state.rawValue, "unread": unread, "devices": deviceCount,
+      "participants": participants.map { ["address": $0.address, "admin": $0.isAdmin] as [String: Any] },
+    ]
+  }
+}
+
+/// One JSON object on one line.
+public enum JSONLine {
+  public static func string(_ object: [String: Any]) -> String {
+    let options: JSONSerialization.WritingOptions = [.sortedKeys, .withoutEscapingSlashes]
+    guard let data = try? JSONSerialization.data(withJSONObject: object, options: options) else { return "{}" }
+    return String(decoding: data, as: UTF8.self)
+  }
+
+  /// ISO 8601 with milliseconds, UTC.
+  public static func time(_ date: Date) -> String {
+    date.formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true).timeZone(separator: .omitted))
+  }
+}

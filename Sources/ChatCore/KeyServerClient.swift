@@ -1,0 +1,43 @@
+// KeyServerClient.swift: LIME key-server requests over HTTP(S) with digest authentication (protocol/lime.md, key server).
+import Foundation
+import HTTPClient
+import Lime
+
+/// Carries one device's requests to its LIME key server.
+struct KeyServerClient: Sendable {
+  static let contentType = "x3dh/octet-stream"
+
+  private let url: URL
+  private let device: DeviceID
+  private let http: HTTPClient
+
+  init(url: URL, device: DeviceID, username: String, realm: String, password: Password, caFile: String?) {
+    self.url = url
+    self.device = device
+    http = HTTPClient(
+      caFile: caFile,
+      credentials: HTTPCredentials(username: username, password: password.reveal(), realm: realm))
+  }
+
+  /// - Throws: `ChatError.keyServer` with a cause to act on. Error answers of the protocol are returned, not thrown.
+  func exchange(_ request: KeyServerRequest) async throws -> KeyServerAnswer {
+    let response: HTTPResponse
+    do {
+      response = try await http.send(
+        HTTPRequest(
+          url: url, method: "POST",
+          headers: [
+            ("Content-Type", Self.contentType), ("From", device.string), ("X-Lime-user-identity", device.string),
+          ], body: request.serialized))
+    } catch { throw ChatError.keyServer("the key server at \(url) cannot be used: \(error)") }
+    guard response.status == 200 else {
+      throw ChatError.keyServer(
+        response.status == 401
+          ? "the key server at \(url) refused the account's password (401)"
+          : "the key server at \(url) answered HTTP \(response.status)")
+    }
+    do { return try KeyServerAnswer(parsing: response.body) } catch {
+      throw ChatError.keyServer("the key server at \(url) sent something that is not a LIME answer: \(error)")
+    }
+  }
+}

@@ -1,0 +1,69 @@
+// Room.swift: a chat room, its participants and their devices, as kept in the account's database.
+import Foundation
+import GRDB
+import MessageFormats
+
+/// A room's address: opaque, compared with all its URI parameters.
+public struct RoomAddress: Hashable, Sendable, Codable, CustomStringConvertible {
+  public let uri: SIPURI
+
+  public init(_ uri: SIPURI) { self.uri = uri }
+  public init?(_ string: String) {
+    guard let uri = SIPURI(string) else { return nil }
+    self.uri = uri
+  }
+
+  public var description: String { uri.description }
+  /// The "recipient user id" of LIME's associated data: the address without its `gr` parameter.
+  public var limeUser: String { uri.without(parameter: "gr").description }
+}
+
+/// A room as stored.
+public struct Room: Codable, FetchableRecord, PersistableRecord, Sendable, Equatable {
+  public enum State: String, Codable, Sendable {
+    /// Known, but the focus has not yet sent its state.
+    case joining
+    case active
+    /// We left, were removed, or the focus ended the room.
+    case left
+  }
+
+  public var address: String
+  public var subject: String
+  public var isEncrypted: Bool
+  public var isOneToOne: Bool
+  public var state: State
+  /// Version of the last conference-info applied; 0 before the first.
+  public var version: Int
+  public var createdAt: Date
+  public var lastActivity: Date
+}
+
+/// A member of a room.
+public struct Participant: Codable, FetchableRecord, PersistableRecord, Sendable, Equatable {
+  public var room: String
+  public var address: String
+  public var isAdmin: Bool
+}
+
+/// A member's device: the GRUU is also its LIME device id.
+public struct Device: Codable, FetchableRecord, PersistableRecord, Sendable, Equatable {
+  public var room: String
+  public var participant: String
+  public var gruu: String
+}
+
+/// What a room list shows of a room.
+public struct RoomSummary: Sendable, Equatable {
+  public var room: Room
+  public var participants: [Participant]
+  public var deviceCount: Int
+  public var unread: Int
+
+  /// The subject, or for a one-to-one room the other's address.
+  public func displayName(for account: SIPURI) -> String {
+    guard room.isOneToOne || room.subject.isEmpty else { return room.subject }
+    let others = participants.map(\.address).filter { $0 != account.description }
+    return others.isEmpty ? room.subject : others.joined(separator: ", ")
+  }
+}

@@ -1,0 +1,102 @@
+// RoomQueries.swift: reading and writing rooms, participants and devices inside a database transaction.
+import Foundation
+import GRDB
+import MessageFormats
+
+enum RoomQueries {
+  static func summary(_ db: Database, _ address: String) throws -> RoomSummary? {
+    guard let room = try Room.fetchOne(db, key: address) else { return nil }
+    return try summary(db, room)
+  }
+
+  static func summaries(_ db: Database) throws -> [RoomSummary] {
+    try Room.order(sql: "lastActivity DESC, address").fetchAll(db).map { try summary(db, $0) }
+  }
+
+  private static func summary(_ db: Database, _ room: Room) throws -> RoomSummary {
+    RoomSummary(
+      room: room,
+      participants: try Participant.filter(sql: "room = ?", arguments: [room.address]).order(sql: "address").fetchAll(db),
+      deviceCount: try Int.fetchOne(db, sql: "SELECT count(*) FROM device WHERE room = ?", arguments: [room.address]) ?? 0,
+      unread: try Int.fetchOne(
+        db, sql: "SELECT count(*) FROM message WHERE room = ? AND NOT isRead AND NOT isOutgoing",
+        arguments: [room.address]) ?? 0)
+  }
+
+  static func devices(_ db: Database, room: String) throws -> [Device] {
+    try Device.filter(sql: "room = ?", arguments: [room]).order(sql: "gruu").fetchAll(db)
+  }
+
+  /// The active one-to-one room with `address`, if there is one with that encryption.
+  static func oneToOne(_ db: Database, with address: String, encrypted: Bool) throws -> Room? {
+    try Room.fetchOne(
+      db,
+      sql: """
+        SELECT room.* FROM room JOIN participant ON participant.room = room.address
+        WHERE isOneToOne AND isEncrypted = ? AND state <> 'left' AND participant.address = ?
+        ORDER BY lastActivity DESC
+        """, arguments: [encrypted, address])
+  }
+
+  /// Inserts the room, or brings one that was left back to life.
+  static func join(
+    _ db: Database, address: String, subject: String, encrypted: Bool, oneToOne: Bool, now: Date
+  ) throws -> Room {
+    if var room = try Room.fetchOne(db, key: address) {
+      if !subject.isEmpty { room.subject = subject }
+      // A room never turns from encrypted to plain: the focus does not decide that after the fact.
+      room.isEncrypted = room.isEncrypted || encrypted
+      if room.state == .left {
+        room.state = .joining
+        room.version = 0
+      }
+      try room.update(db)
+      return room
+    }
+    let room = Room(
+      address: address, subject: subject, isEncrypted: encrypted, isOneToOne: oneToOne, state: .joining, version: 0,
+      createdAt: now, lastActivity: now)
+    try room.insert(db)
+    return room
+  }
+
+  /// Replaces members and devices by those of the conference state and says what changed.
+  static func store(_ db: Database, state: ConferenceState, room: inout Room) throws -> [ChatEvent] {
+    let address = room.address
+    var events: [ChatEvent] = []
+    let oldMembers = try Participant.filter(sql: "room = ?", arguments: [address]).fetchAll(db)
+    let oldDevices = try devices(db, room: address)
+    let newMembers = state.users.map {
+      Participant(room: address, address: $0.entity, isAdmin: $0.roles.contains("admin"))
+    }
+    let newDevices = state.users.flatMap { user in
+      user.endpoints.map { Device(room: address, participant: user.entity, gruu: $0.entity) }
+    }
+    for member in newMembers {
+      let old = oldMembers.first { $0.address == member.address }
+      if let old, old == member { continue }
+      try member.save(db)
+      events.append(
+        .participant(
+          room: address, address: member.address, isAdmin: member.isAdmin, change: old == nil ? .added : .changed))
+    }
+    for member in oldMembers where !newMembers.contains(where: { $0.address == member.address }) {
+      try member.delete(db)
+      events.append(
+        .participant(room: address, address: member.address, isAdmin: member.isAdmin, change: .removed))
+    }
+    for device in newDevices where !oldDevices.contains(where: { $0.gruu == device.gruu }) {
+      try device.save(db)
+      events.append(.device(room: address, participant: device.participant, device: device.gruu, change: .added))
+    }
+    for device in oldDevices where !newDevices.contains(where: { $0.gruu == device.gruu }) {
+      try device.delete(db)
+      events.append(.device(room: address, participant: device.participant, device: device.gruu, change: .removed))
+    }
+    if let subject = state.subject, !subject.isEmpty { room.subject = subject }
+    room.version = state.version
+    if room.state == .joining { room.state = .active }
+    try room.update(db)
+    return events
+  }
+}

@@ -1,0 +1,27 @@
+// Setting.swift: small facts that an account keeps: its instance id, its GRUU, whether its keys are published.
+import Foundation
+import GRDB
+
+/// A named fact in the account's database.
+enum Setting: String {
+  /// `urn:uuid:…`, the +sip.instance of this device, made once (RFC 5627 §3).
+  case instanceID
+  /// The public GRUU that the registrar gave, which is also the LIME device id.
+  case gruu
+  /// "yes" once the key server took our registration.
+  case keysPublished
+
+  func read(_ db: Database) throws -> String? {
+    try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = ?", arguments: [rawValue])
+  }
+
+  func write(_ db: Database, _ value: String?) throws {
+    if let value {
+      try db.execute(
+        sql: "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        arguments: [rawValue, value])
+    } else {
+      try db.execute(sql: "DELETE FROM setting WHERE name = ?", arguments: [rawValue])
+    }
+  }
+}

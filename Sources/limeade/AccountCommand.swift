@@ -1,0 +1,127 @@
+// AccountCommand.swift: limeade account add|show: the accounts of the configuration file.
+import ArgumentParser
+import ChatCore
+import Foundation
+import Lime
+import MessageFormats
+
+struct AccountCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "account", abstract: "Add and show accounts.", subcommands: [Add.self, Show.self])
+
+  struct Add: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Add an account to the configuration file, after trying it.",
+      discussion: """
+        limeade account add work --address sip:alice@sip.example.org --outbound-proxy "sip:sip.example.org;transport=tls" \
+        --key-server https://lime.example.org/lime-server.php --password-command "pass show sip/alice"
+
+        Without --password-command the password is asked for, or read from standard input when that is not a \
+        terminal, and kept in the file (which only you can read).
+        """)
+
+    @OptionGroup var options: GlobalOptions
+    @Argument(help: "What to call it.") var name: String
+    @Option(help: "SIP address, sip:you@your.domain.") var address: String
+    @Option(help: "A command that prints the password.") var passwordCommand: String?
+    @Option(help: "Where requests go first; default: the domain.") var outboundProxy: String?
+    @Option(help: "Default: sip:conference-factory@<domain>.") var conferenceFactory: String?
+    @Option(help: "LIME key server URL; without it nothing is encrypted.") var keyServer: String?
+    @Option(help: "File transfer server URL.") var fileServer: String?
+    @Option(help: "c25519 or c448.") var curve: String?
+    @Option(help: "PEM file of certificate authorities.") var caFile: String?
+    @Flag(help: "Write it without trying to register.") var noTry = false
+
+    func run() async throws {
+      let path = options.config ?? ConfigurationFile.defaultPath
+      let old = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+      if !old.isEmpty {
+        let file = try ConfigurationFile(path: path)
+        guard !file.accountNames.contains(name) else {
+          throw CommandFailure.badInput("\(path) already has [account.\(name)]")
+        }
+      }
+      var values = [("address", address)]
+      if let passwordCommand {
+        values.append(("password-command", passwordCommand))
+      } else {
+        values.append(("password", try PasswordPrompt.read()))
+      }
+      let optional = [
+        ("outbound-proxy", outboundProxy), ("conference-factory", conferenceFactory), ("key-server", keyServer),
+        ("file-server", fileServer), ("curve", curve), ("ca-file", caFile),
+      ]
+      values += optional.compactMap { key, value in value.map { (key, $0) } }
+      let table = AccountWriter.table(name: name, values: values)
+      try await check(table)
+      let start = old.isEmpty ? "default = \(AccountWriter.quoted(name))\n" : old
+      try AccountWriter.writePrivately(start + table, to: path)
+      Output.line(
+        options.json
+          ? JSONLine.string(["event": "account", "account": name, "address": address, "config": path])
+          : "added [account.\(name)] to \(path)")
+    }
+
+    /// Reads the table back as a user's file would be read, and registers once, so that a mistake shows now.
+    private func check(_ table: String) async throws {
+      let folder = FileManager.default.temporaryDirectory.appendingPathComponent("limeade-\(UUID().uuidString)")
+      defer { try? FileManager.default.removeItem(at: folder) }
+      let trial = folder.appendingPathComponent("config.toml").path
+      try AccountWriter.writePrivately(table, to: trial)
+      let account = try ConfigurationFile(path: trial).account(named: name)
+      guard !noTry else { return }
+      // The device that will be used is tried, so that no second one is left at the server.
+      let store = try options.store(for: account, exclusive: true)
+      let client = ChatClient(account: account, store: store, logger: options.logger)
+      try await client.start()
+      await client.stop()
+    }
+  }
+
+  struct Show: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Show the account's settings, without the password.")
+
+    @OptionGroup var options: GlobalOptions
+
+    func run() async throws {
+      let account = try options.accountConfiguration()
+      let store = try options.store(for: account, exclusive: false)
+      let rows: [(String, String?)] = [
+        ("account", account.name), ("address", account.address.description), ("device", try await store.deviceID()),
+        ("outbound-proxy", account.outboundProxy?.description),
+        ("conference-factory", account.conferenceFactory.description),
+        ("key-server", account.keyServer?.absoluteString), ("file-server", account.fileServer?.absoluteString),
+        ("curve", account.curve.name), ("ca-file", account.caFile), ("data", store.directory.path),
+      ]
+      if options.json {
+        Output.line(JSONLine.string(Dictionary(rows.compactMap { row in row.1.map { (row.0, $0) } }) { $1 }))
+      } else {
+        for (key, value) in rows { Output.line("\(key.padding(toLength: 20, withPad: " ", startingAt: 0))\(value ?? "-")") }
+      }
+    }
+  }
+}
+
+/// Asks for a password without showing it.
+private enum PasswordPrompt {
+  static func read() throws -> String {
+    if isatty(STDIN_FILENO) == 0 {
+      guard let line = readLine(), !line.isEmpty else {
+        throw CommandFailure.badInput("no password on standard input")
+      }
+      return line
+    }
+    var settings = termios()
+    tcgetattr(STDIN_FILENO, &settings)
+    var silent = settings
+    silent.c_lflag &= ~tcflag_t(ECHO)
+    FileHandle.standardError.write(Data("Password: ".utf8))
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent)
+    defer {
+      tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings)
+      FileHandle.standardError.write(Data("\n".utf8))
+    }
+    guard let line = readLine(), !line.isEmpty else { throw CommandFailure.badInput("no password given") }
+    return line
+  }
+}

@@ -1,0 +1,161 @@
+// ConfigurationFile.swift: config.toml (TOML 1.0): reading, checking and adding accounts (design: configuration).
+import ChatCore
+import Foundation
+import Lime
+import MessageFormats
+import TOMLKit
+
+/// The parsed configuration file.
+struct ConfigurationFile {
+  let path: String
+  private let table: TOMLTable
+
+  static var defaultPath: String {
+    let environment = ProcessInfo.processInfo.environment
+    let base = environment["XDG_CONFIG_HOME"] ?? "\(NSHomeDirectory())/.config"
+    return "\(base)/limeade/config.toml"
+  }
+
+  /// Where an account keeps its database: `$XDG_DATA_HOME/limeade/<account>/`.
+  static func dataDirectory(account: String) -> URL {
+    let environment = ProcessInfo.processInfo.environment
+    let base = environment["XDG_DATA_HOME"] ?? "\(NSHomeDirectory())/.local/share"
+    return URL(fileURLWithPath: base).appendingPathComponent("limeade").appendingPathComponent(account)
+  }
+
+  init(path: String?) throws {
+    self.path = path ?? Self.defaultPath
+    let text: String
+    do { text = try String(contentsOfFile: self.path, encoding: .utf8) } catch {
+      throw CommandFailure.badConfiguration(
+        """
+        no configuration at \(self.path): 'limeade account add NAME --address sip:…' writes one, and 'limeade lab \
+        --write-config FILE' makes one to try
+        """)
+    }
+    do { table = try TOMLTable(string: text) } catch let error as TOMLParseError {
+      throw CommandFailure.badConfiguration(
+        "\(self.path), line \(error.source.begin.line): \(error.description)")
+    } catch { throw CommandFailure.badConfiguration("\(self.path): \(error)") }
+    try refuseReadablePassword()
+  }
+
+  var accountNames: [String] { table["account"]?.table?.keys.sorted() ?? [] }
+
+  var defaultAccount: String? {
+    table["default"]?.string ?? (accountNames.count == 1 ? accountNames.first : nil)
+  }
+
+  /// The account called `name`, or the default one.
+  func account(named name: String?) throws -> AccountConfiguration {
+    guard let name = name ?? defaultAccount else {
+      throw CommandFailure.badConfiguration(
+        accountNames.isEmpty
+          ? "\(path) has no [account.NAME]; 'limeade account add NAME --address sip:…' adds one"
+          : "\(path) has several accounts and no `default`; choose with --account: \(accountNames.joined(separator: ", "))")
+    }
+    guard let entry = table["account"]?.table?[name]?.table else {
+      throw CommandFailure.badConfiguration(
+        "\(path) has no [account.\(name)]; it has: \(accountNames.joined(separator: ", "))")
+    }
+    return try AccountEntry(name: name, table: entry, path: path).configuration()
+  }
+
+  private func refuseReadablePassword() throws {
+    let holdsPassword = accountNames.contains { table["account"]?.table?[$0]?.table?["password"] != nil }
+    guard holdsPassword, let mode = try? FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int,
+      mode & 0o077 != 0
+    else { return }
+    throw CommandFailure.badConfiguration(
+      "\(path) holds a password and others can read it: chmod 600 \(path), or use password-command")
+  }
+}
+
+/// One `[account.NAME]` table.
+private struct AccountEntry {
+  let name: String
+  let table: TOMLTable
+  let path: String
+
+  static let keys = [
+    "address", "password", "password-command", "outbound-proxy", "conference-factory", "key-server", "file-server",
+    "curve", "ca-file", "expires",
+  ]
+
+  func configuration() throws -> AccountConfiguration {
+    for key in table.keys where !Self.keys.contains(key) {
+      throw failure("unknown setting '\(key)'; known are \(Self.keys.joined(separator: ", "))")
+    }
+    guard let address = try uri("address"), address.user != nil else {
+      throw failure("address is missing: address = \"sip:you@your.domain\"")
+    }
+    var configuration = AccountConfiguration(
+      name: name, address: address, password: try password(), outboundProxy: try uri("outbound-proxy"),
+      conferenceFactory: try uri("conference-factory"), keyServer: try url("key-server"),
+      fileServer: try url("file-server"), caFile: try string("ca-file"))
+    if let curve = try string("curve") {
+      guard let known = Curve(name: curve) else { throw failure("curve = \"\(curve)\": it is c25519 or c448") }
+      configuration.curve = known
+    }
+    if let value = table["expires"] {
+      guard let expires = value.int, (60...604_800).contains(expires) else {
+        throw failure("expires is a number of seconds from 60 to 604800")
+      }
+      configuration.expires = expires
+    }
+    return configuration
+  }
+
+  private func password() throws -> Password {
+    if let fromEnvironment = ProcessInfo.processInfo.environment["LIMEADE_PASSWORD"] { return Password(fromEnvironment) }
+    if let password = try string("password") { return Password(password) }
+    if let command = try string("password-command") { return Password(try PasswordCommand.run(command)) }
+    throw failure("no password: set password-command (or password, or LIMEADE_PASSWORD in the environment)")
+  }
+
+  private func string(_ key: String) throws -> String? {
+    guard let value = table[key] else { return nil }
+    guard let string = value.string else { throw failure("\(key) must be a string in quotes") }
+    return string
+  }
+
+  private func uri(_ key: String) throws -> SIPURI? {
+    guard let text = try string(key) else { return nil }
+    guard let uri = SIPURI(text) else { throw failure("\(key) = \"\(text)\" is not a SIP URI (sip:user@domain)") }
+    return uri
+  }
+
+  private func url(_ key: String) throws -> URL? {
+    guard let text = try string(key) else { return nil }
+    guard let url = URL(string: text), ["http", "https"].contains(url.scheme ?? ""), url.host != nil else {
+      throw failure("\(key) = \"\(text)\" is not an http(s) URL")
+    }
+    return url
+  }
+
+  private func failure(_ text: String) -> CommandFailure {
+    .badConfiguration("\(path), [account.\(name)]: \(text)")
+  }
+}
+
+/// Runs `password-command` and takes the first line it prints.
+private enum PasswordCommand {
+  static func run(_ command: String) throws -> String {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", command]
+    let output = Pipe()
+    process.standardOutput = output
+    do { try process.run() } catch {
+      throw CommandFailure.badConfiguration("password-command cannot be run: \(error.localizedDescription)")
+    }
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else {
+      throw CommandFailure.badConfiguration("password-command failed with exit code \(process.terminationStatus)")
+    }
+    let line = String(decoding: data, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false).first
+    guard let line, !line.isEmpty else { throw CommandFailure.badConfiguration("password-command printed nothing") }
+    return String(line)
+  }
+}

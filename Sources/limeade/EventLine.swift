@@ -1,0 +1,53 @@
+// EventLine.swift: an event as one line for people (listen, chat --plain).
+import ChatCore
+import Foundation
+
+enum EventLine {
+  /// nil for events that a reader of messages does not need.
+  static func text(of event: ChatEvent) -> String? {
+    switch event {
+    case .message(let message): line(for: message)
+    case .connection(.registered(let device)): "-- registered as \(device)"
+    case .connection(.offline(let reason)): "-- offline: \(SafeLine.text(reason))"
+    case .connection(.connecting), .composing, .device: nil
+    case .room(let summary, let name):
+      summary.room.state == .left ? "-- left the room \(SafeLine.text(name))" : nil
+    case .participant(_, let address, let isAdmin, let change):
+      "-- \(SafeLine.text(address)) \(change == .changed ? (isAdmin ? "is now admin" : "is no longer admin") : change.rawValue)"
+    case .messageState(let message):
+      message.state == .failed
+        ? "-- not sent (\(SafeLine.text(message.failure ?? "unknown reason"))): \(SafeLine.text(message.text))"
+        : "-- \(message.state.rawValue): \(SafeLine.text(message.text))"
+    case .delivery(_, let id, let by, let state, let reason, _):
+      "-- \(state.rawValue) \(id) \(SafeLine.text(by))" + (reason.map { ": \(SafeLine.text($0))" } ?? "")
+    case .security(_, _, let text): "!! \(SafeLine.text(text))"
+    case .error(_, let text): "!! \(SafeLine.text(text))"
+    }
+  }
+
+  /// `09:14 sip:bob@sip.example.org [encrypted] text`
+  static func line(for message: Message) -> String {
+    let time = message.time.formatted(.dateTime.hour(.twoDigits(amPM: .omitted)).minute(.twoDigits))
+    let mark =
+      switch (message.state, message.isEncrypted) {
+      case (.undecryptable, _): "cannot be decrypted: \(SafeLine.text(message.failure ?? ""))"
+      case (_, true): "encrypted"
+      case (_, false): "not encrypted"
+      }
+    return "\(time) \(SafeLine.text(message.sender)) [\(mark)] \(SafeLine.text(message.text))"
+  }
+}
+
+extension ChatEvent {
+  /// The room it happened in, if in one.
+  var room: String? {
+    switch self {
+    case .connection: nil
+    case .room(let summary, _): summary.room.address
+    case .participant(let room, _, _, _), .device(let room, _, _, _), .composing(let room, _, _): room
+    case .delivery(let room, _, _, _, _, _): room
+    case .message(let message), .messageState(let message): message.room
+    case .security(let room, _, _), .error(let room, _): room
+    }
+  }
+}

@@ -1,0 +1,36 @@
+// ExitStatus.swift: which exit code and text an error becomes (sysexits.h).
+import ArgumentParser
+import ChatCore
+import Foundation
+
+/// An error whose text is complete, with its exit code.
+struct CommandFailure: Error, LocalizedError {
+  var code: Int32
+  var text: String
+
+  static func timedOut(_ text: String) -> CommandFailure { CommandFailure(code: 75, text: text) }
+  static func badConfiguration(_ text: String) -> CommandFailure { CommandFailure(code: 78, text: text) }
+  static func cannotWrite(_ text: String) -> CommandFailure { CommandFailure(code: 73, text: text) }
+  static func badInput(_ text: String) -> CommandFailure { CommandFailure(code: 65, text: text) }
+
+  var errorDescription: String? { text }
+}
+
+enum ExitStatus {
+  /// False for the argument parser's own errors, help and version, which it prints itself.
+  static func isOurs(_ error: any Error) -> Bool {
+    !(error is ExitCode || error is CleanExit || error is ValidationError)
+      && !String(reflecting: Swift.type(of: error)).hasPrefix("ArgumentParser.")
+  }
+
+  static func code(of error: any Error) -> Int32 {
+    switch error {
+    case let error as CommandFailure: error.code
+    case let error as ChatError: error.exitCode
+    case is StoreError: 73
+    default: 70
+    }
+  }
+
+  static func text(of error: any Error) -> String { (error as? LocalizedError)?.errorDescription ?? "\(error)" }
+}

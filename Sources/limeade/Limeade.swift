@@ -1,0 +1,61 @@
+// Limeade.swift: the program's entry and its top command; one file a subcommand beside it.
+import ArgumentParser
+import ChatCore
+import Foundation
+
+@main
+struct Limeade: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "limeade",
+    abstract: "Terminal SIP chat for Flexisip, end-to-end encrypted with LIME.",
+    discussion: """
+      Try it without a server:   limeade lab --write-config /tmp/lab.toml
+                                 limeade --config /tmp/lab.toml --account alice chat
+      With an account:           limeade account add alice --address sip:alice@sip.example.org
+                                 limeade send sip:bob@sip.example.org "hello"
+
+      TO and ROOM are a SIP address (the encrypted one-to-one room with that person, made if absent), a room's \
+      address, or the beginning of a room's name.
+
+      Exit codes: 0 done, 64 usage, 65 bad input, 69 server unreachable, 73 cannot write, 75 timed out waiting, \
+      76 refused by the server, 77 wrong credentials, 78 bad configuration.
+      """,
+    version: Version.current,
+    subcommands: [
+      ChatCommand.self, SendCommand.self, ListenCommand.self, RoomCommand.self, HistoryCommand.self, KeysCommand.self,
+      AccountCommand.self, LabCommand.self, KeyserverCommand.self,
+    ])
+
+  @OptionGroup var options: GlobalOptions
+
+  static func main() async {
+    // A peer that closes its end must not end the program.
+    signal(SIGPIPE, SIG_IGN)
+    do {
+      var command = try parseAsRoot()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch let error where ExitStatus.isOurs(error) {
+      FileHandle.standardError.write(Data("limeade: \(ExitStatus.text(of: error))\n".utf8))
+      Foundation.exit(ExitStatus.code(of: error))
+    } catch { exit(withError: error) }
+  }
+}
+
+/// Options of every subcommand; they may stand before or after its name.
+struct GlobalOptions: ParsableArguments {
+  @Option(name: .long, help: "Configuration file (default: $XDG_CONFIG_HOME/limeade/config.toml).")
+  var config: String?
+
+  @Option(name: .long, help: "The account to use (default: the file's `default`, or its only account).")
+  var account: String?
+
+  @Flag(name: .long, help: "Print one JSON object a line.")
+  var json = false
+
+  @Flag(name: .shortAndLong, help: "Say on standard error what happens.")
+  var verbose = false
+}

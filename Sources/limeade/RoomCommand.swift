@@ -1,0 +1,117 @@
+// RoomCommand.swift: limeade room create|list|show|leave.
+import ArgumentParser
+import ChatCore
+import Foundation
+import MessageFormats
+
+struct RoomCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "room", abstract: "Make, list, show and leave chat rooms.",
+    subcommands: [Create.self, List.self, Show.self, Leave.self])
+
+  struct Create: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Make a room through the conference factory and invite people.",
+      discussion: "limeade room create \"Lab team\" sip:bob@sip.example.org sip:carol@sip.example.org")
+
+    @OptionGroup var options: GlobalOptions
+    @Argument(help: "The room's name.") var name: String
+    @Argument(help: "SIP addresses of the members.") var addresses: [String]
+    @Flag(help: "Without end-to-end encryption.") var plain = false
+
+    func run() async throws {
+      let members = try addresses.map { address in
+        guard let uri = SIPURI(address) else { throw CommandFailure.badInput("'\(address)' is not a SIP address") }
+        return uri
+      }
+      guard !members.isEmpty else { throw ValidationError("a room needs at least one member beside you") }
+      let account = try options.accountConfiguration()
+      let room = try await options.withClient { client in
+        try await client.createRoom(named: name, members: members, encrypted: !plain)
+      }
+      RoomPrinter.show(room, account: account, json: options.json)
+      let missing = members.filter { member in !room.participants.contains { $0.address == member.description } }
+      for address in missing {
+        Output.note(
+          "limeade: \(address) is not in the room: it has no registered device that can take part"
+            + (plain ? " (capability groupchat)" : " (capabilities groupchat and lime)"))
+      }
+    }
+  }
+
+  struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "List the rooms this account knows.")
+
+    @OptionGroup var options: GlobalOptions
+    @Flag(help: "Also rooms that were left.") var all = false
+
+    func run() async throws {
+      let account = try options.accountConfiguration()
+      for room in try await options.store(for: account, exclusive: false).rooms() where all || room.room.state != .left {
+        let name = room.displayName(for: account.address)
+        if options.json {
+          Output.line(JSONLine.string(room.jsonFields(name: name)))
+        } else {
+          let kind = room.room.isEncrypted ? "encrypted" : "plain"
+          let unread = room.unread == 0 ? "" : ", \(room.unread) unread"
+          Output.line(
+            "\(SafeLine.text(name)) (\(kind), \(room.room.state.rawValue), \(room.participants.count) members\(unread))")
+        }
+      }
+    }
+  }
+
+  struct Show: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Show a room with its members and their devices.")
+
+    @OptionGroup var options: GlobalOptions
+    @Argument(help: "A room's address or the beginning of its name.") var room: String
+
+    func run() async throws {
+      let account = try options.accountConfiguration()
+      let store = try options.store(for: account, exclusive: false)
+      let summary = try await store.room(named: room, for: account.address)
+      RoomPrinter.show(
+        summary, account: account, json: options.json, devices: try await store.devices(room: summary.room.address))
+    }
+  }
+
+  struct Leave: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Leave a room.")
+
+    @OptionGroup var options: GlobalOptions
+    @Argument(help: "A room's address or the beginning of its name.") var room: String
+
+    func run() async throws {
+      try await options.withClient { client in
+        let summary = try await client.store.room(named: room, for: client.account.address)
+        try await client.leave(summary.room.address)
+        if options.json {
+          Output.line(JSONLine.string(["event": "room", "room": summary.room.address, "state": "left"]))
+        } else {
+          Output.line("left \(SafeLine.text(summary.displayName(for: client.account.address)))")
+        }
+      }
+    }
+  }
+}
+
+private enum RoomPrinter {
+  static func show(_ summary: RoomSummary, account: AccountConfiguration, json: Bool, devices: [Device] = []) {
+    let name = summary.displayName(for: account.address)
+    if json {
+      var fields = summary.jsonFields(name: name)
+      if !devices.isEmpty { fields["devices"] = devices.map { ["address": $0.participant, "device": $0.gruu] } }
+      Output.line(JSONLine.string(fields))
+      return
+    }
+    Output.line(SafeLine.text(name))
+    Output.line("  address    \(summary.room.address)")
+    Output.line("  encrypted  \(summary.room.isEncrypted ? "yes (LIME)" : "no")")
+    Output.line("  state      \(summary.room.state.rawValue)")
+    for member in summary.participants {
+      Output.line("  member     \(member.address)\(member.isAdmin ? " (admin)" : "")")
+      for device in devices where device.participant == member.address { Output.line("    device   \(device.gruu)") }
+    }
+  }
+}

@@ -1,0 +1,9 @@
+// SafeLine.swift: text from the network as one printable line (security checklist, 25).
+import MessageFormats
+
+enum SafeLine {
+  /// Without control and bidirectional characters; line breaks become " / ".
+  static func text(_ text: String) -> String {
+    SafeText.sanitized(text).split(separator: "\n", omittingEmptySubsequences: false).joined(separator: " / ")
+  }
+}

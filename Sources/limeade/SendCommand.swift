@@ -1,0 +1,80 @@
+// SendCommand.swift: limeade send: one message to a room or a person, and waiting for what becomes of it.
+import ArgumentParser
+import ChatCore
+import Foundation
+
+struct SendCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "send",
+    abstract: "Send a message.",
+    discussion: """
+      limeade send sip:bob@sip.example.org "hello"          to a person, encrypted; the room is made if absent
+      limeade send "Lab team" "deployed" --wait delivered   until every member's device has it
+      uptime | limeade send Ops -                           text from standard input
+      """)
+
+  enum Goal: String, ExpressibleByArgument, CaseIterable { case sent, delivered, displayed }
+
+  @OptionGroup var options: GlobalOptions
+
+  @Argument(help: "A SIP address, a room address, or the beginning of a room's name.")
+  var to: String
+
+  @Argument(help: "The text; '-' or nothing reads standard input.")
+  var text: String?
+
+  @Option(help: "Return when the message is: sent (the server has it), delivered or displayed (every member).")
+  var wait: Goal = .sent
+
+  @Option(help: "Give up waiting after this many seconds (exit code 75).")
+  var timeout: Double = 60
+
+  func run() async throws {
+    let text = try message()
+    try await options.withClient { client in
+      let events = client.events()
+      let room = try await client.room(for: to)
+      let message = try await client.send(text, to: room.room.address)
+      let goal = wait
+      let json = options.json
+      try await Deadline.run(
+        seconds: timeout,
+        or: "the message was not \(goal.rawValue) within \(timeout.formatted()) s; it stays in the outbox or on its way"
+      ) {
+        try await Self.follow(message, until: goal, events: events, json: json)
+      }
+    }
+  }
+
+  private func message() throws -> String {
+    if let text, text != "-" { return text }
+    let data = FileHandle.standardInput.readDataToEndOfFile()
+    guard let text = String(data: data, encoding: .utf8) else {
+      throw CommandFailure.badInput("standard input is not UTF-8 text")
+    }
+    return text.hasSuffix("\n") ? String(text.dropLast()) : text
+  }
+
+  /// Prints what happens to the message until it has reached `goal` with every member.
+  private static func follow(
+    _ message: Message, until goal: Goal, events: AsyncStream<ChatEvent>, json: Bool
+  ) async throws {
+    for await event in events {
+      switch event {
+      case .messageState(let changed) where changed.messageID == message.messageID:
+        Output.line(json ? event.jsonLine : "\(changed.state.rawValue) \(changed.messageID)")
+        if changed.state == .failed {
+          throw CommandFailure(code: 76, text: changed.failure ?? "the message was refused")
+        }
+        if goal == .sent { return }
+      case .delivery(_, message.messageID, let by, let state, let reason, let isComplete):
+        Output.line(json ? event.jsonLine : "\(state.rawValue) \(by)" + (reason.map { ": \($0)" } ?? ""))
+        if state == .failed { throw CommandFailure(code: 76, text: "\(by): \(reason ?? "not delivered")") }
+        if isComplete, goal == .delivered || state == .displayed { return }
+      case .error(_, let text): Output.note("limeade: \(SafeLine.text(text))")
+      case .security(_, _, let text): Output.note("limeade: \(SafeLine.text(text))")
+      default: break
+      }
+    }
+  }
+}

@@ -1,0 +1,80 @@
+// Session.swift: what the subcommands share: the account's store and client, output, and waiting with a deadline.
+import ChatCore
+import Foundation
+import Logging
+import MessageFormats
+
+extension GlobalOptions {
+  func accountConfiguration() throws -> AccountConfiguration {
+    try ConfigurationFile(path: config).account(named: account)
+  }
+
+  func store(for account: AccountConfiguration, exclusive: Bool) throws -> AccountStore {
+    try AccountStore(directory: ConfigurationFile.dataDirectory(account: account.name), exclusive: exclusive)
+  }
+
+  var logger: Logger {
+    var logger = Logger(label: "limeade") { label in
+      StreamLogHandler.standardError(label: label)
+    }
+    logger.logLevel = verbose ? .info : .critical
+    return logger
+  }
+
+  /// Connects the account, runs `body`, and disconnects whatever happens.
+  func withClient<Value: Sendable>(_ body: (ChatClient) async throws -> Value) async throws -> Value {
+    let account = try accountConfiguration()
+    let client = ChatClient(account: account, store: try store(for: account, exclusive: true), logger: logger)
+    do {
+      try await client.start()
+      let value = try await body(client)
+      await client.stop()
+      return value
+    } catch {
+      await client.stop()
+      throw error
+    }
+  }
+}
+
+/// Standard output, line by line, so that a reader at the other end of a pipe sees each line at once.
+enum Output {
+  static func line(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
+  static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+}
+
+/// Times as people write them: seconds for --timeout.
+enum Deadline {
+  /// Runs `body`; when it has not ended after `seconds`, throws exit code 75 with `text`.
+  static func run<Value: Sendable>(
+    seconds: Double?, or text: String, _ body: @escaping @Sendable () async throws -> Value
+  ) async throws -> Value {
+    guard let seconds else { return try await body() }
+    return try await withThrowingTaskGroup(of: Value.self) { group in
+      group.addTask(operation: body)
+      group.addTask {
+        try await Task.sleep(for: .seconds(seconds))
+        throw CommandFailure.timedOut(text)
+      }
+      defer { group.cancelAll() }
+      guard let first = try await group.next() else { throw CancellationError() }
+      return first
+    }
+  }
+}
+
+/// Ends a long-running command in order on Ctrl-C, SIGTERM and hang-up.
+enum Interruption {
+  static func signals() -> AsyncStream<Int32> {
+    AsyncStream { continuation in
+      let sources = [SIGINT, SIGTERM, SIGHUP].map { number in
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+        source.setEventHandler { continuation.yield(number) }
+        source.resume()
+        return source
+      }
+      continuation.onTermination = { _ in for source in sources { source.cancel() } }
+    }
+  }
+}
