@@ -34,10 +34,14 @@ struct ListenCommand: AsyncParsableCommand {
   @Flag(help: "Send what the command prints back to the room.")
   var reply = false
 
+  @Flag(help: "Answer each message with what was received and whether it was encrypted.")
+  var echo = false
+
   @Flag(help: "Tell the senders that their messages were displayed.")
   var markRead = false
 
   func validate() throws {
+    if echo, exec != nil { throw ValidationError("--echo and --exec exclude each other") }
     if reply, exec == nil { throw ValidationError("--reply needs --exec") }
     if let count, count < 1 { throw ValidationError("--count starts at 1") }
   }
@@ -74,6 +78,7 @@ struct ListenCommand: AsyncParsableCommand {
       show(event)
       guard case .message(let message) = event, !message.isOutgoing else { continue }
       if markRead { try await client.markRead(message.room) }
+      if echo, message.state == .received { _ = try await client.send(Self.echo(of: message), to: message.room) }
       if let exec, message.state == .received {
         let answer = try await ExternalCommand(exec).run(input: event.jsonLine)
         if reply, !answer.isEmpty { _ = try await client.send(answer, to: message.room) }
@@ -83,6 +88,10 @@ struct ListenCommand: AsyncParsableCommand {
         if before == 1 { return }
       }
     }
+  }
+
+  private static func echo(of message: Message) -> String {
+    "echo of \"\(message.text)\", which came \(message.isEncrypted ? "encrypted" : "NOT encrypted")"
   }
 
   private func show(_ event: ChatEvent) {

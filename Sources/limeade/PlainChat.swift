@@ -1,0 +1,108 @@
+// PlainChat.swift: limeade chat --plain: a conversation line by line, for dumb terminals, screen readers and pipes.
+import ChatCore
+import Foundation
+
+/// Lines from standard input are sent; what happens in the room is printed. Ends at the end of the input, once every
+/// message was delivered to every member.
+struct PlainChat: Sendable {
+  /// How long the end waits for the last deliveries.
+  static let lastWait: Double = 30
+
+  let client: ChatClient
+  let room: RoomSummary
+  let json: Bool
+
+  func run() async throws {
+    let events = client.events()
+    let progress = DeliveryProgress()
+    let address = room.room.address
+    let printer = Task {
+      for await event in events where event.room == nil || event.room == address {
+        if json { Output.line(event.jsonLine) } else if let line = EventLine.text(of: event) { Output.line(line) }
+        await progress.note(event)
+      }
+    }
+    defer { printer.cancel() }
+    try await client.markRead(address)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await self.sendLines(progress) }
+      group.addTask {
+        for await _ in Interruption.signals() { throw CommandFailure(code: 130, text: "interrupted") }
+      }
+      defer { group.cancelAll() }
+      try await group.next()
+    }
+  }
+
+  private func sendLines(_ progress: DeliveryProgress) async throws {
+    for await line in StandardInput.lines() where !line.isEmpty {
+      let message = try await client.send(line, to: room.room.address)
+      await progress.expect(message.messageID)
+      if !json { Output.line(EventLine.line(for: message)) }
+    }
+    try await Deadline.run(seconds: Self.lastWait, or: "not every message was delivered to every member") {
+      try await progress.waitUntilDone()
+    }
+  }
+}
+
+/// Which of our messages every member has.
+private actor DeliveryProgress {
+  private var open: Set<String> = []
+  private var done: Set<String> = []
+  private var failure: String?
+  private var waiter: CheckedContinuation<Void, Never>?
+
+  func expect(_ messageID: String) {
+    if !done.contains(messageID) { open.insert(messageID) }
+  }
+
+  func note(_ event: ChatEvent) {
+    switch event {
+    case .delivery(_, let id, let by, let state, let reason, let isComplete):
+      if state == .failed { failure = "\(by): \(reason ?? "not delivered")" }
+      guard isComplete || state == .failed else { return }
+      open.remove(id)
+      done.insert(id)
+    case .messageState(let message) where message.state == .failed:
+      failure = message.failure ?? "a message was refused"
+      open.remove(message.messageID)
+      done.insert(message.messageID)
+    default: return
+    }
+    if open.isEmpty {
+      waiter?.resume()
+      waiter = nil
+    }
+  }
+
+  func waitUntilDone() async throws {
+    if !open.isEmpty {
+      await withTaskCancellationHandler {
+        await withCheckedContinuation { continuation in
+          if Task.isCancelled { continuation.resume() } else { waiter = continuation }
+        }
+      } onCancel: {
+        Task { await self.giveUp() }
+      }
+    }
+    if let failure { throw CommandFailure(code: 76, text: failure) }
+  }
+
+  private func giveUp() {
+    waiter?.resume()
+    waiter = nil
+  }
+}
+
+/// Standard input as a stream of lines, read on a thread of its own because a read blocks.
+enum StandardInput {
+  static func lines() -> AsyncStream<String> {
+    AsyncStream { continuation in
+      Thread.detachNewThread {
+        while let line = readLine() { continuation.yield(line) }
+        continuation.finish()
+      }
+    }
+  }
+}
