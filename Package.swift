@@ -57,6 +57,7 @@ let package = Package(
         .product(name: "TOMLKit", package: "TOMLKit"), .product(name: "Logging", package: "swift-log"),
       ]),
 
+    .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(name: "DigestAuthTests", dependencies: ["DigestAuth"]),
     .testTarget(name: "MessageFormatsTests", dependencies: ["MessageFormats"], resources: [.copy("Corpus")]),
     .testTarget(name: "LimeTests", dependencies: ["Lime"], resources: [.copy("Vectors")]),
@@ -66,7 +67,7 @@ let package = Package(
     .testTarget(name: "KeyServerTests", dependencies: ["KeyServer"]),
     .testTarget(name: "LabTests", dependencies: ["Lab"]),
     .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI"]),
-    .testTarget(name: "InteropTests", dependencies: ["ChatCore", "Lab"]),
+    .testTarget(name: "InteropTests", dependencies: ["ChatCore", "Lab", "TestSupport", "limeade"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,29 @@
+// LinphoneClient.swift: Debian's liblinphone as a chat client, driven through Tests/Peers/linphone-client.cpp.
+import Foundation
+import TestSupport
+
+/// One Linphone client with one account.
+struct LinphoneClient {
+  /// liblinphone's names for its numbers.
+  static let registrationOk = "2"
+  static let roomCreated = "2"
+  static let messageDelivered = "3"
+  static let imdnDelivered = "5"
+
+  let process: PeerProcess
+  private let folder: TemporaryFolder
+
+  init(user: String, domain: String, proxy: String, factory: String, keyServer: String?) throws {
+    folder = try TemporaryFolder()
+    process = try PeerProcess(
+      TestPaths.peer("linphone-client"),
+      [
+        "--dir", folder.url.path, "--identity", "sip:\(user)@\(domain)", "--password", user, "--proxy", "<\(proxy)>",
+        "--factory", factory, "--lime", keyServer ?? "",
+      ], name: "linphone(\(user))")
+  }
+
+  func waitUntilRegistered() async throws {
+    try await process.event("registration", ["state": Self.registrationOk])
+  }
+}
