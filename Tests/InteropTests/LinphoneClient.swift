@@ -6,9 +6,8 @@ import TestSupport
 struct LinphoneClient {
   /// liblinphone's names for its numbers.
   static let registrationOk = "2"
-  static let roomCreated = "2"
-  static let messageDelivered = "3"
-  static let imdnDelivered = "5"
+  static let roomCreated = "3"
+  static let deliveredToUser = "6"
 
   let process: PeerProcess
   private let folder: TemporaryFolder

@@ -1,0 +1,86 @@
+// ChatAccount.swift: a limeade account in this process, its events collected so that tests can await them.
+import ChatCore
+import Foundation
+import Logging
+import MessageFormats
+import TestSupport
+
+/// A ChatClient with a store of its own.
+///
+/// `@unchecked Sendable`: `seen` and `waiters` are only touched under `lock`.
+final class ChatAccount: @unchecked Sendable {
+  struct Failure: Error, CustomStringConvertible { var description: String }
+
+  let configuration: AccountConfiguration
+  let folder: TemporaryFolder
+  private(set) var client: ChatClient
+  private let lock = NSLock()
+  private var seen: [ChatEvent] = []
+
+  init(
+    user: String, domain: String, proxy: SIPURI, factory: SIPURI, keyServer: URL?, folder: TemporaryFolder? = nil
+  ) throws {
+    self.folder = try folder ?? TemporaryFolder()
+    configuration = AccountConfiguration(
+      name: user, address: SIPURI(user: user, host: domain), password: Password(user), outboundProxy: proxy,
+      conferenceFactory: factory, keyServer: keyServer)
+    client = ChatClient(
+      account: configuration, store: try AccountStore(directory: self.folder.url),
+      logger: Logger(label: user) { _ in SwiftLogNoOpLogHandler() })
+    collect()
+  }
+
+  var address: String { configuration.address.description }
+
+  private func collect() {
+    let events = client.events()
+    Task { [weak self] in
+      for await event in events {
+        guard let self else { return }
+        lock.withLock { seen.append(event) }
+      }
+    }
+  }
+
+  func start() async throws { try await client.start() }
+  func stop() async { await client.stop() }
+
+  var events: [ChatEvent] { lock.withLock { seen } }
+
+  /// The first event, past or coming, for which `pick` gives something.
+  @discardableResult
+  func event<Value>(
+    _ what: String, within seconds: Double = 20, _ pick: (ChatEvent) -> Value?
+  ) async throws -> Value {
+    let deadline = ContinuousClock.now + .seconds(seconds)
+    while ContinuousClock.now < deadline {
+      for event in events { if let value = pick(event) { return value } }
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    throw Failure(description: "\(address): no \(what) within \(seconds) s; events:\n"
+      + events.map(\.jsonLine).joined(separator: "\n"))
+  }
+
+  @discardableResult
+  func message(_ text: String, within seconds: Double = 20) async throws -> Message {
+    try await event("message '\(text)'", within: seconds) { event in
+      if case .message(let message) = event, message.text == text { return message }
+      return nil
+    }
+  }
+
+  /// Waits until `member` reported that it has our message.
+  func delivery(of messageID: String, by member: String, within seconds: Double = 20) async throws {
+    try await event("delivery of \(messageID) by \(member)", within: seconds) { event in
+      if case .delivery(_, messageID, member, let state, _, _) = event, state >= .delivered { return true }
+      return nil
+    }
+  }
+
+  func room(named name: String, within seconds: Double = 20) async throws -> RoomSummary {
+    try await event("room '\(name)'", within: seconds) { event in
+      if case .room(let summary, name) = event, summary.room.state == .active { return summary }
+      return nil
+    }
+  }
+}
