@@ -203,20 +203,13 @@ extension ChatClient {
 
   /// Leaves the room: un-SUBSCRIBE and BYE. After a restart there is no dialog to end, so one is made first.
   public func leave(_ address: String) async throws {
-    guard let agent, let gruu else { throw ChatError.notConnected }
-    guard let uri = SIPURI(address) else { throw ChatError.badInput("'\(address)' is not a room address") }
+    guard let agent else { throw ChatError.notConnected }
     if let subscription = live[address]?.subscription { await agent.unsubscribe(subscription) }
-    var dialog = live[address]?.dialog
-    if dialog == nil {
-      do {
-        let result = try await agent.invite(
-          uri, contact: gruu, isText: true, headers: [], contentType: nil, body: Data())
-        if case .established(let made, _) = result { dialog = made }
-      } catch let error as SIPError {
-        // The focus no longer counts us as a member: that is what was wanted.
-        guard case .refused(let status, _) = error, [403, 404, 481, 603].contains(status) else {
-          throw ChatError(from: error, during: "leaving the room")
-        }
+    var dialog: SIPDialogID?
+    do { dialog = try await self.dialog(with: address) } catch let error as SIPError {
+      // The focus no longer counts us as a member: that is what was wanted.
+      guard case .refused(let status, _) = error, [403, 404, 481, 603].contains(status) else {
+        throw ChatError(from: error, during: "leaving the room")
       }
     }
     live[address]?.dialog = nil

@@ -1,0 +1,81 @@
+// ChatRows.swift: rooms, members and messages of the domain as rows of the screen.
+import ChatCore
+import Foundation
+import MessageFormats
+import TerminalUI
+
+/// Names as the screen shows them: the user part of an address of our own domain, else the whole address.
+struct ChatNames: Sendable {
+  let account: SIPURI
+
+  func short(_ address: String) -> String {
+    guard let uri = SIPURI(address), let user = uri.user else { return address }
+    return uri.host.lowercased() == account.host.lowercased() ? user : "\(user)@\(uri.host)"
+  }
+
+  func room(_ summary: RoomSummary) -> String {
+    guard summary.room.isOneToOne || summary.room.subject.isEmpty else { return summary.room.subject }
+    let others = summary.participants.map(\.address).filter { $0 != account.description }
+    return others.isEmpty ? "(room)" : others.map(short).joined(separator: ", ")
+  }
+}
+
+extension RoomRow {
+  init(_ summary: RoomSummary, names: ChatNames, isConnected: Bool, isTyping: Bool) {
+    let presence: Presence =
+      switch summary.room.state {
+      case .joining: .joining
+      case .left: .offline
+      case .active: isConnected ? .active : .offline
+      }
+    self.init(
+      id: summary.room.address, name: names.room(summary), kind: summary.room.isOneToOne ? .direct : .group,
+      isEncrypted: summary.room.isEncrypted, unread: summary.unread, presence: presence,
+      activity: Int64(summary.room.lastActivity.timeIntervalSince1970 * 1000), isTyping: isTyping)
+  }
+}
+
+extension MessageRow {
+  init(_ entry: MessageWithDeliveries, names: ChatNames) {
+    let message = entry.message
+    let encryption: Encryption =
+      switch (message.state, message.isEncrypted, message.trust) {
+      case (.undecryptable, _, _): .undecryptable
+      case (_, false, _): .notEncrypted
+      case (_, true, "trusted"): .verified
+      case (_, true, "unsafe"): .unsafe
+      default: .encrypted
+      }
+    let text = message.state == .undecryptable ? "cannot be read: \(message.failure ?? "unknown reason")" : message.text
+    self.init(
+      id: "m\(message.id ?? 0)", time: message.time, sender: message.isOutgoing ? "me" : names.short(message.sender),
+      senderID: message.sender, isOwn: message.isOutgoing, text: text, encryption: encryption,
+      delivery: message.isOutgoing ? Self.delivery(of: entry) : nil)
+  }
+
+  private static func delivery(of entry: MessageWithDeliveries) -> Delivery {
+    switch entry.message.state {
+    case .queued: return .queued
+    case .failed: return .failed(reason: entry.message.failure ?? "unknown reason")
+    case .sent, .received, .undecryptable: break
+    }
+    if let failed = entry.deliveries.first(where: { $0.state == .failed }) {
+      return .failed(reason: failed.reason ?? "not delivered to \(failed.participant)")
+    }
+    let displayed = entry.count(atLeast: .displayed)
+    if displayed.done > 0 { return .displayed(displayed.done, of: displayed.of) }
+    let delivered = entry.count(atLeast: .delivered)
+    return delivered.done > 0 ? .delivered(delivered.done, of: delivered.of) : .sent
+  }
+}
+
+extension MemberRow {
+  static func rows(_ summary: RoomSummary, devices: [Device], account: SIPURI, names: ChatNames) -> [MemberRow] {
+    summary.participants.map { member in
+      MemberRow(
+        id: member.address, name: names.short(member.address), isSelf: member.address == account.description,
+        isAdmin: member.isAdmin, devices: devices.count { $0.participant == member.address },
+        trust: summary.room.isEncrypted ? .notVerified : .notEncrypted)
+    }
+  }
+}
