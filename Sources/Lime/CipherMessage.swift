@@ -8,11 +8,13 @@ enum CipherMessage {
 
   private static let derivationInfo = "DR Message Key Derivation"
 
-  /// The ciphertext with its tag appended. The tag binds the ratchet messages to this very message.
-  static func seal(_ plaintext: Data, seed: SecretBytes, sender: DeviceID, recipientUser: String) throws -> Data {
+  /// The ciphertext with its tag appended, and the tag, which binds the ratchet messages to this very message.
+  static func seal(
+    _ plaintext: Data, seed: SecretBytes, sender: DeviceID, recipientUser: String
+  ) throws -> (message: Data, tag: Data) {
     let (ciphertext, tag) = try AESGCM.seal(
       plaintext, keyAndIV: key(from: seed), associatedData: associatedData(sender, recipientUser))
-    return ciphertext + tag
+    return (ciphertext + tag, tag)
   }
 
   /// - Returns: nil when the message was altered or is for another recipient, sender or seed.

@@ -30,6 +30,8 @@ public enum LimeError: Error, Hashable, Sendable, CustomStringConvertible, Local
   /// The key server knows no keys of the device.
   case noKeysPublished(DeviceID)
   case badSignature(DeviceID)
+  /// Nothing is known of the device yet.
+  case unknownDevice(DeviceID)
   /// The device's identity key is not the one known for it. It is not adopted.
   case identityChanged(DeviceID, known: IdentityKey, offered: IdentityKey)
   /// A public key or a shared secret that no honest device produces (small order, not canonical).
@@ -56,6 +58,7 @@ public enum LimeError: Error, Hashable, Sendable, CustomStringConvertible, Local
     case .messageTooLong(let bytes): "the message is too long to encrypt or decrypt (\(bytes) bytes)"
     case .noSession(let device): "there is no session with \(device)"
     case .noKeysPublished(let device): "\(device) has published no keys; it cannot receive encrypted messages"
+    case .unknownDevice(let device): "nothing is known of \(device) yet"
     case .badSignature(let device): "the signature on the keys of \(device) is wrong; the key server may be tampering"
     case .identityChanged(let device, let known, let offered):
       "the identity key of \(device) changed from \(known.fingerprint) to \(offered.fingerprint); "

@@ -45,11 +45,7 @@ final class SecretBytes: @unchecked Sendable {
     base.deallocate()
   }
 
-  /// The bytes as `Data` that shares this memory, for a parameter of a database statement: only valid in `body`.
-  func withData<Result>(_ body: (Data) throws -> Result) rethrows -> Result {
-    defer { withExtendedLifetime(self) {} }
-    return try body(Data(bytesNoCopy: base, count: count, deallocator: .none))
-  }
+  static func wipe(_ pointer: UnsafeMutableRawPointer, _ count: Int) { sodium_memzero(pointer, count) }
 }
 
 extension SecretBytes: ContiguousBytes {
