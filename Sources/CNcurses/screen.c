@@ -18,6 +18,9 @@
 
 #define PASTE_ON "\033[?2004h"
 #define PASTE_OFF "\033[?2004l"
+// DECAWM. Terminals know it even where their terminfo entry does not say so.
+#define WRAP_OFF "\033[?7l"
+#define WRAP_ON "\033[?7h"
 
 static SCREEN *terminal;
 static struct termios original_mode;
@@ -89,7 +92,7 @@ int cncurses_start(void) {
   restore_length = 0;
   append_restore(PASTE_OFF);
   append_restore(exit_attribute_mode);
-  append_restore(enter_am_mode);
+  append_restore(WRAP_ON);
   append_restore(cursor_normal);
   append_restore(exit_ca_mode);
   taken = 1;
@@ -174,7 +177,7 @@ void cncurses_overlay_begin(void) {
   // ncurses must find cursor and attributes as it left them.
   out_capability(save_cursor);
   // A cluster wider than planned must not run over into the next row.
-  out_capability(exit_am_mode);
+  out_text(WRAP_OFF);
 }
 
 void cncurses_overlay(int row, int column, const char *text, int attributes, int foreground, int background) {
@@ -192,7 +195,7 @@ void cncurses_overlay(int row, int column, const char *text, int attributes, int
 
 void cncurses_overlay_end(void) {
   out_capability(exit_attribute_mode);
-  out_capability(enter_am_mode);
+  out_text(WRAP_ON);
   out_capability(restore_cursor);
   write_all(out, out_count);
   out_count = 0;

@@ -69,14 +69,20 @@ void cncurses_unwatch_signals(void) {
 
 void cncurses_stop_process_group(void) {
   struct sigaction ignore = {.sa_handler = SIG_IGN}, stop = {.sa_handler = SIG_DFL}, ours;
+  sigset_t stop_set, mask;
   sigemptyset(&ignore.sa_mask);
   sigemptyset(&stop.sa_mask);
+  sigemptyset(&stop_set);
+  sigaddset(&stop_set, SIGTSTP);
   // The group's signal may reach any of our threads at any time, so we ignore that one and then stop ourselves by
   // raise(), which returns only after SIGCONT.
   sigaction(SIGTSTP, &ignore, &ours);
   kill(0, SIGTSTP);
   sigaction(SIGTSTP, &stop, NULL);
+  // Dispatch's worker threads, one of which may be the main actor's, block the signal.
+  pthread_sigmask(SIG_UNBLOCK, &stop_set, &mask);
   raise(SIGTSTP);
+  pthread_sigmask(SIG_SETMASK, &mask, NULL);
   sigaction(SIGTSTP, &ours, NULL);
 }
 

@@ -20,11 +20,11 @@ extension ScreenPainter {
     if isOpen { grid.fill(row: row, from: columns.lowerBound, to: columns.upperBound, style: style) }
     let counter = counterWords(room)
     let head = (isOpen ? ">" : " ") + String(number).leftPadded(to: 2) + (room.kind == .group ? " # " : " @ ")
-    let nameWidth = columns.count - head.count - counter.count - 1
+    let nameWidth = columns.count - head.count - counter.count - 2
     var column = grid.write(head, row: row, column: columns.lowerBound, end: columns.upperBound, style: style)
     let name = DisplayText.line(room.name).clipped(to: max(0, nameWidth))
     column = grid.write(name, row: row, column: column, end: columns.upperBound, style: style)
-    grid.write(counter, row: row, column: columns.upperBound - counter.count, end: columns.upperBound, style: style)
+    grid.write(counter, row: row, column: columns.upperBound - counter.count - 1, end: columns.upperBound, style: style)
   }
 
   /// At the right of a room's line: its state if it has one to tell, else its unread messages ("!" for mentions).

@@ -234,8 +234,11 @@ public struct UserInterface: Sendable {
   }
 
   private mutating func toggleRooms() {
-    let isShown = ScreenLayout(screen, size: size).rooms != nil
-    screen.panes.rooms = isShown ? .hidden : size.columns < ScreenLayout.narrowColumns ? .shown : .automatic
+    if size.columns < ScreenLayout.narrowColumns {
+      screen.panes.rooms = screen.panes.rooms == .shown ? .automatic : .shown
+    } else {
+      screen.panes.rooms = screen.panes.rooms == .hidden ? .automatic : .hidden
+    }
   }
 
   private mutating func toggleMembers() {
