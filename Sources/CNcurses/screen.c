@@ -1,0 +1,212 @@
+// screen.c: the screen through ncursesw, and around it for clusters whose width terminals disagree on.
+#define _GNU_SOURCE
+#define NCURSES_WIDECHAR 1
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <ncurses.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <term.h>
+#include <termios.h>
+#include <unistd.h>
+// term.h makes a macro of this word.
+#undef columns
+#include "CNcurses.h"
+#include "internal.h"
+
+#define PASTE_ON "\033[?2004h"
+#define PASTE_OFF "\033[?2004l"
+// DECAWM. Terminals know it even where their terminfo entry does not say so.
+#define WRAP_OFF "\033[?7l"
+#define WRAP_ON "\033[?7h"
+
+static SCREEN *terminal;
+static struct termios original_mode;
+static volatile int taken;  // the terminal is in our mode now: read by signal handlers
+static char restore_sequence[256];
+static size_t restore_length;
+
+static char *out;  // bytes of the overlay being made
+static size_t out_count, out_capacity;
+
+static void write_all(const char *bytes, size_t count) {
+  while (count > 0) {
+    ssize_t written = write(STDOUT_FILENO, bytes, count);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;
+    bytes += written;
+    count -= (size_t)written;
+  }
+}
+
+static int out_byte(int byte) {
+  if (out_count == out_capacity) {
+    size_t larger = out_capacity ? out_capacity * 2 : 4096;
+    char *grown = realloc(out, larger);
+    if (!grown) return EOF;
+    out = grown;
+    out_capacity = larger;
+  }
+  out[out_count++] = (char)byte;
+  return byte;
+}
+
+static void out_text(const char *text) {
+  while (*text) out_byte((unsigned char)*text++);
+}
+
+static void out_capability(const char *capability) {
+  if (capability) tputs(capability, 1, out_byte);
+}
+
+static void append_restore(const char *capability) {
+  if (!capability) return;
+  size_t length = strlen(capability);
+  if (restore_length + length > sizeof restore_sequence) return;
+  memcpy(restore_sequence + restore_length, capability, length);
+  restore_length += length;
+}
+
+static void at_exit(void) { cncurses_stop(); }
+
+int cncurses_start(void) {
+  static int registered;
+  if (terminal) return 0;
+  setlocale(LC_CTYPE, "");
+  // ncurses takes text in the locale's encoding and ours is UTF-8 always.
+  if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0) setlocale(LC_CTYPE, "C.UTF-8");
+  if (tcgetattr(STDIN_FILENO, &original_mode) != 0) return -1;
+  terminal = newterm(NULL, stdout, stdin);
+  if (!terminal) return -1;
+  raw();
+  noecho();
+  nonl();
+  typeahead(-1);  // never break off a refresh because keys wait
+  scrollok(stdscr, FALSE);
+  if (has_colors()) {
+    start_color();
+    use_default_colors();
+  }
+  restore_length = 0;
+  append_restore(PASTE_OFF);
+  append_restore(exit_attribute_mode);
+  append_restore(WRAP_ON);
+  append_restore(cursor_normal);
+  append_restore(exit_ca_mode);
+  taken = 1;
+  write_all(PASTE_ON, sizeof PASTE_ON - 1);
+  if (!registered) registered = atexit(at_exit) == 0;
+  return 0;
+}
+
+void cncurses_pause(void) {
+  if (!terminal || !taken) return;
+  write_all(PASTE_OFF, sizeof PASTE_OFF - 1);
+  curs_set(1);
+  endwin();
+  taken = 0;
+}
+
+void cncurses_continue(void) {
+  if (!terminal) return;
+  clearok(curscr, TRUE);
+  refresh();  // leaves the mode of endwin
+  raw();
+  taken = 1;
+  write_all(PASTE_ON, sizeof PASTE_ON - 1);
+}
+
+void cncurses_stop(void) {
+  if (!terminal) return;
+  cncurses_pause();
+  delscreen(terminal);
+  terminal = NULL;
+  free(out);
+  out = NULL;
+  out_count = out_capacity = 0;
+}
+
+void cncurses_emergency_restore(void) {
+  if (!taken) return;
+  taken = 0;
+  write_all(restore_sequence, restore_length);
+  tcsetattr(STDIN_FILENO, TCSANOW, &original_mode);
+}
+
+int cncurses_colors(void) { return has_colors() && COLORS > 0 ? COLORS : 0; }
+
+void cncurses_resize(int rows, int columns) {
+  resizeterm(rows, columns);
+  clearok(curscr, TRUE);
+}
+
+void cncurses_repaint(void) {
+  // After a stop that could not be caught the shell has left its own modes.
+  reset_prog_mode();
+  write_all(PASTE_ON, sizeof PASTE_ON - 1);
+  clearok(curscr, TRUE);
+}
+
+void cncurses_repaint_row(int row) { wredrawln(stdscr, row, 1); }
+
+void cncurses_put(int row, int column, const char *text, int attributes, int foreground, int background) {
+  attr_t mode = A_NORMAL;
+  if (attributes & CNCURSES_BOLD) mode |= A_BOLD;
+  if (attributes & CNCURSES_DIM) mode |= A_DIM;
+  if (attributes & CNCURSES_UNDERLINE) mode |= A_UNDERLINE;
+  if (attributes & CNCURSES_REVERSE) mode |= A_REVERSE;
+  int pair = 0;
+  if (has_colors() && (foreground >= 0 || background >= 0)) {
+    pair = alloc_pair(foreground, background);
+    if (pair < 0) pair = 0;
+  }
+  attr_set(mode, 0, &pair);
+  mvaddstr(row, column, text);
+}
+
+void cncurses_refresh(int cursor_row, int cursor_column) {
+  curs_set(cursor_row >= 0 ? 1 : 0);
+  if (cursor_row >= 0) move(cursor_row, cursor_column);
+  refresh();
+}
+
+void cncurses_overlay_begin(void) {
+  out_count = 0;
+  // ncurses must find cursor and attributes as it left them.
+  out_capability(save_cursor);
+  // A cluster wider than planned must not run over into the next row.
+  out_text(WRAP_OFF);
+}
+
+void cncurses_overlay(int row, int column, const char *text, int attributes, int foreground, int background) {
+  if (!cursor_address || !save_cursor || !restore_cursor) return;
+  out_capability(tparm(cursor_address, row, column));
+  out_capability(exit_attribute_mode);
+  if (attributes & CNCURSES_BOLD) out_capability(enter_bold_mode);
+  if (attributes & CNCURSES_DIM) out_capability(enter_dim_mode);
+  if (attributes & CNCURSES_UNDERLINE) out_capability(enter_underline_mode);
+  if (attributes & CNCURSES_REVERSE) out_capability(enter_reverse_mode);
+  if (foreground >= 0 && set_a_foreground) out_capability(tparm(set_a_foreground, foreground));
+  if (background >= 0 && set_a_background) out_capability(tparm(set_a_background, background));
+  out_text(text);
+}
+
+void cncurses_overlay_end(void) {
+  out_capability(exit_attribute_mode);
+  out_text(WRAP_ON);
+  out_capability(restore_cursor);
+  write_all(out, out_count);
+  out_count = 0;
+}
+
+void cncurses_send(const char *bytes, size_t count) { write_all(bytes, count); }
+
+int cncurses_window_size(int *rows, int *columns) {
+  struct winsize size;
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0) return -1;
+  *rows = size.ws_row;
+  *columns = size.ws_col;
+  return 0;
+}

@@ -1,0 +1,38 @@
+// Completer.swift: what Tab offers for a word.
+
+struct Completer {
+  let screen: ScreenState
+  let commands: CommandTable
+  let words: [String]
+  let argument: (@Sendable (_ command: String, _ word: String) -> [String])?
+
+  /// Candidates for the word before the cursor, best first, without repetition; each ends with what follows it ("bob: "
+  /// at the beginning of a message, "bob " elsewhere).
+  func candidates(word: String, isFirst: Bool) -> [String] {
+    let text = screen.input.text
+    if isFirst, word.hasPrefix("/") {
+      return commands.commands.map { "/" + $0.name }.filter { $0.hasPrefix(word.lowercased()) }.map { $0 + " " }
+    }
+    guard !word.isEmpty else { return [] }
+    if text.hasPrefix("/"), !text.hasPrefix("//") {
+      let command = String(text.dropFirst().prefix { !$0.isWhitespace })
+      let special = argument?(command, word) ?? []
+      if !special.isEmpty { return special }
+      let rooms = screen.rooms.map(\.name).map { $0.contains(" ") ? "\"\($0)\"" : $0 }
+      return matching(word, in: screen.members.map(\.id) + words + rooms).map { $0 + " " }
+    }
+    return matching(word, in: screen.members.filter { !$0.isSelf }.map(\.name) + words)
+      .map { $0 + (isFirst ? ": " : " ") }
+  }
+
+  private func matching(_ word: String, in candidates: [String]) -> [String] {
+    let wanted = word.lowercased()
+    var seen: Set<String> = []
+    return candidates.map(DisplayText.line).filter { candidate in
+      let text = candidate.lowercased()
+      // "bob" also finds "sip:bob@example.org" and "\"Bob's room\"".
+      let isMatch = text.hasPrefix(wanted) || text.hasPrefix("sip:" + wanted) || text.hasPrefix("\"" + wanted)
+      return isMatch && seen.insert(candidate).inserted
+    }
+  }
+}

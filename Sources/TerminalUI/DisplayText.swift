@@ -1,0 +1,84 @@
+// DisplayText.swift: makes text from others harmless to a terminal and a reader's eye.
+
+/// Every text that came from a network passes here before it is drawn, printed or logged: no control character, escape
+/// sequence or bidirectional override survives, so a message can neither drive the terminal nor disguise itself.
+public enum DisplayText {
+  /// Scalars kept of one grapheme cluster; the longest emoji sequences have ten, stacked accents have no end.
+  static let maximumScalarsPerCluster = 16
+  static let tabWidth = 4
+  static let replacement: Unicode.Scalar = "\u{FFFD}"
+
+  /// One line: line breaks become spaces.
+  public static func line(_ text: String) -> String {
+    if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
+    return clean(text, lineBreak: " ")
+  }
+
+  /// Several lines: every kind of line break (CR LF, CR, LF, NEL, U+2028, U+2029) becomes "\n".
+  public static func lines(_ text: String) -> String {
+    if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) || $0 == 0x0A }) { return text }
+    return clean(text, lineBreak: "\n")
+  }
+
+  /// What is drawn for one cluster: always printable, a tab as one space, never empty.
+  static func cluster(_ cluster: Character) -> String {
+    if cluster.isASCII, let byte = cluster.asciiValue, (0x20..<0x7F).contains(byte) { return String(cluster) }
+    if cluster == "\t" { return " " }
+    let text = line(String(cluster))
+    return text.isEmpty ? String(replacement) : String(text.prefix(1))
+  }
+
+  private static func clean(_ text: String, lineBreak: Unicode.Scalar) -> String {
+    var result = String.UnicodeScalarView()
+    var afterCarriageReturn = false
+    for scalar in text.unicodeScalars {
+      defer { afterCarriageReturn = scalar == "\r" }
+      switch treatment(of: scalar) {
+      case .keep: result.append(scalar)
+      case .remove: break
+      case .replace: result.append(replacement)
+      case .tab: result.append(contentsOf: repeatElement(" ", count: tabWidth))
+      case .lineBreak: if scalar != "\n" || !afterCarriageReturn { result.append(lineBreak) }
+      }
+    }
+    return limitingClusters(String(result))
+  }
+
+  private enum Treatment { case keep, remove, replace, tab, lineBreak }
+
+  private static func treatment(of scalar: Unicode.Scalar) -> Treatment {
+    switch scalar.value {
+    case 0x20..<0x7F, 0xA0..<0xAD: .keep
+    case 0x09: .tab
+    case 0x0A, 0x0D, 0x85, 0x2028, 0x2029: .lineBreak
+    case 0x00..<0x20, 0x7F..<0xA0: .replace
+    // Bidirectional overrides, embeddings and isolates reorder what follows: visible, so that the reader is warned.
+    case 0x202A...0x202E, 0x2066...0x2069, 0x206A...0x206F: .replace
+    // Direction marks, soft hyphen, zero-width spaces, invisible operators, byte order mark: nothing to see.
+    case 0xAD, 0x61C, 0x180E, 0x200B, 0x200E, 0x200F, 0x2060...0x2065, 0xFEFF: .remove
+    // Interlinear annotation, and the tag characters that can hide a whole text.
+    case 0xFFF0...0xFFFB, 0xE0000...0xE0FFF: .remove
+    default:
+      switch scalar.properties.generalCategory {
+      case .unassigned, .surrogate, .control: .replace
+      default: .keep
+      }
+    }
+  }
+
+  /// Shortens clusters of too many scalars, and gives a combining mark without a letter a dotted circle to stand on.
+  private static func limitingClusters(_ text: String) -> String {
+    var result = ""
+    result.reserveCapacity(text.utf8.count)
+    for cluster in text {
+      if cluster.isASCII {
+        result.append(cluster)
+      } else {
+        let kept = cluster.unicodeScalars.prefix(maximumScalarsPerCluster)
+        if ClusterWidth.columns(of: cluster) == 0 { result.append("\u{25CC}") }
+        result.unicodeScalars.append(contentsOf: kept)
+      }
+    }
+    return result
+  }
+}

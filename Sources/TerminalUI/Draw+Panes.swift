@@ -1,0 +1,127 @@
+// Draw+Panes.swift: the room list, the members and the room switcher.
+
+extension ScreenPainter {
+  // MARK: Rooms
+
+  mutating func paintRooms(_ columns: Range<Int>) {
+    paintBorder(rightOf: columns)
+    let open = state.rooms.firstIndex { $0.id == state.openRoom } ?? 0
+    // The open room stays visible in a long list.
+    let first = max(0, min(open - layout.body.count / 2, state.rooms.count - layout.body.count))
+    for (offset, room) in state.rooms.dropFirst(first).prefix(layout.body.count).enumerated() {
+      paint(room, number: first + offset + 1, row: layout.body.lowerBound + offset, columns: columns)
+    }
+  }
+
+  private mutating func paint(_ room: RoomRow, number: Int, row: Int, columns: Range<Int>) {
+    let isOpen = room.id == state.openRoom
+    let style =
+      isOpen ? theme.openRoom : room.isImportant ? theme.importantRoom : room.unread > 0 ? theme.unreadRoom : theme.text
+    if isOpen { grid.fill(row: row, from: columns.lowerBound, to: columns.upperBound, style: style) }
+    let counter = counterWords(room)
+    let head = (isOpen ? ">" : " ") + String(number).leftPadded(to: 2) + (room.kind == .group ? " # " : " @ ")
+    let nameWidth = columns.count - head.count - counter.count - 2
+    var column = grid.write(head, row: row, column: columns.lowerBound, end: columns.upperBound, style: style)
+    let name = DisplayText.line(room.name).clipped(to: max(0, nameWidth))
+    column = grid.write(name, row: row, column: column, end: columns.upperBound, style: style)
+    grid.write(counter, row: row, column: columns.upperBound - counter.count - 1, end: columns.upperBound, style: style)
+  }
+
+  /// At the right of a room's line: its state if it has one to tell, else its unread messages ("!" for mentions).
+  private func counterWords(_ room: RoomRow) -> String {
+    let unread = room.unread > 0 ? String(min(room.unread, 999)) + (room.mentions > 0 ? "!" : "") : ""
+    let mark = room.isEncrypted ? "" : "-"
+    let word =
+      switch room.presence {
+      case .joining: "..."
+      case .offline: "off"
+      case .active: room.isTyping ? "typing" : ""
+      }
+    return [mark, word, unread].filter { !$0.isEmpty }.joined(separator: " ")
+  }
+
+  // MARK: Members
+
+  mutating func paintMembers(_ columns: Range<Int>) {
+    paintBorder(leftOf: columns)
+    let height = layout.body.count
+    let isTooLong = state.members.count > height
+    for (offset, member) in state.members.prefix(isTooLong ? height - 1 : height).enumerated() {
+      let row = layout.body.lowerBound + offset
+      let (letter, style): (String, Style) =
+        switch member.trust {
+        case .verified: ("v", theme.verified)
+        case .notVerified: ("e", theme.faint)
+        case .unsafe: ("U", theme.error)
+        case .notEncrypted: ("-", theme.faint)
+        }
+      let devices = String(member.devices)
+      var column = grid.write(letter + " ", row: row, column: columns.lowerBound, end: columns.upperBound, style: style)
+      let name = DisplayText.line(member.name) + (member.isAdmin ? "*" : "") + (member.isSelf ? " (me)" : "")
+      let room = columns.count - devices.count - 3
+      column = grid.write(
+        name.clipped(to: max(0, room)), row: row, column: column, end: columns.upperBound, style: theme.text)
+      grid.write(
+        devices, row: row, column: columns.upperBound - devices.count, end: columns.upperBound, style: theme.faint)
+    }
+    if isTooLong, height > 0 {
+      grid.write(
+        "and \(state.members.count - height + 1) more", row: layout.body.upperBound - 1, column: columns.lowerBound,
+        end: columns.upperBound, style: theme.faint)
+    }
+  }
+
+  // MARK: Switcher
+
+  mutating func paintSwitcher(_ switcher: Switcher) {
+    let matches = switcher.matches(in: state.rooms)
+    let width = min(48, grid.size.columns)
+    let left = (grid.size.columns - width) / 2
+    let height = min(layout.body.count, max(1, matches.count) + 1)
+    guard height > 1 else { return }
+    let top = layout.body.lowerBound
+    let style = theme.status
+    for row in top..<top + height { grid.fill(row: row, from: left, to: left + width, style: style) }
+    let query = " Go to: "
+    var column = grid.write(query, row: top, column: left, end: left + width, style: theme.header)
+    grid.fill(row: top, from: column, to: left + width, style: theme.header)
+    column = grid.write(
+      DisplayText.line(switcher.query), row: top, column: column, end: left + width - 1, style: theme.header)
+    grid.cursor = .init(row: top, column: min(column, grid.size.columns - 1))
+    if matches.isEmpty {
+      grid.write("   no such room", row: top + 1, column: left, end: left + width, style: style)
+    }
+    let selected = switcher.selection(among: matches.count)
+    let first = max(0, min(selected - (height - 2), matches.count - (height - 1)))
+    for (offset, room) in matches.dropFirst(first).prefix(height - 1).enumerated() {
+      let isSelected = first + offset == selected
+      let row = top + 1 + offset
+      let rowStyle = isSelected ? theme.openRoom : style
+      grid.fill(row: row, from: left, to: left + width, style: rowStyle)
+      let counter = room.unread > 0 ? "\(min(room.unread, 999)) " : ""
+      let name = DisplayText.line(room.name).clipped(to: max(0, width - 6 - counter.count))
+      grid.write(
+        (isSelected ? " > " : "   ") + (room.kind == .group ? "# " : "@ ") + name, row: row, column: left,
+        end: left + width, style: rowStyle)
+      grid.write(counter, row: row, column: left + width - counter.count, end: left + width, style: rowStyle)
+    }
+  }
+
+  // MARK: Borders
+
+  private mutating func paintBorder(rightOf columns: Range<Int>) {
+    guard columns.upperBound < grid.size.columns else { return }
+    for row in layout.body { grid.write("|", row: row, column: columns.upperBound, style: theme.border) }
+  }
+
+  private mutating func paintBorder(leftOf columns: Range<Int>) {
+    guard columns.lowerBound > 0 else { return }
+    for row in layout.body { grid.write("|", row: row, column: columns.lowerBound - 1, style: theme.border) }
+  }
+}
+
+extension String {
+  fileprivate func leftPadded(to columns: Int) -> String {
+    String(repeating: " ", count: max(0, columns - count)) + self
+  }
+}

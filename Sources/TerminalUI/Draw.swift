@@ -1,0 +1,143 @@
+// Draw.swift: the screen's state to a grid of cells.
+
+/// Draws the whole screen. Pure: the same state, size and theme give the same grid. Any size is drawn; below 20x5 only
+/// the input line and as much else as fits.
+public func draw(_ state: ScreenState, size: ScreenSize, theme: Theme) -> CellGrid {
+  var painter = ScreenPainter(state: state, theme: theme, size: size)
+  painter.paint()
+  return painter.grid
+}
+
+struct ScreenPainter {
+  let state: ScreenState
+  let theme: Theme
+  let layout: ScreenLayout
+  var grid: CellGrid
+
+  init(state: ScreenState, theme: Theme, size: ScreenSize) {
+    self.state = state
+    self.theme = theme
+    layout = ScreenLayout(state, size: size)
+    grid = CellGrid(size: size)
+  }
+
+  mutating func paint() {
+    guard grid.size.rows > 0, grid.size.columns > 0 else { return }
+    if grid.size.rows >= 3 { paintHeader() }
+    if let columns = layout.messages { paintMessages(columns) }
+    if let columns = layout.rooms { paintRooms(columns) }
+    if let columns = layout.members { paintMembers(columns) }
+    if grid.size.rows >= 2 { paintStatus() }
+    paintInput()
+    if let switcher = state.switcher { paintSwitcher(switcher) }
+  }
+
+  // MARK: Header
+
+  private mutating func paintHeader() {
+    let width = grid.size.columns
+    let isUnsafe = state.header.security == .unsafe
+    let style = isUnsafe ? theme.headerWarning : theme.header
+    grid.fill(row: 0, from: 0, to: width, style: style)
+    guard state.openRoom != nil else {
+      grid.write(" limeade", row: 0, column: 0, style: style)
+      return
+    }
+    let name = DisplayText.line(state.header.name)
+    var column = grid.write(" " + name.clipped(to: max(8, width / 3)), row: 0, column: 0, style: style)
+    column = grid.write("  " + state.header.security.words, row: 0, column: column, style: style)
+    var right = width
+    if let count = state.header.deviceCount {
+      let devices = "\(count) device\(count == 1 ? "" : "s") "
+      if width - devices.count > column + 2 {
+        right = width - devices.count
+        grid.write(devices, row: 0, column: right, style: style)
+      }
+    }
+    let names = state.members.map { DisplayText.line($0.name) + ($0.isAdmin ? "*" : "") }.joined(separator: ", ")
+    let room = right - column - 4
+    if room > 6 { grid.write("  " + names.clipped(to: room), row: 0, column: column, end: right - 1, style: style) }
+  }
+
+  // MARK: Messages
+
+  private mutating func paintMessages(_ columns: Range<Int>) {
+    let messages = MessageLayout(state, width: columns.count, theme: theme)
+    let lines = messages.visibleLines(height: layout.body.count).lines
+    var row = layout.body.upperBound - lines.count
+    for line in lines {
+      paint(line, row: row, columns: columns)
+      row += 1
+    }
+    if state.messages.isEmpty {
+      let hint = state.openRoom == nil ? "no room is open: /join ROOM, /create NAME ADDRESS..." : "no messages yet"
+      grid.write(
+        hint.clipped(to: columns.count), row: layout.body.lowerBound, column: columns.lowerBound,
+        end: columns.upperBound, style: theme.faint)
+    }
+  }
+
+  private mutating func paint(_ line: MessageLine, row: Int, columns: Range<Int>) {
+    switch line {
+    case .pieces(let pieces):
+      var column = columns.lowerBound
+      for piece in pieces {
+        column = grid.write(piece.text, row: row, column: column, end: columns.upperBound, style: piece.style)
+      }
+    case .rule(let title, let style):
+      grid.fill(row: row, from: columns.lowerBound, to: columns.upperBound, with: "-", style: style)
+      let text = " \(title) "
+      let column = columns.lowerBound + max(0, (columns.count - text.count) / 2)
+      grid.write(text, row: row, column: column, end: columns.upperBound, style: style)
+    }
+  }
+
+  // MARK: Status and input
+
+  private mutating func paintStatus() {
+    let width = grid.size.columns
+    let row = layout.statusRow
+    if let error = state.status.error {
+      grid.fill(row: row, from: 0, to: width, style: theme.statusError)
+      grid.write(
+        " ! " + DisplayText.line(error).clipped(to: max(0, width - 4)), row: row, column: 0, style: theme.statusError)
+      return
+    }
+    let isWell = state.status.health != .bad
+    let style = isWell ? theme.status : theme.statusError
+    grid.fill(row: row, from: 0, to: width, style: style)
+    var parts: [String] = []
+    if state.scroll != .end { parts.append("scrolled back, Alt-End") }
+    if let typing = state.status.typingWords { parts.append(typing) }
+    let activity = activityWords
+    if !activity.isEmpty { parts.append("Act: " + activity) }
+    let account = state.status.account + (state.status.connection.isEmpty ? "" : " " + state.status.connection)
+    // A connection in trouble is what matters most, a good one least.
+    if state.status.health == .good { parts.append(account) } else { parts.insert(account, at: 0) }
+    let text = DisplayText.line(parts.filter { !$0.isEmpty }.joined(separator: " | "))
+    grid.write(" " + text.clipped(to: max(0, width - 2)), row: row, column: 0, style: style)
+  }
+
+  /// Numbers of the rooms with unread messages, as "2(12) 3!".
+  private var activityWords: String {
+    state.rooms.enumerated().filter { $0.element.unread > 0 }.map { index, room in
+      "\(index + 1)(\(room.unread))" + (room.mentions > 0 ? "!" : "")
+    }.joined(separator: " ")
+  }
+
+  private mutating func paintInput() {
+    let input = InputLayout(state, columns: grid.size.columns)
+    let height = layout.inputRows.count
+    // The rows around the cursor, when there are more than fit.
+    let first = min(max(0, input.cursorRow - height + 1), max(0, input.rows.count - height))
+    let indent = ClusterWidth.columns(of: input.prompt)
+    for (offset, text) in input.rows.dropFirst(first).prefix(height).enumerated() {
+      let row = layout.inputRows.lowerBound + offset
+      if first + offset == 0 { grid.write(input.prompt, row: row, column: 0, style: theme.prompt) }
+      grid.write(text, row: row, column: indent, style: theme.text)
+    }
+    grid.cursor = .init(
+      row: layout.inputRows.lowerBound + input.cursorRow - first,
+      column: min(input.cursorColumn, grid.size.columns - 1))
+  }
+}

@@ -1,0 +1,222 @@
+// InputLine.swift: the text being written, its cursor, history and completion.
+
+/// A line editor as a value: every key is a pure change of it. The text may have several lines ("\n").
+public struct InputLine: Hashable, Sendable {
+  /// Clusters of the text; more are not taken.
+  public static let maximumLength = 16_384
+  static let maximumHistory = 200
+
+  /// One change, as keys are bound to them; the names are Emacs's.
+  public enum Edit: Hashable, Sendable {
+    case insert(Character)
+    case paste(String)
+    case backwardCharacter, forwardCharacter, backwardWord, forwardWord
+    case beginningOfLine, endOfLine
+    case deleteBackward, deleteForward
+    case killToEnd, killToBeginning, killWordBackward, killWordForward
+    case yank
+    /// A line up or down in the text, at its edge the history.
+    case up, down
+    case clear
+  }
+
+  public private(set) var text: String
+  /// Clusters before the cursor.
+  public private(set) var cursor: Int
+  /// Lines sent before, oldest first.
+  public private(set) var history: [String] = []
+
+  /// What the kill edits took last, for `yank`.
+  private var killed = ""
+  private var historyPosition: Int?
+  /// The text as it was before going into the history.
+  private var draft = ""
+  private(set) var completion: Completion?
+
+  public init(text: String = "", history: [String] = []) {
+    self.text = text
+    self.history = Array(history.suffix(Self.maximumHistory))
+    cursor = text.count
+  }
+
+  public var isEmpty: Bool { text.isEmpty }
+
+  public func applying(_ edit: Edit) -> InputLine {
+    var copy = self
+    copy.apply(edit)
+    return copy
+  }
+
+  public mutating func apply(_ edit: Edit) {
+    completion = nil
+    switch edit {
+    case .insert(let character): insert(String(character))
+    case .paste(let pasted): insert(Self.withoutControls(pasted))
+    case .backwardCharacter: cursor = max(0, cursor - 1)
+    case .forwardCharacter: cursor = min(text.count, cursor + 1)
+    case .backwardWord: cursor = startOfWord
+    case .forwardWord: cursor = endOfWord
+    case .beginningOfLine: cursor = startOfLine
+    case .endOfLine: cursor = endOfLine
+    case .deleteBackward: remove(from: max(0, cursor - 1), to: cursor, keep: false)
+    case .deleteForward: remove(from: cursor, to: min(text.count, cursor + 1), keep: false)
+    case .killToEnd:
+      // At a line's end the line break itself goes, as in Emacs.
+      remove(from: cursor, to: cursor == endOfLine ? min(text.count, cursor + 1) : endOfLine, keep: true)
+    case .killToBeginning: remove(from: startOfLine, to: cursor, keep: true)
+    case .killWordBackward: remove(from: startOfWord, to: cursor, keep: true)
+    case .killWordForward: remove(from: cursor, to: endOfWord, keep: true)
+    case .yank: insert(killed)
+    case .up: moveUp()
+    case .down: moveDown()
+    case .clear: replace(with: "")
+    }
+  }
+
+  /// Empties the line and remembers its text in the history. Returns the text.
+  public mutating func submit() -> String {
+    let submitted = text
+    if !submitted.isEmpty, history.last != submitted {
+      history.append(submitted)
+      if history.count > Self.maximumHistory { history.removeFirst() }
+    }
+    historyPosition = nil
+    replace(with: "")
+    return submitted
+  }
+
+  /// Puts the cursor at the end of a new text.
+  public mutating func replace(with newText: String) {
+    completion = nil
+    text = newText
+    cursor = newText.count
+  }
+
+  // MARK: Completion
+
+  /// The state of a completion under way: Tab again takes the next candidate.
+  struct Completion: Hashable, Sendable {
+    var start: Int
+    var candidates: [String]
+    var index: Int
+  }
+
+  /// What Tab completes: the word before the cursor, and whether it begins the text.
+  var wordToComplete: (word: String, isFirst: Bool) {
+    let before = text.prefix(cursor)
+    let word = before.reversed().prefix { !$0.isWhitespace }
+    return (String(word.reversed()), word.count == before.count)
+  }
+
+  /// Replaces the word before the cursor by the first of `candidates` (called only when no completion is under way), or
+  /// the current completion by its next, or previous, candidate.
+  mutating func complete(backwards: Bool, candidates: (_ word: String, _ isFirst: Bool) -> [String]) {
+    var next: Completion
+    if let completion {
+      next = completion
+      let step = backwards ? completion.candidates.count - 1 : 1
+      next.index = (completion.index + step) % completion.candidates.count
+    } else {
+      let (word, isFirst) = wordToComplete
+      let found = candidates(word, isFirst)
+      if found.isEmpty { return }
+      next = Completion(start: cursor - word.count, candidates: found, index: backwards ? found.count - 1 : 0)
+    }
+    let head = String(text.prefix(next.start)) + next.candidates[next.index]
+    text = head + text.dropFirst(cursor)
+    cursor = min(head.count, text.count)
+    completion = next
+  }
+
+  // MARK: Text
+
+  private mutating func insert(_ inserted: String) {
+    let room = Self.maximumLength - text.count
+    guard room > 0, !inserted.isEmpty else { return }
+    // A combining mark joins the cluster before it, so the cursor is counted anew.
+    let head = String(text.prefix(cursor)) + inserted.prefix(room)
+    text = head + text.dropFirst(cursor)
+    cursor = min(head.count, text.count)
+  }
+
+  private mutating func remove(from start: Int, to end: Int, keep: Bool) {
+    guard start < end else { return }
+    let head = text.prefix(start)
+    if keep { killed = String(text.dropFirst(start).prefix(end - start)) }
+    text = String(head) + text.dropFirst(end)
+    cursor = min(start, text.count)
+  }
+
+  /// Line breaks and tabs stay, other control characters go: what is sent should be what is seen.
+  private static func withoutControls(_ pasted: String) -> String {
+    var result = String.UnicodeScalarView()
+    var previous: Unicode.Scalar?
+    for scalar in pasted.unicodeScalars {
+      defer { previous = scalar }
+      switch scalar {
+      case "\r": result.append("\n")
+      case "\n": if previous != "\r" { result.append("\n") }
+      case "\t": result.append("\t")
+      default: if scalar.properties.generalCategory != .control { result.append(scalar) }
+      }
+    }
+    return String(result)
+  }
+
+  private var startOfLine: Int {
+    cursor - text.prefix(cursor).reversed().prefix { $0 != "\n" }.count
+  }
+
+  private var endOfLine: Int {
+    cursor + text.dropFirst(cursor).prefix { $0 != "\n" }.count
+  }
+
+  private var startOfWord: Int {
+    let before = text.prefix(cursor).reversed()
+    let gap = before.prefix { !Self.isWordCharacter($0) }.count
+    return cursor - gap - before.dropFirst(gap).prefix(while: Self.isWordCharacter).count
+  }
+
+  private var endOfWord: Int {
+    let after = text.dropFirst(cursor)
+    let gap = after.prefix { !Self.isWordCharacter($0) }.count
+    return cursor + gap + after.dropFirst(gap).prefix(while: Self.isWordCharacter).count
+  }
+
+  private static func isWordCharacter(_ character: Character) -> Bool { character.isLetter || character.isNumber }
+
+  // MARK: History
+
+  private mutating func moveUp() {
+    let start = startOfLine
+    if start > 0 {
+      let column = cursor - start
+      cursor = start - 1
+      cursor = min(startOfLine + column, start - 1)
+      return
+    }
+    let position = historyPosition ?? history.count
+    guard position > 0 else { return }
+    if historyPosition == nil { draft = text }
+    historyPosition = position - 1
+    replace(with: history[position - 1])
+  }
+
+  private mutating func moveDown() {
+    let end = endOfLine
+    if end < text.count {
+      let column = cursor - startOfLine
+      cursor = end + 1
+      cursor = min(cursor + column, endOfLine)
+      return
+    }
+    guard let position = historyPosition else { return }
+    if position + 1 < history.count {
+      historyPosition = position + 1
+      replace(with: history[position + 1])
+    } else {
+      historyPosition = nil
+      replace(with: draft)
+    }
+  }
+}

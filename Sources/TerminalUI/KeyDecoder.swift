@@ -1,0 +1,183 @@
+// KeyDecoder.swift: bytes of a terminal to key events (ECMA-48 control sequences as xterm and its kin send them).
+
+/// Fed with bytes in pieces of any size. ESC before a key means Alt; since ESC is a key too, the owner calls `flush()`
+/// when `isWaiting` and nothing has followed for `escapeDelay`.
+public struct KeyDecoder: Sendable {
+  /// Milliseconds after which an ESC was the key itself.
+  public static let escapeDelay = 40
+  /// Bytes of one paste that are kept; the rest is dropped.
+  static let maximumPaste = 256 * 1024
+  /// Bytes of a control sequence; a longer one is none.
+  static let maximumSequence = 64
+
+  private static let pasteEnd = Array("\u{1B}[201~".utf8)
+
+  private var pending: [UInt8] = []
+  private var paste: [UInt8]?
+  /// Bytes at the paste's end that may be the beginning of its end marker.
+  private var matched = 0
+
+  public init() {}
+
+  /// True when bytes are kept back that may be a key by themselves.
+  public var isWaiting: Bool { paste == nil && !pending.isEmpty }
+
+  public mutating func decode(_ bytes: some Sequence<UInt8>) -> [KeyEvent] {
+    var events: [KeyEvent] = []
+    for byte in bytes {
+      if paste != nil {
+        collectPaste(byte, into: &events)
+      } else {
+        pending.append(byte)
+        take(into: &events, isFinal: false)
+      }
+    }
+    return events
+  }
+
+  /// Takes what was kept back for what it is.
+  public mutating func flush() -> [KeyEvent] {
+    var events: [KeyEvent] = []
+    while paste == nil, !pending.isEmpty {
+      let before = pending.count
+      take(into: &events, isFinal: true)
+      if pending.count == before { pending.removeAll() }
+    }
+    return events
+  }
+
+  // MARK: Pastes
+
+  private mutating func collectPaste(_ byte: UInt8, into events: inout [KeyEvent]) {
+    if byte == Self.pasteEnd[matched] {
+      matched += 1
+      if matched == Self.pasteEnd.count {
+        events.append(.paste(String(decoding: paste ?? [], as: UTF8.self)))
+        paste = nil
+        matched = 0
+      }
+      return
+    }
+    appendToPaste(Self.pasteEnd.prefix(matched))
+    matched = byte == Self.pasteEnd[0] ? 1 : 0
+    if matched == 0 { appendToPaste([byte]) }
+  }
+
+  private mutating func appendToPaste(_ bytes: some Collection<UInt8>) {
+    let room = Self.maximumPaste - (paste?.count ?? 0)
+    paste?.append(contentsOf: bytes.prefix(max(0, room)))
+  }
+
+  // MARK: Keys
+
+  private enum Step {
+    case stroke(KeyStroke)
+    case startPaste
+    case ignored
+    case incomplete
+  }
+
+  private mutating func take(into events: inout [KeyEvent], isFinal: Bool) {
+    var escapes = 0
+    while escapes < pending.count, pending[escapes] == 0x1B { escapes += 1 }
+    // The last ESC begins a sequence or means Alt; those before it are keys. "ESC ESC [ A" is Alt-Up of some terminals.
+    if escapes > 2 {
+      events.append(.key(.escape))
+      pending.removeFirst()
+      return
+    }
+    let body = Array(pending.dropFirst(escapes))
+    if body.isEmpty {
+      guard isFinal, escapes > 0 else { return }
+      events.append(.key(.escape, escapes == 2 ? .alt : []))
+      pending.removeAll()
+      return
+    }
+    let step: Step
+    if escapes > 0, body[0] == UInt8(ascii: "[") || body[0] == UInt8(ascii: "O") {
+      step = sequence(body, extraAlt: escapes == 2, isFinal: isFinal)
+    } else {
+      step = character(body, isAlt: escapes > 0, isFinal: isFinal)
+    }
+    switch step {
+    case .incomplete: return
+    case .ignored: break
+    case .stroke(let stroke): events.append(.stroke(stroke))
+    case .startPaste: paste = []
+    }
+    pending.removeAll()
+  }
+
+  private func character(_ body: [UInt8], isAlt: Bool, isFinal: Bool) -> Step {
+    let alt: KeyModifiers = isAlt ? .alt : []
+    let first = body[0]
+    switch first {
+    case 0x00: return .stroke(KeyStroke(.character(" "), alt.union(.control)))
+    case 0x09: return .stroke(KeyStroke(.tab, alt))
+    case 0x0A: return .stroke(KeyStroke(.character("j"), alt.union(.control)))
+    case 0x0D: return .stroke(KeyStroke(.enter, alt))
+    case 0x08, 0x7F: return .stroke(KeyStroke(.backspace, alt))
+    case 0x01...0x1A:
+      return .stroke(KeyStroke(.character(Character(Unicode.Scalar(first + 0x60))), alt.union(.control)))
+    case 0x1C...0x1F:
+      return .stroke(KeyStroke(.character(Character(Unicode.Scalar(first + 0x40))), alt.union(.control)))
+    case 0x20..<0x7F: return .stroke(KeyStroke(.character(Character(Unicode.Scalar(first))), alt))
+    default: break
+    }
+    let length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC2 ? 2 : 1
+    if body.count < length, !isFinal, body.dropFirst().allSatisfy({ $0 & 0xC0 == 0x80 }) { return .incomplete }
+    guard let text = String(validating: body, as: UTF8.self), let character = text.first else { return .ignored }
+    return .stroke(KeyStroke(.character(character), alt))
+  }
+
+  /// `body` begins with "[" or "O".
+  private func sequence(_ body: [UInt8], extraAlt: Bool, isFinal: Bool) -> Step {
+    let isSS3 = body[0] == UInt8(ascii: "O")
+    // The Linux console's F1 to F5 are "ESC [ [ A" to "E".
+    if body.starts(with: [UInt8(ascii: "["), UInt8(ascii: "[")]) {
+      guard body.count > 2 else { return isFinal ? .ignored : .incomplete }
+      guard (0x41...0x45).contains(body[2]) else { return .ignored }
+      return .stroke(KeyStroke(.function(Int(body[2]) - 0x40)))
+    }
+    guard let final = body.dropFirst().firstIndex(where: { (0x40...0x7E).contains($0) }) else {
+      if body.count > Self.maximumSequence { return .ignored }
+      if !isFinal { return .incomplete }
+      // Nothing followed: Alt-[ or Alt-O was typed.
+      return body.count == 1 ? .stroke(.alt(Character(Unicode.Scalar(body[0])))) : .ignored
+    }
+    let parameters = String(decoding: body[1..<final], as: UTF8.self)
+    let numbers = parameters.split(separator: ";", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+    if !isSS3, body[final] == UInt8(ascii: "~") {
+      if numbers.first == 200 { return .startPaste }
+      guard let number = numbers.first, let key = Self.numberedKeys[number] else { return .ignored }
+      return .stroke(KeyStroke(key, modifiers(numbers, extraAlt: extraAlt)))
+    }
+    if body[final] == UInt8(ascii: "Z") { return .stroke(KeyStroke(.tab, .shift)) }
+    guard let key = Self.letterKeys[body[final]] else { return .ignored }
+    return .stroke(KeyStroke(key, modifiers(numbers, extraAlt: extraAlt)))
+  }
+
+  /// xterm sends 1 + shift 1 + alt 2 + control 4 (+ meta 8) as the last parameter.
+  private func modifiers(_ numbers: [Int], extraAlt: Bool) -> KeyModifiers {
+    var modifiers: KeyModifiers = extraAlt ? .alt : []
+    if numbers.count > 1, let last = numbers.last, (2...16).contains(last) {
+      modifiers.formUnion(KeyModifiers(rawValue: UInt8(last - 1) & 7))
+      if (last - 1) & 8 != 0 { modifiers.insert(.alt) }
+    }
+    return modifiers
+  }
+
+  private static let numberedKeys: [Int: Key] = [
+    1: .home, 2: .insert, 3: .delete, 4: .end, 5: .pageUp, 6: .pageDown, 7: .home, 8: .end,
+    11: .function(1), 12: .function(2), 13: .function(3), 14: .function(4), 15: .function(5),
+    17: .function(6), 18: .function(7), 19: .function(8), 20: .function(9), 21: .function(10),
+    23: .function(11), 24: .function(12),
+  ]
+
+  private static let letterKeys: [UInt8: Key] = [
+    UInt8(ascii: "A"): .up, UInt8(ascii: "B"): .down, UInt8(ascii: "C"): .right, UInt8(ascii: "D"): .left,
+    UInt8(ascii: "H"): .home, UInt8(ascii: "F"): .end, UInt8(ascii: "M"): .enter,
+    UInt8(ascii: "P"): .function(1), UInt8(ascii: "Q"): .function(2), UInt8(ascii: "R"): .function(3),
+    UInt8(ascii: "S"): .function(4),
+  ]
+}

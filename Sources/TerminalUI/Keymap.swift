@@ -1,0 +1,101 @@
+// Keymap.swift: which key does what.
+
+/// What a key does in the user interface.
+public enum Action: Hashable, Sendable {
+  case edit(InputLine.Edit)
+  case submit
+  case complete, completeBackwards
+  case openNextRoom, openPreviousRoom
+  /// 0 is the first.
+  case openRoom(index: Int)
+  /// The next room with unread messages: mentions and direct messages first, then the longest waiting.
+  case openNextUnread
+  case scrollPageUp, scrollPageDown, scrollLineUp, scrollLineDown, scrollToEnd
+  case toggleRooms, toggleMembers
+  case openSwitcher
+  case clearOrHint
+  /// Deletes to the line's end, or opens the switcher when there is nothing to delete.
+  case killOrSwitcher
+  /// Deletes the next character, or quits when the line is empty.
+  case deleteOrQuit
+  case redraw, suspend
+}
+
+public struct Keymap: Hashable, Sendable {
+  public var bindings: [KeyStroke: Action]
+
+  public init(bindings: [KeyStroke: Action]) { self.bindings = bindings }
+
+  /// The bound action; a character without one is inserted.
+  public func action(for stroke: KeyStroke) -> Action? {
+    if let action = bindings[stroke] { return action }
+    if case .character(let character) = stroke.key, stroke.modifiers.isEmpty { return .edit(.insert(character)) }
+    return nil
+  }
+
+  public static let standard: Keymap = {
+    var bindings: [KeyStroke: Action] = [
+      KeyStroke(.enter): .submit,
+      KeyStroke(.enter, .alt): .edit(.insert("\n")),
+      .control("j"): .edit(.insert("\n")),
+      KeyStroke(.tab): .complete,
+      KeyStroke(.tab, .shift): .completeBackwards,
+      KeyStroke(.backspace): .edit(.deleteBackward),
+      KeyStroke(.backspace, .alt): .edit(.killWordBackward),
+      KeyStroke(.delete): .edit(.deleteForward),
+      KeyStroke(.left): .edit(.backwardCharacter),
+      KeyStroke(.right): .edit(.forwardCharacter),
+      KeyStroke(.left, .control): .edit(.backwardWord),
+      KeyStroke(.right, .control): .edit(.forwardWord),
+      KeyStroke(.left, .alt): .edit(.backwardWord),
+      KeyStroke(.right, .alt): .edit(.forwardWord),
+      KeyStroke(.home): .edit(.beginningOfLine),
+      KeyStroke(.end): .edit(.endOfLine),
+      KeyStroke(.up): .edit(.up),
+      KeyStroke(.down): .edit(.down),
+      .control("a"): .edit(.beginningOfLine),
+      .control("e"): .edit(.endOfLine),
+      .control("b"): .edit(.backwardCharacter),
+      .control("f"): .edit(.forwardCharacter),
+      .control("p"): .edit(.up),
+      .control("n"): .edit(.down),
+      .control("u"): .edit(.killToBeginning),
+      .control("w"): .edit(.killWordBackward),
+      .control("y"): .edit(.yank),
+      .alt("b"): .edit(.backwardWord),
+      .alt("f"): .edit(.forwardWord),
+      .alt("d"): .edit(.killWordForward),
+      .control("k"): .killOrSwitcher,
+      .control("d"): .deleteOrQuit,
+      .control("c"): .clearOrHint,
+      .alt("k"): .openSwitcher,
+      KeyStroke(.pageUp): .scrollPageUp,
+      KeyStroke(.pageDown): .scrollPageDown,
+      KeyStroke(.pageUp, .alt): .scrollLineUp,
+      KeyStroke(.pageDown, .alt): .scrollLineDown,
+      KeyStroke(.end, .alt): .scrollToEnd,
+      KeyStroke(.end, .control): .scrollToEnd,
+      KeyStroke(.up, .alt): .openPreviousRoom,
+      KeyStroke(.down, .alt): .openNextRoom,
+      .alt("a"): .openNextUnread,
+      KeyStroke(.function(7)): .toggleRooms,
+      KeyStroke(.function(8)): .toggleMembers,
+      .control("l"): .redraw,
+      .control("z"): .suspend,
+    ]
+    for index in 0..<10 {
+      bindings[.alt(Character(String((index + 1) % 10)))] = .openRoom(index: index)
+    }
+    return Keymap(bindings: bindings)
+  }()
+
+  /// The keys worth telling, for /help.
+  public static let help: [String] = [
+    "Enter sends, Alt-Enter starts a new line, Tab completes names, addresses and commands",
+    "Alt-1 to Alt-0 and Alt-Up, Alt-Down change the room; Alt-a goes to the next unread one",
+    "Ctrl-k on an empty line, or Alt-k, finds a room by a part of its name",
+    "PageUp, PageDown scroll; Alt-End goes to the newest message",
+    "F7 shows or hides the rooms, F8 the members; Ctrl-l draws the screen again",
+    "Ctrl-c clears the line; Ctrl-d on an empty line leaves; Ctrl-z suspends",
+  ]
+}

@@ -1,0 +1,119 @@
+// MessageRow.swift: one message or notice as the screen shows it.
+import Foundation
+
+public struct MessageRow: Identifiable, Hashable, Sendable {
+  public enum Kind: Hashable, Sendable {
+    case text
+    /// Something that happened in the room, or an answer of the program; drawn without a sender.
+    case notice(Level)
+  }
+
+  public enum Level: Hashable, Sendable { case information, warning, error }
+
+  /// How the message was protected. Drawn as a letter.
+  public enum Encryption: Hashable, Sendable {
+    case notEncrypted
+    /// End-to-end encrypted, the device not verified.
+    case encrypted
+    case verified
+    /// From or to a device marked unsafe.
+    case unsafe
+    /// The text then says why.
+    case undecryptable
+
+    public var letter: String {
+      switch self {
+      case .notEncrypted: "-"
+      case .encrypted: "e"
+      case .verified: "v"
+      case .unsafe: "U"
+      case .undecryptable: "X"
+      }
+    }
+
+    public var words: String {
+      switch self {
+      case .notEncrypted: "not encrypted"
+      case .encrypted: "encrypted"
+      case .verified: "verified"
+      case .unsafe: "unsafe"
+      case .undecryptable: "cannot decrypt"
+      }
+    }
+  }
+
+  /// Where an own message is. Drawn as a letter, and as words when it reached only some or failed.
+  public enum Delivery: Hashable, Sendable {
+    case queued
+    case sending
+    /// At the server.
+    case sent
+    case delivered(Int, of: Int)
+    case displayed(Int, of: Int)
+    case failed(reason: String)
+
+    public var letter: String {
+      switch self {
+      case .queued: "q"
+      case .sending: ">"
+      case .sent: "s"
+      case .delivered(let count, let total): count >= total ? "D" : "d"
+      case .displayed(let count, let total): count >= total ? "R" : "r"
+      case .failed: "!"
+      }
+    }
+
+    public var words: String {
+      switch self {
+      case .queued: "queued"
+      case .sending: "sending"
+      case .sent: "sent"
+      case .delivered(let count, let total): "delivered" + (total > 1 ? " \(count) of \(total)" : "")
+      case .displayed(let count, let total): "read" + (total > 1 ? " by \(count) of \(total)" : "")
+      case .failed(let reason): "not delivered: \(reason)"
+      }
+    }
+
+    /// Worth words of its own on the screen: reached only some of several people.
+    var isPartial: Bool {
+      switch self {
+      case .delivered(let count, let total), .displayed(let count, let total): count < total && total > 1
+      default: false
+      }
+    }
+  }
+
+  public var id: String
+  public var time: Date
+  public var kind: Kind
+  /// Display name.
+  public var sender: String
+  /// What the sender's colour is made from: an address, so that it stays when the name changes.
+  public var senderID: String
+  public var isOwn: Bool
+  public var text: String
+  public var encryption: Encryption
+  /// Of own messages.
+  public var delivery: Delivery?
+
+  public init(
+    id: String, time: Date, sender: String, senderID: String? = nil, isOwn: Bool = false, text: String,
+    encryption: Encryption = .encrypted, delivery: Delivery? = nil
+  ) {
+    self.id = id
+    self.time = time
+    kind = .text
+    self.sender = sender
+    self.senderID = senderID ?? sender
+    self.isOwn = isOwn
+    self.text = text
+    self.encryption = encryption
+    self.delivery = delivery
+  }
+
+  public static func notice(id: String, time: Date, text: String, level: Level = .information) -> MessageRow {
+    var row = MessageRow(id: id, time: time, sender: "", text: text, encryption: .notEncrypted)
+    row.kind = .notice(level)
+    return row
+  }
+}

@@ -1,0 +1,124 @@
+// ScreenLayout.swift: which part of the screen each pane gets.
+
+/// Row 0 is the header; then rooms, messages and members side by side; then the status bar and the input line.
+struct ScreenLayout: Equatable {
+  /// Below this many columns panes take the messages' place instead of standing beside them.
+  static let narrowColumns = 60
+  /// Beside rooms and messages, members need this many.
+  static let membersColumns = 72
+  static let minimumSize = ScreenSize(columns: 20, rows: 5)
+  static let maximumInputRows = 5
+
+  /// Columns of each pane; nil is not shown. Exactly one row of `border` stands between neighbours.
+  var rooms: Range<Int>?
+  var messages: Range<Int>?
+  var members: Range<Int>?
+  /// Rows of the three panes.
+  var body: Range<Int>
+  var statusRow: Int
+  var inputRows: Range<Int>
+
+  init(_ state: ScreenState, size: ScreenSize) {
+    let inputHeight = min(
+      InputLayout(state, columns: size.columns).rows.count, Self.maximumInputRows, max(1, size.rows / 3))
+    inputRows = max(0, size.rows - inputHeight)..<size.rows
+    statusRow = max(0, inputRows.lowerBound - 1)
+    body = min(1, statusRow)..<statusRow
+
+    let isNarrow = size.columns < Self.narrowColumns
+    let hasMembersBeside = size.columns >= Self.membersColumns
+    if isNarrow, state.panes.rooms == .shown {
+      rooms = 0..<size.columns
+    } else if state.panes.members == .shown, !hasMembersBeside {
+      members = 0..<size.columns
+    } else {
+      var start = 0
+      var end = size.columns
+      if !isNarrow, state.panes.rooms != .hidden {
+        rooms = 0..<min(24, max(18, size.columns / 4))
+        start = rooms?.upperBound ?? 0
+        start += 1
+      }
+      if state.panes.members == .shown {
+        members = end - min(24, max(18, size.columns / 5))..<end
+        end = (members?.lowerBound ?? end) - 1
+      }
+      messages = start..<end
+    }
+  }
+}
+
+/// The input line broken into rows, with the cursor's place in them.
+struct InputLayout: Equatable {
+  static let promptName = 16
+
+  var prompt: String
+  var rows: [String]
+  var cursorRow: Int
+  /// From the left edge of the screen.
+  var cursorColumn: Int
+
+  init(_ state: ScreenState, columns: Int) {
+    prompt = Self.prompt(state, columns: columns)
+    let indent = ClusterWidth.columns(of: prompt)
+    let width = max(2, columns - indent)
+    var rows = [""]
+    var column = 0
+    var place = (row: 0, column: 0)
+    var position = 0
+    for cluster in state.input.text {
+      let printable = DisplayText.cluster(cluster)
+      let clusterWidth = cluster == "\n" ? 0 : ClusterWidth.columns(of: printable)
+      if column + clusterWidth > width {
+        rows.append("")
+        column = 0
+      }
+      if position == state.input.cursor { place = (rows.count - 1, column) }
+      position += 1
+      if cluster == "\n" {
+        rows.append("")
+        column = 0
+      } else {
+        rows[rows.count - 1] += printable
+        column += clusterWidth
+      }
+    }
+    if position <= state.input.cursor {
+      // The cursor behind a full row stands on the next one.
+      if column >= width {
+        rows.append("")
+        column = 0
+      }
+      place = (rows.count - 1, column)
+    }
+    self.rows = rows
+    cursorRow = place.row
+    cursorColumn = indent + place.column
+  }
+
+  private static func prompt(_ state: ScreenState, columns: Int) -> String {
+    let name = DisplayText.line(state.header.name)
+    if columns < ScreenLayout.narrowColumns || name.isEmpty { return "> " }
+    return "[\(name.clipped(to: promptName))] > "
+  }
+}
+
+extension String {
+  /// At most `columns` columns; what is cut off shows as "…". Expects cleaned text.
+  func clipped(to columns: Int) -> String {
+    guard ClusterWidth.columns(of: self) > columns else { return self }
+    var result = ""
+    var width = 0
+    for cluster in self {
+      width += ClusterWidth.columns(of: cluster)
+      if width > columns - 1 { break }
+      result.append(cluster)
+    }
+    return columns > 0 ? result + "…" : ""
+  }
+
+  /// Filled with spaces to `columns` columns.
+  func padded(to columns: Int) -> String {
+    self + String(repeating: " ", count: max(0, columns - ClusterWidth.columns(of: self)))
+  }
+}

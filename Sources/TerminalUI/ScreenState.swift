@@ -1,0 +1,51 @@
+// ScreenState.swift: everything the screen shows, as one value.
+import Foundation
+
+/// What is drawn. The program fills in rooms, header, messages, members and status; `UserInterface` owns the rest
+/// (input line, scroll position, panes, switcher). Texts may come straight from the network: drawing cleans them.
+public struct ScreenState: Equatable, Sendable {
+  /// In the order of their numbers (Alt-1 is the first).
+  public var rooms: [RoomRow] = []
+  public var openRoom: RoomRow.ID?
+  public var header = RoomHeader()
+  /// Of the open room, oldest first.
+  public var messages: [MessageRow] = []
+  /// The first message not yet read: a line is drawn above it.
+  public var firstUnread: MessageRow.ID?
+  /// Of the open room.
+  public var members: [MemberRow] = []
+  public var status = StatusBar()
+
+  public var input = InputLine()
+  public var scroll = Scroll.end
+  public var panes = Panes()
+  /// Not nil while the room switcher is open.
+  public var switcher: Switcher?
+
+  public var timeZone = TimeZone.current
+
+  public init() {}
+}
+
+/// Which message line is at the bottom of the screen.
+public enum Scroll: Hashable, Sendable {
+  /// The newest: new messages move the others up.
+  case end
+  /// The given line (0 is the first) of what is drawn for this message; stays put when messages arrive.
+  case held(message: MessageRow.ID, line: Int)
+}
+
+public struct Panes: Hashable, Sendable {
+  public enum Visibility: Hashable, Sendable {
+    /// Rooms are shown where the screen is wide enough, members are not.
+    case automatic
+    /// Beside the messages, or in their place on a narrow screen.
+    case shown
+    case hidden
+  }
+
+  public var rooms = Visibility.automatic
+  public var members = Visibility.automatic
+
+  public init() {}
+}

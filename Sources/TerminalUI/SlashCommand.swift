@@ -1,0 +1,125 @@
+// SlashCommand.swift: the commands of the input line, their help, and how a line is read as one.
+
+public struct SlashCommand: Hashable, Sendable {
+  public var name: String
+  /// As shown by /help; names in capitals are to be filled in, those in brackets may be left out.
+  public var arguments: String
+  public var help: String
+  public var minimumArguments: Int
+  public var maximumArguments: Int
+
+  public init(_ name: String, _ arguments: String, _ help: String, minimum: Int = 0, maximum: Int = 0) {
+    self.name = name
+    self.arguments = arguments
+    self.help = help
+    minimumArguments = minimum
+    maximumArguments = maximum
+  }
+
+  public var usage: String { "/" + name + (arguments.isEmpty ? "" : " " + arguments) }
+}
+
+/// A command as typed.
+public struct CommandCall: Hashable, Sendable {
+  public var name: String
+  public var arguments: [String]
+
+  public init(name: String, arguments: [String] = []) {
+    self.name = name
+    self.arguments = arguments
+  }
+}
+
+public struct CommandTable: Hashable, Sendable {
+  public enum Failure: Error, Hashable, Sendable, CustomStringConvertible {
+    case unknown(name: String)
+    case wrongArguments(usage: String)
+    case openQuote
+
+    public var description: String {
+      switch self {
+      case .unknown(let name): "no command /\(name); /help lists them, //\(name) sends it as text"
+      case .wrongArguments(let usage): "usage: \(usage)"
+      case .openQuote: "a quotation mark is not closed"
+      }
+    }
+  }
+
+  /// What a submitted line is.
+  public enum Line: Hashable, Sendable {
+    case message(String)
+    case command(CommandCall)
+  }
+
+  public var commands: [SlashCommand]
+
+  public init(_ commands: [SlashCommand]) { self.commands = commands }
+
+  public static let standard = CommandTable([
+    SlashCommand("help", "[COMMAND]", "list the commands and keys", maximum: 1),
+    SlashCommand("join", "ROOM", "open a room, or start a chat with an address", minimum: 1, maximum: 1),
+    SlashCommand("create", "NAME ADDRESS...", "create an encrypted group room", minimum: 2, maximum: .max),
+    SlashCommand("invite", "ADDRESS...", "add people to this room", minimum: 1, maximum: .max),
+    SlashCommand("remove", "ADDRESS...", "remove people from this room", minimum: 1, maximum: .max),
+    SlashCommand("admin", "ADDRESS", "make someone an administrator of this room", minimum: 1, maximum: 1),
+    SlashCommand("leave", "", "leave this room"),
+    SlashCommand("rename", "NAME", "change this room's name", minimum: 1, maximum: .max),
+    SlashCommand("members", "", "show or hide the members"),
+    SlashCommand("info", "", "details of this room and of the last message"),
+    SlashCommand("verify", "ADDRESS", "compare security codes with someone", minimum: 1, maximum: 1),
+    SlashCommand("file", "PATH [TEXT]", "send a file", minimum: 1, maximum: .max),
+    SlashCommand("resend", "", "try again to send what was not delivered"),
+    SlashCommand("quit", "", "leave the program"),
+  ])
+
+  /// Reads a line: "/name argument \"argument with spaces\"" is a command; "//text" is the message "/text".
+  public func parse(_ line: String) throws(Failure) -> Line {
+    guard line.hasPrefix("/") else { return .message(line) }
+    if line.hasPrefix("//") { return .message(String(line.dropFirst())) }
+    let words = try Self.words(of: line.dropFirst())
+    guard let name = words.first, let command = commands.first(where: { $0.name == name.lowercased() }) else {
+      throw .unknown(name: words.first ?? "")
+    }
+    let arguments = Array(words.dropFirst())
+    guard (command.minimumArguments...command.maximumArguments).contains(arguments.count) else {
+      throw .wrongArguments(usage: command.usage)
+    }
+    return .command(CommandCall(name: command.name, arguments: arguments))
+  }
+
+  /// One line a command, for /help; of one command when `name` is given.
+  public func help(for name: String? = nil) -> [String] {
+    let shown = commands.filter { name == nil || $0.name == name }
+    let width = shown.map(\.usage.count).max() ?? 0
+    return shown.map { command in
+      command.usage + String(repeating: " ", count: width - command.usage.count + 2) + command.help
+    }
+  }
+
+  /// Splits at spaces; "..." keeps them, a backslash takes the next character as it is.
+  private static func words(of line: Substring) throws(Failure) -> [String] {
+    var words: [String] = []
+    var word: String?
+    var isQuoted = false
+    var isEscaped = false
+    for character in line {
+      if isEscaped {
+        word = (word ?? "") + String(character)
+        isEscaped = false
+      } else if character == "\\" {
+        isEscaped = true
+      } else if character == "\"" {
+        isQuoted.toggle()
+        word = word ?? ""
+      } else if character.isWhitespace, !isQuoted {
+        if let finished = word { words.append(finished) }
+        word = nil
+      } else {
+        word = (word ?? "") + String(character)
+      }
+    }
+    if isQuoted { throw .openQuote }
+    if let word { words.append(word) }
+    return words
+  }
+}

@@ -1,0 +1,35 @@
+// StatusBar.swift: the line between messages and input.
+
+public struct StatusBar: Hashable, Sendable {
+  public enum Health: Hashable, Sendable { case good, pending, bad }
+
+  /// The account's address.
+  public var account: String
+  /// The connection's state in words, as "registered (tls)".
+  public var connection: String
+  public var health: Health
+  /// Takes the place of everything else until it is nil again; the next key press clears it.
+  public var error: String?
+  /// Names of the people typing in the open room.
+  public var typing: [String]
+
+  public init(
+    account: String = "", connection: String = "", health: Health = .pending, error: String? = nil,
+    typing: [String] = []
+  ) {
+    self.account = account
+    self.connection = connection
+    self.health = health
+    self.error = error
+    self.typing = typing
+  }
+
+  var typingWords: String? {
+    switch typing.count {
+    case 0: nil
+    case 1: "\(typing[0]) is typing"
+    case 2: "\(typing[0]) and \(typing[1]) are typing"
+    default: "\(typing.count) people are typing"
+    }
+  }
+}

@@ -1,0 +1,26 @@
+// Switcher.swift: finds a room by a part of its name.
+
+/// The open switcher: what was typed, and which match is chosen.
+public struct Switcher: Hashable, Sendable {
+  public internal(set) var query = ""
+  /// May be out of range after rooms have changed; `selection(among:)` wraps it.
+  var position = 0
+
+  public init() {}
+
+  /// Rooms whose names hold all words typed, in any order; beginnings of a name first, then the most recent.
+  func matches(in rooms: [RoomRow]) -> [RoomRow] {
+    let words = query.lowercased().split(separator: " ")
+    return rooms.compactMap { room -> (room: RoomRow, isBeginning: Bool)? in
+      let name = room.name.lowercased()
+      guard words.allSatisfy({ name.contains($0) }) else { return nil }
+      return (room, words.first.map { name.hasPrefix($0) } ?? false)
+    }
+    .sorted { ($0.isBeginning ? 1 : 0, $0.room.activity) > ($1.isBeginning ? 1 : 0, $1.room.activity) }
+    .map(\.room)
+  }
+
+  func selection(among count: Int) -> Int {
+    count == 0 ? 0 : ((position % count) + count) % count
+  }
+}

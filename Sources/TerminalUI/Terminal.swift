@@ -1,0 +1,160 @@
+// Terminal.swift: the real screen: ncurses paints grids, a reader thread turns bytes and signals into key events.
+import CNcurses
+import Foundation
+
+/// The process's terminal. At most one is started at a time. While it runs, standard error goes to a file, because C
+/// libraries write there. However the process ends, short of SIGKILL, the terminal is given back as it was.
+@MainActor
+public final class Terminal {
+  public enum Failure: Error, Equatable, CustomStringConvertible {
+    case notATerminal
+    case unknownTerminal(name: String)
+    case noStandardError(path: String, reason: String)
+    case noPipe(reason: String)
+    case alreadyStarted
+
+    public var description: String {
+      switch self {
+      case .notATerminal: "standard input and output must be a terminal; without one, use --plain"
+      case .unknownTerminal(let name):
+        "TERM is \"\(name)\", which names no terminal with a movable cursor; set TERM, or use --plain"
+      case .noStandardError(let path, let reason): "cannot write the log file \(path): \(reason)"
+      case .noPipe(let reason): "cannot create a pipe: \(reason)"
+      case .alreadyStarted: "the terminal is in use already"
+      }
+    }
+  }
+
+  private static var isTaken = false
+
+  /// Keys, pastes, changes of size and requests to stop, from `start` to `stop`; ends with `stop`.
+  public nonisolated let keyEvents: AsyncStream<KeyEvent>
+
+  private let continuation: AsyncStream<KeyEvent>.Continuation
+  private var reader: TerminalReader?
+  private var painted: CellGrid?
+
+  public init() {
+    (keyEvents, continuation) = AsyncStream.makeStream()
+  }
+
+  /// The terminal's size now; 80x24 where it does not tell.
+  public var size: ScreenSize { TerminalReader.currentSize }
+
+  /// Number of colours: 0 for a monochrome terminal. 0 before `start`.
+  public var colors: Int { reader == nil ? 0 : Int(cncurses_colors()) }
+
+  /// Takes the terminal. `errorFile` gets what is written to standard error from now on. Once only per instance.
+  public func start(errorFile: String = "/dev/null") throws(Failure) {
+    guard !Self.isTaken, reader == nil else { throw .alreadyStarted }
+    guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { throw .notATerminal }
+    guard cncurses_redirect_stderr(errorFile) == 0 else {
+      throw .noStandardError(path: errorFile, reason: String(cString: strerror(errno)))
+    }
+    guard let reader = TerminalReader(continuation: continuation) else {
+      let reason = String(cString: strerror(errno))
+      cncurses_restore_stderr()
+      throw .noPipe(reason: reason)
+    }
+    // Before ncurses, which would put its own handlers where it finds none.
+    cncurses_watch_signals(reader.signalPipe)
+    guard cncurses_start() == 0 else {
+      cncurses_unwatch_signals()
+      cncurses_restore_stderr()
+      throw .unknownTerminal(name: ProcessInfo.processInfo.environment["TERM"] ?? "")
+    }
+    Self.isTaken = true
+    self.reader = reader
+    reader.start()
+  }
+
+  /// Gives the terminal back and ends `keyEvents`. Harmless when not started.
+  public func stop() {
+    guard let reader else { return }
+    reader.stop()
+    cncurses_stop()
+    cncurses_unwatch_signals()
+    cncurses_restore_stderr()
+    self.reader = nil
+    painted = nil
+    Self.isTaken = false
+    continuation.finish()
+  }
+
+  /// Shows a grid; only rows that differ from the last one are sent.
+  public func paint(_ grid: CellGrid) {
+    guard reader != nil, grid.size.rows > 0, grid.size.columns > 0 else { return }
+    if painted?.size != grid.size {
+      cncurses_resize(Int32(clamping: grid.size.rows), Int32(clamping: grid.size.columns))
+      painted = nil
+    }
+    var contested: [Int] = []
+    for row in 0..<grid.size.rows {
+      let cells = grid.cells(inRow: row)
+      let before = painted?.cells(inRow: row)
+      if before == cells { continue }
+      // What went past ncurses must be painted over even where ncurses sees no change.
+      if let before, before.contains(where: { ClusterWidth.isContested($0.text) }) { cncurses_repaint_row(Int32(row)) }
+      if cells.contains(where: { ClusterWidth.isContested($0.text) }) {
+        contested.append(row)
+        cncurses_repaint_row(Int32(row))
+      }
+      for run in GridRun.runs(of: cells, contested: .blank) {
+        run.withArguments { cncurses_put(Int32(row), Int32(run.column), $0, $1, $2, $3) }
+      }
+    }
+    let cursor = grid.cursor ?? CellGrid.Position(row: -1, column: 0)
+    cncurses_refresh(Int32(clamping: cursor.row), Int32(clamping: cursor.column))
+    overlay(contested, of: grid)
+    painted = grid
+  }
+
+  /// Next `paint` sends everything, and clears the screen first.
+  public func repaint() {
+    guard reader != nil else { return }
+    cncurses_repaint()
+    painted = nil
+  }
+
+  /// Gives the terminal to the shell, stops the process as Ctrl-Z does, and takes the terminal again when continued.
+  public func suspend() {
+    guard reader != nil else { return }
+    cncurses_pause()
+    cncurses_stop_process_group()
+    cncurses_continue()
+    painted = nil
+    // The window may have changed meanwhile, and its SIGWINCH may have gone to the shell.
+    continuation.yield(.resize(size))
+  }
+
+  /// Rings the bell.
+  public func ring() { send("\u{07}") }
+
+  /// Asks the terminal for a desktop notification (OSC 777, which tmux and others without it ignore). Texts are cleaned
+  /// and shortened.
+  public func notify(title: String, body: String) {
+    func field(_ text: String) -> String {
+      String(DisplayText.line(text).prefix(200)).replacing(";", with: ",")
+    }
+    send("\u{1B}]777;notify;\(field(title));\(field(body))\u{07}")
+  }
+
+  private func send(_ text: String) {
+    guard reader != nil else { return }
+    text.withCString { cncurses_send($0, text.utf8.count) }
+  }
+
+  /// From the first contested cluster of a row on, every run is put to its place explicitly: however wide a terminal
+  /// thinks the cluster is, the next run begins in its column and covers what is too much.
+  private func overlay(_ rows: [Int], of grid: CellGrid) {
+    guard !rows.isEmpty else { return }
+    cncurses_overlay_begin()
+    for row in rows {
+      let runs = GridRun.runs(of: grid.cells(inRow: row), contested: .alone)
+      for run in runs.drop(while: { !$0.isContested }) {
+        run.withArguments { cncurses_overlay(Int32(row), Int32(run.column), $0, $1, $2, $3) }
+      }
+    }
+    cncurses_overlay_end()
+  }
+}

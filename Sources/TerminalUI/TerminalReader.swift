@@ -1,0 +1,113 @@
+// TerminalReader.swift: the thread that waits for keys and signals.
+import CNcurses
+import Foundation
+
+/// Reads standard input and the signal pipe until `stop`; never touches ncurses.
+///
+/// All properties are constant; the descriptors stay open as long as the object, which the thread holds while it runs.
+final class TerminalReader: Sendable {
+  private static let readSize = 4096
+
+  private let continuation: AsyncStream<KeyEvent>.Continuation
+  private let pipeReadEnd: Int32
+  /// Signal handlers write CNCURSES_EVENT bytes here.
+  let signalPipe: Int32
+  private let finished = DispatchSemaphore(value: 0)
+
+  /// Nil, with errno, when no pipe can be made.
+  init?(continuation: AsyncStream<KeyEvent>.Continuation) {
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { return nil }
+    for end in ends {
+      _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+      // A signal handler must never wait, nor the reader for a pipe that is empty already.
+      _ = fcntl(end, F_SETFL, O_NONBLOCK)
+    }
+    self.continuation = continuation
+    pipeReadEnd = ends[0]
+    signalPipe = ends[1]
+  }
+
+  deinit {
+    close(pipeReadEnd)
+    close(signalPipe)
+  }
+
+  static var currentSize: ScreenSize {
+    var rows: Int32 = 0
+    var columns: Int32 = 0
+    guard cncurses_window_size(&rows, &columns) == 0 else { return ScreenSize(columns: 80, rows: 24) }
+    return ScreenSize(columns: Int(columns), rows: Int(rows))
+  }
+
+  func start() {
+    let thread = Thread { [self] in
+      run()
+      finished.signal()
+    }
+    thread.name = "terminal"
+    thread.start()
+  }
+
+  /// Ends the thread and waits for its end, so that it takes no key of whoever reads the terminal next.
+  func stop() {
+    var event = UInt8(CNCURSES_EVENT_STOP)
+    _ = write(signalPipe, &event, 1)
+    finished.wait()
+  }
+
+  private func run() {
+    var decoder = KeyDecoder()
+    var descriptors = [
+      pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: pipeReadEnd, events: Int16(POLLIN), revents: 0),
+    ]
+    while true {
+      let ready = poll(&descriptors, 2, decoder.isWaiting ? Int32(KeyDecoder.escapeDelay) : -1)
+      if ready < 0, errno == EINTR || errno == EAGAIN { continue }
+      if ready == 0 {
+        emit(decoder.flush())
+        continue
+      }
+      if descriptors[1].revents != 0 {
+        for byte in readBytes(from: pipeReadEnd) ?? [] {
+          if byte == UInt8(CNCURSES_EVENT_STOP) { return }
+          emitSignal(byte)
+        }
+      }
+      if ready < 0 || descriptors[0].revents != 0 {
+        guard ready > 0, let bytes = readBytes(from: STDIN_FILENO) else {
+          // The terminal is gone: only `stop` is left to wait for.
+          emit([.terminate])
+          descriptors[0].fd = -1
+          descriptors[0].revents = 0
+          continue
+        }
+        emit(decoder.decode(bytes))
+      }
+    }
+  }
+
+  private func emitSignal(_ byte: UInt8) {
+    switch Int(byte) {
+    case CNCURSES_EVENT_RESIZE: emit([.resize(Self.currentSize)])
+    case CNCURSES_EVENT_SUSPEND: emit([.suspend])
+    case CNCURSES_EVENT_CONTINUE: emit([.resumed])
+    case CNCURSES_EVENT_QUIT: emit([.terminate])
+    default: break
+    }
+  }
+
+  private func emit(_ events: [KeyEvent]) {
+    for event in events { continuation.yield(event) }
+  }
+
+  /// What is there to read; nil at the end of the file or on a lasting error.
+  private func readBytes(from descriptor: Int32) -> [UInt8]? {
+    var buffer = [UInt8](repeating: 0, count: Self.readSize)
+    let count = read(descriptor, &buffer, buffer.count)
+    if count > 0 { return Array(buffer.prefix(count)) }
+    if count < 0, errno == EINTR || errno == EAGAIN { return [] }
+    return nil
+  }
+}

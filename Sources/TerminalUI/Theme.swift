@@ -1,0 +1,86 @@
+// Theme.swift: which style each part of the screen has.
+
+public struct Theme: Hashable, Sendable {
+  public var text = Style.plain
+  public var faint = Style(dim: true)
+  public var header = Style(bold: true, reversed: true)
+  public var headerWarning = Style(bold: true, underlined: true, reversed: true)
+  public var status = Style(reversed: true)
+  public var statusError = Style(bold: true, reversed: true)
+  public var openRoom = Style(bold: true, reversed: true)
+  public var unreadRoom = Style(bold: true)
+  public var importantRoom = Style(bold: true, underlined: true)
+  public var border = Style(dim: true)
+  public var separator = Style(dim: true)
+  public var unreadLine = Style(bold: true)
+  public var notice = Style(dim: true)
+  public var warning = Style(bold: true)
+  public var error = Style(bold: true)
+  public var ownName = Style(bold: true)
+  public var verified = Style(bold: true)
+  public var prompt = Style(bold: true)
+  /// One is chosen by a hash of the sender's address; empty leaves names plain.
+  public var senderColors: [Color] = []
+
+  /// No colours: NO_COLOR, monochrome terminals, and the base of the others.
+  public static let monochrome = Theme()
+
+  public static let dark: Theme = {
+    var theme = Theme()
+    theme.header = Style(foreground: Color(15), background: Color(24), bold: true)
+    theme.headerWarning = Style(foreground: Color(15), background: Color(124), bold: true)
+    theme.status = Style(foreground: Color(252), background: Color(236))
+    theme.statusError = Style(foreground: Color(15), background: Color(124), bold: true)
+    theme.faint = Style(foreground: Color(244))
+    theme.border = Style(foreground: Color(240))
+    theme.separator = Style(foreground: Color(244))
+    theme.notice = Style(foreground: Color(109))
+    theme.unreadLine = Style(foreground: Color(203), bold: true)
+    theme.importantRoom = Style(foreground: Color(215), bold: true)
+    theme.warning = Style(foreground: Color(215), bold: true)
+    theme.error = Style(foreground: Color(203), bold: true)
+    theme.verified = Style(foreground: Color(114), bold: true)
+    theme.prompt = Style(foreground: Color(75), bold: true)
+    theme.senderColors = [75, 114, 141, 173, 180, 79, 212, 110, 149, 209, 147, 186].map(Color.init)
+    return theme
+  }()
+
+  public static let light: Theme = {
+    var theme = Theme.dark
+    theme.status = Style(foreground: Color(235), background: Color(252))
+    theme.header = Style(foreground: Color(15), background: Color(25), bold: true)
+    theme.faint = Style(foreground: Color(243))
+    theme.border = Style(foreground: Color(248))
+    theme.separator = Style(foreground: Color(243))
+    theme.notice = Style(foreground: Color(30))
+    theme.unreadLine = Style(foreground: Color(160), bold: true)
+    theme.importantRoom = Style(foreground: Color(130), bold: true)
+    theme.warning = Style(foreground: Color(130), bold: true)
+    theme.error = Style(foreground: Color(160), bold: true)
+    theme.verified = Style(foreground: Color(28), bold: true)
+    theme.prompt = Style(foreground: Color(25), bold: true)
+    theme.senderColors = [25, 28, 91, 130, 94, 30, 126, 61, 64, 124, 54, 100].map(Color.init)
+    return theme
+  }()
+
+  public static let names = ["dark", "light", "none"]
+
+  /// The theme of that name, or nil. A non-empty NO_COLOR in `environment` always means "none" (no-color.org).
+  public static func named(_ name: String, environment: [String: String] = [:]) -> Theme? {
+    if let noColor = environment["NO_COLOR"], !noColor.isEmpty, names.contains(name) { return .monochrome }
+    return switch name {
+    case "dark": .dark
+    case "light": .light
+    case "none": .monochrome
+    default: nil
+    }
+  }
+
+  func senderName(_ message: MessageRow) -> Style {
+    if message.isOwn { return ownName }
+    guard !senderColors.isEmpty else { return text }
+    // FNV-1a: the same colour in every run, which Swift's own hash would not give.
+    let hash = message.senderID.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
+    return Style(foreground: senderColors[Int(hash % UInt32(senderColors.count))])
+  }
+}
