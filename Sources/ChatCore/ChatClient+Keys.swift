@@ -16,13 +16,10 @@ extension ChatClient {
 
   private func publishKeys() async throws {
     guard let lime, let keyServer else { throw ChatError.noKeyServer }
-    let isPublished = try await store.database.read { db in
-      try Setting.keysPublished.read(db) == "yes" && lime.exists(db)
-    }
-    if isPublished { return }
+    if try await store.database.read({ try lime.isRegistered($0) }) { return }
     let request = try await store.database.write { try lime.makeRegistration($0) }
-    switch try await keyServer.exchange(request) {
-    case .registered: try await store.database.write { try Setting.keysPublished.write($0, "yes") }
+    switch try await keyServer.exchange(request).content {
+    case .acknowledged(.registered): try await store.database.write { try lime.registrationAccepted($0) }
     case .error(let code, let text): throw ChatError.keyServer(Self.explain(code, text, device: lime.device))
     default: throw ChatError.keyServer("the key server's answer to the registration of keys makes no sense")
     }
@@ -41,13 +38,14 @@ extension ChatClient {
     let wanted = missing.filter { keylessDevices[$0] == nil }
     guard !wanted.isEmpty else { return refused }
 
-    switch try await keyServer.exchange(lime.bundleRequest(for: wanted)) {
-    case .bundles(let bundles):
-      let results = try await store.database.write { try lime.startSessions($0, with: bundles, requested: wanted) }
+    let answer = try await keyServer.exchange(lime.bundleRequest(for: wanted))
+    switch answer.content {
+    case .bundles:
+      let results = try await store.database.write { try lime.startSessions($0, with: answer, for: wanted) }
       for (device, result) in results {
         guard case .failure(let error) = result else { continue }
         refused[device] = describe(error)
-        if case .noSuchDevice = error {
+        if case .noKeysPublished = error {
           keylessDevices[device] = now
           refused[device] = Self.keyless
         } else {
@@ -65,12 +63,12 @@ extension ChatClient {
   private static func explain(_ code: KeyServerErrorCode, _ text: String, device: DeviceID) -> String {
     let cause = text.isEmpty ? "" : " (\(text))"
     return switch code {
-    case .userAlreadyIn:
+    case .deviceAlreadyRegistered:
       """
       the key server already has other keys for this device, \(device)\(cause): the account's data was probably lost \
       or restored; remove the account's data folder so that a new device is made
       """
-    case .noSenderID: "the key server did not accept this device's identity, \(device)\(cause)"
+    case .missingSender: "the key server did not accept this device's identity, \(device)\(cause)"
     case .resourceLimit: "the key server asks to wait: too many requests\(cause)"
     default: "the key server answered with error \(code)\(cause)"
     }

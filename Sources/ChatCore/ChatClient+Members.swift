@@ -5,16 +5,16 @@ import SIPAgent
 
 extension ChatClient {
   public func invite(_ address: SIPURI, to room: String) async throws {
-    try await refer(room, referTo: "<\(address)>;text", what: "inviting \(address)")
+    try await refer(room, address, [], what: "inviting \(address)")
   }
 
   public func remove(_ address: SIPURI, from room: String) async throws {
     let target = address.with(parameter: "method", "BYE")
-    try await refer(room, referTo: "<\(target)>;text", what: "removing \(address)")
+    try await refer(room, target, [], what: "removing \(address)")
   }
 
   public func makeAdmin(_ address: SIPURI, in room: String, _ isAdmin: Bool = true) async throws {
-    try await refer(room, referTo: "<\(address)>;text;admin=\(isAdmin)", what: "changing the role of \(address)")
+    try await refer(room, address, [Parameter("admin", isAdmin ? "true" : "false")], what: "changing the role of \(address)")
   }
 
   /// Renames the room: a re-INVITE with another Subject, in a dialog that is made first when a restart ended it.
@@ -30,11 +30,12 @@ extension ChatClient {
     } catch { throw ChatError(from: error, during: "renaming the room") }
   }
 
-  private func refer(_ room: String, referTo: String, what: String) async throws {
-    guard let agent, let gruu else { throw ChatError.notConnected }
+  private func refer(_ room: String, _ target: SIPURI, _ parameters: [Parameter], what: String) async throws {
+    guard let agent else { throw ChatError.notConnected }
     guard let uri = SIPURI(room) else { throw ChatError.badInput("'\(room)' is not a room address") }
     do {
-      let response = try await agent.refer(to: uri, referTo: referTo, contact: gruu)
+      let referTo = NameAddress(target, parameters: [Parameter("text")] + parameters)
+      let response = try await agent.refer(to: uri, referTo: referTo)
       guard response.isSuccess else {
         throw ChatError.refused(what: what, status: response.status, reason: response.reason)
       }
@@ -42,16 +43,14 @@ extension ChatClient {
   }
 
   /// The dialog with the room's focus. After a restart there is none, so it is made by an INVITE without body.
-  func dialog(with room: String) async throws -> SIPDialogID {
-    guard let agent, let gruu else { throw ChatError.notConnected }
+  func dialog(with room: String) async throws -> DialogID {
+    guard let agent else { throw ChatError.notConnected }
     if let dialog = live[room]?.dialog { return dialog }
     guard let uri = SIPURI(room) else { throw ChatError.badInput("'\(room)' is not a room address") }
-    let result = try await agent.invite(
-      uri, contact: gruu, isText: true, headers: [], contentType: nil, body: Data())
-    guard case .established(let dialog, _) = result else {
+    guard case .established(let dialog) = try await agent.invite(uri) else {
       throw ChatError.factoryDidNotRedirect(factory: room, status: 302)
     }
-    live[room]?.dialog = dialog
-    return dialog
+    live[room]?.dialog = dialog.id
+    return dialog.id
   }
 }

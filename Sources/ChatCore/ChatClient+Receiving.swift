@@ -8,7 +8,6 @@ import SIPAgent
 /// What a stored message leads to once its transaction is committed.
 private struct Received {
   var events: [ChatEvent] = []
-  /// A device that could not read us: its sessions were marked stale.
   var status = 200
 }
 
@@ -32,19 +31,19 @@ extension ChatClient {
   }
 
   private func store(_ message: IncomingMessage) async throws -> Received {
-    let type = ContentType(message.contentType ?? "")
-    let room = try await knownRoom(for: message)
-    switch (type?.type.lowercased(), type?.subtype.lowercased()) {
-    case ("multipart", "encrypted"): return try await storeEncrypted(message, room: room)
-    case ("message", "cpim"): return try await storePlain(message, room: room)
-    default: return Received(status: 415)
+    if LimeEnvelope.matches(contentType: message.contentType) {
+      return try await storeEncrypted(message, room: try await knownRoom(for: message))
     }
+    if ContentType(message.contentType)?.matches(ContentType.cpim.mediaType) == true {
+      return try await storePlain(message, room: try await knownRoom(for: message))
+    }
+    return Received(status: 415)
   }
 
   /// The room a message came through. A message that overtook its room's invitation makes the room known.
   private func knownRoom(for message: IncomingMessage) async throws -> Room {
     let address = message.from.uri.description
-    let isEncrypted = message.contentType?.lowercased().hasPrefix("multipart/encrypted") == true
+    let isEncrypted = LimeEnvelope.matches(contentType: message.contentType)
     return try await store.database.write { db in
       if let room = try Room.fetchOne(db, key: address) { return room }
       return try RoomQueries.join(
@@ -57,13 +56,13 @@ extension ChatClient {
   private func storeEncrypted(_ message: IncomingMessage, room: Room) async throws -> Received {
     guard let lime, let gruu, let address = RoomAddress(room.address) else { throw ChatError.notConnected }
     let envelope: LimeEnvelope
-    do { envelope = try LimeEnvelope(parsing: message.body, contentType: message.contentType ?? "") } catch {
+    do { envelope = try LimeEnvelope(parsing: message.body, contentType: message.contentType) } catch {
       logger.warning("malformed multipart/encrypted in \(room.address): \(error)")
       return Received(status: 400)
     }
     let sender = DeviceID(envelope.sender.description)
     do {
-      guard let part = envelope.ratchetMessage(for: lime.device.string) else { throw UndecryptableReason.notForUs }
+      guard let part = envelope.deviceParts[lime.device.string] else { throw UndecryptableReason.notForUs }
       return try await store.database.write { db in
         let decrypted = try lime.decrypt(
           db, ratchetMessage: part, cipherMessage: envelope.cipherMessage, sender: sender,
@@ -108,12 +107,8 @@ extension ChatClient {
         state: .undecryptable, failure: reason, isRead: false)
       // A copy of a message that was read before (a server that repeats itself) is dropped by its id.
       guard try MessageQueries.insertOnce(db, &message) else { return Received() }
-      let imdn = IMDNMessage(messageID: messageID, dateTime: now, status: .failed(reasonCode: 488))
-      let cpim = InnerMessage.imdn(imdn, from: gruu, to: room.address, time: now)
-      var entry = OutboxEntry(
-        room: room.address, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: true,
-        attempts: 0, createdAt: now)
-      try entry.insert(db)
+      let imdn = IMDNMessage(messageID: messageID, dateTime: now, kind: .failed(.notAcceptable))
+      try Self.enqueue(db, imdn, room: room.address, gruu: gruu, time: now, mustBePlain: true)
       return Received(events: [.message(message)])
     }
   }
@@ -136,25 +131,24 @@ extension ChatClient {
   private nonisolated func apply(
     _ db: Database, _ cpim: CPIMMessage, room: Room, device: SIPURI, gruu: SIPURI, trust: String, isEncrypted: Bool
   ) throws -> Received {
-    let type = ContentType(cpim.contentType ?? "text/plain")
-    let mediaType = type.map { "\($0.type)/\($0.subtype)".lowercased() } ?? ""
+    let type = cpim.contentType ?? .plainText
     let author = device.withoutParameters.description
-    if mediaType == "application/im-iscomposing+xml" {
+    if type.matches(ContentType.isComposing.mediaType) {
       guard let composing = try? IsComposing(parsing: cpim.body), author != account.address.description else {
         return Received()
       }
-      let event = ChatEvent.composing(room: room.address, address: author, isActive: composing.state == .active)
+      let event = ChatEvent.composing(room: room.address, address: author, isActive: composing.isActive)
       return Received(events: [event])
     }
-    if let notices = try? IMDNMessage.all(inContentType: cpim.contentType ?? "", body: cpim.body), !notices.isEmpty {
+    if let notices = try? IMDNMessage.all(inContentType: type.description, body: cpim.body), !notices.isEmpty {
       return try applyNotices(db, notices, room: room, device: device, author: author)
     }
 
     let now = Date()
     let isOwn = author == account.address.description
     var message = Message(
-      room: room.address, messageID: cpim["imdn.Message-ID"] ?? MessageID.make(), sender: author,
-      senderDevice: device.description, isOutgoing: isOwn, text: Self.text(of: cpim, mediaType: mediaType),
+      room: room.address, messageID: cpim.messageID ?? MessageID.make(), sender: author,
+      senderDevice: device.description, isOutgoing: isOwn, text: Self.text(of: cpim, type: type),
       time: cpim.dateTime ?? now, receivedAt: now, isEncrypted: isEncrypted, trust: trust,
       state: isOwn ? .sent : .received, isRead: isOwn)
     var received = Received()
@@ -166,8 +160,8 @@ extension ChatClient {
           room: room.address, device: device.description,
           text: "a message from \(author) came unencrypted into an encrypted room: anyone on its way could read or forge it"))
     }
-    if !isOwn, cpim.requestsPositiveDelivery {
-      let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.time, status: .delivered)
+    if !isOwn, cpim.dispositionNotification.contains(.positiveDelivery) {
+      let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.time, kind: .delivered)
       try Self.enqueue(db, imdn, room: room.address, gruu: gruu, time: now)
     }
     return received
@@ -179,14 +173,17 @@ extension ChatClient {
     var received = Received()
     for notice in notices {
       let (state, reason): (Delivery.State, String?)
-      switch notice.status {
+      switch notice.kind {
       case .delivered: (state, reason) = (.delivered, nil)
       case .displayed: (state, reason) = (.displayed, nil)
-      case .failed(let code) where code == 488:
-        (state, reason) = (.failed, "\(author) could not decrypt it")
-        if let event = try repairSession(db, with: device, room: room) { received.events.append(event) }
-      case .failed(let code): (state, reason) = (.failed, "not delivered (\(code.map(String.init) ?? "no reason given"))")
-      default: continue
+      case .failed, .error, .forbidden:
+        let isUndecryptable = notice.reasonCode == IMDNMessage.Reason.notAcceptable.code
+        let cause = notice.reasonCode.map { "reason \($0)" } ?? "no reason given"
+        (state, reason) = (.failed, isUndecryptable ? "\(author) could not decrypt it" : "not delivered (\(cause))")
+        if isUndecryptable, let event = try repairSession(db, with: device, room: room) {
+          received.events.append(event)
+        }
+      case .processed, .stored: continue
       }
       if let event = try MessageQueries.applyDelivery(
         db, messageID: notice.messageID, by: author, state: state, reason: reason, time: Date())
@@ -211,22 +208,20 @@ extension ChatClient {
   }
 
   /// What the content is to a reader; contents this client does not show are named.
-  private static func text(of cpim: CPIMMessage, mediaType: String) -> String {
-    switch mediaType {
-    case "text/plain", "": return String(decoding: cpim.body, as: UTF8.self)
-    case "application/vnd.gsma.rcs-ft-http+xml":
-      guard let file = try? FileTransferInfo(parsing: cpim.body) else { return "[file]" }
-      return "[file \(file.fileName), \(file.fileSize) bytes]"
-    default: return "[\(mediaType), \(cpim.body.count) bytes]"
-    }
+  private static func text(of cpim: CPIMMessage, type: ContentType) -> String {
+    if type.matches(ContentType.plainText.mediaType) { return cpim.text }
+    guard type.matches(ContentType.fileTransfer.mediaType), let file = try? FileTransferInfo(parsing: cpim.body).file
+    else { return "[\(type.mediaType), \(cpim.body.count) bytes]" }
+    return "[file \(file.name ?? "without a name"), \(file.size.map { "\($0) bytes" } ?? "size unknown")]"
   }
 
   private static func enqueue(
-    _ db: Database, _ imdn: IMDNMessage, room: String, gruu: SIPURI, time: Date
+    _ db: Database, _ imdn: IMDNMessage, room: String, gruu: SIPURI, time: Date, mustBePlain: Bool = false
   ) throws {
-    let cpim = InnerMessage.imdn(imdn, from: gruu, to: room, time: time)
+    guard let target = SIPURI(room) else { return }
+    let cpim = InnerMessage.imdn(imdn, from: gruu, to: target, time: time)
     var entry = OutboxEntry(
-      room: room, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: false,
+      room: room, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: mustBePlain,
       attempts: 0, createdAt: time)
     try entry.insert(db)
   }
@@ -239,7 +234,7 @@ extension ChatClient {
     let count = try await store.database.write { db -> Int in
       let unread = try MessageQueries.markRead(db, room: address)
       for message in unread where message.state == .received {
-        let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.time, status: .displayed)
+        let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.time, kind: .displayed)
         try Self.enqueue(db, imdn, room: address, gruu: gruu, time: Date())
       }
       return unread.count

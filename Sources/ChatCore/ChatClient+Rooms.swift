@@ -16,23 +16,22 @@ extension ChatClient {
   public func createRoom(
     named subject: String, members: [SIPURI], encrypted: Bool = true, oneToOne: Bool = false
   ) async throws -> RoomSummary {
-    guard let agent, let gruu else { throw ChatError.notConnected }
+    guard let agent else { throw ChatError.notConnected }
     if encrypted, keyServer == nil { throw ChatError.noKeyServer }
     let others = members.filter { $0 != account.address }
     guard !others.isEmpty else { throw ChatError.badInput("a room needs at least one other member") }
 
-    let body = Data(ResourceList(entries: others).serialized.utf8)
-    var headers = [
-      SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite"),
-      SIPHeader("Content-Disposition", "recipient-list"),
-    ]
-    if encrypted { headers.append(SIPHeader("End-To-End-Encrypted", "true")) }
-    if oneToOne { headers.append(SIPHeader("One-To-One-Chat-Room", "true")) }
+    let body = ResourceList(others).serialized
+    let headers =
+      [
+        SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite"),
+        SIPHeader("Content-Disposition", "recipient-list"),
+      ] + (encrypted ? [SIPHeader("End-To-End-Encrypted", "true")] : [])
+      + (oneToOne ? [SIPHeader("One-To-One-Chat-Room", "true")] : [])
     func invite(_ target: SIPURI) async throws -> InviteResult {
       do {
         return try await agent.invite(
-          target, contact: gruu, isText: true, headers: headers, contentType: "application/resource-lists+xml",
-          body: body)
+          target, headers: headers, contentType: ContentType.resourceLists.description, body: body)
       } catch { throw ChatError(from: error, during: "INVITE \(target)") }
     }
 
@@ -42,18 +41,18 @@ extension ChatClient {
     let address: SIPURI
     switch try await invite(factory) {
     case .moved(let contact): address = contact.uri
-    case .established(let dialog, _):
-      await agent.bye(dialog)
+    case .established(let dialog):
+      try? await agent.bye(dialog.id)
       throw ChatError.factoryDidNotRedirect(factory: factory.description, status: 200)
     }
-    guard case .established(let dialog, _) = try await invite(address) else {
+    guard case .established(let dialog) = try await invite(address) else {
       throw ChatError.factoryDidNotRedirect(factory: address.description, status: 302)
     }
     let room = try await store.database.write { db in
       try RoomQueries.join(
         db, address: address.description, subject: subject, encrypted: encrypted, oneToOne: oneToOne, now: Date())
     }
-    live[room.address, default: LiveRoom(state: ConferenceState())].dialog = dialog
+    live[room.address, default: LiveRoom(state: ConferenceState(entity: address))].dialog = dialog.id
     try await subscribe(to: room)
     try await waitForState(of: room.address)
     guard let summary = try await store.database.read({ try RoomQueries.summary($0, room.address) }) else {
@@ -88,23 +87,23 @@ extension ChatClient {
   // MARK: Being invited
 
   func invited(_ invitation: IncomingInvite) async {
-    guard let agent, let gruu else { return }
-    guard invitation.remoteContact?.parameters.contains(where: { $0.name.lowercased() == "isfocus" }) == true else {
+    guard let agent else { return }
+    guard invitation.contact?.has(parameter: "isfocus") == true else {
       // Only rooms call us: this is a chat client.
       await agent.reject(invitation, status: 488)
       return
     }
     let address = invitation.from.uri.description
-    let isEncrypted = invitation.headers.value("End-To-End-Encrypted")?.lowercased() == "true"
-    let isOneToOne = invitation.headers.value("One-To-One-Chat-Room")?.lowercased() == "true"
+    let isEncrypted = invitation.headers["End-To-End-Encrypted"]?.lowercased() == "true"
+    let isOneToOne = invitation.headers["One-To-One-Chat-Room"]?.lowercased() == "true"
     do {
       let room = try await store.database.write { db in
         try RoomQueries.join(
-          db, address: address, subject: invitation.headers.value("Subject") ?? "", encrypted: isEncrypted,
+          db, address: address, subject: invitation.headers["Subject"] ?? "", encrypted: isEncrypted,
           oneToOne: isOneToOne, now: Date())
       }
-      let dialog = try await agent.accept(invitation, contact: gruu)
-      live[address, default: LiveRoom(state: ConferenceState())].dialog = dialog
+      try await agent.accept(invitation)
+      live[address, default: LiveRoom(state: ConferenceState(entity: invitation.from.uri))].dialog = invitation.dialog
       try await subscribe(to: room)
     } catch {
       hub.send(.error(room: address, text: "an invitation could not be taken up: \(describe(error))"))
@@ -126,15 +125,16 @@ extension ChatClient {
   private func subscribe(to room: Room) async throws {
     guard let agent, let gruu else { throw ChatError.notConnected }
     guard let uri = SIPURI(room.address) else { return }
-    if let old = live[room.address]?.subscription { await agent.forget(old) }
-    let state = try await store.database.read { try Self.storedState($0, room) }
+    if let old = live[room.address]?.subscription {
+      live[room.address]?.subscription = nil
+      await agent.unsubscribe(old)
+    }
+    let state = try await store.database.read { try Self.storedState($0, room, entity: uri) }
     live[room.address, default: LiveRoom(state: state)].state = state
     do {
       let id = try await agent.subscribe(
-        to: uri, event: "conference", from: gruu,
-        headers: [
-          SIPHeader("Last-Notify-Version", "\(room.version)"), SIPHeader("Accept", "application/conference-info+xml"),
-        ], expires: Self.subscriptionLifetime)
+        to: uri, from: gruu, headers: [SIPHeader("Last-Notify-Version", "\(room.version)")],
+        expires: Self.subscriptionLifetime)
       live[room.address]?.subscription = id
       // An up-to-date subscriber gets no NOTIFY: the room is what we know.
       if room.version > 0 { stateArrived(room.address) }
@@ -146,28 +146,34 @@ extension ChatClient {
     }
   }
 
-  private static func storedState(_ db: Database, _ room: Room) throws -> ConferenceState {
+  /// The state as of the last NOTIFY that was stored.
+  private static func storedState(_ db: Database, _ room: Room, entity: SIPURI) throws -> ConferenceState {
+    var state = ConferenceState(entity: entity, subject: room.subject)
+    guard room.version > 0 else { return state }
     let members = try Participant.filter(sql: "room = ?", arguments: [room.address]).fetchAll(db)
     let devices = try RoomQueries.devices(db, room: room.address)
-    return ConferenceState(
-      entity: room.address, version: room.version, subject: room.subject,
-      users: members.map { member in
-        ConferenceInfo.User(
-          entity: member.address, state: .full, roles: [member.isAdmin ? "admin" : "participant"],
-          endpoints: devices.filter { $0.participant == member.address }.map {
-            ConferenceInfo.Endpoint(entity: $0.gruu, state: .full)
-          })
-      })
+    let users = members.compactMap { member -> ConferenceInfo.User? in
+      guard let address = SIPURI(member.address) else { return nil }
+      let endpoints = devices.filter { $0.participant == member.address }.compactMap { SIPURI($0.gruu) }
+      return ConferenceInfo.User(
+        entity: address, roles: [member.isAdmin ? "admin" : "participant"],
+        endpoints: endpoints.map { ConferenceInfo.Endpoint(entity: $0) })
+    }
+    _ = state.apply(
+      ConferenceInfo(entity: entity, state: .full, version: room.version, subject: room.subject, users: users))
+    return state
   }
 
   func notified(_ notify: SubscriptionNotify) async {
-    guard let address = live.first(where: { $0.value.subscription == notify.subscription })?.key else { return }
-    guard !notify.body.isEmpty else { return }
+    // By its resource, because the first NOTIFY may overtake the answer to SUBSCRIBE.
+    let address = notify.resource.description
+    guard live[address] != nil, !notify.body.isEmpty else { return }
     do {
-      let infos = try ConferenceInfo.all(inContentType: notify.contentType ?? "", body: notify.body)
+      let infos = try ConferenceInfo.all(inContentType: notify.contentType, body: notify.body)
       guard var state = live[address]?.state else { return }
       for info in infos {
-        if case .gap = state.apply(info) {
+        let changes = state.apply(info)
+        if changes.contains(where: { if case .versionGap = $0 { true } else { false } }) {
           // A partial state is missing: ask for what we lack.
           guard let room = try await store.database.read({ try Room.fetchOne($0, key: address) }) else { return }
           try await subscribe(to: room)
@@ -189,12 +195,13 @@ extension ChatClient {
     }
   }
 
-  func subscriptionEnded(_ id: SubscriptionID) {
-    for address in live.keys where live[address]?.subscription == id { live[address]?.subscription = nil }
+  func subscriptionEnded(_ end: SubscriptionEnd) {
+    let address = end.resource.description
+    if live[address]?.subscription == end.subscription { live[address]?.subscription = nil }
   }
 
   /// The focus ended our dialog: we were removed, or the room is gone.
-  func dialogEnded(_ id: SIPDialogID) async {
+  func dialogEnded(_ id: DialogID) async {
     guard let address = live.first(where: { $0.value.dialog == id })?.key else { return }
     do { try await markLeft(address) } catch { hub.send(.error(room: address, text: describe(error))) }
   }
@@ -205,7 +212,7 @@ extension ChatClient {
   public func leave(_ address: String) async throws {
     guard let agent else { throw ChatError.notConnected }
     if let subscription = live[address]?.subscription { await agent.unsubscribe(subscription) }
-    var dialog: SIPDialogID?
+    var dialog: DialogID?
     do { dialog = try await self.dialog(with: address) } catch let error as SIPError {
       // The focus no longer counts us as a member: that is what was wanted.
       guard case .refused(let status, _) = error, [403, 404, 481, 603].contains(status) else {
@@ -213,7 +220,7 @@ extension ChatClient {
       }
     }
     live[address]?.dialog = nil
-    if let dialog { await agent.bye(dialog) }
+    if let dialog { try? await agent.bye(dialog) }
     try await markLeft(address)
   }
 

@@ -18,6 +18,7 @@ extension ChatClient {
     guard size <= Self.textLimit else { throw ChatError.messageTooLarge(size, limit: Self.textLimit) }
     guard size > 0 else { throw ChatError.badInput("there is nothing to send: the text is empty") }
     guard let gruu else { throw ChatError.notConnected }
+    guard let target = SIPURI(address) else { throw ChatError.badInput("'\(address)' is not a room address") }
     let now = Date()
     let account = account.address.description
     let message = try await store.database.write { db -> Message in
@@ -33,7 +34,7 @@ extension ChatClient {
       for other in others {
         try Delivery(message: row, participant: other.address, state: .pending).insert(db)
       }
-      let cpim = InnerMessage.text(text, id: message.messageID, from: gruu, to: address, time: now)
+      let cpim = InnerMessage.text(text, id: message.messageID, from: gruu, to: target, time: now)
       var entry = OutboxEntry(
         room: address, message: row, content: cpim.serialized, messageID: message.messageID, isUrgent: true,
         mustBePlain: false, attempts: 0, createdAt: now)
@@ -46,11 +47,8 @@ extension ChatClient {
 
   /// Tells the room that we are writing, or stopped (RFC 3994). Not stored: only worth something now.
   public func sendComposing(_ isActive: Bool, to address: String) async {
-    guard let gruu, isConnected else { return }
-    let composing = IsComposing(state: isActive ? .active : .idle, refresh: isActive ? 60 : nil)
-    let cpim = InnerMessage.notification(
-      contentType: "application/im-iscomposing+xml", body: composing.serialized, from: gruu, to: address, time: Date(),
-      disposition: nil)
+    guard let gruu, isConnected, let target = SIPURI(address) else { return }
+    let cpim = InnerMessage.composing(isActive, from: gruu, to: target, time: Date())
     let entry = OutboxEntry(
       room: address, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: false,
       attempts: 0, createdAt: Date())
@@ -134,17 +132,18 @@ extension ChatClient {
     }
     var reasons = try await ensureSessions(with: devices)
     let reachable = devices.filter { reasons[$0] == nil }
-    let envelope = try await store.database.write { db -> LimeEnvelope? in
+    let (envelope, failures) = try await store.database.write { db -> (LimeEnvelope?, [DeviceID: LimeError]) in
       let encrypted = try lime.encrypt(
         db, plaintext: entry.content, recipientUser: address.limeUser, devices: reachable, policy: .cipherMessage)
-      for (device, error) in encrypted.failures { reasons[device] = "\(error)" }
-      guard !encrypted.ratchetMessages.isEmpty else { return nil }
+      guard !encrypted.ratchetMessages.isEmpty else { return (nil, encrypted.failures) }
       try db.execute(sql: "UPDATE outbox SET attempts = attempts + 1 WHERE id = ?", arguments: [entry.id])
-      return LimeEnvelope(
+      let envelope = LimeEnvelope(
         sender: gruu, messageID: entry.messageID,
-        deviceParts: encrypted.ratchetMessages.map { .init(device: $0.device.string, ratchetMessage: $0.message) },
+        deviceParts: Dictionary(encrypted.ratchetMessages.map { ($0.device.string, $0.data) }) { first, _ in first },
         cipherMessage: encrypted.cipherMessage)
+      return (envelope, encrypted.failures)
     }
+    for (device, error) in failures { reasons[device] = error.description }
     if entry.message != nil {
       for (device, reason) in reasons {
         hub.send(.security(room: room.address, device: device.string, text: "\(device) cannot read this: \(reason)"))
@@ -153,7 +152,7 @@ extension ChatClient {
     guard let envelope else {
       throw ChatError.nobodyToEncryptFor(room: room.subject, reasons: reasons.map { "\($0.key): \($0.value)" }.sorted())
     }
-    return envelope.serialized()
+    return envelope.serialized
   }
 
   private func finish(_ entry: OutboxEntry, state: Message.State, failure: String?) async {

@@ -26,7 +26,7 @@ public actor ChatClient {
 
   /// What only lives as long as the connection.
   struct LiveRoom {
-    var dialog: SIPDialogID?
+    var dialog: DialogID?
     var subscription: SubscriptionID?
     var state: ConferenceState
   }
@@ -103,7 +103,7 @@ public actor ChatClient {
     configuration.caFile = account.caFile
     configuration.specs = account.keyServer == nil ? "groupchat/1.1" : "groupchat/1.1,lime"
     configuration.userAgent = "limeade/\(Version.current)"
-    return try await SIPAgent(configuration: configuration)
+    return try SIPAgent(configuration: configuration)
   }
 
   private func registered(gruu: SIPURI?) async throws {
@@ -111,12 +111,7 @@ public actor ChatClient {
     self.gruu = gruu
     isConnected = true
     let device = DeviceID(gruu.description)
-    try await store.database.write { db in
-      if try Setting.gruu.read(db) != gruu.description {
-        try Setting.gruu.write(db, gruu.description)
-        try Setting.keysPublished.write(db, nil)
-      }
-    }
+    try await store.database.write { try Setting.gruu.write($0, gruu.description) }
     lime = LimeAccount(device: device, curve: account.curve)
     if let url = account.keyServer {
       keyServer = KeyServerClient(
@@ -137,8 +132,9 @@ public actor ChatClient {
     case .message(let message): await receive(message)
     case .invitation(let invitation): await invited(invitation)
     case .notify(let notify): await notified(notify)
-    case .subscriptionEnded(let id, _): subscriptionEnded(id)
-    case .dialogEnded(let id, _): await dialogEnded(id)
+    case .subscriptionEnded(let end): subscriptionEnded(end)
+    case .dialogEnded(let id): await dialogEnded(id)
+    case .reinvitation: break
     }
   }
 
@@ -149,12 +145,12 @@ public actor ChatClient {
       do { try await registered(gruu: registration.gruu) } catch {
         hub.send(.error(room: nil, text: describe(error)))
       }
-    case .failed(let reason), .disconnected(let reason):
+    case .lost(let error, _), .failed(let error):
       guard isConnected else { return }
       isConnected = false
       live = live.mapValues { LiveRoom(dialog: nil, subscription: nil, state: $0.state) }
-      hub.send(.connection(.offline(reason: reason)))
-    case .registering, .unregistered: break
+      hub.send(.connection(.offline(reason: error.description)))
+    case .unregistered: break
     }
   }
 

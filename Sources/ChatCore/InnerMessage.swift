@@ -13,31 +13,20 @@ enum MessageID {
 }
 
 enum InnerMessage {
-  static let imdnNamespace = "urn:ietf:params:imdn"
-
-  static func text(_ text: String, id: String, from gruu: SIPURI, to room: String, time: Date) -> CPIMMessage {
-    var cpim = CPIMMessage(from: gruu, to: room, dateTime: time)
-    cpim.add(namespace: imdnNamespace, prefix: "imdn")
-    cpim["imdn.Message-ID"] = id
-    cpim["imdn.Disposition-Notification"] = "positive-delivery, negative-delivery, display"
-    cpim.contentType = "text/plain"
-    cpim.body = Data(text.utf8)
+  static func text(_ text: String, id: String, from gruu: SIPURI, to room: SIPURI, time: Date) -> CPIMMessage {
+    var cpim = CPIMMessage(from: gruu, to: room, dateTime: time, body: Data(text.utf8))
+    cpim.messageID = id
+    cpim.dispositionNotification = .usual
     return cpim
   }
 
-  static func notification(
-    contentType: String, body: Data, from gruu: SIPURI, to room: String, time: Date, disposition: String?
-  ) -> CPIMMessage {
-    var cpim = CPIMMessage(from: gruu, to: room, dateTime: time)
-    cpim.contentDisposition = disposition
-    cpim.contentType = contentType
-    cpim.body = body
-    return cpim
+  static func imdn(_ imdn: IMDNMessage, from gruu: SIPURI, to room: SIPURI, time: Date) -> CPIMMessage {
+    CPIMMessage(
+      from: gruu, to: room, dateTime: time, disposition: "notification", contentType: .imdn, body: imdn.serialized)
   }
 
-  static func imdn(_ imdn: IMDNMessage, from gruu: SIPURI, to room: String, time: Date) -> CPIMMessage {
-    notification(
-      contentType: "message/imdn+xml", body: imdn.serialized, from: gruu, to: room, time: time,
-      disposition: "notification")
+  static func composing(_ isActive: Bool, from gruu: SIPURI, to room: SIPURI, time: Date) -> CPIMMessage {
+    let body = IsComposing(isActive: isActive, refresh: isActive ? IsComposing.usualRefresh : nil).serialized
+    return CPIMMessage(from: gruu, to: room, dateTime: time, contentType: .isComposing, body: body)
   }
 }

@@ -23,9 +23,10 @@ extension AccountStore {
       guard try lime.exists(db) else { return nil }
       return KeyReport(
         device: device, fingerprint: try lime.identity(db).fingerprint,
-        isPublished: try Setting.keysPublished.read(db) == "yes",
+        isPublished: try lime.isRegistered(db),
         peers: try lime.peers(db).map {
-          .init(device: $0.device.string, fingerprint: $0.identity.fingerprint, trust: $0.status.rawValue)
+          .init(
+            device: $0.device.string, fingerprint: $0.identity?.fingerprint ?? "not seen yet", trust: $0.status.rawValue)
         })
     }
   }

@@ -5,8 +5,6 @@ import Lime
 
 /// Carries one device's requests to its LIME key server.
 struct KeyServerClient: Sendable {
-  static let contentType = "x3dh/octet-stream"
-
   private let url: URL
   private let device: DeviceID
   private let http: HTTPClient
@@ -24,11 +22,9 @@ struct KeyServerClient: Sendable {
     let response: HTTPResponse
     do {
       response = try await http.send(
-        HTTPRequest(
-          url: url, method: "POST",
-          headers: [
-            ("Content-Type", Self.contentType), ("From", device.string), ("X-Lime-user-identity", device.string),
-          ], body: request.serialized))
+        .post(
+          request.serialized, to: url.absoluteString, contentType: keyServerMediaType,
+          headers: [HTTPField("From", device.string), HTTPField("X-Lime-user-identity", device.string)]))
     } catch { throw ChatError.keyServer("the key server at \(url) cannot be used: \(error)") }
     guard response.status == 200 else {
       throw ChatError.keyServer(

@@ -64,8 +64,9 @@ enum MessageQueries {
   }
 
   static func withDeliveries(_ db: Database, _ message: Message) throws -> MessageWithDeliveries {
-    let deliveries = try Delivery.filter(sql: "message = ?", arguments: [message.id]).order(sql: "participant")
-    return MessageWithDeliveries(message: message, deliveries: message.isOutgoing ? try deliveries.fetchAll(db) : [])
+    guard message.isOutgoing else { return MessageWithDeliveries(message: message, deliveries: []) }
+    let deliveries = try Delivery.filter(sql: "message = ?", arguments: [message.id]).order(sql: "participant").fetchAll(db)
+    return MessageWithDeliveries(message: message, deliveries: deliveries)
   }
 
   /// Marks everything in the room as read; returns the messages that were not.

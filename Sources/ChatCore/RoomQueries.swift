@@ -66,11 +66,13 @@ enum RoomQueries {
     var events: [ChatEvent] = []
     let oldMembers = try Participant.filter(sql: "room = ?", arguments: [address]).fetchAll(db)
     let oldDevices = try devices(db, room: address)
-    let newMembers = state.users.map {
-      Participant(room: address, address: $0.entity, isAdmin: $0.roles.contains("admin"))
+    let newMembers = state.participants.map {
+      Participant(room: address, address: $0.address.description, isAdmin: $0.isAdmin)
     }
-    let newDevices = state.users.flatMap { user in
-      user.endpoints.map { Device(room: address, participant: user.entity, gruu: $0.entity) }
+    let newDevices = state.participants.flatMap { member in
+      member.devices.map {
+        Device(room: address, participant: member.address.description, gruu: $0.description)
+      }
     }
     for member in newMembers {
       let old = oldMembers.first { $0.address == member.address }
@@ -93,7 +95,7 @@ enum RoomQueries {
       try device.delete(db)
       events.append(.device(room: address, participant: device.participant, device: device.gruu, change: .removed))
     }
-    if let subject = state.subject, !subject.isEmpty { room.subject = subject }
+    if !state.subject.isEmpty { room.subject = state.subject }
     room.version = state.version
     if room.state == .joining { room.state = .active }
     try room.update(db)

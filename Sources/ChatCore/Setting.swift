@@ -1,4 +1,4 @@
-// Setting.swift: small facts that an account keeps: its instance id, its GRUU, whether its keys are published.
+// Setting.swift: small facts that an account keeps: its instance id and its GRUU.
 import Foundation
 import GRDB
 
@@ -8,8 +8,6 @@ enum Setting: String {
   case instanceID
   /// The public GRUU that the registrar gave, which is also the LIME device id.
   case gruu
-  /// "yes" once the key server took our registration.
-  case keysPublished
 
   func read(_ db: Database) throws -> String? {
     try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = ?", arguments: [rawValue])
