@@ -13,7 +13,7 @@ import SIPAgent
 /// before the network learns of it (outgoing) or before the sender gets its 200 OK (incoming).
 public actor ChatClient {
   public nonisolated let account: AccountConfiguration
-  let store: AccountStore
+  public nonisolated let store: AccountStore
   let logger: Logger
   let hub = EventHub()
 
@@ -22,7 +22,9 @@ public actor ChatClient {
   var keyServer: KeyServerClient?
   /// This device's GRUU; nil before the first registration.
   var gruu: SIPURI?
-  var isConnected = false
+  public internal(set) var isConnected = false
+  /// This device's id, its GRUU, while connected or after it was.
+  public var device: String? { gruu?.description }
 
   /// What only lives as long as the connection.
   struct LiveRoom {

@@ -4,6 +4,6 @@ import MessageFormats
 enum SafeLine {
   /// Without control and bidirectional characters; line breaks become " / ".
   static func text(_ text: String) -> String {
-    SafeText.sanitized(text).split(separator: "\n", omittingEmptySubsequences: false).joined(separator: " / ")
+    SafeText.block(text).split(separator: "\n", omittingEmptySubsequences: false).joined(separator: " / ")
   }
 }

@@ -67,14 +67,21 @@ enum Deadline {
 enum Interruption {
   static func signals() -> AsyncStream<Int32> {
     AsyncStream { continuation in
-      let sources = [SIGINT, SIGTERM, SIGHUP].map { number in
+      let sources = Sources([SIGINT, SIGTERM, SIGHUP].map { number in
         signal(number, SIG_IGN)
         let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
         source.setEventHandler { continuation.yield(number) }
         source.resume()
         return source
-      }
-      continuation.onTermination = { _ in for source in sources { source.cancel() } }
+      })
+      continuation.onTermination = { _ in sources.cancel() }
     }
+  }
+
+  /// `@unchecked Sendable`: dispatch sources may be cancelled from any thread, and the array never changes.
+  private final class Sources: @unchecked Sendable {
+    private let all: [any DispatchSourceSignal]
+    init(_ all: [any DispatchSourceSignal]) { self.all = all }
+    func cancel() { for source in all { source.cancel() } }
   }
 }
