@@ -63,7 +63,7 @@ let package = Package(
     .testTarget(name: "LimeTests", dependencies: ["Lime"], resources: [.copy("Vectors")]),
     .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient"]),
     .testTarget(name: "SIPAgentTests", dependencies: ["SIPAgent"]),
-    .testTarget(name: "ChatCoreTests", dependencies: ["ChatCore", "Lab"]),
+    .testTarget(name: "ChatCoreTests", dependencies: ["ChatCore", "TestSupport"]),
     .testTarget(name: "KeyServerTests", dependencies: ["KeyServer"]),
     .testTarget(name: "LabTests", dependencies: ["Lab"]),
     .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI"]),
