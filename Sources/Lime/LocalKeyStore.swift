@@ -149,8 +149,8 @@ struct LocalKeyStore {
   }
 
   /// Records which keys the server handed out since the last time, and forgets those that never came into use.
-  func recordOneTimeKeys(left ids: Set<UInt32>?, at now: Int64, forgetBefore time: Int64) throws {
-    for key in try undispatchedOneTimeKeys() where !(ids?.contains(key.id) ?? false) {
+  func recordOneTimeKeys(left ids: Set<UInt32>, at now: Int64, forgetBefore time: Int64) throws {
+    for key in try undispatchedOneTimeKeys() where !ids.contains(key.id) {
       try db.cachedStatement(
         sql: "UPDATE lime_one_time_key SET dispatched_at = ? WHERE account_id = ? AND key_id = ?"
       ).execute(arguments: [now, accountID, key.id])

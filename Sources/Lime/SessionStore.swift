@@ -221,6 +221,12 @@ struct SessionStore {
       ])
   }
 
+  func acceptedInits(withOneTimeKey: Bool) throws -> Int {
+    try Int.fetchOne(
+      db, sql: "SELECT count(*) FROM lime_accepted_init WHERE account_id = ? AND used_one_time_key = ?",
+      arguments: [accountID, withOneTimeKey]) ?? 0
+  }
+
   /// Forgets first messages that can no longer be replayed, as their signed prekey is gone.
   func deleteSpentInits() throws {
     try db.execute(

@@ -1,0 +1,239 @@
+// TestSupport.swift: devices, a key server and a clock for the tests of Lime
+
+import Foundation
+import GRDB
+
+@testable import Lime
+
+extension Data {
+  /// nil unless `hex` is an even number of hexadecimal digits.
+  init?(hex: String) {
+    let digits = Array(hex)
+    guard digits.count.isMultiple(of: 2) else { return nil }
+    var bytes: [UInt8] = []
+    for index in stride(from: 0, to: digits.count, by: 2) {
+      guard let byte = UInt8(String(digits[index...index + 1]), radix: 16) else { return nil }
+      bytes.append(byte)
+    }
+    self.init(bytes)
+  }
+
+  var hex: String { map { String(format: "%02x", $0) }.joined() }
+}
+
+struct BadHex: Error {
+  let text: String
+}
+
+/// The bytes of a test's own hexadecimal constant.
+func bytes(_ hex: String) throws -> Data {
+  guard let data = Data(hex: hex) else { throw BadHex(text: hex) }
+  return data
+}
+
+extension SecretBytes {
+  convenience init(hex: String) throws { self.init(copying: try bytes(hex)) }
+
+  var hex: String { withUnsafeBytes { Data($0) }.hex }
+}
+
+extension AgreementKeyPair {
+  init(_ curve: Curve, hex: String) throws {
+    self.init(privateKey: try AgreementPrivateKey(curve: curve, bytes: SecretBytes(hex: hex)))
+  }
+}
+
+/// A clock that tests move.
+final class TestClock: Sendable {
+  private let lock = NSLock()
+  // Only touched under the lock.
+  nonisolated(unsafe) private var date = Date(timeIntervalSince1970: 1_700_000_000)
+
+  var now: Date { lock.withLock { date } }
+
+  func advance(days: Double) { lock.withLock { date += days * 86_400 } }
+}
+
+/// A device with its own database.
+struct TestDevice {
+  let queue: DatabaseQueue
+  var account: LimeAccount
+
+  var id: DeviceID { account.device }
+
+  init(_ device: String, curve: Curve = .c25519, clock: TestClock = TestClock()) throws {
+    queue = try DatabaseQueue()
+    account = LimeAccount(device: DeviceID(device), curve: curve, now: { clock.now })
+    var migrator = DatabaseMigrator()
+    LimeAccount.registerMigrations(&migrator)
+    try migrator.migrate(queue)
+  }
+
+  func register(at server: TestKeyServer, oneTimeKeys: Int = 5) throws {
+    try queue.write { db in
+      let request = try account.makeRegistration(db, oneTimeKeys: oneTimeKeys)
+      let answer = try KeyServerAnswer(parsing: server.answer(request.body, from: id))
+      guard answer.content == .acknowledged(.registered) else { throw UnexpectedAnswer(answer: answer) }
+      try account.registrationAccepted(db)
+    }
+  }
+
+  @discardableResult
+  func startSessions(with devices: [DeviceID], at server: TestKeyServer) throws -> [DeviceID: Result<Void, LimeError>] {
+    try queue.write { db in
+      let missing = try account.devicesWithoutSession(db, among: devices)
+      guard !missing.isEmpty else { return [:] }
+      let answer = try KeyServerAnswer(parsing: server.answer(account.bundleRequest(for: missing).body, from: id))
+      return try account.startSessions(db, with: answer, for: missing)
+    }
+  }
+
+  func encrypt(
+    _ text: String, to devices: [DeviceID], user: String = room, policy: EncryptionPolicy = .cipherMessage
+  ) throws -> EncryptedMessage {
+    try queue.write { db in
+      try account.encrypt(db, plaintext: Data(text.utf8), recipientUser: user, devices: devices, policy: policy)
+    }
+  }
+
+  func encrypt(_ text: String, to device: DeviceID, policy: EncryptionPolicy = .cipherMessage) throws -> Envelope {
+    let message = try encrypt(text, to: [device], policy: policy)
+    guard let part = message.ratchetMessages.first else { throw LimeError.noSession(device) }
+    return Envelope(sender: id, ratchet: part.data, cipher: message.cipherMessage, status: part.status, text: text)
+  }
+
+  @discardableResult
+  func decrypt(_ envelope: Envelope) throws -> DecryptedMessage {
+    try queue.write { db in
+      try account.decrypt(
+        db, ratchetMessage: envelope.ratchet, cipherMessage: envelope.cipher, sender: envelope.sender,
+        recipientUser: envelope.user)
+    }
+  }
+
+  /// Every row of every table, to show that nothing changed.
+  func dump() throws -> [String] {
+    try queue.read { db in
+      let tables = try String.fetchAll(
+        db, sql: "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'lime%' ORDER BY name")
+      return try tables.flatMap { table in
+        try Row.fetchAll(db, sql: "SELECT * FROM \(table)").map { row in
+          "\(table) " + row.databaseValues.map { $0.storage.value.map { "\($0 as? Data == nil ? "\($0)" : (($0 as? Data)?.hex ?? ""))" } ?? "NULL" }.joined(separator: "|")
+        }
+      }
+    }
+  }
+
+  func count(_ table: String, where condition: String = "1") throws -> Int {
+    try queue.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM \(table) WHERE \(condition)") ?? 0 }
+  }
+}
+
+/// Addressee of messages that do not say otherwise.
+let room = "sip:room@sip.example.org"
+let aliceID = "sip:alice@sip.example.org;gr=urn:uuid:a"
+let bobID = "sip:bob@sip.example.org;gr=urn:uuid:b"
+
+struct UnexpectedAnswer: Error {
+  let answer: KeyServerAnswer
+}
+
+/// One message for one device, on its way.
+struct Envelope {
+  var sender: DeviceID
+  var ratchet: Data
+  var cipher: Data?
+  var user = room
+  var status = PeerStatus.unknown
+  var text = ""
+}
+
+/// A key server for one test: a table in memory.
+final class TestKeyServer: Sendable {
+  private struct Device {
+    var identity: IdentityKey
+    var signedPrekey: SignedPrekey
+    var oneTimeKeys: [OneTimeKey]
+  }
+
+  private let curve: Curve
+  private let lock = NSLock()
+  // Only touched under the lock.
+  nonisolated(unsafe) private var devices: [DeviceID: Device] = [:]
+
+  init(curve: Curve = .c25519) { self.curve = curve }
+
+  func oneTimeKeyCount(of device: DeviceID) -> Int { lock.withLock { devices[device]?.oneTimeKeys.count ?? 0 } }
+
+  func signedPrekeyID(of device: DeviceID) -> UInt32? { lock.withLock { devices[device]?.signedPrekey.id } }
+
+  func remove(_ device: DeviceID) { lock.withLock { devices[device] = nil } }
+
+  func answer(_ body: Data, from sender: DeviceID) throws -> Data {
+    let request = try KeyServerRequest(parsing: body)
+    return lock.withLock { content(for: request, from: sender) }.serialized
+  }
+
+  private func content(for request: KeyServerRequest, from sender: DeviceID) -> KeyServerAnswer {
+    let acknowledgement = KeyServerAnswer(acknowledging: request)
+    let content: KeyServerAnswer.Content
+    switch request.content {
+    case .register(let identity, let signedPrekey, let oneTimeKeys):
+      devices[sender] = Device(identity: identity, signedPrekey: signedPrekey, oneTimeKeys: oneTimeKeys)
+      content = .acknowledged(.registered)
+    case .deleteDevice:
+      devices[sender] = nil
+      content = .acknowledged(.deviceDeleted)
+    case .getBundles(let asked):
+      content = .bundles(asked.map { bundle(of: $0) })
+    case _ where devices[sender] == nil:
+      content = .error(.deviceNotFound, text: "register first")
+    case .postSignedPrekey(let signedPrekey):
+      devices[sender]?.signedPrekey = signedPrekey
+      content = .acknowledged(.signedPrekeyPosted)
+    case .postOneTimeKeys(let oneTimeKeys):
+      devices[sender]?.oneTimeKeys += oneTimeKeys
+      content = .acknowledged(.oneTimeKeysPosted)
+    case .getOneTimeKeyIDs:
+      content = .oneTimeKeyIDs(devices[sender]?.oneTimeKeys.map(\.id) ?? [])
+    }
+    if let acknowledgement, acknowledgement.content == content { return acknowledgement }
+    return KeyServerAnswer(curve: request.curve, content: content)
+  }
+
+  private func bundle(of id: DeviceID) -> KeyBundle {
+    guard var device = devices[id] else { return KeyBundle(device: id, keys: nil) }
+    let oneTimeKey = device.oneTimeKeys.isEmpty ? nil : device.oneTimeKeys.removeFirst()
+    devices[id] = device
+    return KeyBundle(
+      device: id,
+      keys: KeyBundle.Keys(
+        identity: device.identity, signedPrekey: device.signedPrekey, oneTimeKey: oneTimeKey))
+  }
+}
+
+/// Two registered devices and their server.
+struct Pair {
+  let server: TestKeyServer
+  var alice: TestDevice
+  var bob: TestDevice
+  let clock: TestClock
+
+  init(_ curve: Curve = .c25519, oneTimeKeys: Int = 5) throws {
+    clock = TestClock()
+    server = TestKeyServer(curve: curve)
+    alice = try TestDevice(aliceID, curve: curve, clock: clock)
+    bob = try TestDevice(bobID, curve: curve, clock: clock)
+    try alice.register(at: server, oneTimeKeys: oneTimeKeys)
+    try bob.register(at: server, oneTimeKeys: oneTimeKeys)
+    if oneTimeKeys == 1 { try drainOneTimeKeys() }
+  }
+
+  /// A registration has at least one key: ask for it, so that the next bundle has none.
+  private func drainOneTimeKeys() throws {
+    let request = KeyServerRequest(curve: alice.account.curve, content: .getBundles([alice.id, bob.id]))
+    _ = try server.answer(request.body, from: DeviceID("sip:other@sip.example.org;gr=1"))
+  }
+
+  func startSession() throws { try alice.startSessions(with: [bob.id], at: server) }
+}
