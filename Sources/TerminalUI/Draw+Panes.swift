@@ -19,7 +19,9 @@ extension ScreenPainter {
       isOpen ? theme.openRoom : room.isImportant ? theme.importantRoom : room.unread > 0 ? theme.unreadRoom : theme.text
     if isOpen { grid.fill(row: row, from: columns.lowerBound, to: columns.upperBound, style: style) }
     let counter = counterWords(room)
-    let head = (isOpen ? ">" : " ") + String(number).leftPadded(to: 2) + (room.kind == .group ? " # " : " @ ")
+    let head =
+      (isOpen ? ">" : " ") + String(number).leftPadded(to: 2) + (room.kind == .group ? " #" : " @")
+      + (room.isEncrypted ? " " : "-")
     let nameWidth = columns.count - head.count - counter.count - 2
     var column = grid.write(head, row: row, column: columns.lowerBound, end: columns.upperBound, style: style)
     let name = DisplayText.line(room.name).clipped(to: max(0, nameWidth))
@@ -30,14 +32,13 @@ extension ScreenPainter {
   /// At the right of a room's line: its state if it has one to tell, else its unread messages ("!" for mentions).
   private func counterWords(_ room: RoomRow) -> String {
     let unread = room.unread > 0 ? String(min(room.unread, 999)) + (room.mentions > 0 ? "!" : "") : ""
-    let mark = room.isEncrypted ? "" : "-"
     let word =
       switch room.presence {
       case .joining: "..."
       case .offline: "off"
       case .active: room.isTyping ? "typing" : ""
       }
-    return [mark, word, unread].filter { !$0.isEmpty }.joined(separator: " ")
+    return [word, unread].filter { !$0.isEmpty }.joined(separator: " ")
   }
 
   // MARK: Members
@@ -45,6 +46,7 @@ extension ScreenPainter {
   mutating func paintMembers(_ columns: Range<Int>) {
     paintBorder(leftOf: columns)
     let height = layout.body.count
+    guard height > 0 else { return }
     let isTooLong = state.members.count > height
     for (offset, member) in state.members.prefix(isTooLong ? height - 1 : height).enumerated() {
       let row = layout.body.lowerBound + offset
@@ -64,7 +66,7 @@ extension ScreenPainter {
       grid.write(
         devices, row: row, column: columns.upperBound - devices.count, end: columns.upperBound, style: theme.faint)
     }
-    if isTooLong, height > 0 {
+    if isTooLong {
       grid.write(
         "and \(state.members.count - height + 1) more", row: layout.body.upperBound - 1, column: columns.lowerBound,
         end: columns.upperBound, style: theme.faint)

@@ -1,7 +1,7 @@
 // Draw.swift: the screen's state to a grid of cells.
 
-/// Draws the whole screen. Pure: the same state, size and theme give the same grid. Any size is drawn; below 20x5 only
-/// the input line and as much else as fits.
+/// Draws the whole screen. Pure: the same state, size and theme give the same grid. Made for 40x12 and more; on less,
+/// the input line stays and as much else as fits.
 public func draw(_ state: ScreenState, size: ScreenSize, theme: Theme) -> CellGrid {
   var painter = ScreenPainter(state: state, theme: theme, size: size)
   painter.paint()

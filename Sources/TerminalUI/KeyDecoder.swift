@@ -146,6 +146,8 @@ public struct KeyDecoder: Sendable {
       return body.count == 1 ? .stroke(.alt(Character(Unicode.Scalar(body[0])))) : .ignored
     }
     let parameters = String(decoding: body[1..<final], as: UTF8.self)
+    // Private sequences are answers and mouse reports, never keys.
+    if let first = parameters.utf8.first, (0x3C...0x3F).contains(first) { return .ignored }
     let numbers = parameters.split(separator: ";", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
     if !isSS3, body[final] == UInt8(ascii: "~") {
       if numbers.first == 200 { return .startPaste }
@@ -153,6 +155,8 @@ public struct KeyDecoder: Sendable {
       return .stroke(KeyStroke(key, modifiers(numbers, extraAlt: extraAlt)))
     }
     if body[final] == UInt8(ascii: "Z") { return .stroke(KeyStroke(.tab, .shift)) }
+    // The keypad's Enter; after "ESC [" the letter means something else.
+    if isSS3, body[final] == UInt8(ascii: "M") { return .stroke(KeyStroke(.enter, extraAlt ? .alt : [])) }
     guard let key = Self.letterKeys[body[final]] else { return .ignored }
     return .stroke(KeyStroke(key, modifiers(numbers, extraAlt: extraAlt)))
   }
@@ -176,7 +180,7 @@ public struct KeyDecoder: Sendable {
 
   private static let letterKeys: [UInt8: Key] = [
     UInt8(ascii: "A"): .up, UInt8(ascii: "B"): .down, UInt8(ascii: "C"): .right, UInt8(ascii: "D"): .left,
-    UInt8(ascii: "H"): .home, UInt8(ascii: "F"): .end, UInt8(ascii: "M"): .enter,
+    UInt8(ascii: "H"): .home, UInt8(ascii: "F"): .end,
     UInt8(ascii: "P"): .function(1), UInt8(ascii: "Q"): .function(2), UInt8(ascii: "R"): .function(3),
     UInt8(ascii: "S"): .function(4),
   ]

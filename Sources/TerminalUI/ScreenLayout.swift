@@ -6,10 +6,9 @@ struct ScreenLayout: Equatable {
   static let narrowColumns = 60
   /// Beside rooms and messages, members need this many.
   static let membersColumns = 72
-  static let minimumSize = ScreenSize(columns: 20, rows: 5)
   static let maximumInputRows = 5
 
-  /// Columns of each pane; nil is not shown. Exactly one row of `border` stands between neighbours.
+  /// Columns of each pane; nil is not shown. A column for the border stands between neighbours.
   var rooms: Range<Int>?
   var messages: Range<Int>?
   var members: Range<Int>?
@@ -41,9 +40,10 @@ struct ScreenLayout: Equatable {
       }
       if state.panes.members == .shown {
         members = end - min(24, max(18, size.columns / 5))..<end
-        end = (members?.lowerBound ?? end) - 1
+        // The border, and a column of air before it.
+        end = (members?.lowerBound ?? end) - 2
       }
-      messages = start..<end
+      messages = start..<max(start, end)
     }
   }
 }

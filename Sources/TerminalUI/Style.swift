@@ -11,7 +11,7 @@ public struct Color: Hashable, Sendable {
     if colors > Int(index) { return Int(index) }
     if colors < 8 { return nil }
     if index < 16 { return Int(index) % 8 }
-    if index >= 232 { return index < 244 ? 0 : 7 }
+    if index >= 232 { return index < 240 ? 0 : 7 }
     // The 6x6x6 cube: each component above its middle sets one bit of the basic eight (red 1, green 2, blue 4).
     let cube = Int(index) - 16
     let (red, green, blue) = (cube / 36, cube / 6 % 6, cube % 6)

@@ -65,9 +65,11 @@ public struct Theme: Hashable, Sendable {
 
   public static let names = ["dark", "light", "none"]
 
-  /// The theme of that name, or nil. A non-empty NO_COLOR in `environment` always means "none" (no-color.org).
-  public static func named(_ name: String, environment: [String: String] = [:]) -> Theme? {
-    if let noColor = environment["NO_COLOR"], !noColor.isEmpty, names.contains(name) { return .monochrome }
+  /// The theme of that name, or nil. A non-empty NO_COLOR in `environment` (no-color.org), or a terminal of fewer than
+  /// 8 colours, always means "none".
+  public static func named(_ name: String, environment: [String: String] = [:], colors: Int = 256) -> Theme? {
+    let isMonochrome = colors < 8 || environment["NO_COLOR"]?.isEmpty == false
+    if isMonochrome, names.contains(name) { return .monochrome }
     return switch name {
     case "dark": .dark
     case "light": .light

@@ -130,9 +130,13 @@ public struct UserInterface: Sendable {
 
   private func composing(before: String) -> [Intent] {
     guard let room = screen.openRoom, screen.input.text != before else { return [] }
-    let isMessage = !screen.input.isEmpty && (!screen.input.text.hasPrefix("/") || screen.input.text.hasPrefix("//"))
-    if !isMessage, before.isEmpty || before.hasPrefix("/") { return [] }
+    let isMessage = Self.isMessage(screen.input.text)
+    guard isMessage || Self.isMessage(before) else { return [] }
     return [.composing(isMessage, room: room)]
+  }
+
+  private static func isMessage(_ text: String) -> Bool {
+    !text.isEmpty && (!text.hasPrefix("/") || text.hasPrefix("//"))
   }
 
   private mutating func submit() -> [Intent] {

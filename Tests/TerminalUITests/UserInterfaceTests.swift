@@ -1,0 +1,171 @@
+// UserInterfaceTests.swift: key events in, changed screen and intents out.
+import Testing
+
+@testable import TerminalUI
+
+@Suite struct UserInterfaceTests {
+  @Test func enterSendsToTheOpenRoomAndEmptiesTheLine() {
+    var interface = Fixtures.interface()
+    #expect(interface.type("hi") == [.composing(true, room: "lab"), .composing(true, room: "lab")])
+    #expect(interface.press(.enter) == [.sendMessage("hi", room: "lab")])
+    #expect(interface.screen.input.isEmpty)
+    #expect(interface.press(.enter).isEmpty)
+  }
+
+  @Test func altEnterAndPastesMakeSeveralLinesOfOneMessage() {
+    var interface = Fixtures.interface()
+    _ = interface.type("a")
+    _ = interface.press(.enter, .alt)
+    _ = interface.handle(.paste("b\nc"))
+    #expect(interface.press(.enter) == [.sendMessage("a\nb\nc", room: "lab")])
+  }
+
+  @Test func commandsAreIntentsAndDoubleSlashesText() {
+    var interface = Fixtures.interface()
+    #expect(interface.type("/join Ops").isEmpty)
+    #expect(interface.press(.enter) == [.command(CommandCall(name: "join", arguments: ["Ops"]))])
+    _ = interface.type("//etc")
+    #expect(interface.press(.enter) == [.sendMessage("/etc", room: "lab")])
+    _ = interface.type("/quit")
+    #expect(interface.press(.enter) == [.quit])
+  }
+
+  @Test func aWrongCommandStaysInTheLineWithItsError() {
+    var interface = Fixtures.interface()
+    _ = interface.type("/nonsense")
+    #expect(interface.press(.enter).isEmpty)
+    #expect(interface.screen.status.error == "no command /nonsense; /help lists them, //nonsense sends it as text")
+    #expect(interface.screen.input.text == "/nonsense")
+    _ = interface.press(.left)
+    #expect(interface.screen.status.error == nil)
+  }
+
+  @Test func withoutARoomNothingIsSentAndNothingLost() {
+    var interface = Fixtures.interface()
+    interface.closeRoom()
+    _ = interface.type("hello")
+    #expect(interface.press(.enter).isEmpty)
+    #expect(interface.screen.input.text == "hello")
+    #expect(interface.screen.status.error != nil)
+  }
+
+  @Test func deletingTheTextEndsComposing() {
+    var interface = Fixtures.interface()
+    _ = interface.type("a")
+    #expect(interface.press(.backspace) == [.composing(false, room: "lab")])
+    #expect(interface.press(.backspace).isEmpty)
+  }
+
+  @Test func roomsAreOpenedByNumberAndNeighbourhood() {
+    var interface = Fixtures.interface()
+    #expect(interface.handle(.stroke(.alt("2"))) == [.openRoom("ops")])
+    #expect(interface.handle(.stroke(.alt("9"))).isEmpty)
+    #expect(interface.handle(.stroke(.alt("1"))).isEmpty)
+    #expect(interface.press(.down, .alt) == [.openRoom("ops")])
+    #expect(interface.press(.up, .alt) == [.openRoom("test")])
+  }
+
+  @Test func nextUnreadTakesWhatConcernsTheUserFirst() {
+    var interface = Fixtures.interface()
+    #expect(interface.handle(.stroke(.alt("a"))) == [.openRoom("carol")])
+    interface.screen.rooms[2].unread = 0
+    interface.screen.rooms[2].mentions = 0
+    interface.screen.rooms[4].unread = 1
+    #expect(interface.handle(.stroke(.alt("a"))) == [.openRoom("test")])
+    interface.screen.rooms = []
+    #expect(interface.handle(.stroke(.alt("a"))).isEmpty)
+  }
+
+  @Test func theSwitcherOpensWhatIsChosen() {
+    var interface = Fixtures.interface()
+    #expect(interface.handle(.stroke(.control("k"))).isEmpty)
+    #expect(interface.type("o").isEmpty)
+    #expect(interface.screen.input.isEmpty)
+    _ = interface.press(.down)
+    #expect(interface.press(.enter) == [.openRoom("carol")])
+    #expect(interface.screen.switcher == nil)
+    _ = interface.handle(.stroke(.alt("k")))
+    _ = interface.press(.escape)
+    #expect(interface.screen.switcher == nil)
+  }
+
+  @Test func controlKDeletesWhereThereIsText() {
+    var interface = Fixtures.interface()
+    _ = interface.type("ab")
+    _ = interface.press(.left)
+    _ = interface.handle(.stroke(.control("k")))
+    #expect(interface.screen.input.text == "a" && interface.screen.switcher == nil)
+  }
+
+  @Test func eachRoomKeepsItsInputLine() {
+    var interface = Fixtures.interface()
+    _ = interface.type("for lab")
+    interface.open("ops", header: RoomHeader(name: "Ops"), messages: [])
+    #expect(interface.screen.input.isEmpty)
+    _ = interface.type("for ops")
+    interface.open("lab", header: RoomHeader(name: "Lab team"), messages: [])
+    #expect(interface.screen.input.text == "for lab")
+    interface.open("ops", header: RoomHeader(name: "Ops"), messages: [])
+    #expect(interface.screen.input.text == "for ops")
+  }
+
+  @Test func tabCompletesNamesCommandsAndAddresses() {
+    var interface = Fixtures.interface()
+    _ = interface.type("bo")
+    _ = interface.press(.tab)
+    #expect(interface.screen.input.text == "Bob: ")
+    _ = interface.type("ask ca")
+    _ = interface.press(.tab)
+    #expect(interface.screen.input.text == "Bob: ask Carol ")
+    _ = interface.handle(.stroke(.control("c")))
+    _ = interface.type("/inv")
+    _ = interface.press(.tab)
+    interface.completionWords = ["sip:dave@sip.example.org"]
+    _ = interface.type("da")
+    _ = interface.press(.tab)
+    #expect(interface.screen.input.text == "/invite sip:dave@sip.example.org ")
+    _ = interface.handle(.stroke(.control("c")))
+    interface.completeArgument = { command, word in command == "file" && word == "tr" ? ["trace.pcap"] : [] }
+    _ = interface.type("/file tr")
+    _ = interface.press(.tab)
+    #expect(interface.screen.input.text == "/file trace.pcap")
+  }
+
+  @Test func panesAreToggledForTheScreensWidth() {
+    var wide = Fixtures.interface()
+    _ = wide.press(.function(7))
+    #expect(ScreenLayout(wide.screen, size: wide.size).rooms == nil)
+    _ = wide.press(.function(7))
+    #expect(ScreenLayout(wide.screen, size: wide.size).rooms != nil)
+    _ = wide.press(.function(8))
+    #expect(ScreenLayout(wide.screen, size: wide.size).members != nil)
+
+    var narrow = Fixtures.interface(columns: 40, rows: 12)
+    #expect(narrow.showsNewest)
+    _ = narrow.press(.function(7))
+    #expect(ScreenLayout(narrow.screen, size: narrow.size).messages == nil && !narrow.showsNewest)
+    _ = narrow.press(.function(7))
+    #expect(narrow.showsNewest)
+    _ = narrow.handle(.resize(ScreenSize(columns: 80, rows: 24)))
+    #expect(ScreenLayout(narrow.screen, size: narrow.size).rooms != nil)
+  }
+
+  @Test func theTerminalsEventsAreIntents() {
+    var interface = Fixtures.interface()
+    #expect(interface.handle(.terminate) == [.quit])
+    #expect(interface.handle(.suspend) == [.suspend])
+    #expect(interface.handle(.stroke(.control("z"))) == [.suspend])
+    #expect(interface.handle(.resumed) == [.redraw])
+    #expect(interface.handle(.stroke(.control("l"))) == [.redraw])
+    #expect(interface.handle(.stroke(.control("d"))) == [.quit])
+    #expect(interface.handle(.resize(ScreenSize(columns: 50, rows: 20))).isEmpty)
+    #expect(interface.grid.size == ScreenSize(columns: 50, rows: 20))
+  }
+
+  @Test func controlDDoesNotQuitWhileThereIsText() {
+    var interface = Fixtures.interface()
+    _ = interface.type("a")
+    #expect(interface.handle(.stroke(.control("d"))).isEmpty)
+    #expect(interface.screen.input.text == "a")
+  }
+}
