@@ -88,8 +88,9 @@ sofia_handle *sofia_handle_create(sofia_agent *agent, sofia_tags *tags) {
 void sofia_handle_destroy(sofia_handle *handle) { nua_handle_destroy((nua_handle_t *)handle); }
 
 void sofia_handle_abandon(sofia_handle *handle) {
-  // A next hop that is no SIP URI cannot be sent to, so nua's BYE fails before it reaches the network.
-  nua_set_hparams((nua_handle_t *)handle, NUTAG_PROXY("mailto:nobody@invalid"), TAG_END());
+  // The BYE that nua insists on goes to a port where nobody listens, and its failure ends the dialog here. A next hop
+  // that fails at once would not do: nua then removes the dialog's usage twice and aborts.
+  nua_set_hparams((nua_handle_t *)handle, NUTAG_PROXY("sip:127.0.0.1:9;transport=tcp"), TAG_END());
   nua_handle_destroy((nua_handle_t *)handle);
 }
 

@@ -19,7 +19,8 @@ extension ChatClient {
     guard size > 0 else { throw ChatError.badInput("there is nothing to send: the text is empty") }
     guard let gruu else { throw ChatError.notConnected }
     guard let target = SIPURI(address) else { throw ChatError.badInput("'\(address)' is not a room address") }
-    let now = Date()
+    // CPIM's DateTime has whole seconds: with more here, our message and an answer to it would change places.
+    let now = Date(timeIntervalSince1970: Date().timeIntervalSince1970.rounded(.down))
     let account = account.address.description
     let message = try await store.database.write { db -> Message in
       guard let room = try Room.fetchOne(db, key: address) else { throw ChatError.unknownRoom(address, known: []) }

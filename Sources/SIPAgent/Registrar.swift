@@ -30,7 +30,7 @@ final class Registrar {
   }
 
   static func specsParameter(_ configuration: SIPAgentConfiguration) -> [Parameter] {
-    configuration.specs.isEmpty ? [] : [Parameter("+org.linphone.specs", "\"\(configuration.specs)\"")]
+    configuration.specs.isEmpty ? [] : [Parameter("+org.linphone.specs", configuration.specs)]
   }
 
   // MARK: Requests
@@ -90,7 +90,7 @@ final class Registrar {
   }
 
   private func registerTags() -> TagList {
-    var parameters = [Parameter("+sip.instance", "\"<\(configuration.instanceID)>\"")]
+    var parameters = [Parameter("+sip.instance", "<\(configuration.instanceID)>")]
     parameters += Self.specsParameter(configuration)
     let registrarURI = SIPURI(user: nil, host: configuration.address.host, port: configuration.address.port)
     return TagList()

@@ -77,15 +77,15 @@ final class SubscriptionTable {
       return
     }
     let headers = message.headers
-    // nua has refused it itself when the status is final.
-    if event.status < 200 {
-      guard let request = incoming.keep(event) else { return }
+    // A final status below 300: nua has answered by itself; above: it has refused.
+    if event.status < 300 {
+      let request = event.status < 200 ? incoming.keep(event) : nil
       do {
         let body = try ContentCoding.decode(message.body, headers: headers)
-        sofia_request_respond(request, 200, nil)
+        if let request { sofia_request_respond(request, 200, nil) }
         notified(id, headers: headers, body: body)
       } catch {
-        sofia_request_respond(request, CInt(error.status), nil)
+        if let request { sofia_request_respond(request, CInt(error.status), nil) }
       }
     }
     let state = headers.first(named: "Subscription-State") ?? ""

@@ -1,4 +1,4 @@
-// build: g++ -std=c++17 -w focus.cpp -o focus -llinphone++ -llinphone -lbctoolbox
+// build: g++ -std=c++17 -w "$SOURCE" -o "$OUTPUT" -llinphone++ -llinphone -lbctoolbox
 // focus.cpp: a chat conference server (RFC 4579 focus) on Debian's liblinphone, the peer that rooms are tested against.
 //
 // liblinphone holds the rooms, as it does inside Flexisip's conference server. What it leaves to the server around it is
