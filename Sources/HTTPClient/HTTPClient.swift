@@ -48,7 +48,7 @@ public final class HTTPClient: Sendable {
     self.credentials = credentials
   }
 
-  /// Sends a request and returns the answer, whatever its status. Cancelling the task ends the transfer within a second.
+  /// Sends a request and returns the answer, whatever its status. Cancelling the task ends it within a second.
   ///
   /// Without credentials a 401 is returned like any other answer.
   ///
