@@ -78,10 +78,15 @@ enum CPIMEscape {
     return Unicode.Scalar(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00))
   }
 
-  /// Escapes the backslash and all control characters; the rest is UTF-8 as it is.
+  /// Escapes the backslash, all control characters, and spaces around the text; the rest is UTF-8 as it is.
   static func escape(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
+    let scalars = text.unicodeScalars
+    let start = scalars.firstIndex { $0 != " " } ?? scalars.endIndex
+    let end = scalars.lastIndex { $0 != " " }.map(scalars.index(after:)) ?? start
+    let leading = scalars.distance(from: scalars.startIndex, to: start)
+    let trailing = scalars.distance(from: end, to: scalars.endIndex)
+    var result = String(repeating: "\\u0020", count: leading)
+    for scalar in scalars[start..<end] {
       switch scalar {
       case "\\": result += "\\\\"
       case "\u{8}": result += "\\b"
@@ -94,6 +99,6 @@ enum CPIMEscape {
       default: result.unicodeScalars.append(scalar)
       }
     }
-    return result
+    return result + String(repeating: "\\u0020", count: trailing)
   }
 }

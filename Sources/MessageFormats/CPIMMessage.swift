@@ -25,6 +25,8 @@ public struct CPIMMessage: Hashable, Sendable {
   public var dateTime: Date?
   /// All other message headers in written order.
   public var headers: [CPIMHeader]
+  /// Namespaces that are declared although no header uses them: liblinphone does so outside the encryption.
+  public var unusedNamespaces: [String] = []
   /// Headers of the content, without Content-Length: that is written from the body.
   public var contentHeaders: HeaderFields
   public var body: Data
@@ -137,9 +139,12 @@ extension CPIMMessage {
 
     // An NS header governs the headers after it.
     var prefixes = CPIMNamespace.usualPrefixes
+    var declared: [String] = []
     for field in messageHeaders.fields {
       if field.name.equalsIgnoringCase("NS") {
-        if let (prefix, uri) = Self.namespace(field.value) { prefixes[prefix] = uri }
+        guard let (prefix, uri) = Self.namespace(field.value) else { continue }
+        prefixes[prefix] = uri
+        declared.append(uri)
       } else if field.name.equalsIgnoringCase("From") {
         from = from ?? NameAddress(field.value)
       } else if field.name.equalsIgnoringCase("To") {
@@ -149,6 +154,9 @@ extension CPIMMessage {
       } else {
         headers.append(Self.header(field, prefixes))
       }
+    }
+    for uri in declared where !unusedNamespaces.contains(uri) && !headers.contains(where: { $0.namespace == uri }) {
+      unusedNamespaces.append(uri)
     }
   }
 
@@ -191,20 +199,20 @@ extension CPIMMessage {
     if let dateTime { text += HeaderFields.line("DateTime", RFC3339.string(from: dateTime)) }
 
     var prefixes: [String: String] = [:]
+    func declare(_ namespace: String) {
+      guard prefixes[namespace] == nil else { return }
+      let usual = CPIMNamespace.usualPrefixes.first { $0.value == namespace }?.key
+      let prefix = usual ?? "ns\(prefixes.count + 1)"
+      prefixes[namespace] = prefix
+      text += HeaderFields.line("NS", "\(prefix) <\(namespace)>")
+    }
+    for namespace in unusedNamespaces { declare(namespace) }
     for header in headers {
-      var name = header.name
-      if let namespace = header.namespace {
-        if prefixes[namespace] == nil {
-          let usual = CPIMNamespace.usualPrefixes.first { $0.value == namespace }?.key
-          let prefix = usual ?? "ns\(prefixes.count + 1)"
-          prefixes[namespace] = prefix
-          text += HeaderFields.line("NS", "\(prefix) <\(namespace.filter { $0 != "<" && $0 != ">" })>")
-        }
-        name = (prefixes[namespace].map { $0 + "." } ?? "") + name
-      }
+      if let namespace = header.namespace { declare(namespace) }
+      let prefix = header.namespace.flatMap { prefixes[$0] }.map { $0 + "." } ?? ""
       let value = CPIMEscape.escape(header.value)
       let parameters = header.parameters.headerText
-      text += HeaderFields.line(name, parameters.isEmpty ? value : "\(parameters) \(value)")
+      text += HeaderFields.line(prefix + header.name, parameters.isEmpty ? value : "\(parameters) \(value)")
     }
     text += "\r\n"
 

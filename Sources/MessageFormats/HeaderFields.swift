@@ -50,7 +50,7 @@ public struct HeaderFields: Hashable, Sendable, ExpressibleByArrayLiteral {
   static func line(_ name: String, _ value: String) -> String {
     var clean = String.UnicodeScalarView()
     for scalar in value.unicodeScalars {
-      clean.append((scalar.value < 0x20 && scalar != "\t") || scalar.value == 0x7F ? " " : scalar)
+      clean.append(scalar.value < 0x20 || scalar.value == 0x7F ? " " : scalar)
     }
     let cleanName = String(decoding: name.utf8.filter(ASCII.isToken), as: UTF8.self)
     return "\(cleanName): \(String(clean))\r\n"
@@ -73,7 +73,9 @@ extension HeaderFields {
         guard !result.fields.isEmpty else {
           throw FormatError.malformed(format: format, reason: "header begins with a continuation line")
         }
-        result.fields[result.fields.count - 1].value += " " + String(decoding: ASCII.trim(line), as: UTF8.self)
+        let last = result.fields.count - 1
+        let values = [result.fields[last].value, ASCII.text(line)].filter { !$0.isEmpty }
+        result.fields[last].value = values.joined(separator: " ")
         continue
       }
       guard let colon = line.firstIndex(of: ASCII.colon) else {
@@ -86,8 +88,7 @@ extension HeaderFields {
       guard result.fields.count < maximumFields else {
         throw FormatError.tooLarge(format: format, limit: "\(maximumFields) header fields")
       }
-      let value = ASCII.trim(line[(colon + 1)...])
-      result.fields.append(Field(String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self)))
+      result.fields.append(Field(String(decoding: name, as: UTF8.self), ASCII.text(line[(colon + 1)...])))
     }
     return result
   }

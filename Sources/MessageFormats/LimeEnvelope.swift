@@ -103,6 +103,7 @@ public struct LimeEnvelope: Hashable, Sendable {
   public var serialized: (contentType: String, body: Data) {
     var cpim = CPIMMessage(from: sender, body: Data())
     cpim.messageID = messageID
+    if messageID == nil { cpim.unusedNamespaces = [CPIMNamespace.imdn] }
     let fragment = Data("From: <\(sender)>".utf8)
     var parts = [Self.part("message/cpim", cpim.serialized), Self.part("message/sipfrag", fragment)]
     for (device, message) in deviceParts.sorted(by: { $0.key < $1.key }) {

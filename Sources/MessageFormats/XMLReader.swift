@@ -31,6 +31,8 @@ enum XMLReader {
   static let maximumDepth = 32
   /// More elements and attributes than this, together, are refused.
   static let maximumNodes = 50_000
+  /// More attributes in one element are refused: libxml2's time grows with their square.
+  static let maximumAttributes = 64
 
   /// The root element.
   /// - Parameters: root name and namespace that the document must have; `format` for error texts.
@@ -39,6 +41,7 @@ enum XMLReader {
       throw FormatError.tooLarge(format: format, limit: "\(maximumLength) bytes")
     }
     let content = try withoutDeclaration([UInt8](data), format: format)
+    try checkMarkup(content, format: format)
     let builder = XMLTreeBuilder(format: format)
     let parser = XMLParser(data: Data(content))
     parser.delegate = builder
@@ -56,8 +59,8 @@ enum XMLReader {
     return node
   }
 
-  /// Checks that the document is UTF-8 and free of DOCTYPE, and takes the XML declaration away: no declared encoding
-  /// can then make the parser read other text than what was checked.
+  /// Checks that the document is UTF-8, and takes the XML declaration away: no declared encoding can then make the
+  /// parser read other text than what is checked here.
   private static func withoutDeclaration(_ bytes: [UInt8], format: String) throws -> ArraySlice<UInt8> {
     var rest = bytes[...]
     if rest.starts(with: [0xEF, 0xBB, 0xBF]) { rest = rest.dropFirst(3) }
@@ -68,10 +71,61 @@ enum XMLReader {
     if rest.starts(with: Array("<?xml".utf8)), let end = rest.firstIndex(of: ASCII.greater) {
       rest = rest[(end + 1)...]
     }
-    if Data(rest).range(of: Data("<!DOCTYPE".utf8)) != nil || Data(rest).range(of: Data("<!ENTITY".utf8)) != nil {
-      throw FormatError.malformed(format: format, reason: "a document type declaration is not allowed")
-    }
     return rest
+  }
+
+  /// Looks at the document before libxml2 does: refuses declarations (DOCTYPE and all that it may hold) and elements
+  /// with too many attributes. It follows well-formed markup; the parser stops where a document is not well-formed.
+  private static func checkMarkup(_ bytes: ArraySlice<UInt8>, format: String) throws {
+    var rest = bytes
+    while let start = rest.firstIndex(of: ASCII.less) {
+      rest = rest[start...]
+      if rest.starts(with: Array("<!--".utf8)) {
+        rest = try after("-->", rest.dropFirst(4), format: format)
+      } else if rest.starts(with: Array("<![CDATA[".utf8)) {
+        rest = try after("]]>", rest.dropFirst(9), format: format)
+      } else if rest.starts(with: Array("<?".utf8)) {
+        rest = try after("?>", rest.dropFirst(2), format: format)
+      } else if rest.starts(with: Array("<!".utf8)) {
+        throw FormatError.malformed(format: format, reason: "a document type declaration is not allowed")
+      } else {
+        rest = try afterTag(rest.dropFirst(), format: format)
+      }
+    }
+  }
+
+  private static func after(
+    _ end: String, _ bytes: ArraySlice<UInt8>, format: String
+  ) throws -> ArraySlice<UInt8> {
+    let end = Array(end.utf8)
+    var rest = bytes
+    while let start = rest.firstIndex(of: end[0]) {
+      rest = rest[start...]
+      if rest.starts(with: end) { return rest.dropFirst(end.count) }
+      rest = rest.dropFirst()
+    }
+    throw FormatError.malformed(format: format, reason: "not well-formed XML")
+  }
+
+  /// What follows the ">" of a tag; a quote opens or closes an attribute's value.
+  private static func afterTag(_ bytes: ArraySlice<UInt8>, format: String) throws -> ArraySlice<UInt8> {
+    var quote: UInt8?
+    var attributes = 0
+    for index in bytes.indices {
+      let byte = bytes[index]
+      if let open = quote {
+        if byte == open { quote = nil }
+      } else if byte == ASCII.greater {
+        return bytes[(index + 1)...]
+      } else if byte == ASCII.quote || byte == UInt8(ascii: "'") {
+        quote = byte
+        attributes += 1
+        guard attributes <= maximumAttributes else {
+          throw FormatError.tooLarge(format: format, limit: "\(maximumAttributes) attributes of an XML element")
+        }
+      }
+    }
+    throw FormatError.malformed(format: format, reason: "not well-formed XML")
   }
 }
 

@@ -92,7 +92,8 @@ struct CPIMMessageTests {
 
   @Test("typed headers of newer clients")
   func typedHeaders() throws {
-    var message = CPIMMessage(from: SIPURI("sip:a@h;gr=1"), to: SIPURI("sip:r@h"), disposition: "Reaction", body: Data("👍".utf8))
+    var message = CPIMMessage(
+      from: SIPURI("sip:a@h;gr=1"), to: SIPURI("sip:r@h"), disposition: "Reaction", body: Data("👍".utf8))
     message.inReplyTo = "id1"
     message.replaces = "id2"
     message.retracts = "id3"
@@ -131,7 +132,9 @@ struct CPIMMessageTests {
     }
   }
 
-  @Test("what is no CPIM is refused", arguments: ["", "\r\n\r\n", "hello", " folded: x\r\n\r\n", "a b: c\r\n", ": x\r\n"])
+  @Test(
+    "what is no CPIM is refused",
+    arguments: ["", "\r\n\r\n", "hello", " folded: x\r\n\r\n", "a b: c\r\n", ": x\r\n"])
   func malformed(text: String) {
     #expect(throws: FormatError.self) { try CPIMMessage(parsing: Data(text.utf8)) }
   }

@@ -28,8 +28,7 @@ struct LimeEnvelopeTests {
     let data = try Corpus.data("lime-envelope-notification.mime")
     let envelope = try LimeEnvelope(parsing: data, contentType: Corpus.envelopeType)
     #expect(envelope.messageID == nil)
-    let written = envelope.serialized
-    #expect(try LimeEnvelope(parsing: written.body, contentType: written.contentType) == envelope)
+    #expect(String(decoding: envelope.serialized.body, as: UTF8.self) == String(decoding: data, as: UTF8.self))
   }
 
   @Test("only the addressee's part, a compressed content and no cipher message are possible")
