@@ -6,12 +6,14 @@ import Testing
 @testable import Lime
 
 @Suite struct CurveTests {
-  // An introduction to X25519 works through an exchange with both private keys written as decimal numbers, to be read as
-  // 32 bytes, most significant first. Alice's is printed as 109204347234327234284008…, which has 266 bits: a second
-  // "234" slipped in after "327". Without it both known answers come out.
+  // An article on X25519 works through an exchange with both private keys written as decimal numbers, to be read as 32
+  // bytes, most significant first. Alice's is printed as 109204347234327234284008…, which has 266 bits: a second "234"
+  // slipped in after "327". Without it the known shared secret comes out; Bob's is right as printed.
   @Test func `An exchange with decimal private keys`() throws {
-    let alice = try privateKey(decimal: "109204347234327284008793236257980475297107461097776439083128173099763401227175")
-    let bob = try privateKey(decimal: "19606234678399378633456480350841655717034562515722490628739051202331311643228")
+    let alice = try privateKey(
+      decimal: "109204347234327284008793236257980475297107461097776439083128173099763401227175")
+    let bob = try privateKey(
+      decimal: "19606234678399378633456480350841655717034562515722490628739051202331311643228")
     #expect(bob.publicKey().hex == "34b65e53877a73219ae1ba9d37219ffb4491d28dc574cd7562ff71dfa4eeb973")
     let shared = "c2ba19f1d142ced161b93251d0876ab477ff6e8740a7c783be6eb18be32de128"
     #expect(try alice.sharedSecret(with: bob.publicKey()).hex == shared)

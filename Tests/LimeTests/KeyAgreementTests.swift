@@ -11,7 +11,8 @@ import Testing
 
   /// A bundle as the server would give it, changed by `change`.
   private func bundle(
-    of device: DeviceID, at server: TestKeyServer, curve: Curve, _ change: (inout KeyBundle.Keys) throws -> Void = { _ in }
+    of device: DeviceID, at server: TestKeyServer, curve: Curve,
+    _ change: (inout KeyBundle.Keys) throws -> Void = { _ in }
   ) throws -> KeyBundle {
     let request = KeyServerRequest(curve: curve, content: .getBundles([device]))
     let answer = try KeyServerAnswer(parsing: server.answer(request.body, from: DeviceID("sip:t@example.org;gr=t")))
