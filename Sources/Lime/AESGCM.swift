@@ -26,7 +26,7 @@ enum AESGCM {
     return (ciphertext, try context.finishSealing(tagLength: tagLength))
   }
 
-  /// - Returns: the plaintext, or nil when the tag does not fit: key, IV, associated data or ciphertext are not the same.
+  /// - Returns: the plaintext, or nil when the tag does not fit: key, IV, associated data or ciphertext differ.
   static func open(
     _ ciphertext: Data, tag: Data, keyAndIV: SecretBytes, associatedData: [Data]
   ) throws -> SecretBytes? {

@@ -6,8 +6,8 @@ import Foundation
 
 /// The identity of a local device.
 ///
-/// On c25519, LIME signs with Ed25519ctx and an empty context rather than plain Ed25519: both hashes of RFC 8032 §5.1.6
-/// begin with dom2. libdecaf does so when its context is null; libsodium cannot.
+/// On c25519, LIME signs with Ed25519ctx and an empty context rather than plain Ed25519: both hashes of RFC 8032
+/// §5.1.6 begin with dom2. libdecaf does so when its context is null; libsodium cannot.
 struct IdentityKeyPair: Sendable {
   let publicKey: IdentityKey
   /// The private key of RFC 8032 §5.1.5 and §5.2.5: 32 or 57 bytes.
@@ -77,7 +77,8 @@ struct IdentityKeyPair: Sendable {
 extension IdentityKey {
   /// Whether `signature` over `message` is of this key, as Ed25519ctx or Ed448 with an empty context.
   ///
-  /// Plain Ed25519 is taken as well: builds of LIME exist whose libdecaf may sign so, and a key never signs other things.
+  /// Plain Ed25519 is taken as well: builds of LIME may exist whose libdecaf signs so, and identity keys sign nothing
+  /// but prekeys.
   func isValidSignature(_ signature: Data, of message: Data) -> Bool {
     guard signature.count == curve.signatureLength, isUsable else { return false }
     return signature.withBytePointer { signature, _ in

@@ -40,8 +40,8 @@ extension LimeAccount {
 
   /// What to post next, and on the way forgets keys and sessions whose time is over.
   ///
-  /// A signed prekey after 7 days; one-time keys when fewer than 100 are left; a registration with the same identity when
-  /// the server does not know the device any longer.
+  /// A signed prekey after 7 days; one-time keys when fewer than 100 are left; a registration with the same identity
+  /// when the server does not know the device any longer.
   /// - Parameter answer: to `oneTimeKeyIDsRequest()`.
   /// - Throws: `LimeError.keyServer` for other error answers, `KeyServerMessageError`.
   public func updateRequests(_ db: Database, after answer: KeyServerAnswer) throws -> [KeyServerRequest] {

@@ -21,8 +21,8 @@ extension LimeAccount {
 
   /// Records what the user knows of a device.
   /// - Parameter identity: the key the user verified; it becomes the device's key if none is known yet.
-  /// - Throws: `LimeError.identityChanged` when another key is known for the device; `LimeError.unknownDevice` when it is
-  ///   to be trusted without any key.
+  /// - Throws: `LimeError.identityChanged` when another key is known for the device; `LimeError.unknownDevice` when it
+  ///   is to be trusted without any key.
   public func setStatus(
     _ db: Database, of device: DeviceID, to status: PeerStatus, identity: IdentityKey? = nil
   ) throws {

@@ -20,8 +20,8 @@ extension LimeAccount {
     }
   }
 
-  /// The request for the keys of devices. The server hands out one of each device's one-time keys, so ask only for those
-  /// of `devicesWithoutSession`.
+  /// The request for the keys of devices. The server hands out one of each device's one-time keys, so ask only for
+  /// those of `devicesWithoutSession`.
   public func bundleRequest(for devices: [DeviceID]) -> KeyServerRequest {
     KeyServerRequest(curve: curve, content: .getBundles(devices))
   }

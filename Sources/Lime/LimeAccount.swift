@@ -5,11 +5,11 @@ import GRDB
 
 /// End-to-end encryption for one local device.
 ///
-/// Knows no network: requests to the key server are values that the caller posts, and messages are bytes that it sends.
-/// All state is in the caller's database, in tables named `lime_…`. Every call runs in the transaction of the `Database`
-/// it is given and, when it throws, leaves nothing changed. Two rules are the caller's:
-/// commit before a message leaves, so that no message key is ever used twice; and commit the decrypted message together
-/// with the ratchet that opened it, as its key is gone afterwards.
+/// Knows no network: requests to the key server are values that the caller posts, and messages are bytes that it
+/// sends. All state is in the caller's database, in tables named `lime_…`. Every call runs in the transaction of the
+/// `Database` it is given and, when it throws, leaves nothing changed. Two rules are the caller's: commit before a
+/// message leaves, so that no message key is ever used twice; and commit the decrypted message together with the
+/// ratchet that opened it, as its key is gone afterwards.
 public struct LimeAccount: Sendable {
   public let device: DeviceID
   public let curve: Curve

@@ -10,7 +10,8 @@ public enum LimeError: Error, Hashable, Sendable, CustomStringConvertible, Local
   case unsupportedVersion(UInt8)
   /// The message or key is for another base algorithm than the account's.
   case otherCurve(UInt8)
-  /// No session with the sender opens the message: altered, replayed, for another device or room, or its session is lost.
+  /// No session with the sender opens the message: it was altered, is for another device or room, or its session is
+  /// lost.
   case cannotDecrypt(DeviceID)
   /// The message's key was used or deleted before.
   case alreadyDecrypted
@@ -48,7 +49,8 @@ public enum LimeError: Error, Hashable, Sendable, CustomStringConvertible, Local
     switch self {
     case .malformedMessage(let what): "the encrypted message is malformed (\(what))"
     case .unsupportedVersion(let version): "the encrypted message has version \(version), which is not supported"
-    case .otherCurve(let curve): "the encrypted message is for another curve (\(Curve(rawValue: curve)?.name ?? "id \(curve)"))"
+    case .otherCurve(let curve):
+      "the encrypted message is for another curve (\(Curve(rawValue: curve)?.name ?? "id \(curve)"))"
     case .cannotDecrypt(let device): "no session with \(device) opens the message"
     case .alreadyDecrypted: "the message was decrypted before"
     case .tooManySkippedMessages: "too many messages are missing before this one"

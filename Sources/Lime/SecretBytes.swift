@@ -7,7 +7,7 @@ import Foundation
 ///
 /// Plain memory wiped with `sodium_memzero`, not `sodium_malloc`: that takes four pages, three system calls and a
 /// share of the small mlock limit for each secret, and a message to a large room moves thousands of them.
-// Sendable without checking: nothing is written after the initialisers, and the memory is freed with the last reference.
+// Unchecked, yet safe: nothing is written after the initialisers, and the memory is freed with the last reference.
 final class SecretBytes: @unchecked Sendable {
   let count: Int
   private let base: UnsafeMutablePointer<UInt8>

@@ -118,7 +118,8 @@ struct TestDevice {
         db, sql: "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'lime%' ORDER BY name")
       return try tables.flatMap { table in
         try Row.fetchAll(db, sql: "SELECT * FROM \(table)").map { row in
-          "\(table) " + row.databaseValues.map { $0.storage.value.map { "\($0 as? Data == nil ? "\($0)" : (($0 as? Data)?.hex ?? ""))" } ?? "NULL" }.joined(separator: "|")
+          // SQL literals: blobs are written out in full.
+          "\(table) " + row.databaseValues.map { SQLLiteral($0).text }.joined(separator: "|")
         }
       }
     }
@@ -126,6 +127,18 @@ struct TestDevice {
 
   func count(_ table: String, where condition: String = "1") throws -> Int {
     try queue.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM \(table) WHERE \(condition)") ?? 0 }
+  }
+}
+
+private struct SQLLiteral {
+  let text: String
+
+  init(_ value: DatabaseValue) {
+    text =
+      switch value.storage {
+      case .blob(let data): data.hex
+      default: "\(value)"
+      }
   }
 }
 

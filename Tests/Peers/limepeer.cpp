@@ -186,7 +186,8 @@ class Peer {
           std::string devices;
           for (const auto &recipient : *recipients) {
             if (!devices.empty()) devices += ",";
-            devices += "{\"device\":" + quoted(recipient.deviceId) + ",\"status\":" + quoted(name(recipient.peerStatus)) +
+            devices += "{\"device\":" + quoted(recipient.deviceId) +
+                       ",\"status\":" + quoted(name(recipient.peerStatus)) +
                        ",\"ratchet\":" + quoted(encodeBase64(recipient.DRmessage)) + "}";
           }
           writeDone(result == lime::CallbackReturn::success, message,
