@@ -1,0 +1,63 @@
+// DigestAlgorithm.swift: hash algorithms of digest authentication (RFC 7616 section 6.1, RFC 8760)
+import CCrypto
+
+/// A hash algorithm of digest authentication. Greater means stronger.
+public enum DigestAlgorithm: String, Sendable, CaseIterable, Comparable, Codable {
+  case md5 = "MD5"
+  case sha256 = "SHA-256"
+
+  /// Algorithm tokens are case-insensitive (RFC 7616 section 3.3).
+  /// The `-sess` variants and SHA-512-256 are not offered by any SIP server we know and yield nil.
+  public init?(token: String) {
+    guard let match = Self.allCases.first(where: { $0.rawValue.lowercased() == token.lowercased() }) else {
+      return nil
+    }
+    self = match
+  }
+
+  public static func < (left: Self, right: Self) -> Bool { left.strength < right.strength }
+
+  private var strength: Int {
+    switch self {
+    case .md5: 1
+    case .sha256: 2
+    }
+  }
+
+  /// Number of hexadecimal digits in a digest: 32 for MD5, 64 for SHA-256.
+  public var hexLength: Int {
+    switch self {
+    case .md5: 32
+    case .sha256: 64
+    }
+  }
+
+  /// The hash of `bytes` in lower-case hexadecimal digits.
+  public func hexDigest(of bytes: some Sequence<UInt8>) -> String {
+    let input = Array(bytes)
+    var digest = [UInt8](repeating: 0, count: hexLength / 2)
+    var length = UInt32(digest.count)
+    let type = self == .md5 ? EVP_md5() : EVP_sha256()
+    let done = EVP_Digest(input, input.count, &digest, &length, type, nil)
+    // OpenSSL fails here only when it is built or configured without the algorithm: nothing sensible can go on.
+    precondition(done == 1 && Int(length) == digest.count, "libcrypto offers no \(rawValue)")
+    return digest.hexadecimal
+  }
+
+  /// The hash of a string's UTF-8 bytes in lower-case hexadecimal digits.
+  func hexDigest(of string: String) -> String { hexDigest(of: string.utf8) }
+}
+
+extension Sequence<UInt8> {
+  /// Two lower-case hexadecimal digits a byte.
+  var hexadecimal: String {
+    let digits = Array("0123456789abcdef")
+    return String(flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+  }
+}
+
+/// Compares without leaving early, so that timing tells nothing about where two digests differ.
+func equalInConstantTime(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>) -> Bool {
+  guard left.count == right.count else { return false }
+  return zip(left, right).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+}

@@ -1,0 +1,47 @@
+// DigestResponder.swift: the client side of digest authentication (RFC 7616 section 3.4)
+import Foundation
+
+/// Answers one challenge for any number of requests, counting the uses of its nonce.
+public struct DigestResponder: Sendable {
+  public let username: String
+  public let challenge: DigestChallenge
+  private let secret: DigestSecret
+  private var count: UInt32 = 0
+
+  public init(username: String, password: String, challenge: DigestChallenge) {
+    self.init(username: username, ha1: nil, password: password, challenge: challenge)
+  }
+
+  /// - Parameter ha1: H(username:realm:password) for the challenge's algorithm, in place of the password.
+  public init(username: String, ha1: String, challenge: DigestChallenge) {
+    self.init(username: username, ha1: ha1, password: "", challenge: challenge)
+  }
+
+  private init(username: String, ha1: String?, password: String, challenge: DigestChallenge) {
+    self.username = username
+    self.challenge = challenge
+    // Hashed at once: the responder lives as long as the nonce and need not keep the password.
+    let hash =
+      ha1
+      ?? challenge.algorithm.hexDigest(of: "\(username):\(challenge.realm):\(password)")
+    secret = .ha1([challenge.algorithm: hash])
+  }
+
+  /// Credentials for one request, with a fresh cnonce and the next nonce count.
+  ///
+  /// - Parameters:
+  ///   - method: such as `REGISTER` or `POST`.
+  ///   - uri: the request URI as it stands in the request line.
+  ///   - body: hashed only if the server offers nothing but `auth-int`.
+  public mutating func credentials(method: String, uri: String, body: Data = Data()) -> DigestCredentials {
+    count &+= 1
+    var generator = SystemRandomNumberGenerator()
+    let cnonce = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }.hexadecimal
+    guard
+      let credentials = DigestCredentials(
+        answering: challenge, username: username, secret: secret, method: method, uri: uri, body: body,
+        cnonce: cnonce, count: count)
+    else { preconditionFailure("the secret is made for the challenge's algorithm") }
+    return credentials
+  }
+}
