@@ -2,3 +2,4 @@
 // No Sofia header leaks out of this one.
 #pragma once
 #include "sofia_loop.h"
+#include "sofia_server.h"
