@@ -64,7 +64,8 @@ struct SIPURITests {
   @Test("parts given by the program cannot break out of the URI")
   func escaping() throws {
     let uri = SIPURI(
-      user: "a b@c\r\n", host: "h\r\n.org", port: 70_000, parameters: [Parameter("x", "1;y=2>"), Parameter("z", "%41")])
+      user: "a b@c\r\n", host: "h\r\n.org", port: 70_000,
+      parameters: [Parameter("x", "1;y=2>"), Parameter("z", "%41")])
     #expect(uri.description == "sip:a%20b%40c%0D%0A@h.org;x=1%3By%3D2%3E;z=%41")
     #expect(SIPURI(uri.description) == uri)
     #expect(uri.user == "a b@c\r\n")
