@@ -8,9 +8,9 @@ import MessageFormats
 @SIPActor
 public final class SIPServer {
   /// Larger messages are answered 413, in bytes.
-  public static let maximumMessageSize = 4 << 20
+  public nonisolated static let maximumMessageSize = 4 << 20
   /// More requests without a final answer than this are answered 503.
-  public static let maximumOpenTransactions = 20_000
+  public nonisolated static let maximumOpenTransactions = 20_000
 
   public enum ListenError: Error, LocalizedError, CustomStringConvertible {
     case cannotListen(address: String, port: UInt16, reason: String)

@@ -19,7 +19,7 @@
 //   add|remove ROOM ADDRESS   admin ROOM ADDRESS  subject ROOM SUBJECT  leave ROOM
 //   offline   online   rooms   quit
 //
-// States in events are numbers of liblinphone: registration 2 is done; room 3 is created, 10 is creation failed; message 2
+// States in events are numbers of liblinphone: registration 2 is done; room 3 is created, 4 is creation failed; message 2
 // is taken by the server, 3 is refused, 6 is delivered to all, 7 is displayed by all.
 #include <linphone++/linphone.hh>
 #include <linphone/core.h>
