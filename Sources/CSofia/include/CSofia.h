@@ -5,4 +5,5 @@
 #include "sofia_digest.h"
 #include "sofia_loop.h"
 #include "sofia_message.h"
+#include "sofia_server.h"
 #include "sofia_tags.h"

@@ -1,0 +1,56 @@
+// Authenticator.swift: who sent a request, by digest (RFC 3261 §22, RFC 8760)
+import DigestAuth
+import Foundation
+import MessageFormats
+import SIPAgent
+
+/// Knows the accounts and checks requests against them, as a registrar (401) or as a proxy (407).
+struct Authenticator: Sendable {
+  enum Role: Sendable {
+    case registrar, proxy
+
+    var status: Int { self == .registrar ? 401 : 407 }
+    var reason: String { self == .registrar ? "Unauthorized" : "Proxy Authentication Required" }
+    var challengeField: String { self == .registrar ? "WWW-Authenticate" : "Proxy-Authenticate" }
+    var credentialsField: String { self == .registrar ? "Authorization" : "Proxy-Authorization" }
+  }
+
+  enum Verdict: Sendable {
+    /// The account's name
+    case accepted(String)
+    /// To answer with a challenge; `cause` is for the log, nil when there were no credentials.
+    case challenge([SIPHeader], cause: String?)
+  }
+
+  private let passwords: [String: String]
+  private let verifier: DigestVerifier
+
+  /// - Parameter algorithms: one challenge each, in this order.
+  init(users: [LabConfiguration.User], realm: String, algorithms: [DigestAlgorithm]) {
+    passwords = Dictionary(users.map { ($0.name, $0.password) }, uniquingKeysWith: { first, _ in first })
+    verifier = DigestVerifier(realm: realm, algorithms: algorithms)
+  }
+
+  func isAccount(_ user: String) -> Bool { passwords[user] != nil }
+
+  /// Of several credentials the first for this realm counts.
+  func verdict(on request: SIPRequest, as role: Role) -> Verdict {
+    let credentials = request.headers.all(named: role.credentialsField).lazy
+      .compactMap { try? DigestCredentials(parsing: $0) }
+      .first { $0.realm == verifier.realm }
+    guard let credentials else { return .challenge(challenges(role, stale: false), cause: nil) }
+    let outcome = verifier.verify(credentials, method: request.method, uri: nil) { name in
+      passwords[name].map(DigestSecret.password)
+    }
+    switch outcome {
+    case .accepted(let user): return .accepted(user)
+    case .stale: return .challenge(challenges(role, stale: true), cause: "stale nonce")
+    case .refused(let refusal):
+      return .challenge(challenges(role, stale: false), cause: refusal.description)
+    }
+  }
+
+  private func challenges(_ role: Role, stale: Bool) -> [SIPHeader] {
+    verifier.challenges(stale: stale).map { SIPHeader(role.challengeField, $0.headerValue) }
+  }
+}

@@ -1,0 +1,92 @@
+// DeviceCourier.swift: brings requests to registered devices over the connections that they opened
+import Foundation
+import MessageFormats
+import SIPAgent
+
+/// The last hop of the proxy and of the focus. MESSAGEs for devices that are registered but offline wait for their next
+/// REGISTER.
+@SIPActor
+final class DeviceCourier {
+  private let server: SIPServer
+  private let log: LabLog
+  private var store = MessageStore()
+  var registrar: Registrar
+
+  init(server: SIPServer, registrar: Registrar, log: LabLog) {
+    self.server = server
+    self.registrar = registrar
+    self.log = log
+  }
+
+  /// Sends a request to a device. 503 at once when it is offline.
+  func send(
+    _ request: SIPRequest, to binding: Binding, provisional: ((SIPResponse) -> Void)? = nil
+  ) async -> SIPResponse {
+    guard let connection = binding.connection else {
+      return SIPResponse(status: 503, reason: "Device Is Offline")
+    }
+    return await server.send(request.addressed(to: binding), over: connection, provisional: provisional)
+  }
+
+  func sendACK(_ request: SIPRequest, to binding: Binding) {
+    guard let connection = binding.connection else { return }
+    server.sendACK(request.addressed(to: binding), over: connection)
+  }
+
+  /// Brings a MESSAGE to a device: now, after those that wait already, or when it is back.
+  func deliver(_ message: SIPRequest, to binding: Binding) {
+    let device = binding.storeKey
+    let dropped = store.add(message, for: device)
+    if dropped > 0 { log(.store, "\(dropped) old message(s) for \(binding.name) dropped: too many wait") }
+    if binding.connection == nil { log(.store, "\(binding.name) is offline: \(store.count(for: device)) message(s) wait") }
+    pump(binding)
+  }
+
+  /// The device is back online: what waits goes out.
+  func resume(_ binding: Binding) {
+    let waiting = store.count(for: binding.storeKey)
+    if waiting > 0 { log(.store, "delivering \(waiting) message(s) to \(binding.name)") }
+    pump(binding)
+  }
+
+  /// The device is gone for good.
+  func forget(_ binding: Binding) { store.forget(device: binding.storeKey) }
+
+  private func pump(_ binding: Binding) {
+    guard binding.connection != nil else { return }
+    while let entry = store.next(for: binding.storeKey) {
+      Task { await deliver(entry, to: binding) }
+    }
+  }
+
+  private func deliver(_ entry: MessageStore.Entry, to binding: Binding) async {
+    let response = await send(entry.request, to: binding)
+    guard !response.isUnanswered else {
+      // The device keeps its queue; the next REGISTER or message tries again.
+      return store.failed(entry.id, for: binding.storeKey)
+    }
+    if !response.isSuccess { log(.store, "\(binding.name) refused a message: \(response.status) \(response.reason)") }
+    store.delivered(entry.id, for: binding.storeKey)
+    // The device may have come back over another connection meanwhile.
+    if let current = registrar.bindings(of: binding.user).first(where: { $0.key == binding.key }) { pump(current) }
+  }
+}
+
+extension SIPResponse {
+  /// No answer came in time, or the connection broke.
+  var isUnanswered: Bool { status == 408 || status == 503 }
+}
+
+extension SIPRequest {
+  fileprivate func addressed(to binding: Binding) -> SIPRequest {
+    var copy = self
+    copy.uri = binding.contact.uri.description
+    return copy
+  }
+}
+
+extension Binding {
+  /// For people: the GRUU, else user and contact.
+  var name: String { gruu?.description ?? "\(user) at \(contact.uri)" }
+  fileprivate var storeKey: String { "\(user) \(key)" }
+}

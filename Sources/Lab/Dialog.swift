@@ -1,0 +1,89 @@
+// Dialog.swift: one dialog of the focus with a device (RFC 3261 §12)
+import Foundation
+import MessageFormats
+import SIPAgent
+
+/// What identifies a dialog at the focus.
+struct DialogID: Hashable, Sendable {
+  let callID: String
+  let localTag: String
+  let remoteTag: String
+}
+
+/// The focus's side of a dialog: an INVITE session or a subscription. Requests in it go over the device's connection, to
+/// its registered Contact, so there is no route set.
+struct Dialog: Sendable {
+  let id: DialogID
+  /// The room
+  let local: SIPURI
+  /// The device's address in From or To
+  let remote: SIPURI
+  /// Of our last request
+  private(set) var localSequence: UInt32
+  /// Of the device's last request; older ones are refused.
+  private(set) var remoteSequence: UInt32?
+
+  init(
+    callID: String, localTag: String, remoteTag: String, local: SIPURI, remote: SIPURI, localSequence: UInt32,
+    remoteSequence: UInt32? = nil
+  ) {
+    id = DialogID(callID: callID, localTag: localTag, remoteTag: remoteTag)
+    self.local = local
+    self.remote = remote
+    self.localSequence = localSequence
+    self.remoteSequence = remoteSequence
+  }
+
+  /// The next request of ours.
+  mutating func request(_ method: String, headers: [SIPHeader] = [], body: Data = Data()) -> SIPRequest {
+    if method != "ACK" { localSequence += 1 }
+    let fields = [
+      SIPHeader("Max-Forwards", "70"),
+      SIPHeader("From", "<\(local)>;tag=\(id.localTag)"),
+      SIPHeader("To", "<\(remote)>;tag=\(id.remoteTag)"),
+      SIPHeader("Call-ID", id.callID),
+      SIPHeader("CSeq", "\(localSequence) \(method)"),
+    ]
+    return SIPRequest(method: method, uri: remote.description, headers: fields + headers, body: body)
+  }
+
+  /// Whether a request of the device's is newer than its last (RFC 3261 §12.2.2).
+  mutating func accepts(_ request: SIPRequest) -> Bool {
+    guard let sequence = request.sequence else { return false }
+    if let remoteSequence, sequence <= remoteSequence { return false }
+    remoteSequence = sequence
+    return true
+  }
+}
+
+extension SIPRequest {
+  /// The dialog at the receiver that a request with tags belongs to.
+  var dialogID: DialogID? {
+    guard let callID, let local = to?.tag, let remote = from?.tag else { return nil }
+    return DialogID(callID: callID, localTag: local, remoteTag: remote)
+  }
+
+  /// A first request of the focus to a device.
+  static func fromRoom(
+    _ room: SIPURI, to device: SIPURI, method: String, headers: [SIPHeader], body: Data
+  ) -> SIPRequest {
+    let fields = [
+      SIPHeader("Max-Forwards", "70"),
+      SIPHeader("From", "<\(room)>;tag=\(Token.make())"),
+      SIPHeader("To", "<\(device)>"),
+      SIPHeader("Call-ID", Token.make()),
+      SIPHeader("CSeq", "20 \(method)"),
+    ]
+    return SIPRequest(method: method, uri: device.description, headers: fields + headers, body: body)
+  }
+}
+
+/// Random names: tags, Call-IDs, room addresses.
+enum Token {
+  private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+
+  /// 16 characters carry 95 bits.
+  static func make(length: Int = 16) -> String {
+    String((0..<length).compactMap { _ in alphabet.randomElement() })
+  }
+}

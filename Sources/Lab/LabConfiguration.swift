@@ -1,0 +1,70 @@
+// LabConfiguration.swift: what a lab serves, and where it listens
+import DigestAuth
+import Foundation
+
+public struct LabConfiguration: Sendable {
+  public struct User: Sendable, Hashable {
+    /// The user part of the address: `alice` for `sip:alice@sip.example.org`
+    public var name: String
+    public var password: String
+
+    public init(name: String, password: String) {
+      self.name = name
+      self.password = password
+    }
+  }
+
+  /// Numeric address. Anything but loopback opens the lab to the network.
+  public var address = "127.0.0.1"
+  /// Port for SIP over TCP and UDP; 0: any that is free for both.
+  public var port: UInt16 = 0
+  /// Domain of all addresses, and realm of all challenges. It need not exist in the DNS.
+  public var domain = "sip.example.org"
+  /// Address of the conference factory in that domain.
+  public var factoryUser = "conference-factory"
+  public var users: [User]
+  /// One challenge each, in this order, in every 401 and 407.
+  public var algorithms: [DigestAlgorithm] = [.md5, .sha256]
+  /// Shorter registrations are refused with 423, in seconds.
+  public var minimumExpires = 60
+  /// Whether a LIME key server runs beside SIP, for the same users.
+  public var hasKeyServer = true
+  /// Port of the key server; 0: any free.
+  public var keyServerPort: UInt16 = 0
+
+  public init(users: [User]) { self.users = users }
+
+  /// alice, bob and carol, each with the name as password.
+  public static var example: LabConfiguration {
+    LabConfiguration(users: ["alice", "bob", "carol"].map { User(name: $0, password: $0) })
+  }
+}
+
+/// Where a lab that runs is reached.
+public struct LabAddresses: Sendable, Hashable {
+  /// For clients' outbound proxy setting: `sip:127.0.0.1:40123;transport=tcp`
+  public var sip: String
+  public var domain: String
+  /// `sip:conference-factory@sip.example.org`
+  public var factory: String
+  /// nil when the lab has no key server.
+  public var keyServer: URL?
+
+  public init(sip: String, domain: String, factory: String, keyServer: URL?) {
+    self.sip = sip
+    self.domain = domain
+    self.factory = factory
+    self.keyServer = keyServer
+  }
+}
+
+/// Something that happened in a lab, for people to read.
+public struct LabEvent: Sendable, CustomStringConvertible {
+  public enum Area: String, Sendable { case registrar, proxy, focus, store, keyServer = "key server" }
+
+  public let time: Date
+  public let area: Area
+  public let text: String
+
+  public var description: String { "[\(area.rawValue)] \(text)" }
+}

@@ -1,0 +1,284 @@
+// Proxy.swift: authenticates requests and routes them to devices, rooms and the registrar (RFC 3261 §16)
+import Foundation
+import MessageFormats
+import SIPAgent
+
+/// The lab's core: all requests come in here.
+@SIPActor
+final class Proxy {
+  /// Connections whose users are remembered; beyond that UDP senders are forgotten first.
+  static let maximumConnections = 10_000
+
+  private let server: SIPServer
+  private let configuration: LabConfiguration
+  private let authenticator: Authenticator
+  private let courier: DeviceCourier
+  private let focus: Focus
+  private let log: LabLog
+  /// Users who have authenticated over a connection; requests in dialogs need one, and are not challenged.
+  private var authenticated: [SIPConnection: Set<String>] = [:]
+
+  init(
+    server: SIPServer, configuration: LabConfiguration, authenticator: Authenticator, courier: DeviceCourier,
+    focus: Focus, log: LabLog
+  ) {
+    self.server = server
+    self.configuration = configuration
+    self.authenticator = authenticator
+    self.courier = courier
+    self.focus = focus
+    self.log = log
+    server.onRequest = { [weak self] request, transaction in self?.receive(request, transaction) }
+    server.onACK = { [weak self] request, connection in self?.receiveACK(request, over: connection) }
+    server.onClosed = { [weak self] connection in self?.closed(connection) }
+  }
+
+  // MARK: Requests in
+
+  private func receive(_ request: SIPRequest, _ transaction: ServerTransaction) {
+    guard let from = request.from, request.to != nil, request.target != nil else {
+      return request.target == nil
+        ? transaction.respond(416, "Unsupported URI Scheme") : transaction.respond(400, "Bad Request")
+    }
+    if request.method == "REGISTER" { return register(request, transaction) }
+    if request.to?.tag != nil { return receiveInDialog(request, transaction) }
+    switch authenticator.verdict(on: request, as: .proxy) {
+    case .challenge(let headers, let cause):
+      challenge(request, transaction, .proxy, headers, cause)
+    case .accepted(let user):
+      remember(user, transaction.connection)
+      guard from.uri.user == user, isOurs(from.uri) else {
+        log(.proxy, "\(request.method) refused: \(user) says it is \(from.uri)")
+        return transaction.respond(403, "Forbidden")
+      }
+      route(request, transaction, user: user)
+    }
+  }
+
+  /// Requests with a To tag are challenged no more, but come over a connection that someone has authenticated.
+  private func receiveInDialog(_ request: SIPRequest, _ transaction: ServerTransaction) {
+    guard authenticated[transaction.connection] != nil else {
+      log(.proxy, "\(request.method) in a dialog refused: \(transaction.connection) is not registered")
+      return transaction.respond(403, "Forbidden")
+    }
+    if focus.receiveInDialog(request, transaction) { return }
+    guard let target = request.target else { return transaction.respond(400, "Bad Request") }
+    if isOurs(target), focus.owns(target) {
+      return transaction.respond(481, "Call/Transaction Does Not Exist")
+    }
+    forward(request, transaction, to: target)
+  }
+
+  private func receiveACK(_ request: SIPRequest, over connection: SIPConnection) {
+    guard authenticated[connection] != nil, !focus.acknowledged(request), let target = request.target else { return }
+    for binding in bindings(for: target) { courier.sendACK(hop(request, over: connection), to: binding) }
+  }
+
+  private func challenge(
+    _ request: SIPRequest, _ transaction: ServerTransaction, _ role: Authenticator.Role, _ headers: [SIPHeader],
+    _ cause: String?
+  ) {
+    if let cause { log(role == .proxy ? .proxy : .registrar, "\(request.method) challenged again: \(cause)") }
+    transaction.respond(role.status, role.reason, headers: headers)
+  }
+
+  // MARK: Registration
+
+  private func register(_ request: SIPRequest, _ transaction: ServerTransaction) {
+    switch authenticator.verdict(on: request, as: .registrar) {
+    case .challenge(let headers, let cause):
+      challenge(request, transaction, .registrar, headers, cause)
+    case .accepted(let user):
+      remember(user, transaction.connection)
+      let answer = courier.registrar.register(request, user: user, over: transaction.connection)
+      log(.registrar, "REGISTER of \(user) over \(transaction.connection): \(answer.status) \(answer.reason)")
+      transaction.respond(answer.status, answer.reason, headers: answer.headers)
+      apply(answer.changes)
+    }
+  }
+
+  /// Takes registrations that have expired out of the rooms. To be called from time to time.
+  func expireRegistrations() { apply(courier.registrar.removeExpired()) }
+
+  private func apply(_ changes: [Registrar.Change]) {
+    for change in changes {
+      switch change {
+      case .added(let binding), .renewed(let binding):
+        courier.resume(binding)
+        focus.deviceIsHere(binding)
+      case .removed(let binding):
+        log(.registrar, "\(binding.name) is gone")
+        courier.forget(binding)
+        focus.deviceIsGone(binding)
+      }
+    }
+  }
+
+  private func remember(_ user: String, _ connection: SIPConnection) {
+    if authenticated[connection] == nil, authenticated.count >= Self.maximumConnections {
+      authenticated = authenticated.filter { entry in
+        if case .stream = entry.key { true } else { false }
+      }
+    }
+    authenticated[connection, default: []].insert(user)
+  }
+
+  private func closed(_ connection: SIPConnection) {
+    authenticated[connection] = nil
+    for binding in courier.registrar.closed(connection) { log(.registrar, "\(binding.name) is offline") }
+  }
+
+  // MARK: Routing
+
+  private func isOurs(_ uri: SIPURI) -> Bool {
+    uri.host.caseInsensitiveCompare(configuration.domain) == .orderedSame
+      || (uri.host == configuration.address && uri.port == Int(server.port))
+  }
+
+  private func route(_ request: SIPRequest, _ transaction: ServerTransaction, user: String) {
+    guard let target = request.target, isOurs(target) else {
+      return transaction.respond(404, "Not Found")
+    }
+    if focus.owns(target) {
+      if request.method != "OPTIONS" { transaction.respond(100, "Trying") }
+      return focus.receive(request, transaction, user: user)
+    }
+    guard let name = target.user else { return answerSelf(request, transaction) }
+    guard authenticator.isAccount(name) else {
+      log(.proxy, "\(request.method) from \(user): \(name) is unknown")
+      return transaction.respond(404, "Not Found")
+    }
+    forward(request, transaction, to: target)
+  }
+
+  private func answerSelf(_ request: SIPRequest, _ transaction: ServerTransaction) {
+    guard request.method == "OPTIONS" else { return transaction.respond(405, "Method Not Allowed", headers: [Focus.allow]) }
+    transaction.respond(200, "OK", headers: [Focus.allow])
+  }
+
+  /// One device for a GRUU or a registered Contact, all devices of the user for an address-of-record.
+  private func bindings(for target: SIPURI) -> [Binding] {
+    if let binding = courier.registrar.binding(contact: target) { return [binding] }
+    guard isOurs(target), let user = target.user else { return [] }
+    if target.has(parameter: "gr") { return courier.registrar.binding(gruu: target).map { [$0] } ?? [] }
+    return courier.registrar.bindings(of: user)
+  }
+
+  private func forward(_ request: SIPRequest, _ transaction: ServerTransaction, to target: SIPURI) {
+    let hops = request[header: "Max-Forwards"].flatMap { Int($0) } ?? 70
+    guard hops > 0 else { return transaction.respond(483, "Too Many Hops") }
+    // A request that carries our own Via has been here before.
+    guard !request.headers.all(named: "Via").contains(where: isOwnVia) else {
+      return transaction.respond(482, "Loop Detected")
+    }
+    let devices = bindings(for: target)
+    let online = devices.filter { $0.connection != nil }
+    let isMessage = request.method == "MESSAGE"
+    guard !devices.isEmpty, !online.isEmpty || isMessage else {
+      return transaction.respond(480, "Temporarily Unavailable")
+    }
+    transaction.respond(100, "Trying")
+    let copy = hop(request, over: transaction.connection)
+    if isMessage { for binding in devices where binding.connection == nil { courier.deliver(copy, to: binding) } }
+    guard !online.isEmpty else { return transaction.respond(202, "Accepted") }
+    fork(copy, to: online, transaction)
+  }
+
+  private func isOwnVia(_ via: String) -> Bool {
+    via.split(separator: ";").first?.split(separator: " ").last.map(String.init)
+      == "\(configuration.address):\(server.port)"
+  }
+
+  /// The request as it goes on: one hop less, our credentials and route taken out, our Record-Route put in where a
+  /// dialog begins.
+  private func hop(_ request: SIPRequest, over connection: SIPConnection) -> SIPRequest {
+    var copy = request
+    let hops = request[header: "Max-Forwards"].flatMap { Int($0) } ?? 70
+    copy.headers.removeAll { header in
+      let name = header.name.lowercased()
+      return name == "max-forwards" || name == "proxy-authorization" || (name == "route" && isOwnRoute(header.value))
+    }
+    copy.headers.append(SIPHeader("Max-Forwards", String(hops - 1)))
+    if ["INVITE", "SUBSCRIBE", "REFER"].contains(request.method), request.to?.tag == nil {
+      let place = copy.headers.firstIndex { $0.name.lowercased() == "record-route" } ?? copy.headers.endIndex
+      copy.headers.insert(SIPHeader("Record-Route", routeText(over: connection)), at: place)
+    }
+    return copy
+  }
+
+  private func isOwnRoute(_ value: String) -> Bool {
+    NameAddress(value).map { $0.uri.host == configuration.address && $0.uri.port == Int(server.port) } ?? false
+  }
+
+  private func routeText(over connection: SIPConnection) -> String {
+    focus.route(over: connection)
+  }
+
+  /// Sends to several devices at once. The first success takes an INVITE back from the others; without a success the
+  /// lowest class of answers wins.
+  private func fork(_ request: SIPRequest, to devices: [Binding], _ transaction: ServerTransaction) {
+    let attempts = devices.map { binding in
+      Task { [courier] in
+        await courier.send(request, to: binding) { provisional in
+          if provisional.status > 100 { transaction.forward(provisional.withoutTopVia) }
+        }
+      }
+    }
+    transaction.onCancel = { for attempt in attempts { attempt.cancel() } }
+    let isMessage = request.method == "MESSAGE"
+    for (attempt, binding) in zip(attempts, devices) {
+      Task { [weak self] in
+        let response = await attempt.value
+        if isMessage, response.isUnanswered { self?.courier.deliver(request, to: binding.offline) }
+        if response.isSuccess, request.method == "INVITE" { for other in attempts { other.cancel() } }
+      }
+    }
+    Task {
+      var best: SIPResponse?
+      for attempt in attempts {
+        var response = await attempt.value
+        if isMessage, response.isUnanswered { response = SIPResponse(status: 202, reason: "Accepted") }
+        if best.map({ response.isBetter(than: $0) }) ?? true { best = response }
+      }
+      answer(transaction, with: best ?? SIPResponse(status: 480))
+    }
+  }
+
+  /// Passes a device's answer on. One without Via was made here.
+  private func answer(_ transaction: ServerTransaction, with best: SIPResponse) {
+    if best[header: "Via"] != nil { return transaction.forward(best.withoutTopVia) }
+    if best.isSuccess { return transaction.respond(best.status, best.reason) }
+    transaction.respond(480, "Temporarily Unavailable")
+  }
+}
+
+extension Binding {
+  fileprivate var offline: Binding {
+    var copy = self
+    copy.connection = nil
+    return copy
+  }
+}
+
+extension SIPResponse {
+  /// Without the field that our own sending put on top.
+  fileprivate var withoutTopVia: SIPResponse {
+    var copy = self
+    if let place = copy.headers.firstIndex(where: { $0.name.caseInsensitiveCompare("Via") == .orderedSame }) {
+      copy.headers.remove(at: place)
+    }
+    return copy
+  }
+
+  /// RFC 3261 §16.7 step 6: a success, then a global failure, then the lowest class.
+  fileprivate func isBetter(than other: SIPResponse) -> Bool {
+    func rank(_ response: SIPResponse) -> Int {
+      switch response.status {
+      case 200..<300: 0
+      case 600...: 1
+      default: response.status
+      }
+    }
+    return rank(self) < rank(other)
+  }
+}

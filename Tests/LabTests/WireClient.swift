@@ -1,0 +1,180 @@
+// WireClient.swift: a client that writes SIP by hand over TCP, right or wrong
+import DigestAuth
+import Foundation
+
+/// A message as read from the wire.
+struct WireMessage {
+  let startLine: String
+  let headers: [(name: String, value: String)]
+  let body: Data
+
+  var status: Int { Int(startLine.split(separator: " ").dropFirst().first ?? "") ?? 0 }
+  func all(_ name: String) -> [String] { headers.filter { $0.name.lowercased() == name.lowercased() }.map(\.value) }
+  subscript(name: String) -> String? { all(name).first }
+
+  /// The answer to this request, with a To tag.
+  func answer(_ status: String, tag: String = "wire") -> String {
+    let copied = headers.filter { ["via", "from", "call-id", "cseq", "record-route"].contains($0.name.lowercased()) }
+      .map { "\($0.name): \($0.value)\r\n" }.joined()
+    let to = self["To"] ?? ""
+    let tagged = to.contains("tag=") ? to : to + ";tag=\(tag)"
+    return "SIP/2.0 \(status)\r\n\(copied)To: \(tagged)\r\nContact: <sip:wire@127.0.0.1>\r\nContent-Length: 0\r\n\r\n"
+  }
+}
+
+enum WireError: Error { case cannotConnect, closed }
+
+/// One TCP connection. Messages are read on a thread of its own; `next()` waits for them without blocking.
+final class WireClient: Sendable {
+  static let domain = "sip.example.org"
+
+  private let descriptor: Int32
+  private let messages: AsyncStream<WireMessage>
+
+  init(sipAddress: String) throws {
+    guard let port = sipAddress.split(separator: ":").last.flatMap({ UInt16($0.prefix { $0.isNumber }) }) else {
+      throw WireError.cannotConnect
+    }
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    let status = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    guard status == 0 else { throw WireError.cannotConnect }
+    self.descriptor = descriptor
+    let (messages, continuation) = AsyncStream<WireMessage>.makeStream()
+    self.messages = messages
+    Thread.detachNewThread {
+      var received = Data()
+      var buffer = [UInt8](repeating: 0, count: 65_536)
+      while true {
+        let count = recv(descriptor, &buffer, buffer.count, 0)
+        if count <= 0 { break }
+        received.append(contentsOf: buffer[0..<count])
+        while let message = Self.takeMessage(&received) { continuation.yield(message) }
+      }
+      continuation.finish()
+    }
+  }
+
+  deinit { close(descriptor) }
+
+  func disconnect() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
+  func send(_ text: String, body: Data = Data()) {
+    let bytes = Array(text.utf8) + body
+    _ = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+  }
+
+  /// The next message. Throws when the connection is closed.
+  func next() async throws -> WireMessage {
+    for await message in messages { return message }
+    throw WireError.closed
+  }
+
+  /// The next final response.
+  func response() async throws -> WireMessage {
+    while true {
+      let message = try await next()
+      if message.status >= 200 { return message }
+    }
+  }
+
+  /// The next request of a method; others in between are answered 200.
+  func request(_ method: String) async throws -> WireMessage {
+    while true {
+      let message = try await next()
+      if message.startLine.hasPrefix(method + " ") { return message }
+      if message.status == 0 { send(message.answer("200 OK")) }
+    }
+  }
+
+  private static func takeMessage(_ data: inout Data) -> WireMessage? {
+    guard let end = data.range(of: Data("\r\n\r\n".utf8)) else { return nil }
+    var lines = String(decoding: data[..<end.lowerBound], as: UTF8.self).components(separatedBy: "\r\n")[...]
+    while lines.first?.isEmpty == true { lines = lines.dropFirst() }
+    guard let startLine = lines.popFirst() else { return nil }
+    let headers = lines.compactMap { line -> (name: String, value: String)? in
+      guard let colon = line.firstIndex(of: ":") else { return nil }
+      return (String(line[..<colon]), line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces))
+    }
+    let length = headers.first { $0.name.lowercased() == "content-length" }.flatMap { Int($0.value) } ?? 0
+    guard data.distance(from: end.upperBound, to: data.endIndex) >= length else { return nil }
+    let bodyEnd = data.index(end.upperBound, offsetBy: length)
+    let message = WireMessage(startLine: startLine, headers: headers, body: Data(data[end.upperBound..<bodyEnd]))
+    data = Data(data[bodyEnd...])
+    return message
+  }
+}
+
+// MARK: - Requests
+
+extension WireClient {
+  /// A request with all that it needs; `headers` are further lines, each ended by CRLF.
+  static func text(
+    _ method: String, _ uri: String, from: String, to: String? = nil, callID: String, sequence: Int = 1,
+    headers: String = "", hops: Int = 70, body: Data = Data()
+  ) -> String {
+    """
+    \(method) \(uri) SIP/2.0\r
+    Via: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bK\(callID)-\(sequence)-\(method);rport\r
+    From: <\(from)>;tag=from-\(callID)\r
+    To: <\(to ?? uri)>\r
+    Call-ID: \(callID)\r
+    CSeq: \(sequence) \(method)\r
+    Max-Forwards: \(hops)\r
+    \(headers)Content-Length: \(body.count)\r
+    \r
+
+    """.replacingOccurrences(of: "\r\n\n", with: "\r\n")
+  }
+
+  /// Sends a request, answers one challenge, and returns the final response.
+  func perform(
+    _ method: String, _ uri: String, user: String, password: String? = nil, from: String? = nil, to: String? = nil,
+    headers: String = "", hops: Int = 70, body: Data = Data(), algorithm: DigestAlgorithm = .sha256
+  ) async throws -> WireMessage {
+    let callID = UUID().uuidString
+    let from = from ?? "sip:\(user)@\(Self.domain)"
+    send(
+      Self.text(method, uri, from: from, to: to, callID: callID, headers: headers, hops: hops, body: body), body: body)
+    let first = try await response()
+    let isRegister = first.status == 401
+    guard isRegister || first.status == 407 else { return first }
+    let offered = first.all(isRegister ? "WWW-Authenticate" : "Proxy-Authenticate")
+    guard let challenge = DigestChallenge.list(offered).first(where: { $0.algorithm == algorithm }) else { return first }
+    var responder = DigestResponder(username: user, password: password ?? user, challenge: challenge)
+    let credentials = responder.credentials(method: method, uri: uri, body: body)
+    let line = "\(isRegister ? "Authorization" : "Proxy-Authorization"): \(credentials.headerValue)\r\n"
+    send(
+      Self.text(
+        method, uri, from: from, to: to, callID: callID, sequence: 2, headers: headers + line, hops: hops, body: body),
+      body: body)
+    return try await response()
+  }
+
+  /// Registers a device. `instance` is the UUID of its `+sip.instance`.
+  func register(
+    _ user: String, instance: String, expires: Int = 600, password: String? = nil,
+    algorithm: DigestAlgorithm = .sha256, specs: String = "groupchat/1.1,lime"
+  ) async throws -> WireMessage {
+    try await perform(
+      "REGISTER", "sip:\(Self.domain)", user: user, password: password, to: "sip:\(user)@\(Self.domain)",
+      headers: """
+        Contact: <sip:\(user)@127.0.0.1:9;transport=tcp>;+sip.instance="<urn:uuid:\(instance)>"\
+        ;+org.linphone.specs="\(specs)"\r
+        Expires: \(expires)\r
+        Supported: gruu\r
+
+        """, algorithm: algorithm)
+  }
+
+  static func gruu(_ user: String, _ instance: String) -> String {
+    "sip:\(user)@\(domain);gr=urn:uuid:\(instance)"
+  }
+}

@@ -1,0 +1,403 @@
+// build: g++ -std=c++17 -w linphone-client.cpp -o linphone-client -llinphone++ -llinphone -lbctoolbox
+//
+// A Linphone client that a test drives: commands in lines on standard input, events as JSON objects in lines on standard
+// output. Needs Debian's liblinphone-dev, and linphone-common for its grammars (without them liblinphone aborts).
+//
+// Options come in pairs:
+//   --dir DIR            where it keeps its data; the same directory again is the same device
+//   --identity URI       sip:bob@sip.example.org
+//   --password TEXT
+//   --proxy URI          sip:127.0.0.1:5060;transport=tcp, an address and not a name
+//   --factory URI        conference factory
+//   --lime URL           LIME key server; without it the client cannot join encrypted rooms
+//   --file URL           file transfer server
+//   --curve c25519|c448  of LIME
+//
+// Commands; ROOM is a name from an event, r1, r2 and so on:
+//   create|create-plain|create-1to1|create-basic SUBJECT ADDRESS...
+//   send|reply ROOM TEXT      file ROOM PATH      read ROOM      compose ROOM
+//   add|remove ROOM ADDRESS   admin ROOM ADDRESS  subject ROOM SUBJECT  leave ROOM
+//   offline   online   rooms   quit
+//
+// States in events are numbers of liblinphone: registration 2 is done; room 3 is created, 4 is creation failed; message 2
+// is taken by the server, 3 is refused, 6 is delivered to all, 7 is displayed by all.
+#include <linphone++/linphone.hh>
+#include <linphone/core.h>
+
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iostream>
+#include <list>
+#include <map>
+#include <set>
+#include <sstream>
+
+using namespace linphone;
+using std::make_shared;
+using std::shared_ptr;
+using std::string;
+
+using Room = shared_ptr<ChatRoom>;
+using Message = shared_ptr<ChatMessage>;
+using RoomEvent = shared_ptr<const EventLog>;
+
+// Events
+
+static string escaped(const string &text) {
+	string result;
+	for (unsigned char byte : text) {
+		char code[8];
+		if (byte == '"' || byte == '\\') result += string("\\") + char(byte);
+		else if (byte < 32) snprintf(code, sizeof code, "\\u%04x", byte), result += code;
+		else result += char(byte);
+	}
+	return result;
+}
+
+static void emit(const string &event, std::initializer_list<std::pair<string, string>> fields) {
+	std::cout << "{\"event\":\"" << event << "\"";
+	for (auto &field : fields) std::cout << ",\"" << field.first << "\":\"" << escaped(field.second) << "\"";
+	std::cout << "}" << std::endl;
+}
+
+static string text(const shared_ptr<const Address> &address) { return address ? address->asStringUriOnly() : ""; }
+
+// What the client knows
+
+static shared_ptr<Core> core;
+static std::map<string, Room> rooms;
+static string downloads;
+
+static string nameOf(const Room &room) {
+	for (auto &entry : rooms)
+		if (entry.second == room) return entry.first;
+	string name = "r" + std::to_string(rooms.size() + 1);
+	rooms[name] = room;
+	return name;
+}
+
+// Listeners
+
+struct MessageEvents : ChatMessageListener {
+	void onMsgStateChanged(const Message &message, ChatMessage::State state) override {
+		emit("msg-state", {{"id", message->getMessageId()},
+		                   {"state", std::to_string(int(state))},
+		                   {"text", message->getUtf8Text()}});
+	}
+	void onParticipantImdnStateChanged(const Message &message,
+	                                   const shared_ptr<const ParticipantImdnState> &state) override {
+		emit("imdn", {{"id", message->getMessageId()},
+		              {"from", text(state->getParticipant()->getAddress())},
+		              {"state", std::to_string(int(state->getState()))}});
+	}
+	shared_ptr<Buffer> onFileTransferSend(const Message &, const shared_ptr<Content> &, size_t, size_t) override {
+		return nullptr;
+	}
+};
+static auto messageEvents = make_shared<MessageEvents>();
+// The wrapper drops a message's listener with its last reference.
+static std::list<Message> sentMessages;
+
+static void sendText(const Message &message) {
+	message->addListener(messageEvents);
+	sentMessages.push_back(message);
+	message->send();
+}
+
+struct RoomEvents : ChatRoomListener {
+	void onStateChanged(const Room &room, ChatRoom::State state) override {
+		emit("room-state", {{"room", nameOf(room)},
+		                    {"state", std::to_string(int(state))},
+		                    {"addr", text(room->getConferenceAddress())},
+		                    {"subject", room->getSubject()},
+		                    {"participants", std::to_string(room->getNbParticipants())}});
+	}
+	void onConferenceJoined(const Room &room, const RoomEvent &) override { emit("joined", {{"room", nameOf(room)}}); }
+	void onConferenceLeft(const Room &room, const RoomEvent &) override { emit("left", {{"room", nameOf(room)}}); }
+	void onSubjectChanged(const Room &room, const RoomEvent &) override {
+		emit("subject", {{"room", nameOf(room)}, {"subject", room->getSubject()}});
+	}
+	void onParticipantAdded(const Room &room, const RoomEvent &event) override {
+		emit("participant-added", {{"room", nameOf(room)}, {"who", text(event->getParticipantAddress())}});
+	}
+	void onParticipantRemoved(const Room &room, const RoomEvent &event) override {
+		emit("participant-removed", {{"room", nameOf(room)}, {"who", text(event->getParticipantAddress())}});
+	}
+	void onParticipantAdminStatusChanged(const Room &room, const RoomEvent &event) override {
+		bool isAdmin = event->getType() == EventLog::Type::ConferenceParticipantSetAdmin;
+		emit("admin", {{"room", nameOf(room)},
+		               {"who", text(event->getParticipantAddress())},
+		               {"is", isAdmin ? "1" : "0"}});
+	}
+	void onParticipantDeviceAdded(const Room &room, const RoomEvent &event) override {
+		emit("device-added", {{"room", nameOf(room)}, {"device", text(event->getDeviceAddress())}});
+	}
+	void onParticipantDeviceRemoved(const Room &room, const RoomEvent &event) override {
+		emit("device-removed", {{"room", nameOf(room)}, {"device", text(event->getDeviceAddress())}});
+	}
+	void onSecurityEvent(const Room &room, const RoomEvent &event) override {
+		emit("security-event",
+		     {{"room", nameOf(room)}, {"type", std::to_string(int(event->getSecurityEventType()))}});
+	}
+	void onIsComposingReceived(const Room &room, const shared_ptr<const Address> &who, bool active) override {
+		emit("composing", {{"room", nameOf(room)}, {"who", text(who)}, {"active", active ? "1" : "0"}});
+	}
+	void onMessageReceived(const Room &room, const Message &message) override {
+		emit("message", {{"room", nameOf(room)},
+		                 {"id", message->getMessageId()},
+		                 {"from", text(message->getFromAddress())},
+		                 {"text", message->getUtf8Text()},
+		                 {"secured", message->isSecured() ? "1" : "0"},
+		                 {"ctype", message->getContentType()},
+		                 {"reply", message->isReply() ? "1" : "0"}});
+		for (auto &content : message->getContents()) {
+			if (!content->isFileTransfer()) continue;
+			emit("file-offer", {{"room", nameOf(room)},
+			                    {"name", content->getName()},
+			                    {"size", std::to_string(content->getFileSize())},
+			                    {"type", content->getType() + "/" + content->getSubtype()}});
+			content->setFilePath(downloads + "/" + content->getName());
+			message->downloadContent(content);
+		}
+	}
+};
+static auto roomEvents = make_shared<RoomEvents>();
+
+/// Listens to a room once, however often it is reported.
+static void follow(const Room &room) {
+	static std::set<ChatRoom *> followed;
+	if (followed.insert(room.get()).second) room->addListener(roomEvents);
+}
+
+struct CoreEvents : CoreListener {
+	void onAccountRegistrationStateChanged(const shared_ptr<Core> &, const shared_ptr<Account> &account,
+	                                       RegistrationState state, const string &message) override {
+		emit("registration", {{"state", std::to_string(int(state))},
+		                      {"msg", message},
+		                      {"contact", text(account->getContactAddress())}});
+	}
+	void onChatRoomStateChanged(const shared_ptr<Core> &, const Room &room, ChatRoom::State state) override {
+		follow(room);
+		emit("core-room-state", {{"room", nameOf(room)},
+		                         {"state", std::to_string(int(state))},
+		                         {"addr", text(room->getConferenceAddress())}});
+	}
+	void onMessageReceived(const shared_ptr<Core> &, const Room &room, const Message &message) override {
+		emit("core-message",
+		     {{"room", nameOf(room)}, {"id", message->getMessageId()}, {"text", message->getUtf8Text()}});
+	}
+	void onMessageReceivedUnableDecrypt(const shared_ptr<Core> &, const Room &room, const Message &message) override {
+		emit("undecryptable", {{"room", nameOf(room)}, {"from", text(message->getFromAddress())}});
+	}
+};
+
+/// liblinphone's own log, for when a test fails.
+struct LogFile : LoggingServiceListener {
+	std::ofstream file;
+	void onLogMessageWritten(const shared_ptr<LoggingService> &, const string &domain, LogLevel,
+	                         const string &message) override {
+		file << time(nullptr) << " " << domain << " " << message << std::endl;
+	}
+};
+
+// Commands
+
+static void createRoom(const string &kind, std::istringstream &words) {
+	string subject, address;
+	words >> subject;
+	std::list<shared_ptr<Address>> others;
+	while (words >> address) others.push_back(Factory::get()->createAddress(address));
+	bool isBasic = kind == "create-basic";
+	bool isEncrypted = kind != "create-plain" && !isBasic;
+	auto params = core->createDefaultChatRoomParams();
+	params->setBackend(isBasic ? ChatRoomBackend::Basic : ChatRoomBackend::FlexisipChat);
+	params->enableGroup(kind != "create-1to1" && !isBasic);
+	if (!isBasic) {
+		params->enableEncryption(isEncrypted);
+		params->setEncryptionBackend(isEncrypted ? ChatRoomEncryptionBackend::Lime : ChatRoomEncryptionBackend::None);
+	}
+	params->setSubject(subject);
+	auto identity = core->getDefaultAccount()->getParams()->getIdentityAddress();
+	auto room = core->createChatRoom(params, identity, others);
+	if (!room) return emit("create-failed", {});
+	follow(room);
+	emit("creating", {{"room", nameOf(room)}});
+}
+
+static void sendFile(const Room &room, const string &name, const string &path) {
+	auto content = core->createContent();
+	struct stat status;
+	if (stat(path.c_str(), &status) != 0) return emit("no-file", {{"path", path}});
+	content->setName(path.substr(path.rfind('/') + 1));
+	content->setFilePath(path);
+	content->setType("application");
+	content->setSubtype("octet-stream");
+	// Without a listener: the wrapper's empty upload callback would end the transfer.
+	room->createFileTransferMessage(content)->send();
+	emit("file-sending", {{"room", name}, {"path", path}});
+}
+
+static shared_ptr<Participant> participant(const Room &room, const string &address) {
+	for (auto &member : room->getParticipants())
+		if (text(member->getAddress()) == address) return member;
+	return nullptr;
+}
+
+static void listRooms() {
+	for (auto &room : core->getChatRooms()) {
+		auto address = room->getConferenceAddress() ? room->getConferenceAddress() : room->getPeerAddress();
+		emit("room", {{"room", nameOf(room)},
+		              {"addr", text(address)},
+		              {"subject", room->getSubject()},
+		              {"n", std::to_string(room->getNbParticipants())},
+		              {"sec", std::to_string(int(room->getSecurityLevel()))}});
+	}
+	emit("rooms-end", {});
+}
+
+static void inRoom(const string &command, const string &line, std::istringstream &words) {
+	string name, rest;
+	words >> name;
+	auto entry = rooms.find(name);
+	if (entry == rooms.end()) return emit("no-room", {{"line", line}});
+	auto room = entry->second;
+	getline(words >> std::ws, rest);
+	if (command == "send") {
+		auto message = room->createMessageFromUtf8(rest);
+		sendText(message);
+		emit("sent", {{"room", name}, {"id", message->getMessageId()}, {"text", rest}});
+	} else if (command == "reply") {
+		auto history = room->getHistory(1);
+		if (history.empty()) return emit("nothing-to-reply-to", {{"room", name}});
+		auto message = room->createReplyMessage(history.front());
+		message->addUtf8TextContent(rest);
+		sendText(message);
+	} else if (command == "file") sendFile(room, name, rest);
+	else if (command == "read") room->markAsRead();
+	else if (command == "compose") room->compose();
+	else if (command == "add") room->addParticipant(Factory::get()->createAddress(rest));
+	else if (command == "remove" || command == "admin") {
+		auto member = participant(room, rest);
+		if (!member) return emit("no-participant", {{"room", name}, {"who", rest}});
+		if (command == "remove") room->removeParticipant(member);
+		else room->setParticipantAdminStatus(member, true);
+	} else if (command == "subject") room->setSubject(rest);
+	else if (command == "leave") room->leave();
+	else emit("unknown", {{"cmd", command}});
+}
+
+/// False for `quit`.
+static bool run(const string &line) {
+	std::istringstream words(line);
+	string command;
+	words >> command;
+	if (command.empty()) return true;
+	if (command == "quit") return false;
+	if (command.rfind("create", 0) == 0) createRoom(command, words);
+	else if (command == "offline") core->setNetworkReachable(false);
+	else if (command == "online") core->setNetworkReachable(true);
+	else if (command == "rooms") listRooms();
+	else inRoom(command, line, words);
+	return true;
+}
+
+// Set-up
+
+static void createCore(std::map<string, string> &options) {
+	auto factory = Factory::get();
+	string dir = options["dir"];
+	factory->setDataDir(dir + "/");
+	factory->setConfigDir(dir + "/");
+	auto config = factory->createConfig(dir + "/rc");
+	config->setString("storage", "uri", dir + "/linphone.db");
+	config->setString("lime", "x3dh_db_path", dir + "/x3dh.sqlite");
+	config->setInt("sip", "keepalive_period", 30000);
+	config->setString("misc", "chat_rooms_enabled", "1");
+	if (!options["curve"].empty()) config->setString("lime", "curve", options["curve"]);
+	core = factory->createCoreWithConfig(config, nullptr);
+	static auto coreEvents = make_shared<CoreEvents>();
+	core->addListener(coreEvents);
+	core->verifyServerCertificates(false);
+	core->verifyServerCn(false);
+	auto transports = factory->createTransports();
+	transports->setUdpPort(0);
+	transports->setTcpPort(-2);
+	transports->setTlsPort(-2);
+	core->setTransports(transports);
+	core->addLinphoneSpec("groupchat");
+	core->addLinphoneSpec("ephemeral");
+	if (!options["lime"].empty()) {
+		core->addLinphoneSpec("lime");
+		core->setLimeX3DhServerUrl(options["lime"]);
+		core->enableLimeX3Dh(true);
+	}
+	if (!options["file"].empty()) core->setFileTransferServer(options["file"]);
+	core->start();
+}
+
+/// The account of an earlier run keeps its device and rooms; only the proxy's address may be another.
+static void setUpAccount(std::map<string, string> &options) {
+	auto factory = Factory::get();
+	auto account = core->getDefaultAccount();
+	auto params = account ? account->getParams()->clone() : core->createAccountParams();
+	auto proxy = factory->createAddress(options["proxy"]);
+	params->setServerAddress(proxy);
+	params->setRoutesAddresses({proxy});
+	if (account) {
+		account->setParams(params);
+		return;
+	}
+	auto identity = factory->createAddress(options["identity"]);
+	core->addAuthInfo(factory->createAuthInfo(identity->getUsername(), "", options["password"], "", "",
+	                                          identity->getDomain()));
+	params->setIdentityAddress(identity);
+	params->enableRegister(true);
+	if (!options["factory"].empty()) params->setConferenceFactoryUri(options["factory"]);
+	params->setExpires(600);
+	account = core->createAccount(params);
+	core->addAccount(account);
+	core->setDefaultAccount(account);
+}
+
+int main(int argc, char **argv) {
+	std::map<string, string> options;
+	for (int i = 1; i + 1 < argc; i += 2) options[string(argv[i]).substr(2)] = argv[i + 1];
+	downloads = options["dir"];
+	mkdir(downloads.c_str(), 0700);
+	setenv("HOME", downloads.c_str(), 1);
+	auto logging = LoggingService::get();
+	logging->setLogLevel(LogLevel::Debug);
+	auto log = make_shared<LogFile>();
+	log->file.open(downloads + "/log.txt", std::ios::app);
+	logging->addListener(log);
+	createCore(options);
+	setUpAccount(options);
+
+	string input;
+	for (bool running = true; running;) {
+		core->iterate();
+		pollfd standardInput{0, POLLIN, 0};
+		if (poll(&standardInput, 1, 20) > 0) {
+			char buffer[65536];
+			ssize_t count = read(0, buffer, sizeof buffer);
+			if (count <= 0) break;
+			input.append(buffer, count);
+		}
+		for (size_t end; running && (end = input.find('\n')) != string::npos; input.erase(0, end + 1)) {
+			try {
+				running = run(input.substr(0, end));
+			} catch (std::exception &error) {
+				emit("exception", {{"what", error.what()}});
+			}
+		}
+	}
+	core->stop();
+	// Lets un-REGISTER and the ends of subscriptions go out.
+	for (int i = 0; i < 50; i++) {
+		core->iterate();
+		usleep(20000);
+	}
+}
