@@ -52,7 +52,7 @@ let package = Package(
     .executableTarget(
       name: "limeade",
       dependencies: [
-        "ChatCore", "Lab", "KeyServer", "TerminalUI", "MessageFormats", "SIPAgent",
+        "ChatCore", "Lab", "KeyServer", "TerminalUI", "MessageFormats", "DigestAuth", "Lime",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "TOMLKit", package: "TOMLKit"), .product(name: "Logging", package: "swift-log"),
       ]),

@@ -15,17 +15,17 @@ private struct Scene {
   let domain = "sip.example.org"
 
   init() async throws {
-    lab = Lab(configuration: LabConfiguration())
+    lab = Lab(.example)
     let addresses = try await lab.start()
     func account(_ user: String) throws -> ChatAccount {
       try ChatAccount(
-        user: user, domain: "sip.example.org", proxy: addresses.sip, factory: addresses.factory,
-        keyServer: addresses.keyServer)
+        user: user, domain: "sip.example.org", proxy: #require(SIPURI(addresses.sip)),
+        factory: #require(SIPURI(addresses.factory)), keyServer: addresses.keyServer)
     }
     alice = try account("alice")
     bob = try account("bob")
     carol = try LinphoneClient(
-      user: "carol", domain: domain, proxy: addresses.sip.description, factory: addresses.factory.description,
+      user: "carol", domain: domain, proxy: addresses.sip, factory: addresses.factory,
       keyServer: addresses.keyServer?.absoluteString)
     try await alice.start()
     try await bob.start()

@@ -1,4 +1,4 @@
-// build: g++ -std=c++17 -w linphone-client.cpp -o linphone-client -llinphone++ -llinphone -lbctoolbox
+// build: g++ -std=c++17 -w "$SOURCE" -o "$OUTPUT" -llinphone++ -llinphone -lbctoolbox
 //
 // A Linphone client that a test drives: commands in lines on standard input, events as JSON objects in lines on standard
 // output. Needs Debian's liblinphone-dev, and linphone-common for its grammars (without them liblinphone aborts).

@@ -1,0 +1,84 @@
+// LabCommand.swift: limeade lab: registrar, conference focus and key server on loopback, in one process.
+import ArgumentParser
+import ChatCore
+import Foundation
+import Lab
+
+struct LabCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "lab",
+    abstract: "Run a small stand-in for Flexisip on this machine, to try and to test against.",
+    discussion: """
+      limeade lab --write-config /tmp/lab.toml
+      limeade --config /tmp/lab.toml --account bob listen        (in another terminal)
+      limeade --config /tmp/lab.toml --account alice chat        (and in a third)
+
+      Users are alice, bob and carol of sip.example.org, each with their name as password, or those of --users. \
+      Linphone can register too: proxy and users are printed.
+      """)
+
+  @OptionGroup var options: GlobalOptions
+  @Option(help: "Address to listen on.") var listen = "127.0.0.1"
+  @Option(help: "SIP port, TCP and UDP; 0 takes a free one.") var port = 0
+  @Option(help: "File with lines name:password.") var users: String?
+  @Option(help: "The SIP domain.") var domain = "sip.example.org"
+  @Option(help: "Write a configuration file with an account for each user.") var writeConfig: String?
+
+  func run() async throws {
+    let users = try users.map { try UsersFile.read($0).users } ?? ["alice", "bob", "carol"].map { ($0, $0) }
+    guard let port = UInt16(exactly: port) else { throw ValidationError("--port is a number from 0 to 65535") }
+    var configuration = LabConfiguration(users: users.map { .init(name: $0.0, password: $0.1) })
+    configuration.address = listen
+    configuration.port = port
+    configuration.domain = domain
+    let lab = Lab(configuration)
+    let events = lab.events
+    let log = Task { [verbose = options.verbose] in
+      for await event in events where verbose { Output.note(SafeLine.text(event.description)) }
+    }
+    defer { log.cancel() }
+    let addresses: LabAddresses
+    do { addresses = try await lab.start() } catch {
+      throw CommandFailure(code: 69, text: "the lab cannot start: \(error)")
+    }
+    if let writeConfig { try Self.write(addresses, users: users, domain: domain, to: writeConfig) }
+    announce(addresses, users: users.map(\.0))
+    for await _ in Interruption.signals() { break }
+    await lab.stop()
+  }
+
+  private func announce(_ addresses: LabAddresses, users: [String]) {
+    if options.json {
+      Output.line(
+        JSONLine.string([
+          "event": "lab", "proxy": addresses.sip, "factory": addresses.factory,
+          "keyServer": addresses.keyServer?.absoluteString ?? "", "domain": domain, "users": users,
+        ]))
+      return
+    }
+    Output.line("SIP proxy           \(addresses.sip)")
+    Output.line("conference factory  \(addresses.factory)")
+    if let keyServer = addresses.keyServer { Output.line("LIME key server     \(keyServer)") }
+    Output.line("users               \(users.map { "\($0)@\(domain)" }.joined(separator: ", "))")
+    if let writeConfig {
+      Output.line("try                 limeade --config \(writeConfig) --account \(users.first ?? "alice") chat")
+    }
+    Output.line("Ctrl-C ends it")
+  }
+
+  private static func write(
+    _ addresses: LabAddresses, users: [(String, String)], domain: String, to path: String
+  ) throws {
+    var text = "# Accounts of a limeade lab: only good while it runs.\n"
+    if let first = users.first { text += "default = \(AccountWriter.quoted(first.0))\n" }
+    for (name, password) in users {
+      var values = [
+        ("address", "sip:\(name)@\(domain)"), ("password", password), ("outbound-proxy", addresses.sip),
+        ("conference-factory", addresses.factory),
+      ]
+      if let keyServer = addresses.keyServer { values.append(("key-server", keyServer.absoluteString)) }
+      text += AccountWriter.table(name: name, values: values)
+    }
+    try AccountWriter.writePrivately(text, to: path)
+  }
+}
