@@ -9,11 +9,15 @@ import Foundation
 /// share of the small mlock limit for each secret, and a message to a large room moves thousands of them.
 // Unchecked, yet safe: nothing is written after the initialisers, and the memory is freed with the last reference.
 final class SecretBytes: @unchecked Sendable {
+  /// libsodium chooses its implementations and opens the random generator once, before anything else.
+  private static let isLibraryReady = sodium_init() >= 0
+
   let count: Int
   private let base: UnsafeMutablePointer<UInt8>
 
   /// Zeroed, then written by `fill`.
   init(count: Int, fill: (UnsafeMutablePointer<UInt8>) throws -> Void) rethrows {
+    precondition(Self.isLibraryReady, "libsodium failed to initialise")
     self.count = count
     base = .allocate(capacity: max(count, 1))
     base.initialize(repeating: 0, count: max(count, 1))
