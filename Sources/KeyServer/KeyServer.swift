@@ -18,8 +18,12 @@ public actor KeyServer {
 
   /// Opens the database.
   ///
+  /// - Parameter logger: told of refused requests; silent unless given.
   /// - Throws: `KeyServerError`.
-  public init(configuration: KeyServerConfiguration, logger: Logger = Logger(label: "limeade.keyserver")) throws {
+  public init(
+    configuration: KeyServerConfiguration,
+    logger: Logger = Logger(label: "limeade.keyserver") { _ in SwiftLogNoOpLogHandler() }
+  ) throws {
     guard (0...Int(UInt16.max)).contains(configuration.port) else { throw KeyServerError.badPort(configuration.port) }
     self.configuration = configuration
     service = try KeyServerService(configuration, logger: logger)
@@ -71,13 +75,17 @@ public actor KeyServer {
   private func makeServer() throws -> HTTPServer {
     let port = UInt16(configuration.port)
     let address = configuration.address
-    if let ip4 = try? sockaddr_in.inet(ip4: address, port: port) {
-      return HTTPServer(address: ip4, timeout: Self.exchangeTimeout, logger: .disabled, handler: service)
-    }
-    if let ip6 = try? sockaddr_in6.inet6(ip6: address, port: port) {
-      return HTTPServer(address: ip6, timeout: Self.exchangeTimeout, logger: .disabled, handler: service)
-    }
+    if let ip4 = try? sockaddr_in.inet(ip4: address, port: port) { return makeServer(on: ip4) }
+    if let ip6 = try? sockaddr_in6.inet6(ip6: address, port: port) { return makeServer(on: ip6) }
     throw KeyServerError.badAddress(address)
+  }
+
+  private func makeServer(on address: some SocketAddress) -> HTTPServer {
+    // Bodies up to the limit are read in one piece: FlyingFox 0.27 never finishes longer ones that it shares.
+    let settings = HTTPServer.Configuration(
+      address: address, timeout: Self.exchangeTimeout, sharedRequestBufferSize: configuration.limits.bodyLength,
+      sharedRequestReplaySize: configuration.limits.bodyLength, logger: .disabled)
+    return HTTPServer(config: settings, handler: service)
   }
 
   private func listeningPort(of server: HTTPServer) async -> Int? {
