@@ -78,7 +78,8 @@ enum CPIMEscape {
     return Unicode.Scalar(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00))
   }
 
-  /// Escapes the backslash, all control characters, and spaces around the text; the rest is UTF-8 as it is.
+  /// Escapes the backslash, all control characters, spaces around the text and a semicolon at its beginning, where a
+  /// parameter would stand; the rest is UTF-8 as it is.
   static func escape(_ text: String) -> String {
     let scalars = text.unicodeScalars
     let start = scalars.firstIndex { $0 != " " } ?? scalars.endIndex
@@ -88,6 +89,7 @@ enum CPIMEscape {
     var result = String(repeating: "\\u0020", count: leading)
     for scalar in scalars[start..<end] {
       switch scalar {
+      case ";" where result.isEmpty: result += "\\u003B"
       case "\\": result += "\\\\"
       case "\u{8}": result += "\\b"
       case "\t": result += "\\t"

@@ -60,8 +60,8 @@ extension CPIMMessage {
   public var reply: Reply? {
     get {
       guard let id = nonEmpty("linphone.Replying-To-Message-ID") else { return nil }
-      let sender = self[header: "linphone.Replying-To-Sender"]
-      return Reply(messageID: id, sender: sender.flatMap { NameAddress($0)?.uri })
+      let sender = self[header: "linphone.Replying-To-Sender"].flatMap(NameAddress.outsideSIP)
+      return Reply(messageID: id, sender: sender?.uri)
     }
     set {
       self[header: "linphone.Replying-To-Message-ID"] = newValue?.messageID

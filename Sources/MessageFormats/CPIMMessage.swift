@@ -146,9 +146,9 @@ extension CPIMMessage {
         prefixes[prefix] = uri
         declared.append(uri)
       } else if field.name.equalsIgnoringCase("From") {
-        from = from ?? NameAddress(field.value)
+        from = from ?? NameAddress.outsideSIP(field.value)
       } else if field.name.equalsIgnoringCase("To") {
-        to = to ?? NameAddress(field.value)
+        to = to ?? NameAddress.outsideSIP(field.value)
       } else if field.name.equalsIgnoringCase("DateTime") {
         dateTime = dateTime ?? RFC3339.date(from: field.value)
       } else {

@@ -96,3 +96,10 @@ public struct NameAddress: Hashable, Sendable, CustomStringConvertible, Lossless
 
   public func has(parameter name: String) -> Bool { parameters.has(parameter: name) }
 }
+
+extension NameAddress {
+  /// An address outside SIP header fields: without brackets, parameters are the URI's own.
+  static func outsideSIP(_ text: String) -> NameAddress? {
+    SIPURI(text).map { NameAddress($0) } ?? NameAddress(text)
+  }
+}

@@ -26,8 +26,8 @@ public struct ResourceList: Hashable, Sendable {
     for child in list.children where child.namespace == Self.namespace {
       if child.name == "list" {
         collect(child)
-      } else if child.name == "entry", let uri = child.attributes["uri"].flatMap({ NameAddress($0)?.uri }) {
-        entries.append(uri)
+      } else if child.name == "entry", let address = child.attributes["uri"].flatMap(NameAddress.outsideSIP) {
+        entries.append(address.uri)
       }
     }
   }

@@ -90,6 +90,14 @@ struct CPIMMessageTests {
     #expect(try CPIMMessage(parsing: data).text == expected)
   }
 
+  @Test("an author without brackets keeps the GRUU")
+  func bareAddress() throws {
+    let message = try CPIMMessage(parsing: Data("From: sip:a@h;gr=1\nTo: Bob <sip:b@h;gr=2>\n\n\n".utf8))
+    #expect(message.from?.uri.gruu == "1")
+    #expect(message.to?.uri.gruu == "2")
+    #expect(message.to?.displayName == "Bob")
+  }
+
   @Test("typed headers of newer clients")
   func typedHeaders() throws {
     var message = CPIMMessage(

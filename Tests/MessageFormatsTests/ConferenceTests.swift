@@ -32,6 +32,12 @@ struct ResourceListTests {
     #expect(try ResourceList(parsing: ResourceList([]).serialized).entries.isEmpty)
   }
 
+  @Test("URI parameters of an entry stay with its URI")
+  func parameters() throws {
+    let list = ResourceList([device(bob, "urn:uuid:1")])
+    #expect(try ResourceList(parsing: list.serialized) == list)
+  }
+
   @Test("the number of entries is limited")
   func limit() throws {
     let list = ResourceList(Array(repeating: bob, count: ResourceList.maximumEntries + 1))
