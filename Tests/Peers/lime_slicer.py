@@ -1,9 +1,9 @@
 """lime_slicer: gives each device only its own part of an encrypted message, as servers on liblinphone 5.2 or newer do.
 
 liblinphone 5.1, of which focus.cpp is made, sends every device the parts of all. This relay stands between the focus
-and the proxy: in each MESSAGE with multipart/encrypted that the focus sends it keeps, of the application/lime parts, the
-one whose Content-Id is the request URI, and deflates the body. A message without a part for the device goes nowhere;
-the focus is told 200. Everything else passes as it came, and so does everything from the proxy to the focus.
+and the proxy: of the application/lime parts in a MESSAGE with multipart/encrypted from the focus it keeps the one whose
+Content-Id is the request URI, and it deflates the body. A message without a part for the device goes nowhere; the focus
+is told 200. Everything else passes as it came, and so does everything from the proxy to the focus.
 """
 import re
 import socket
