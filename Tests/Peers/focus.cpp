@@ -1,16 +1,16 @@
 // build: g++ -std=c++17 -w "$SOURCE" -o "$OUTPUT" -llinphone++ -llinphone -lbctoolbox
 // focus.cpp: a chat conference server (RFC 4579 focus) on Debian's liblinphone, the peer that rooms are tested against.
 //
-// liblinphone holds the rooms, as it does inside Flexisip's conference server. What it leaves to the server around it is
-// here: which address a new room gets, and which devices each member has registered. The registrar sends a copy of every
-// accepted REGISTER as one UDP datagram (Kamailio: corex send_udp).
+// liblinphone holds the rooms, as it does inside Flexisip's conference server. What it leaves to the server around it
+// is here: which address a new room gets, and which devices each member has registered. The registrar sends a copy of
+// every accepted REGISTER as one UDP datagram (Kamailio: corex send_udp).
 //
 //   focus --proxy sip:127.0.0.1:5061;transport=tcp --factory sip:conference-factory@sip.example.org --data DIRECTORY
 //         [--any-device yes] [--log FILE]
 //
-// Listens on free loopback ports and says which: the first line on standard output is
+// Listens on free loopback ports and says which on standard output, after a line for each room found in the data:
 //   {"event":"listening","sip":TCP-PORT,"registrations":UDP-PORT}
-// and further lines tell of registered, unregistered, room and room-closed. Ends on SIGTERM or when standard input ends.
+// Further lines tell of registered, unregistered, room and room-closed. Ends on SIGTERM or when standard input ends.
 
 #include <linphone++/linphone.hh>
 
@@ -39,7 +39,7 @@ using std::string;
 using std::vector;
 namespace lp = linphone;
 
-// The instance every room address carries in its `gr` parameter: fixed, so that rooms survive a restart on the same data.
+// The instance in the `gr` parameter of every room address: fixed, so that rooms survive a restart on the same data.
 static const char *const kInstance = "urn:uuid:00000000-0000-4000-8000-00000000f0c5";
 static const int kDefaultExpires = 3600;
 static const size_t kDatagramLimit = 65536;
@@ -168,9 +168,19 @@ static string deviceName(const string &userAgent) {
   return userAgent.substr(open + 1, close - open - 1);
 }
 
+// Kept in a file beside the rooms: after a restart, a member whose devices are not known would lose them all, and a
+// room whose members have no device left is deleted.
 class Registrar {
 public:
-  // Returns the GRUUs of the devices that this REGISTER refreshed; those it removed are gone from `devices` afterwards.
+  explicit Registrar(const string &path) : mPath(path) {
+    std::ifstream file(path);
+    for (string line; std::getline(file, line);) {
+      vector<string> fields = split(line, '\t');
+      if (fields.size() == 5) mAccounts[fields[0]][fields[1]] = Device{fields[2], fields[3], atol(fields[4].c_str())};
+    }
+  }
+
+  // Returns the GRUUs of the devices that this REGISTER refreshed; those it removed are gone from `devices` then.
   vector<string> apply(const Registration &registration) {
     vector<string> refreshed;
     auto &account = mAccounts[registration.address];
@@ -191,6 +201,7 @@ public:
       refreshed.push_back(gruu);
       report("registered", {{"device", gruu}, {"specs", specs}});
     }
+    save();
     return refreshed;
   }
 
@@ -204,12 +215,24 @@ public:
       }
       if (account.second.size() != before) changed.push_back(account.first);
     }
+    if (!changed.empty()) save();
     return changed;
   }
 
   const map<string, Device> &devices(const string &address) { return mAccounts[address]; }
 
 private:
+  void save() {
+    std::ofstream file(mPath, std::ios::trunc);
+    for (auto &account : mAccounts) {
+      for (auto &device : account.second) {
+        auto &[name, specs, expires] = device.second;
+        file << account.first << '\t' << device.first << '\t' << name << '\t' << specs << '\t' << expires << '\n';
+      }
+    }
+  }
+
+  string mPath;
   map<string, map<string, Device>> mAccounts;  // address → GRUU → device
 };
 
@@ -219,7 +242,7 @@ class ConferenceServer : public lp::CoreListener,
                          public lp::ChatRoomListener,
                          public std::enable_shared_from_this<ConferenceServer> {
 public:
-  ConferenceServer(bool anyDevice) : mAnyDevice(anyDevice) {}
+  ConferenceServer(const string &data, bool anyDevice) : mAnyDevice(anyDevice), mRegistrar(data + "/registrations") {}
 
   // Later than the callbacks that ask for it, because each of these calls may add or remove rooms and members.
   void runPending() {
@@ -285,7 +308,7 @@ private:
   bool isCompatible(const shared_ptr<lp::ChatRoom> &room, const string &specs) {
     if (mAnyDevice) return true;
     auto capabilities = room->getCapabilities();
-    auto needs = [&](lp::ChatRoomCapabilities capability) { return (capabilities & static_cast<int>(capability)) != 0; };
+    auto needs = [&](lp::ChatRoomCapabilities one) { return (capabilities & static_cast<int>(one)) != 0; };
     auto offers = [&](const char *spec) { return specs.find(spec) != string::npos; };
     return (!needs(lp::ChatRoomCapabilities::Conference) || offers("groupchat")) &&
            (!needs(lp::ChatRoomCapabilities::Encrypted) || offers("lime")) &&
@@ -396,7 +419,7 @@ int main(int argc, char **argv) {
   for (int i = 1; i + 1 < argc; i += 2) options[argv[i]] = argv[i + 1];
   for (auto required : {"--proxy", "--factory", "--data"}) {
     if (options[required].empty()) {
-      std::cerr << "usage: focus --proxy URI --factory URI --data DIRECTORY [--any-device yes] [--log FILE]" << std::endl;
+      std::cerr << "usage: focus --proxy URI --factory URI --data DIRECTORY [--any-device yes] [--log FILE]\n";
       return 64;
     }
   }
@@ -415,7 +438,7 @@ int main(int argc, char **argv) {
 
   int registrationsPort = 0;
   int registrations = openRegistrationSocket(registrationsPort);
-  auto server = std::make_shared<ConferenceServer>(!options["--any-device"].empty());
+  auto server = std::make_shared<ConferenceServer>(options["--data"], !options["--any-device"].empty());
   auto core = startCore(options["--data"], options["--proxy"], options["--factory"], server);
   std::cout << "{\"event\":\"listening\",\"sip\":" << core->getTransportsUsed()->getTcpPort()
             << ",\"registrations\":" << registrationsPort << "}" << std::endl;
