@@ -73,7 +73,8 @@ public final class DigestVerifier: Sendable {
 
   /// Checks the answer to a challenge.
   ///
-  /// Not for ACK and CANCEL: they repeat the credentials of their INVITE (RFC 3261 section 22.1), which looks like a replay.
+  /// Not for ACK and CANCEL: they repeat the credentials of their INVITE (RFC 3261 section 22.1), so they look like
+  /// replays.
   ///
   /// - Parameters:
   ///   - method: the request's method.

@@ -1,0 +1,96 @@
+// HTTPRequest.swift: what is asked of a server, and its answer, as values (RFC 9110)
+import Foundation
+
+/// One header line. Names are compared without regard to case.
+public struct HTTPField: Sendable, Hashable {
+  public var name: String
+  public var value: String
+
+  public init(_ name: String, _ value: String) {
+    self.name = name
+    self.value = value
+  }
+}
+
+/// What a request carries.
+public enum HTTPBody: Sendable {
+  case data(Data)
+  /// A file between two pieces, as in multipart/form-data, read while it is sent.
+  case file(path: String, prefix: Data = Data(), suffix: Data = Data())
+}
+
+/// Where the body of a successful answer goes when it is too large for memory.
+public struct HTTPDownload: Sendable {
+  /// A file that is created with mode 0600, or must not have anything but earlier parts of the same download.
+  public var path: String
+  /// Most bytes of the whole file.
+  public var limit: Int
+
+  public init(path: String, limit: Int) {
+    self.path = path
+    self.limit = limit
+  }
+}
+
+/// How far a transfer is, in bytes. Totals are nil while unknown.
+public struct HTTPProgress: Sendable, Equatable {
+  public var sent: Int
+  public var toSend: Int?
+  public var received: Int
+  public var toReceive: Int?
+}
+
+/// One request. The URL is http or https, without user name and password.
+public struct HTTPRequest: Sendable {
+  public var url: String
+  public var method: String
+  public var headers: [HTTPField]
+  public var body: HTTPBody?
+  /// Takes the body of a 2xx answer; other answers stay in memory.
+  public var download: HTTPDownload?
+  /// Called on the thread of the transfer, some times a second.
+  public var progress: (@Sendable (HTTPProgress) -> Void)?
+
+  public init(
+    url: String, method: String = "GET", headers: [HTTPField] = [], body: HTTPBody? = nil,
+    download: HTTPDownload? = nil, progress: (@Sendable (HTTPProgress) -> Void)? = nil
+  ) {
+    self.url = url
+    self.method = method
+    self.headers = headers
+    self.body = body
+    self.download = download
+    self.progress = progress
+  }
+
+  /// A POST of bytes.
+  public static func post(
+    _ body: Data, to url: String, contentType: String, headers: [HTTPField] = []
+  ) -> HTTPRequest {
+    HTTPRequest(
+      url: url, method: "POST", headers: [HTTPField("Content-Type", contentType)] + headers, body: .data(body))
+  }
+}
+
+/// A server's answer, whatever its status.
+public struct HTTPResponse: Sendable {
+  public var status: Int
+  /// In the order received.
+  public var headers: [HTTPField]
+  /// Empty if the body went to a download.
+  public var body: Data
+
+  public init(status: Int, headers: [HTTPField] = [], body: Data = Data()) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+  }
+
+  /// The first value of a header.
+  public subscript(header name: String) -> String? { values(ofHeader: name).first }
+
+  /// All values of a header, one for each line.
+  public func values(ofHeader name: String) -> [String] {
+    headers.filter { $0.name.lowercased() == name.lowercased() }.map(\.value)
+  }
+}

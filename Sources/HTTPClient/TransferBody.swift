@@ -1,0 +1,142 @@
+// TransferBody.swift: the two ends of a transfer's bytes: what is sent and where the answer goes
+import Foundation
+
+/// Most bytes of an answer's status line and headers.
+private let headerLimit = 65_536
+
+/// Reads a request's body piece by piece. Used by one thread at a time.
+final class RequestBodyReader {
+  let count: Int
+  private let prefix: Data
+  private let suffix: Data
+  private let file: FileHandle?
+  private let fileCount: Int
+  private var position = 0
+
+  init(_ body: HTTPBody) throws {
+    switch body {
+    case .data(let data):
+      (prefix, suffix, file, fileCount) = (data, Data(), nil, 0)
+    case .file(let path, let prefix, let suffix):
+      do {
+        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+        fileCount = Int(clamping: try file.seekToEnd())
+        try file.seek(toOffset: 0)
+        self.file = file
+      } catch {
+        throw HTTPClientError.file(path: path, reason: error.localizedDescription)
+      }
+      (self.prefix, self.suffix) = (prefix, suffix)
+    }
+    count = prefix.count + fileCount + suffix.count
+  }
+
+  /// Copies up to `buffer.count` bytes and returns their number, 0 at the end.
+  func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    let fileStart = prefix.count
+    let fileEnd = fileStart + fileCount
+    let piece: Data
+    switch position {
+    case ..<fileStart:
+      piece = prefix.dropFirst(position).prefix(buffer.count)
+    case ..<fileEnd:
+      piece = try file?.read(upToCount: min(buffer.count, fileEnd - position)) ?? Data()
+      // A file that shrank meanwhile: the announced length cannot be kept.
+      guard !piece.isEmpty else { throw CocoaError(.fileReadCorruptFile) }
+    default:
+      piece = suffix.dropFirst(position - fileEnd).prefix(buffer.count)
+    }
+    buffer.copyBytes(from: piece)
+    position += piece.count
+    return piece.count
+  }
+
+  /// Begins again at a byte of the whole body.
+  func seek(to offset: Int) throws {
+    guard (0...count).contains(offset) else { throw CocoaError(.fileReadTooLarge) }
+    position = offset
+    try file?.seek(toOffset: UInt64(min(max(0, offset - prefix.count), fileCount)))
+  }
+}
+
+/// Gathers an answer within its limits. Used by one thread at a time.
+final class ResponseCollector {
+  enum Failure { case bodyTooLarge(limit: Int), headersTooLarge, file(reason: String) }
+
+  private(set) var response = HTTPResponse(status: 0)
+  private(set) var failure: Failure?
+  private let limit: Int
+  private let download: HTTPDownload?
+  private var file: FileHandle?
+  private var headerBytes = 0
+  private var bodyBytes = 0
+
+  init(limit: Int, download: HTTPDownload?) {
+    self.limit = limit
+    self.download = download
+  }
+
+  /// Takes one header line as libcurl hands it over, status lines included. False ends the transfer.
+  func take(headerLine: UnsafeRawBufferPointer) -> Bool {
+    headerBytes += headerLine.count
+    guard headerBytes <= headerLimit else {
+      failure = .headersTooLarge
+      return false
+    }
+    let line = String(decoding: headerLine, as: UTF8.self)
+    // An interim answer such as 100 is followed by the next status line.
+    if line.hasPrefix("HTTP/") {
+      let status = line.split(separator: " ", maxSplits: 2).dropFirst().first.flatMap { Int($0.prefix(3)) }
+      response = HTTPResponse(status: status ?? 0)
+    } else if let colon = line.firstIndex(of: ":") {
+      let value = line[line.index(after: colon)...].trimmingCharacters(in: .whitespacesAndNewlines)
+      response.headers.append(HTTPField(String(line[..<colon]), value))
+    }
+    return true
+  }
+
+  /// Takes a piece of the body. False ends the transfer.
+  func take(body: UnsafeRawBufferPointer) -> Bool {
+    bodyBytes += body.count
+    guard let download, (200..<300).contains(response.status) else {
+      guard bodyBytes <= limit else {
+        failure = .bodyTooLarge(limit: limit)
+        return false
+      }
+      response.body.append(contentsOf: body)
+      return true
+    }
+    guard bodyBytes <= download.limit else {
+      failure = .bodyTooLarge(limit: download.limit)
+      return false
+    }
+    do {
+      let file = try file ?? openDownload(download)
+      self.file = file
+      try file.write(contentsOf: Data(body))
+      return true
+    } catch {
+      failure = .file(reason: error.localizedDescription)
+      return false
+    }
+  }
+
+  /// Closes the download, which exists afterwards even if the body was empty.
+  func finish() throws {
+    guard let download, (200..<300).contains(response.status) else { return }
+    do {
+      try (try file ?? openDownload(download)).close()
+    } catch {
+      throw HTTPClientError.file(path: download.path, reason: error.localizedDescription)
+    }
+  }
+
+  private func openDownload(_ download: HTTPDownload) throws -> FileHandle {
+    // Opened here and not through FileManager, so that the file is never readable by others, not for a moment.
+    let descriptor = open(download.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else {
+      throw NSError(domain: NSPOSIXErrorDomain, code: Int(errno))
+    }
+    return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+  }
+}

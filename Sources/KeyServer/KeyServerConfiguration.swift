@@ -1,0 +1,96 @@
+// KeyServerConfiguration.swift: where a key server listens, what it stores, and whom it trusts
+import DigestAuth
+import Foundation
+import Lime
+
+/// How a key server is set up. Without changes: loopback, any free port, in memory, no passwords, as a lab needs it.
+public struct KeyServerConfiguration: Sendable {
+  public enum Database: Sendable, Hashable {
+    /// Gone when the server ends.
+    case inMemory
+    /// A SQLite file, made with mode 0600 if absent.
+    case file(path: String)
+  }
+
+  /// Digest authentication (RFC 7616) as production servers ask for it.
+  public struct Authentication: Sendable {
+    /// The SIP domain: device ids must be of the form `sip:user@realm;gr=…`.
+    public var realm: String
+    /// Offered in this order.
+    public var algorithms: [DigestAlgorithm]
+    /// Seconds during which a nonce is accepted.
+    public var nonceLifetime: TimeInterval
+    /// Finds the secret of a user, nil for an unknown one. Called for every authenticated request.
+    public var secret: @Sendable (_ username: String) -> DigestSecret?
+
+    public init(
+      realm: String, algorithms: [DigestAlgorithm] = [.md5, .sha256], nonceLifetime: TimeInterval = 3600,
+      secret: @escaping @Sendable (_ username: String) -> DigestSecret?
+    ) {
+      self.realm = realm
+      self.algorithms = algorithms
+      self.nonceLifetime = nonceLifetime
+      self.secret = secret
+    }
+
+    /// - Parameter users: a secret for each user name.
+    public init(realm: String, users: [String: DigestSecret]) {
+      self.init(realm: realm) { users[$0] }
+    }
+  }
+
+  public struct Limits: Sendable, Hashable {
+    /// Bytes of a request's body.
+    public var bodyLength = 64 * 1024
+    /// One-time keys stored for one device, as on the public servers.
+    public var oneTimeKeysPerDevice = 200
+    /// Devices in one request for bundles.
+    public var devicesPerRequest = 256
+    /// One-time keys of one device that one other device gets within an hour; then bundles come without. Else anyone
+    /// could use up a device's keys, and first messages to it would lose the protection they give.
+    public var oneTimeKeysPerPeerAndHour = 20
+
+    public init() {}
+  }
+
+  /// An IPv4 or IPv6 address. Plain HTTP is spoken, so only loopback is safe without a TLS proxy in front.
+  public var address: String
+  /// 0 for any free port.
+  public var port: Int
+  public var database: Database
+  /// nil accepts every device id as given.
+  public var authentication: Authentication?
+  public var limits = Limits()
+
+  public init(
+    address: String = "127.0.0.1", port: Int = 0, database: Database = .inMemory,
+    authentication: Authentication? = nil
+  ) {
+    self.address = address
+    self.port = port
+    self.database = database
+    self.authentication = authentication
+  }
+}
+
+/// Why a key server does not start.
+public enum KeyServerError: Error, Sendable, Equatable, CustomStringConvertible, LocalizedError {
+  case badAddress(String)
+  case badPort(Int)
+  case cannotListen(address: String, port: Int, reason: String)
+  case cannotOpenDatabase(path: String, reason: String)
+  case alreadyStarted
+
+  public var description: String {
+    switch self {
+    case .badAddress(let address): "\(address) is not an IPv4 or IPv6 address to listen on"
+    case .badPort(let port): "\(port) is not a port number (0 to 65535)"
+    case .cannotListen(let address, let port, let reason):
+      "the key server cannot listen on \(address), port \(port): \(reason)"
+    case .cannotOpenDatabase(let path, let reason): "the key server cannot open its database \(path): \(reason)"
+    case .alreadyStarted: "the key server was started already"
+    }
+  }
+
+  public var errorDescription: String? { description }
+}

@@ -1,0 +1,137 @@
+// KeyServerService.swift: one exchange of the key-server protocol, from HTTP request to HTTP answer (LIME section 4)
+import DigestAuth
+import FlyingFox
+import Foundation
+import Lime
+import Logging
+
+extension HTTPHeader {
+  static let from = HTTPHeader("From")
+  static let limeUserIdentity = HTTPHeader("X-Lime-user-identity")
+  static let wwwAuthenticate = HTTPHeader("WWW-Authenticate")
+}
+
+/// Answers requests. Errors of the protocol are HTTP 200 with an error message; only authentication uses HTTP statuses.
+struct KeyServerService: HTTPHandler {
+  private let store: KeyServerStore
+  private let limits: KeyServerConfiguration.Limits
+  private let authentication: KeyServerConfiguration.Authentication?
+  private let verifier: DigestVerifier?
+  private let logger: Logger
+
+  init(_ configuration: KeyServerConfiguration, logger: Logger) throws {
+    store = try KeyServerStore(configuration.database, limits: configuration.limits)
+    limits = configuration.limits
+    authentication = configuration.authentication
+    verifier = configuration.authentication.map {
+      DigestVerifier(realm: $0.realm, algorithms: $0.algorithms, nonceLifetime: $0.nonceLifetime)
+    }
+    self.logger = logger
+  }
+
+  func handleRequest(_ request: HTTPRequest) async throws -> HTTPResponse {
+    var username: String?
+    if let authentication, let verifier {
+      switch check(request, verifier: verifier, secret: authentication.secret) {
+      case .accepted(let name): username = name
+      case .stale: return unauthorized(verifier, stale: true)
+      case .refused(let reason):
+        logger.info("key server: request refused", metadata: ["reason": "\(reason)"])
+        return unauthorized(verifier, stale: false)
+      case nil: return unauthorized(verifier, stale: false)
+      }
+    }
+    var body = Data()
+    do {
+      body = try await readBody(of: request)
+      let sender = try sender(of: request, authenticatedAs: username)
+      let question = try KeyServerRequest(parsing: body)
+      return answer(with: try await store.answer(question, from: sender))
+    } catch {
+      let refusal = refusal(for: error)
+      logger.info("key server: request refused", metadata: ["reason": "\(refusal.text)"])
+      // The curve as the request names it, so that the device can match the answer; 0 if it names none.
+      let curve = body.dropFirst(2).first.flatMap(Curve.init(rawValue:))
+      return answer(with: KeyServerAnswer(curve: curve, content: .error(refusal.code, text: refusal.text)))
+    }
+  }
+
+  private func refusal(for error: any Error) -> KeyServerRefusal {
+    switch error {
+    case let refusal as KeyServerRefusal: return refusal
+    case let error as KeyServerMessageError: return KeyServerRefusal(error.answerCode, error.description)
+    default:
+      logger.error("key server: database failed", metadata: ["error": "\(error)"])
+      return KeyServerRefusal(.databaseFailure)
+    }
+  }
+
+  private func readBody(of request: HTTPRequest) async throws -> Data {
+    guard request.method == .POST, mediaType(of: request) == keyServerMediaType else {
+      throw KeyServerRefusal(.badContentType)
+    }
+    var body = Data()
+    for try await piece in request.bodySequence {
+      guard body.count + piece.count <= limits.bodyLength else {
+        throw KeyServerRefusal(.badSize, "at most \(limits.bodyLength) bytes in a request")
+      }
+      body.append(piece)
+    }
+    return body
+  }
+
+  private func mediaType(of request: HTTPRequest) -> String? {
+    request.headers[.contentType]?.split(separator: ";").first?.trimmingCharacters(in: .whitespaces).lowercased()
+  }
+
+  /// The asking device. Older clients name it in From, newer ones in a header of LIME's own, careful ones in both.
+  private func sender(of request: HTTPRequest, authenticatedAs username: String?) throws -> DeviceID {
+    let names = [HTTPHeader.from, .limeUserIdentity].compactMap { request.headers.values(for: $0).first }
+    guard let name = names.first, !name.isEmpty else { throw KeyServerRefusal(.missingSender, "no device id") }
+    guard names.allSatisfy({ $0 == name }) else {
+      throw KeyServerRefusal(.badRequest, "From and X-Lime-user-identity name different devices")
+    }
+    guard name.utf8.count <= KeyServerLimits.deviceIDLength, name.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else {
+      throw KeyServerRefusal(.missingSender, "malformed device id")
+    }
+    if let username, let authentication, !Self.device(name, belongsTo: username, realm: authentication.realm) {
+      throw KeyServerRefusal(.badRequest, "the device id does not belong to the authenticated user")
+    }
+    return DeviceID(name)
+  }
+
+  /// Whether a device id is `sip:user@realm;gr=…`. The user part may be percent-encoded (RFC 3261 section 19.1.2).
+  static func device(_ name: String, belongsTo username: String, realm: String) -> Bool {
+    guard name.hasPrefix("sip:"), let at = name.firstIndex(of: "@") else { return false }
+    let user = name[name.index(name.startIndex, offsetBy: 4)..<at].removingPercentEncoding
+    let host = name[name.index(after: at)...]
+    guard user == username, let semicolon = host.firstIndex(of: ";"),
+      host[..<semicolon].lowercased() == realm.lowercased()
+    else { return false }
+    return host[semicolon...].split(separator: ";").contains { $0.hasPrefix("gr=") && $0.count > 3 }
+  }
+
+  /// nil if the request has no credentials that can be understood.
+  private func check(
+    _ request: HTTPRequest, verifier: DigestVerifier, secret: (String) -> DigestSecret?
+  ) -> DigestVerifier.Outcome? {
+    guard let header = request.headers[.authorization], let credentials = try? DigestCredentials(parsing: header) else {
+      return nil
+    }
+    return verifier.verify(
+      credentials, method: request.method.rawValue, uri: request.target.rawValue, secret: secret)
+  }
+
+  private func unauthorized(_ verifier: DigestVerifier, stale: Bool) -> HTTPResponse {
+    var headers = HTTPHeaders()
+    for challenge in verifier.challenges(stale: stale) {
+      headers.addValue(challenge.headerValue, for: .wwwAuthenticate)
+    }
+    return HTTPResponse(statusCode: .unauthorized, headers: headers)
+  }
+
+  private func answer(with answer: KeyServerAnswer) -> HTTPResponse {
+    HTTPResponse(
+      statusCode: .ok, headers: [.contentType: keyServerMediaType, .cacheControl: "no-store"], body: answer.serialized)
+  }
+}

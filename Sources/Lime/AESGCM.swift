@@ -1,0 +1,105 @@
+// AESGCM.swift: AES-256-GCM with the 16-byte IV of LIME (NIST SP 800-38D)
+
+import CCrypto
+import Foundation
+
+/// AES-256 in Galois/Counter mode by OpenSSL, as libsodium's takes IVs of 12 bytes only.
+enum AESGCM {
+  static let keyLength = 32
+  static let ivLength = 16
+  static let tagLength = 16
+  /// Bytes of plaintext or ciphertext in one call.
+  static let maximumLength = 1 << 26
+
+  /// - Parameters:
+  ///   - keyAndIV: key, then IV: all derivations of LIME give both in one go.
+  ///   - associatedData: taken as if joined.
+  /// - Returns: the ciphertext, as long as the plaintext, and its tag.
+  static func seal(
+    _ plaintext: some ContiguousBytes, keyAndIV: SecretBytes, associatedData: [Data]
+  ) throws -> (ciphertext: Data, tag: Data) {
+    let context = try Context(keyAndIV: keyAndIV, encrypting: true)
+    for part in associatedData { try context.authenticate(part) }
+    let ciphertext = try plaintext.withBytePointer { source, count in
+      try Data(count: count) { try context.update(source, count, into: $0) }
+    }
+    return (ciphertext, try context.finishSealing(tagLength: tagLength))
+  }
+
+  /// - Returns: the plaintext, or nil when the tag does not fit: key, IV, associated data or ciphertext are not the same.
+  static func open(
+    _ ciphertext: Data, tag: Data, keyAndIV: SecretBytes, associatedData: [Data]
+  ) throws -> SecretBytes? {
+    guard tag.count == tagLength else { return nil }
+    let context = try Context(keyAndIV: keyAndIV, encrypting: false)
+    for part in associatedData { try context.authenticate(part) }
+    // Decrypted bytes are wiped with the rest when the tag turns out wrong.
+    let plaintext = try SecretBytes(count: ciphertext.count) { target in
+      try ciphertext.withBytePointer { try context.update($0, $1, into: target) }
+    }
+    return try context.finishOpening(tag: tag) ? plaintext : nil
+  }
+
+  /// One use of OpenSSL's cipher; wiped and freed with the last reference.
+  private final class Context {
+    private let context: OpaquePointer
+
+    init(keyAndIV: SecretBytes, encrypting: Bool) throws {
+      guard keyAndIV.count == AESGCM.keyLength + AESGCM.ivLength else {
+        throw LimeError.internalFailure("wrong length of an AES key")
+      }
+      guard let context = EVP_CIPHER_CTX_new() else { throw LimeError.internalFailure("no memory for AES") }
+      self.context = context
+      let direction: Int32 = encrypting ? 1 : 0
+      try check(EVP_CipherInit_ex(context, EVP_aes_256_gcm(), nil, nil, nil, direction))
+      try check(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_IVLEN, Int32(AESGCM.ivLength), nil))
+      try keyAndIV.withBytePointer { key, _ in
+        try check(EVP_CipherInit_ex(context, nil, nil, key, key + AESGCM.keyLength, direction))
+      }
+    }
+
+    deinit { EVP_CIPHER_CTX_free(context) }
+
+    func authenticate(_ bytes: Data) throws {
+      try bytes.withBytePointer { try update($0, $1, into: nil) }
+    }
+
+    /// With no target the bytes are associated data.
+    func update(_ source: UnsafePointer<UInt8>, _ count: Int, into target: UnsafeMutablePointer<UInt8>?) throws {
+      guard count > 0 else { return }
+      guard count <= AESGCM.maximumLength else { throw LimeError.messageTooLong(bytes: count) }
+      var written: Int32 = 0
+      try check(EVP_CipherUpdate(context, target, &written, source, Int32(count)))
+    }
+
+    func finishSealing(tagLength: Int) throws -> Data {
+      var written: Int32 = 0
+      var unused: UInt8 = 0
+      try check(EVP_CipherFinal_ex(context, &unused, &written))
+      return try Data(count: tagLength) {
+        try check(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(tagLength), $0))
+      }
+    }
+
+    /// OpenSSL compares the tags in constant time.
+    func finishOpening(tag: Data) throws -> Bool {
+      var tag = Data(tag)
+      try tag.withUnsafeMutableBytes {
+        try check(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, Int32($0.count), $0.baseAddress))
+      }
+      var written: Int32 = 0
+      var unused: UInt8 = 0
+      let opened = EVP_CipherFinal_ex(context, &unused, &written) == 1
+      // A wrong tag leaves entries in the thread's error queue, which TLS code on this thread would take for its own.
+      if !opened { ERR_clear_error() }
+      return opened
+    }
+
+    private func check(_ result: Int32) throws {
+      guard result == 1 else {
+        ERR_clear_error()
+        throw LimeError.internalFailure("AES-GCM of libcrypto failed")
+      }
+    }
+  }
+}

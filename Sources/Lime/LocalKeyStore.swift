@@ -1,0 +1,182 @@
+// LocalKeyStore.swift: our own identity and prekeys in the database
+
+import Foundation
+import GRDB
+
+/// A signed prekey with its private half.
+struct LocalSignedPrekey: Sendable {
+  var published: SignedPrekey
+  var privateKey: AgreementPrivateKey
+  var createdAt: Int64
+  var isPublished: Bool
+}
+
+/// The keys of one local device.
+struct LocalKeyStore {
+  let db: Database
+  let accountID: Int64
+  let identity: IdentityKeyPair
+  /// Whether the key server acknowledged them.
+  let isPublished: Bool
+
+  var curve: Curve { identity.curve }
+
+  /// - Returns: nil when the device has no keys yet.
+  static func find(_ db: Database, device: DeviceID, curve: Curve) throws -> LocalKeyStore? {
+    let rows = try Row.fetchCursor(
+      db.cachedStatement(
+        sql: "SELECT id, identity_seed, published FROM lime_account WHERE device = ? AND curve = ?"),
+      arguments: [device.string, curve.rawValue])
+    guard let row = try rows.next() else { return nil }
+    return LocalKeyStore(
+      db: db, accountID: row["id"],
+      identity: try IdentityKeyPair(curve: curve, seed: row.requiredSecret("identity_seed")),
+      isPublished: row["published"])
+  }
+
+  static func create(_ db: Database, device: DeviceID, identity: IdentityKeyPair) throws -> LocalKeyStore {
+    try db.execute(
+      sql: "INSERT INTO lime_account (device, curve, identity_seed) VALUES (?, ?, ?)",
+      arguments: [device.string, identity.curve.rawValue, identity.seed.parameter])
+    return LocalKeyStore(db: db, accountID: db.lastInsertedRowID, identity: identity, isPublished: false)
+  }
+
+  func setPublished(_ published: Bool) throws {
+    try db.execute(
+      sql: "UPDATE lime_account SET published = ? WHERE id = ?", arguments: [published, accountID])
+  }
+
+  // MARK: Signed prekeys
+
+  func signedPrekey(id: UInt32) throws -> LocalSignedPrekey? {
+    try signedPrekey(where: "key_id = ?", [id])
+  }
+
+  /// The newest one, published or about to be.
+  func currentSignedPrekey() throws -> LocalSignedPrekey? {
+    try signedPrekey(where: "replaced_at IS NULL ORDER BY created_at DESC, rowid DESC", [])
+  }
+
+  private func signedPrekey(where condition: String, _ arguments: StatementArguments) throws -> LocalSignedPrekey? {
+    let rows = try Row.fetchCursor(
+      db.cachedStatement(sql: "SELECT * FROM lime_signed_prekey WHERE account_id = ? AND \(condition) LIMIT 1"),
+      arguments: [accountID] + arguments)
+    guard let row = try rows.next() else { return nil }
+    return LocalSignedPrekey(
+      published: SignedPrekey(id: row["key_id"], publicKey: row["public_key"], signature: row["signature"]),
+      privateKey: try AgreementPrivateKey(curve: curve, bytes: row.requiredSecret("private_key")),
+      createdAt: row["created_at"], isPublished: row["published"])
+  }
+
+  /// Makes, signs and stores one; it becomes the current one and the others begin their time of grace.
+  func makeSignedPrekey(at now: Int64) throws -> LocalSignedPrekey {
+    let pair = try AgreementKeyPair.generate(curve)
+    let key = LocalSignedPrekey(
+      published: SignedPrekey(
+        id: try newID("lime_signed_prekey"), publicKey: pair.publicKey, signature: identity.sign(pair.publicKey)),
+      privateKey: pair.privateKey, createdAt: now, isPublished: false)
+    try db.execute(
+      sql: "UPDATE lime_signed_prekey SET replaced_at = ? WHERE account_id = ? AND replaced_at IS NULL",
+      arguments: [now, accountID])
+    try insert(key)
+    return key
+  }
+
+  func insert(_ key: LocalSignedPrekey) throws {
+    try db.execute(
+      sql: """
+        INSERT INTO lime_signed_prekey (account_id, key_id, private_key, public_key, signature, created_at, published)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        """,
+      arguments: [
+        accountID, key.published.id, key.privateKey.bytes.parameter, key.published.publicKey,
+        key.published.signature, key.createdAt, key.isPublished,
+      ])
+  }
+
+  func markSignedPrekeyPublished(id: UInt32) throws {
+    try db.execute(
+      sql: "UPDATE lime_signed_prekey SET published = 1 WHERE account_id = ? AND key_id = ?",
+      arguments: [accountID, id])
+  }
+
+  func deleteSignedPrekeys(replacedBefore time: Int64) throws {
+    try db.execute(
+      sql: "DELETE FROM lime_signed_prekey WHERE account_id = ? AND replaced_at < ?", arguments: [accountID, time])
+  }
+
+  // MARK: One-time keys
+
+  func oneTimeKey(id: UInt32) throws -> AgreementPrivateKey? {
+    let rows = try Row.fetchCursor(
+      db.cachedStatement(sql: "SELECT private_key FROM lime_one_time_key WHERE account_id = ? AND key_id = ?"),
+      arguments: [accountID, id])
+    guard let row = try rows.next() else { return nil }
+    return try AgreementPrivateKey(curve: curve, bytes: row.requiredSecret("private_key"))
+  }
+
+  /// Those that the key server may still hand out.
+  func undispatchedOneTimeKeys() throws -> [OneTimeKey] {
+    try Row.fetchAll(
+      db,
+      sql: """
+        SELECT key_id, public_key FROM lime_one_time_key
+        WHERE account_id = ? AND dispatched_at IS NULL ORDER BY rowid
+        """,
+      arguments: [accountID]
+    ).map { OneTimeKey(id: $0["key_id"], publicKey: $0["public_key"]) }
+  }
+
+  func makeOneTimeKeys(_ count: Int) throws -> [OneTimeKey] {
+    try (0..<count).map { _ in
+      let pair = try AgreementKeyPair.generate(curve)
+      let key = OneTimeKey(id: try newID("lime_one_time_key"), publicKey: pair.publicKey)
+      try insert(key, privateKey: pair.privateKey)
+      return key
+    }
+  }
+
+  func insert(_ key: OneTimeKey, privateKey: AgreementPrivateKey) throws {
+    try db.cachedStatement(
+      sql: "INSERT INTO lime_one_time_key (account_id, key_id, private_key, public_key) VALUES (?, ?, ?, ?)"
+    ).execute(arguments: [accountID, key.id, privateKey.bytes.parameter, key.publicKey])
+  }
+
+  /// A used key is gone for good.
+  func consumeOneTimeKey(id: UInt32) throws {
+    try db.execute(
+      sql: "DELETE FROM lime_one_time_key WHERE account_id = ? AND key_id = ?", arguments: [accountID, id])
+  }
+
+  /// Records which keys the server handed out since the last time, and forgets those that never came into use.
+  func recordOneTimeKeys(left ids: Set<UInt32>?, at now: Int64, forgetBefore time: Int64) throws {
+    for key in try undispatchedOneTimeKeys() where !(ids?.contains(key.id) ?? false) {
+      try db.cachedStatement(
+        sql: "UPDATE lime_one_time_key SET dispatched_at = ? WHERE account_id = ? AND key_id = ?"
+      ).execute(arguments: [now, accountID, key.id])
+    }
+    try db.execute(
+      sql: "DELETE FROM lime_one_time_key WHERE account_id = ? AND dispatched_at < ?", arguments: [accountID, time])
+  }
+
+  // MARK: Updates
+
+  func lastUpdate() throws -> Int64? {
+    try Int64.fetchOne(db, sql: "SELECT updated_at FROM lime_account WHERE id = ?", arguments: [accountID])
+  }
+
+  func setLastUpdate(_ time: Int64) throws {
+    try db.execute(sql: "UPDATE lime_account SET updated_at = ? WHERE id = ?", arguments: [time, accountID])
+  }
+
+  /// Random, 31 bits, not 0 and not in use.
+  private func newID(_ table: String) throws -> UInt32 {
+    while true {
+      let id = UInt32.random(in: 1...0x7FFF_FFFF)
+      let isUsed = try Bool.fetchOne(
+        db.cachedStatement(sql: "SELECT 1 FROM \(table) WHERE account_id = ? AND key_id = ?"),
+        arguments: [accountID, id])
+      if isUsed == nil { return id }
+    }
+  }
+}

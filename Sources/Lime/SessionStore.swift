@@ -1,0 +1,233 @@
+// SessionStore.swift: sessions, keys of missing messages and accepted first messages, in the database
+
+import Foundation
+import GRDB
+
+/// A session with one device, as stored.
+struct StoredSession {
+  /// nil before it is inserted.
+  var id: Int64?
+  let peerID: Int64
+  var ratchet: DoubleRatchet
+  /// What each message carries until the peer has answered.
+  var x3dhInit: X3DHInit?
+}
+
+struct SessionStore {
+  let db: Database
+  let accountID: Int64
+  let curve: Curve
+
+  // MARK: Finding
+
+  /// The session to encrypt with.
+  func active(peerID: Int64) throws -> StoredSession? {
+    try fetch("peer_id = ? AND active = 1", [peerID]).first
+  }
+
+  /// The sessions to try on a message, most likely first.
+  func all(peerID: Int64) throws -> [StoredSession] {
+    try fetch("peer_id = ? ORDER BY active DESC, stale_since DESC, id DESC", [peerID])
+  }
+
+  func session(id: Int64) throws -> StoredSession? {
+    try fetch("id = ?", [id]).first
+  }
+
+  private func fetch(_ condition: String, _ arguments: StatementArguments) throws -> [StoredSession] {
+    let rows = try Row.fetchCursor(
+      db.cachedStatement(sql: "SELECT * FROM lime_session WHERE \(condition)"), arguments: arguments)
+    var sessions: [StoredSession] = []
+    while let row = try rows.next() { sessions.append(try session(row)) }
+    return sessions
+  }
+
+  private func session(_ row: Row) throws -> StoredSession {
+    var sending: DoubleRatchet.Sending?
+    if let privateKey = try row.secret("ratchet_private") {
+      let keyPair = AgreementKeyPair(
+        privateKey: try AgreementPrivateKey(curve: curve, bytes: privateKey), publicKey: row["ratchet_public"])
+      sending = DoubleRatchet.Sending(
+        keyPair: keyPair,
+        chain: SendingChain(key: try row.requiredSecret("sending_key"), nextNumber: row["sending_number"]))
+    }
+    let receiving = try row.secret("receiving_key").map {
+      ReceivingChain(key: $0, nextNumber: row["receiving_number"])
+    }
+    let block: Data? = row["x3dh_init"]
+    return StoredSession(
+      id: row["id"], peerID: row["peer_id"],
+      ratchet: DoubleRatchet(
+        curve: curve, associatedData: row["associated_data"], rootKey: try row.requiredSecret("root_key"),
+        peerKey: row["peer_key"], sending: sending, receiving: receiving,
+        previousChainLength: row["previous_chain_length"]),
+      x3dhInit: try block.map { block in
+        var reader = ByteReader(block)
+        return try X3DHInit(reading: &reader, curve: curve)
+      })
+  }
+
+  // MARK: Changing
+
+  /// Inserts a session that was never stored, or writes the state of one that was.
+  /// - Returns: the session's row.
+  @discardableResult
+  func save(_ session: StoredSession) throws -> Int64 {
+    let ratchet = session.ratchet
+    let state: StatementArguments = [
+      ratchet.rootKey.parameter, ratchet.peerKey, ratchet.sending?.keyPair.privateKey.bytes.parameter,
+      ratchet.sending?.keyPair.publicKey, ratchet.sending?.chain.keyBytes.parameter,
+      ratchet.sending?.chain.nextNumber, ratchet.receiving?.keyBytes.parameter, ratchet.receiving?.nextNumber,
+      ratchet.previousChainLength, session.x3dhInit?.serialized,
+    ]
+    if let id = session.id {
+      try db.cachedStatement(
+        sql: """
+          UPDATE lime_session SET root_key = ?, peer_key = ?, ratchet_private = ?, ratchet_public = ?, sending_key = ?,
+            sending_number = ?, receiving_key = ?, receiving_number = ?, previous_chain_length = ?, x3dh_init = ?
+          WHERE id = ?
+          """
+      ).execute(arguments: state + [id])
+      return id
+    }
+    try db.cachedStatement(
+      sql: """
+        INSERT INTO lime_session (root_key, peer_key, ratchet_private, ratchet_public, sending_key, sending_number,
+          receiving_key, receiving_number, previous_chain_length, x3dh_init, peer_id, active, associated_data)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
+        """
+    ).execute(arguments: state + [session.peerID, ratchet.associatedData])
+    return db.lastInsertedRowID
+  }
+
+  func countReceived(id: Int64) throws {
+    try db.cachedStatement(sql: "UPDATE lime_session SET received = received + 1 WHERE id = ?")
+      .execute(arguments: [id])
+  }
+
+  /// Makes one session the one to encrypt with; the others begin their time of grace.
+  func activate(id: Int64, peerID: Int64, at now: Int64) throws {
+    try db.cachedStatement(
+      sql: "UPDATE lime_session SET active = 0, stale_since = ? WHERE peer_id = ? AND active = 1 AND id <> ?"
+    ).execute(arguments: [now, peerID, id])
+    try db.cachedStatement(
+      sql: "UPDATE lime_session SET active = 1, stale_since = NULL WHERE id = ? AND active = 0"
+    ).execute(arguments: [id])
+  }
+
+  /// Ends encrypting with the present session; it still decrypts.
+  func deactivate(peerID: Int64, at now: Int64) throws {
+    try db.execute(
+      sql: "UPDATE lime_session SET active = 0, stale_since = ? WHERE peer_id = ? AND active = 1",
+      arguments: [now, peerID])
+  }
+
+  /// Removes the sessions longest out of use beyond the limit.
+  func trim(peerID: Int64) throws {
+    try db.execute(
+      sql: """
+        DELETE FROM lime_session WHERE id IN (
+          SELECT id FROM lime_session WHERE peer_id = ?
+          ORDER BY active DESC, stale_since DESC, id DESC LIMIT -1 OFFSET ?)
+        """,
+      arguments: [peerID, RatchetLimits.sessionsPerPeer])
+  }
+
+  func deleteStale(before time: Int64) throws {
+    try db.execute(
+      sql: """
+        DELETE FROM lime_session WHERE stale_since < ?
+          AND peer_id IN (SELECT id FROM lime_peer WHERE account_id = ?)
+        """,
+      arguments: [time, accountID])
+  }
+
+  // MARK: Keys of missing messages
+
+  func skippedKey(session: Int64, header: RatchetHeader) throws -> (id: Int64, key: SecretBytes)? {
+    let rows = try Row.fetchCursor(
+      db.cachedStatement(
+        sql: "SELECT id, message_key FROM lime_skipped_key WHERE session_id = ? AND ratchet_key = ? AND number = ?"),
+      arguments: [session, header.ratchetKey, header.messageNumber])
+    guard let row = try rows.next() else { return nil }
+    return (row["id"], try row.requiredSecret("message_key"))
+  }
+
+  func deleteSkippedKey(id: Int64) throws {
+    try db.execute(sql: "DELETE FROM lime_skipped_key WHERE id = ?", arguments: [id])
+  }
+
+  func insert(_ keys: [SkippedKey], session: Int64) throws {
+    guard !keys.isEmpty else { return }
+    for key in keys {
+      try db.cachedStatement(
+        sql: """
+          INSERT INTO lime_skipped_key (session_id, ratchet_key, number, message_key, received)
+          SELECT id, ?, ?, ?, received FROM lime_session WHERE id = ?
+          """
+      ).execute(arguments: [key.ratchetKey, key.number, key.key.parameter, session])
+    }
+    try db.execute(
+      sql: """
+        DELETE FROM lime_skipped_key WHERE id IN (
+          SELECT id FROM lime_skipped_key WHERE session_id = ? ORDER BY id DESC LIMIT -1 OFFSET ?)
+        """,
+      arguments: [session, RatchetLimits.skippedPerSession])
+  }
+
+  /// Deletes the keys of messages that did not come while `count` later ones did.
+  func deleteSkippedKeys(olderThan count: Int) throws {
+    try db.execute(
+      sql: """
+        DELETE FROM lime_skipped_key WHERE id IN (
+          SELECT lime_skipped_key.id FROM lime_skipped_key
+          JOIN lime_session ON lime_session.id = session_id JOIN lime_peer ON lime_peer.id = peer_id
+          WHERE account_id = ? AND lime_session.received - lime_skipped_key.received > ?)
+        """,
+      arguments: [accountID, count])
+  }
+
+  // MARK: Accepted first messages
+
+  enum Acceptance {
+    case new
+    case session(Int64)
+    /// It made a session that is gone.
+    case spent
+  }
+
+  func acceptance(of block: X3DHInit) throws -> Acceptance {
+    let row = try Row.fetchOne(
+      db.cachedStatement(
+        sql: """
+          SELECT session_id FROM lime_accepted_init
+          WHERE account_id = ? AND identity_key = ? AND ephemeral_key = ?
+          """),
+      arguments: [accountID, block.identity.bytes, block.ephemeralKey])
+    guard let row else { return .new }
+    let session: Int64? = row["session_id"]
+    return session.map { .session($0) } ?? .spent
+  }
+
+  func insertAccepted(_ block: X3DHInit, session: Int64) throws {
+    try db.execute(
+      sql: """
+        INSERT INTO lime_accepted_init
+          (account_id, identity_key, ephemeral_key, signed_prekey_id, used_one_time_key, session_id)
+        VALUES (?, ?, ?, ?, ?, ?)
+        """,
+      arguments: [
+        accountID, block.identity.bytes, block.ephemeralKey, block.signedPrekeyID, block.oneTimeKeyID != nil, session,
+      ])
+  }
+
+  /// Forgets first messages that can no longer be replayed, as their signed prekey is gone.
+  func deleteSpentInits() throws {
+    try db.execute(
+      sql: """
+        DELETE FROM lime_accepted_init WHERE account_id = ?1 AND session_id IS NULL AND signed_prekey_id NOT IN (
+          SELECT key_id FROM lime_signed_prekey WHERE account_id = ?1)
+        """,
+      arguments: [accountID])
+  }
+}

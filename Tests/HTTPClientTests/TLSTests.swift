@@ -1,0 +1,113 @@
+// TLSTests.swift: certificates of a private authority, checked against lighttpd with OpenSSL
+import Foundation
+import Testing
+
+@testable import HTTPClient
+
+@Suite struct TLSTests {
+  private func withServer(
+    names: String, settings: String = "", _ body: (Lighttpd, String) async throws -> Void
+  ) async throws {
+    let folder = try temporaryFolder()
+    try Certificates.make(in: folder, subjectAlternativeNames: names)
+    let configuration = """
+      server.modules = ("mod_openssl")
+      ssl.engine = "enable"
+      ssl.pemfile = "FOLDER/server.pem"
+      \(settings)
+      """
+    try await Lighttpd.run(configuration, in: folder) { server in
+      try Data("hello".utf8).write(to: server.documents.appendingPathComponent("a.txt"))
+      try await body(server, folder.appendingPathComponent("ca.pem").path)
+    }
+  }
+
+  @Test func `a server of the authority in the ca file is accepted`() async throws {
+    try await withServer(names: "DNS:localhost,IP:127.0.0.1") { server, ca in
+      for host in ["127.0.0.1", "localhost"] {
+        let response = try await HTTPClient(caFile: ca).send(HTTPRequest(url: "https://\(host):\(server.port)/a.txt"))
+        #expect(response.body == Data("hello".utf8))
+      }
+    }
+  }
+
+  @Test func `an unknown authority is refused`() async throws {
+    try await withServer(names: "IP:127.0.0.1") { server, _ in
+      let error = await #expect(throws: HTTPClientError.self) {
+        try await HTTPClient().send(HTTPRequest(url: "https://127.0.0.1:\(server.port)/a.txt"))
+      }
+      guard case .certificate("127.0.0.1", let reason) = error else {
+        Issue.record("unexpected error \(String(describing: error))")
+        return
+      }
+      #expect(reason.contains("certificate"))
+    }
+  }
+
+  @Test func `a certificate for another host is refused`() async throws {
+    try await withServer(names: "DNS:other.example.org") { server, ca in
+      let error = await #expect(throws: HTTPClientError.self) {
+        try await HTTPClient(caFile: ca).send(HTTPRequest(url: "https://127.0.0.1:\(server.port)/a.txt"))
+      }
+      guard case .certificate("127.0.0.1", let reason) = error else {
+        Issue.record("unexpected error \(String(describing: error))")
+        return
+      }
+      #expect(reason.contains("127.0.0.1"))
+    }
+  }
+
+  @Test func `TLS older than 1_2 is refused`() async throws {
+    let old = """
+      ssl.openssl.ssl-conf-cmd = ("MinProtocol" => "TLSv1", "MaxProtocol" => "TLSv1.1",
+                                  "CipherString" => "ALL@SECLEVEL=0")
+      """
+    try await withServer(names: "IP:127.0.0.1", settings: old) { server, ca in
+      let error = await #expect(throws: HTTPClientError.self) {
+        try await HTTPClient(caFile: ca).send(HTTPRequest(url: "https://127.0.0.1:\(server.port)/a.txt"))
+      }
+      guard case .tls("127.0.0.1", _) = error else {
+        Issue.record("unexpected error \(String(describing: error))")
+        return
+      }
+    }
+  }
+
+  @Test func `a ca file that does not exist is named`() async throws {
+    try await withServer(names: "IP:127.0.0.1") { server, _ in
+      let error = await #expect(throws: HTTPClientError.self) {
+        try await HTTPClient(caFile: "/nonexistent/ca.pem")
+          .send(HTTPRequest(url: "https://127.0.0.1:\(server.port)/a.txt"))
+      }
+      guard case .caFile("/nonexistent/ca.pem", _) = error else {
+        Issue.record("unexpected error \(String(describing: error))")
+        return
+      }
+    }
+  }
+}
+
+/// Makes a private authority (`ca.pem`) and a server's key with certificate (`server.pem`) with the openssl program.
+private enum Certificates {
+  static func make(in folder: URL, subjectAlternativeNames: String) throws {
+    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    try openssl(["req", "-x509", "-subj", "/CN=test authority", "-days", "2", "-keyout", "ca.key", "-out", "ca.pem"] + key,
+      in: folder)
+    try openssl(["req", "-subj", "/CN=test server", "-keyout", "server.key", "-out", "server.csr"] + key, in: folder)
+    try "subjectAltName=\(subjectAlternativeNames)\n"
+      .write(to: folder.appendingPathComponent("names"), atomically: true, encoding: .utf8)
+    try openssl(
+      [
+        "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+        "-extfile", "names", "-out", "server.crt",
+      ], in: folder)
+    let pem = try ["server.key", "server.crt"].map { try Data(contentsOf: folder.appendingPathComponent($0)) }
+    try (pem[0] + pem[1]).write(to: folder.appendingPathComponent("server.pem"))
+  }
+
+  private static func openssl(_ arguments: [String], in folder: URL) throws {
+    // The shell changes the folder: posix_spawn has no portable way to.
+    let words = ["/bin/sh", "-c", "cd \"$0\" && exec openssl \"$@\"", folder.path] + arguments
+    guard try ChildProcess(words).wait() == 0 else { throw PeerError(description: "openssl \(arguments) failed") }
+  }
+}
