@@ -1,0 +1,162 @@
+// Dialogs.swift: INVITE dialogs without media, as chat rooms use them (RFC 3261 §12 to §15)
+import CSofia
+import Foundation
+import MessageFormats
+
+@SIPActor
+final class DialogTable {
+  private struct Dialog {
+    var handle: SofiaHandle
+    var state: State
+    var contact: String
+  }
+
+  private enum State {
+    case inviting
+    /// The peer has ended it before `invite` could return.
+    case endedEarly
+    /// Incoming, with the request to answer.
+    case invited(OpaquePointer)
+    case established
+  }
+
+  private var dialogs: [DialogID: Dialog] = [:]
+  private var lastID: UInt64 = 0
+  private unowned let incoming: IncomingRequests
+  private let emit: @Sendable (SIPEvent) -> Void
+
+  init(incoming: IncomingRequests, emit: @escaping @Sendable (SIPEvent) -> Void) {
+    self.incoming = incoming
+    self.emit = emit
+  }
+
+  var count: Int { dialogs.count }
+
+  private func add(_ handle: SofiaHandle, _ state: State, contact: String) -> DialogID {
+    lastID += 1
+    let id = DialogID(value: lastID)
+    dialogs[id] = Dialog(handle: handle, state: state, contact: contact)
+    handle.onEvent = { [unowned self] in receive($0, id) }
+    return id
+  }
+
+  // MARK: Outgoing
+
+  func invite(_ handle: SofiaHandle, contact: String, tags: TagList) async throws -> InviteResult {
+    let id = add(handle, .inviting, contact: contact)
+    do {
+      let response = try await handle.perform(.invite, tags)
+      if response.isSuccess { return .established(try established(id, response)) }
+      guard (300..<400).contains(response.status),
+        let target = response.headers.all(named: "Contact").lazy.compactMap({ NameAddress($0) }).first
+      else { throw SIPError.refused(status: response.status, reason: response.reason) }
+      end(id)
+      return .moved(to: target)
+    } catch {
+      end(id)
+      throw error
+    }
+  }
+
+  private func established(_ id: DialogID, _ response: SIPResponse) throws -> SIPDialog {
+    guard let dialog = dialogs[id] else { throw SIPError.shutDown }
+    if case .endedEarly = dialog.state { throw SIPError.noSuchDialog }
+    dialogs[id]?.state = .established
+    return SIPDialog(
+      id: id, contact: response[header: "Contact"].flatMap { NameAddress($0) },
+      callID: response[header: "Call-ID"] ?? "")
+  }
+
+  func reinvite(_ id: DialogID, tags: TagList) async throws -> SIPResponse {
+    try await establishedHandle(id).perform(.invite, tags)
+  }
+
+  func bye(_ id: DialogID) async throws {
+    let handle = try establishedHandle(id)
+    // From here on the end is the caller's doing, and no event.
+    dialogs[id]?.state = .inviting
+    defer { end(id) }
+    let response = try await handle.perform(.bye, TagList())
+    // 408 and 481: the peer knows the dialog no more (RFC 3261 §15.1.1).
+    guard response.isSuccess || response.status == 481 || response.status == 408 else {
+      throw SIPError.refused(status: response.status, reason: response.reason)
+    }
+  }
+
+  private func establishedHandle(_ id: DialogID) throws -> SofiaHandle {
+    guard let dialog = dialogs[id], case .established = dialog.state else { throw SIPError.noSuchDialog }
+    return dialog.handle
+  }
+
+  // MARK: Incoming
+
+  /// A new invitation, whose request `incoming` has kept.
+  func invited(_ handle: SofiaHandle, request: OpaquePointer) -> DialogID {
+    add(handle, .invited(request), contact: "")
+  }
+
+  func accept(_ id: DialogID, contact: String) throws {
+    guard let dialog = dialogs[id], case .invited(let request) = dialog.state else { throw SIPError.noSuchDialog }
+    try TagList().add(SOFIA_TAG_CONTACT, contact).add(SOFIA_TAG_SUPPORTED, SofiaStack.supported)
+      .withList { sofia_request_respond(request, 200, $0) }
+    dialogs[id]?.state = .established
+    dialogs[id]?.contact = contact
+  }
+
+  func reject(_ id: DialogID, status: Int) {
+    guard let dialog = dialogs[id], case .invited(let request) = dialog.state else { return }
+    sofia_request_respond(request, CInt(min(max(status, 300), 699)), nil)
+    dialogs[id]?.state = .established
+    end(id)
+  }
+
+  private func receive(_ event: SofiaEvent, _ id: DialogID) {
+    switch event.kind {
+    case SOFIA_SESSION_TERMINATED: terminated(id)
+    case SOFIA_INCOMING_INVITE: reinvited(event, id)
+    default: incoming.receive(event)
+    }
+  }
+
+  private func terminated(_ id: DialogID) {
+    guard let dialog = dialogs[id] else { return }
+    switch dialog.state {
+    case .inviting: dialogs[id]?.state = .endedEarly
+    case .endedEarly: break
+    case .invited, .established:
+      end(id)
+      emit(.dialogEnded(id))
+    }
+  }
+
+  private func reinvited(_ event: SofiaEvent, _ id: DialogID) {
+    guard let dialog = dialogs[id], event.status < 200, let message = event.message,
+      let request = incoming.keep(event)
+    else { return }
+    switch Result(catching: { try IncomingInvite(message, dialog: id) }) {
+    case .success(let invite):
+      let tags = TagList().add(SOFIA_TAG_CONTACT, dialog.contact)
+      try? tags.withList { sofia_request_respond(request, 200, $0) }
+      emit(.reinvitation(invite))
+    case .failure(let error):
+      sofia_request_respond(request, CInt(IncomingRequests.status(for: error)), nil)
+    }
+  }
+
+  // MARK: End
+
+  private func end(_ id: DialogID) {
+    guard let dialog = dialogs.removeValue(forKey: id) else { return }
+    if case .invited(let request) = dialog.state { sofia_request_discard(request) }
+    dialog.handle.destroy()
+  }
+
+  /// Drops all dialogs; the peers are not told.
+  func close() {
+    for (id, dialog) in dialogs {
+      if case .invited(let request) = dialog.state { sofia_request_discard(request) }
+      dialogs[id] = nil
+      dialog.handle.abandon()
+    }
+  }
+}

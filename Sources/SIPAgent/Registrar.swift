@@ -1,0 +1,182 @@
+// Registrar.swift: keeps this device registered (RFC 3261 §10, RFC 5626 instance id, RFC 5627 GRUU)
+import CSofia
+import Foundation
+import MessageFormats
+
+@SIPActor
+final class Registrar {
+  /// Seconds between two attempts after a loss: doubled from the first to the last.
+  private static let firstRetry = 1.0
+  private static let lastRetry = 60.0
+
+  /// The URI that we register.
+  let contact: SIPURI
+  private(set) var current: Registration?
+
+  private let configuration: SIPAgentConfiguration
+  private let stack: SofiaStack
+  private let emit: @Sendable (SIPEvent) -> Void
+  private var handle: SofiaHandle?
+  private var retry: Task<Void, Never>?
+
+  init(
+    _ configuration: SIPAgentConfiguration, endpoint: AgentEndpoint, stack: SofiaStack,
+    emit: @escaping @Sendable (SIPEvent) -> Void
+  ) {
+    self.configuration = configuration
+    self.stack = stack
+    self.emit = emit
+    contact = endpoint.contact(user: configuration.address.user)
+  }
+
+  static func specsParameter(_ configuration: SIPAgentConfiguration) -> [Parameter] {
+    configuration.specs.isEmpty ? [] : [Parameter("+org.linphone.specs", "\"\(configuration.specs)\"")]
+  }
+
+  // MARK: Requests
+
+  func register() async throws -> Registration {
+    retry?.cancel()
+    retry = nil
+    let registration = try await attempt()
+    emit(.registration(.registered(registration)))
+    return registration
+  }
+
+  func unregister() async {
+    retry?.cancel()
+    retry = nil
+    guard let handle, current != nil else {
+      abandon()
+      return
+    }
+    current = nil
+    _ = try? await handle.perform(.unregister, TagList().add(SOFIA_TAG_EXPIRES, "0"))
+    abandon()
+  }
+
+  /// Stops without another word to the registrar.
+  func abandon() {
+    retry?.cancel()
+    retry = nil
+    current = nil
+    handle?.abandon()
+    handle = nil
+  }
+
+  private func attempt() async throws -> Registration {
+    let handle = try handle ?? makeHandle()
+    self.handle = handle
+    do {
+      let response = try await handle.perform(.register, registerTags())
+      guard response.isSuccess else { throw SIPError.refused(status: response.status, reason: response.reason) }
+      let registration = registration(in: response)
+      current = registration
+      return registration
+    } catch {
+      // A handle whose registration failed is spent.
+      if self.handle === handle { abandon() }
+      throw error
+    }
+  }
+
+  private func makeHandle() throws -> SofiaHandle {
+    let address = "<\(configuration.address)>"
+    let handle = try stack.makeHandle(TagList().add(SOFIA_TAG_TO, address).add(SOFIA_TAG_FROM, address))
+    handle.onRefresh = { [unowned self] event, result in
+      if event.kind == SOFIA_RESPONSE_REGISTER { refreshed(result) }
+    }
+    return handle
+  }
+
+  private func registerTags() -> TagList {
+    var parameters = [Parameter("+sip.instance", "\"<\(configuration.instanceID)>\"")]
+    parameters += Self.specsParameter(configuration)
+    let registrarURI = SIPURI(user: nil, host: configuration.address.host, port: configuration.address.port)
+    return TagList()
+      .add(SOFIA_TAG_REGISTRAR, registrarURI.description)
+      .add(SOFIA_TAG_CONTACT, NameAddress(contact, parameters: parameters).description)
+      .add(SOFIA_TAG_SUPPORTED, SofiaStack.supported)
+      .add(SOFIA_TAG_EXPIRES, "\(configuration.expires)")
+      // Without the options nua asks its own address with OPTIONS; "no-gruuize" is inverted in 1.12.11.
+      .add(SOFIA_TAG_OUTBOUND, "no-gruuize no-options-keepalive no-validate")
+  }
+
+  // MARK: Answers
+
+  /// Our binding in a 200: the one with our instance id, or for registrars that do not repeat it (Kamailio) the one
+  /// with our URI.
+  func registration(in response: SIPResponse) -> Registration {
+    let contacts = response.headers.all(named: "Contact").flatMap { NameAddress.list($0) }
+    let ours =
+      contacts.first { $0.parameters[parameter: "+sip.instance"] == "<\(configuration.instanceID)>" }
+      ?? contacts.first {
+        $0.parameters[parameter: "+sip.instance"] == nil && $0.uri.withoutParameters == contact.withoutParameters
+      }
+    let gruu = ours?.parameters[parameter: "pub-gruu"].flatMap { SIPURI($0) }
+    let expires =
+      ours?.parameters[parameter: "expires"].flatMap { Int($0) } ?? response[header: "Expires"].flatMap { Int($0) }
+    return Registration(gruu: gruu, expires: expires ?? configuration.expires)
+  }
+
+  private func refreshed(_ result: Result<SIPResponse, any Error>) {
+    switch result {
+    case .success(let response) where response.isSuccess:
+      let registration = registration(in: response)
+      current = registration
+      emit(.registration(.registered(registration)))
+    case .success(let response):
+      recover(from: SIPError.refused(status: response.status, reason: response.reason))
+    case .failure(let error):
+      recover(from: error)
+    }
+  }
+
+  /// nua tries once after a lost connection and then gives up: the rest is ours.
+  private func recover(from error: any Error) {
+    abandon()
+    guard let first = error as? SIPError else { return }
+    retry = Task {
+      var error = first
+      var delay = Self.firstRetry
+      while !Task.isCancelled {
+        guard error.isTransient else {
+          emit(.registration(.failed(error)))
+          return
+        }
+        // Jitter keeps all clients of a restarted server from returning at the same moment.
+        let wait = delay * Double.random(in: 0.75...1.25)
+        emit(.registration(.lost(error, retryAfter: wait)))
+        try? await Task.sleep(for: .seconds(wait))
+        if Task.isCancelled { return }
+        do {
+          let registration = try await attemptInRetry()
+          emit(.registration(.registered(registration)))
+          return
+        } catch let next as SIPError {
+          error = next
+        } catch { return }
+        delay = min(delay * 2, Self.lastRetry)
+      }
+    }
+  }
+
+  /// `attempt` abandons a failed handle and with it the retry; the loop in `recover` must survive that.
+  private func attemptInRetry() async throws -> Registration {
+    let loop = retry
+    retry = nil
+    defer { if retry == nil, loop?.isCancelled == false { retry = loop } }
+    return try await attempt()
+  }
+}
+
+extension SIPError {
+  /// Whether the same request may succeed later without anyone changing a setting.
+  var isTransient: Bool {
+    switch self {
+    case .unreachable, .timedOut, .unresolvable: true
+    case .refused(let status, _): status == 408 || status == 480 || (500..<600).contains(status)
+    default: false
+    }
+  }
+}

@@ -1,0 +1,86 @@
+// SIPAgentConfiguration.swift: one SIP account on one device
+import Foundation
+import MessageFormats
+
+public struct SIPAgentConfiguration: Sendable {
+  /// The address-of-record, such as `sip:alice@sip.example.org`.
+  public var address: SIPURI
+  /// The name for authentication, nil for the user part of the address.
+  public var username: String?
+  /// Called for each new challenge; the result is not kept.
+  public var password: @Sendable () -> String
+  /// Where every request goes, nil for the domain of the address. Its `transport` parameter is `tcp` (also when there
+  /// is none), `udp` or `tls`; a `sips` URI means TLS.
+  public var outboundProxy: SIPURI?
+  /// `urn:uuid:…`, the value of `+sip.instance` (RFC 5626 §4.1). It must survive restarts: it is part of the GRUU.
+  public var instanceID: String
+  /// Value of the feature parameter `+org.linphone.specs`, empty for none.
+  public var specs: String
+  public var userAgent: String
+  /// Asked for in REGISTER and SUBSCRIBE, seconds.
+  public var expires: Int
+  /// PEM file of the certificate authorities for TLS.
+  public var caFile: String?
+  /// Between two CRLF pings on TCP and TLS (RFC 5626 §3.5.1), seconds; 0 for none.
+  public var keepaliveInterval: Double
+  /// A ping not answered after this many seconds closes the connection; 0 for servers that do not answer pings.
+  public var pongTimeout: Double
+
+  public init(
+    address: SIPURI, username: String? = nil, password: @escaping @Sendable () -> String,
+    outboundProxy: SIPURI? = nil, instanceID: String, specs: String = "groupchat/1.1,lime,ephemeral/1.1",
+    userAgent: String = "limeade", expires: Int = 600, caFile: String? = nil, keepaliveInterval: Double = 30,
+    pongTimeout: Double = 10
+  ) {
+    self.address = address
+    self.username = username
+    self.password = password
+    self.outboundProxy = outboundProxy
+    self.instanceID = instanceID
+    self.specs = specs
+    self.userAgent = userAgent
+    self.expires = expires
+    self.caFile = caFile
+    self.keepaliveInterval = keepaliveInterval
+    self.pongTimeout = pongTimeout
+  }
+}
+
+enum SIPTransport: String, Sendable {
+  case udp, tcp, tls
+}
+
+extension SIPAgentConfiguration {
+  var proxy: SIPURI { outboundProxy ?? SIPURI(user: nil, host: address.host, port: address.port) }
+
+  var user: String { username ?? address.user ?? "" }
+
+  /// - Throws: `SIPError.invalidConfiguration`.
+  func transport() throws -> SIPTransport {
+    if proxy.isSecure { return .tls }
+    guard let name = proxy[parameter: "transport"] else { return .tcp }
+    guard let transport = SIPTransport(rawValue: name.lowercased()) else {
+      throw SIPError.invalidConfiguration("the outbound proxy's transport \(name) is none of tcp, udp and tls")
+    }
+    return transport
+  }
+
+  func check() throws {
+    guard address.user?.isEmpty == false else {
+      throw SIPError.invalidConfiguration("the address \(address) has no user part")
+    }
+    guard instanceID.hasPrefix("urn:"), SIPHeader("x", instanceID).isWellFormed,
+      !instanceID.contains(where: { "<>\"".contains($0) })
+    else { throw SIPError.invalidConfiguration("the instance id \(instanceID) is no urn:uuid: URN") }
+    guard SIPHeader("x", specs).isWellFormed, !specs.contains("\""), !specs.contains("\\") else {
+      throw SIPError.invalidConfiguration("the specs \(specs) cannot stand in a quoted string")
+    }
+    guard SIPHeader("User-Agent", userAgent).isWellFormed else {
+      throw SIPError.invalidConfiguration("the user agent's name has control characters")
+    }
+    guard expires > 0, expires <= 86_400 * 365 else {
+      throw SIPError.invalidConfiguration("expires must be between 1 second and a year")
+    }
+    _ = try transport()
+  }
+}

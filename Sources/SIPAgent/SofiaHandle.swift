@@ -1,0 +1,164 @@
+// SofiaHandle.swift: one operation handle of nua: sends requests, awaits their answers, answers challenges
+import CSofia
+import DigestAuth
+import Foundation
+
+/// A registration, dialog, subscription or single request. nua keeps a handle until it is destroyed, so everyone who
+/// makes one must call `destroy` or `abandon`.
+@SIPActor
+final class SofiaHandle {
+  /// Incoming requests on the handle, and the end of its session.
+  var onEvent: ((SofiaEvent) -> Void)?
+  /// Final responses that no `perform` awaits: to automatic refreshes.
+  var onRefresh: ((SofiaEvent, Result<SIPResponse, any Error>) -> Void)?
+
+  private struct Waiter {
+    var kind: sofia_event_kind
+    var method: String
+    var continuation: CheckedContinuation<SIPResponse, any Error>
+  }
+
+  private unowned let stack: SofiaStack
+  private var raw: OpaquePointer?
+  private var waiters: [Waiter] = []
+  /// Realms, by class of challenge, that got the account's credentials already.
+  private var authenticated: Set<String> = []
+
+  init(_ raw: OpaquePointer, stack: SofiaStack) {
+    self.raw = raw
+    self.stack = stack
+  }
+
+  var isOpen: Bool { raw != nil }
+
+  // MARK: Requests
+
+  /// Sends a request; challenges are answered.
+  /// - Returns: the final response, whatever its status.
+  /// - Throws: `SIPError` when there was none.
+  func perform(_ method: SofiaMethod, _ tags: TagList) async throws -> SIPResponse {
+    guard let raw else { throw SIPError.noSuchDialog }
+    return try await withCheckedThrowingContinuation { continuation in
+      waiters.append(Waiter(kind: method.response, method: method.name, continuation: continuation))
+      do {
+        try tags.withList { sofia_handle_request(raw, method.request, $0) }
+      } catch {
+        waiters.removeLast()
+        continuation.resume(throwing: error)
+      }
+    }
+  }
+
+  /// Sends a request without awaiting its answer, which goes to `onEvent`.
+  func send(_ method: SofiaMethod, _ tags: TagList) throws {
+    guard let raw else { throw SIPError.noSuchDialog }
+    try tags.withList { sofia_handle_request(raw, method.request, $0) }
+  }
+
+  // MARK: Events
+
+  func receive(_ event: SofiaEvent) {
+    guard event.kind.isResponse else {
+      onEvent?(event)
+      return
+    }
+    if event.kind == SOFIA_RESPONSE_AUTHENTICATE {
+      // Reported only when nua found no request to send again: it gave up on the challenge.
+      if event.status >= 202 { failAll(SIPError.unsupportedChallenge(event.phrase)) }
+      return
+    }
+    guard event.status >= 200 else { return }
+    guard let result = outcome(of: event) else { return }
+    if let index = waiters.firstIndex(where: { $0.kind == event.kind }) {
+      waiters.remove(at: index).continuation.resume(with: result)
+    } else {
+      onRefresh?(event, result)
+    }
+  }
+
+  /// nil when the request goes on with credentials.
+  private func outcome(of event: SofiaEvent) -> Result<SIPResponse, any Error>? {
+    guard let message = event.message, message.status == event.status else {
+      let method = waiters.first { $0.kind == event.kind }?.method ?? "a request"
+      return .failure(
+        event.status == 408
+          ? SIPError.timedOut(method: method)
+          : SIPError.unreachable(server: stack.server, reason: "\(event.status) \(event.phrase)"))
+    }
+    guard message.status == 401 || message.status == 407 else { return .success(message.response) }
+    do {
+      try authenticate(message)
+      return nil
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  private func authenticate(_ message: SofiaMessage) throws {
+    let name = message.status == 401 ? "WWW-Authenticate" : "Proxy-Authenticate"
+    let values = message.headers.all(named: name)
+    guard let challenge = DigestChallenge.strongest(of: values) else {
+      throw SIPError.unsupportedChallenge(values.first ?? "none")
+    }
+    // nua answers what is stale by itself; what reaches this point a second time was refused.
+    guard authenticated.insert("\(message.status) \(challenge.realm)").inserted else {
+      throw SIPError.wrongCredentials(user: stack.username, realm: challenge.realm)
+    }
+    let realm = challenge.realm.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+    let tags = TagList().add(SOFIA_TAG_AUTH, "Digest:\"\(realm)\":\(stack.account):-")
+    try send(.authenticate, tags)
+  }
+
+  // MARK: End
+
+  private func failAll(_ error: any Error) {
+    let failed = waiters
+    waiters = []
+    for waiter in failed { waiter.continuation.resume(throwing: error) }
+  }
+
+  /// Frees the handle; nua ends what still stands (BYE, CANCEL, un-SUBSCRIBE).
+  func destroy() { end(sofia_handle_destroy) }
+
+  /// Frees the handle and lets the peer believe that the dialog goes on.
+  func abandon() { end(sofia_handle_abandon) }
+
+  private func end(_ free: (OpaquePointer) -> Void) {
+    guard let raw else { return }
+    self.raw = nil
+    onEvent = nil
+    onRefresh = nil
+    stack.forget(raw)
+    free(raw)
+    failAll(SIPError.noSuchDialog)
+  }
+}
+
+/// A request that nua sends, and the event that brings its response.
+struct SofiaMethod {
+  var request: sofia_method
+  var response: sofia_event_kind
+  var name: String
+
+  static let register = SofiaMethod(request: SOFIA_REGISTER, response: SOFIA_RESPONSE_REGISTER, name: "REGISTER")
+  static let unregister = SofiaMethod(
+    request: SOFIA_UNREGISTER, response: SOFIA_RESPONSE_UNREGISTER, name: "REGISTER")
+  static let invite = SofiaMethod(request: SOFIA_INVITE, response: SOFIA_RESPONSE_INVITE, name: "INVITE")
+  static let bye = SofiaMethod(request: SOFIA_BYE, response: SOFIA_RESPONSE_BYE, name: "BYE")
+  static let message = SofiaMethod(request: SOFIA_MESSAGE, response: SOFIA_RESPONSE_MESSAGE, name: "MESSAGE")
+  static let subscribe = SofiaMethod(
+    request: SOFIA_SUBSCRIBE, response: SOFIA_RESPONSE_SUBSCRIBE, name: "SUBSCRIBE")
+  static let unsubscribe = SofiaMethod(
+    request: SOFIA_UNSUBSCRIBE, response: SOFIA_RESPONSE_UNSUBSCRIBE, name: "SUBSCRIBE")
+  static let authenticate = SofiaMethod(
+    request: SOFIA_AUTHENTICATE, response: SOFIA_RESPONSE_AUTHENTICATE, name: "authentication")
+
+  /// A method that nua does not know as a usage; named in the tags.
+  static func other(_ name: String) -> SofiaMethod {
+    SofiaMethod(request: SOFIA_OTHER_METHOD, response: SOFIA_RESPONSE_METHOD, name: name)
+  }
+}
+
+extension sofia_event_kind {
+  fileprivate var isResponse: Bool { rawValue <= SOFIA_RESPONSE_AUTHENTICATE.rawValue }
+}

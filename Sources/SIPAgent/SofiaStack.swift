@@ -1,0 +1,130 @@
+// SofiaStack.swift: one SIP user agent of Sofia (nua) and the handles of its operations
+import CSofia
+import Foundation
+
+/// What nua reports. Only valid inside the callback.
+struct SofiaEvent {
+  var kind: sofia_event_kind
+  /// Of a response; 0 when there is none.
+  var status: Int
+  var phrase: String
+  var handle: OpaquePointer?
+  /// nil for a status that nua made up because no response came.
+  var message: SofiaMessage?
+  var subscriptionEnded: Bool
+
+  init(_ event: sofia_event) {
+    kind = event.kind
+    status = Int(event.status)
+    phrase = event.phrase.map { String(cString: $0) } ?? ""
+    handle = event.handle
+    message = event.message.map { SofiaMessage($0) }
+    subscriptionEnded = event.subscription_ended != 0
+  }
+}
+
+/// Owns a nua. Ended by `shutdown()`, which must be called: nua calls back until then.
+@SIPActor
+final class SofiaStack {
+  /// Token of the account in `DigestAccounts`.
+  let account: String
+  /// For error texts.
+  let username: String
+  let server: String
+
+  private var agent: OpaquePointer?
+  private var handles: [OpaquePointer: SofiaHandle] = [:]
+  private let onIncoming: (SofiaEvent) -> Void
+  private var shutdownWaiters: [CheckedContinuation<Void, Never>] = []
+  private var isShuttingDown = false
+
+  /// - Parameter onIncoming: events of handles that nua made for an incoming request.
+  init(tags: TagList, account: String, username: String, server: String, onIncoming: @escaping (SofiaEvent) -> Void)
+    throws
+  {
+    self.account = account
+    self.username = username
+    self.server = server
+    self.onIncoming = onIncoming
+    // Balanced in `destroy`: nua holds the stack until it is destroyed.
+    let context = Unmanaged.passRetained(self)
+    agent = try tags.withList { list in
+      sofia_agent_create(SofiaLoop.shared.handle, context.toOpaque(), onSofiaEvent, list)
+    }
+    if agent == nil { context.release() }
+  }
+
+  /// Whether nua could bind its address.
+  var isRunning: Bool { agent != nil }
+
+  // MARK: Handles
+
+  func makeHandle(_ tags: TagList) throws -> SofiaHandle {
+    guard let agent, !isShuttingDown else { throw SIPError.shutDown }
+    guard let raw = try tags.withList({ sofia_handle_create(agent, $0) }) else {
+      throw SIPError.invalidArgument("the address of the request")
+    }
+    return adopt(raw)
+  }
+
+  /// Takes over a handle that nua made for an incoming request.
+  func adopt(_ raw: OpaquePointer) -> SofiaHandle {
+    let handle = SofiaHandle(raw, stack: self)
+    handles[raw] = handle
+    return handle
+  }
+
+  func hasHandle(_ raw: OpaquePointer) -> Bool { handles[raw] != nil }
+
+  func forget(_ raw: OpaquePointer) { handles[raw] = nil }
+
+  /// Keeps the request that is being reported for a later answer.
+  func keepRequest(_ handle: OpaquePointer) -> OpaquePointer? {
+    agent.flatMap { sofia_agent_keep_request($0, handle) }
+  }
+
+  // MARK: Events
+
+  fileprivate func receive(_ event: SofiaEvent) {
+    if event.kind == SOFIA_SHUTDOWN_PROGRESS {
+      // nua must not be destroyed inside its own callback.
+      if event.status >= 200 { Task { destroy() } }
+    } else if let raw = event.handle, let handle = handles[raw] {
+      handle.receive(event)
+    } else if event.handle != nil {
+      onIncoming(event)
+    }
+  }
+
+  // MARK: End
+
+  /// Ends everything that still stands, at most 30 s (nua's limit). Returns when nua is gone.
+  func shutdown() async {
+    guard let agent else { return }
+    await withCheckedContinuation { continuation in
+      shutdownWaiters.append(continuation)
+      guard !isShuttingDown else { return }
+      isShuttingDown = true
+      sofia_agent_shutdown(agent)
+    }
+  }
+
+  private func destroy() {
+    guard let agent else { return }
+    for handle in handles.values { handle.destroy() }
+    self.agent = nil
+    sofia_agent_destroy(agent)
+    for waiter in shutdownWaiters { waiter.resume() }
+    shutdownWaiters = []
+    Unmanaged.passUnretained(self).release()
+  }
+}
+
+private let onSofiaEvent: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<sofia_event>?) -> Void = {
+  context, event in
+  guard let context, let event else { return }
+  let stack = Unmanaged<SofiaStack>.fromOpaque(context).takeUnretainedValue()
+  // Safe: nua calls on the loop's thread, which is the actor's, and the copy is used before this callback returns.
+  nonisolated(unsafe) let copy = SofiaEvent(event.pointee)
+  SIPActor.assumeIsolated { stack.receive(copy) }
+}
