@@ -74,7 +74,7 @@ static int append(char **buffer, size_t *used, size_t *size, const char *data, s
 
 /// The message's head encoded anew from what the parser understood, so that names are full and folded lines are joined.
 /// The caller frees `head`.
-static int message_text(msg_t *msg, sip_t const *sip, sofia_message_text *text) {
+static int message_text(msg_t *msg, sip_t const *sip, sofia_text *text) {
   char *buffer = NULL;
   size_t used = 0, size = 0;
   char stack[1024];
@@ -209,7 +209,7 @@ static int on_ack_or_cancel(struct sofia_incoming *incoming, nta_incoming_t *tra
 }
 
 static int on_request(struct sofia_server *server, nta_agent_t *agent, msg_t *msg, sip_t *sip) {
-  sofia_message_text text;
+  sofia_text text;
   sofia_peer peer;
   int is_ack = sip->sip_request->rq_method == sip_method_ack;
   if (peer_of(server, msg, &peer) < 0 || message_text(msg, sip, &text) < 0) {
@@ -297,7 +297,7 @@ static int on_response(struct sofia_outgoing *outgoing, nta_outgoing_t *transact
   uint64_t token = outgoing->token;
   int status = sip && sip->sip_status ? sip->sip_status->st_status : nta_outgoing_status(transaction);
   msg_t *msg = sip ? nta_outgoing_getresponse(transaction) : NULL;
-  sofia_message_text text;
+  sofia_text text;
   int has_text = msg && message_text(msg, sip_object(msg), &text) == 0;
   if (status >= 200) sofia_outgoing_destroy(outgoing);
   server->callbacks.response(server->callbacks.context, token, status, has_text ? &text : NULL);

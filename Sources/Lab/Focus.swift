@@ -82,9 +82,8 @@ final class Focus {
 
   /// For Record-Route: requests in the dialog come back to the lab.
   func route(over connection: SIPConnection) -> String {
-    let host = configuration.address.contains(":") ? "[\(configuration.address)]" : configuration.address
     let transport = if case .datagram = connection { "udp" } else { "tcp" }
-    return "<sip:\(host):\(port);transport=\(transport);lr>"
+    return "<sip:\(configuration.host):\(port);transport=\(transport);lr>"
   }
 
   private func newRoomAddress() -> SIPURI {

@@ -1,14 +1,11 @@
 // Lab.swift: a stand-in for Flexisip: registrar, proxy, conference focus and key server in one process
 import DigestAuth
 import Foundation
-import MessageFormats
+import KeyServer
 import SIPAgent
 
 /// Serves SIP chat rooms to a handful of clients. All state is in memory and ends with `stop()`.
 public final class Lab: Sendable {
-  /// Seconds between looks for registrations that have expired.
-  private static let expiryInterval = Duration.seconds(5)
-
   public let configuration: LabConfiguration
   /// What happens, for people to read. One listener.
   public var events: AsyncStream<LabEvent> { log.events }
@@ -39,8 +36,12 @@ public enum LabError: Error, LocalizedError, CustomStringConvertible {
 /// What exists between start and stop.
 @SIPActor
 private final class RunningLab {
+  /// Between two looks for registrations that have expired.
+  private static let expiryInterval = Duration.seconds(5)
+
   private var server: SIPServer?
   private var proxy: Proxy?
+  private var keyServer: KeyServer?
   private var expiry: Task<Void, Never>?
 
   nonisolated init() {}
@@ -48,30 +49,62 @@ private final class RunningLab {
   func start(_ configuration: LabConfiguration, _ log: LabLog) async throws -> LabAddresses {
     guard server == nil else { throw LabError.alreadyRunning }
     let server = try SIPServer(address: configuration.address, port: configuration.port)
-    let registrar = Registrar(domain: configuration.domain, minimumExpires: configuration.minimumExpires)
-    let courier = DeviceCourier(server: server, registrar: registrar, log: log)
-    let focus = Focus(configuration: configuration, port: server.port, courier: courier, log: log)
-    let authenticator = Authenticator(
-      users: configuration.users, realm: configuration.domain, algorithms: configuration.algorithms)
-    let proxy = Proxy(
-      server: server, configuration: configuration, authenticator: authenticator, courier: courier, focus: focus,
-      log: log)
     self.server = server
+    let keys: URL?
+    do {
+      keys = configuration.hasKeyServer ? try await startKeyServer(configuration, log) : nil
+    } catch {
+      await stop()
+      throw error
+    }
+    let proxy = makeProxy(server, configuration, log)
     self.proxy = proxy
     expiry = Task { [weak proxy] in
-      while (try? await Task.sleep(for: .seconds(5))) != nil { proxy?.expireRegistrations() }
+      while (try? await Task.sleep(for: Self.expiryInterval)) != nil { proxy?.expireRegistrations() }
     }
-    let host = configuration.address.contains(":") ? "[\(configuration.address)]" : configuration.address
+    let host = configuration.host
     log(.proxy, "SIP over TCP and UDP at \(host):\(server.port), domain \(configuration.domain)")
     return LabAddresses(
       sip: "sip:\(host):\(server.port);transport=tcp", domain: configuration.domain,
-      factory: "sip:\(configuration.factoryUser)@\(configuration.domain)", keyServer: nil)
+      factory: "sip:\(configuration.factoryUser)@\(configuration.domain)", keyServer: keys)
   }
 
   func stop() async {
     expiry?.cancel()
+    expiry = nil
     server?.stop()
     server = nil
     proxy = nil
+    let keyServer = keyServer
+    self.keyServer = nil
+    await keyServer?.stop()
+  }
+
+  private func makeProxy(_ server: SIPServer, _ configuration: LabConfiguration, _ log: LabLog) -> Proxy {
+    let registrar = Registrar(domain: configuration.domain, minimumExpires: configuration.minimumExpires)
+    let courier = DeviceCourier(server: server, registrar: registrar, log: log)
+    return Proxy(
+      server: server, configuration: configuration,
+      authenticator: Authenticator(
+        users: configuration.users, realm: configuration.domain, algorithms: configuration.algorithms),
+      courier: courier, focus: Focus(configuration: configuration, port: server.port, courier: courier, log: log),
+      log: log)
+  }
+
+  /// For the same users and domain as SIP. One algorithm only: the HTTP server would write two challenges into one line,
+  /// of which Linphone 5.1 can read nothing.
+  private func startKeyServer(_ configuration: LabConfiguration, _ log: LabLog) async throws -> URL? {
+    let secrets = Dictionary(
+      configuration.users.map { ($0.name, DigestSecret.password($0.password)) }, uniquingKeysWith: { first, _ in first })
+    let authentication = KeyServerConfiguration.Authentication(
+      realm: configuration.domain, algorithms: Array(configuration.algorithms.prefix(1)),
+      secret: { secrets[$0] })
+    let server = try KeyServer(
+      configuration: KeyServerConfiguration(
+        address: configuration.address, port: Int(configuration.keyServerPort), authentication: authentication))
+    keyServer = server
+    let port = try await server.start()
+    log(.keyServer, "LIME keys at http://\(configuration.host):\(port)/")
+    return URL(string: "http://\(configuration.host):\(port)/")
   }
 }

@@ -34,6 +34,9 @@ public struct LabConfiguration: Sendable {
 
   public init(users: [User]) { self.users = users }
 
+  /// The address as URIs write it.
+  var host: String { address.contains(":") ? "[\(address)]" : address }
+
   /// alice, bob and carol, each with the name as password.
   public static var example: LabConfiguration {
     LabConfiguration(users: ["alice", "bob", "carol"].map { User(name: $0, password: $0) })

@@ -208,7 +208,7 @@ extension SIPResponse {
 }
 
 extension SIPRequest {
-  fileprivate init(_ message: sofia_message_text) {
+  fileprivate init(_ message: sofia_text) {
     let (startLine, headers) = MessageText.parse(message.headBytes)
     let words = startLine.split(separator: " ", maxSplits: 2)
     self.init(
@@ -218,14 +218,14 @@ extension SIPRequest {
 }
 
 extension SIPResponse {
-  fileprivate init(_ status: Int, _ message: sofia_message_text) {
+  fileprivate init(_ status: Int, _ message: sofia_text) {
     let (startLine, headers) = MessageText.parse(message.headBytes)
     let reason = startLine.split(separator: " ", maxSplits: 2).dropFirst(2).first.map(String.init) ?? ""
     self.init(status: status, reason: reason, headers: headers, body: message.bodyData)
   }
 }
 
-extension sofia_message_text {
+extension sofia_text {
   fileprivate var headBytes: UnsafeBufferPointer<UInt8> {
     UnsafeRawBufferPointer(start: head, count: head_length).bindMemory(to: UInt8.self)
   }

@@ -13,12 +13,12 @@ typedef struct sofia_outgoing sofia_outgoing;
 
 /// A message in two pieces, valid during the callback only: start line and header fields, each ended by CRLF and with
 /// full field names, one value a field; and the body as it came.
-typedef struct sofia_message_text {
+typedef struct sofia_text {
   const char *head;
   size_t head_length;
   const char *body;
   size_t body_length;
-} sofia_message_text;
+} sofia_text;
 
 /// Where a message came from and goes back to: `stream` numbers a connection and is 0 for UDP, then host (numeric) and
 /// port are the sender's.
@@ -32,12 +32,12 @@ typedef struct sofia_server_callbacks {
   void *context;
   /// A request that is no retransmission. `incoming` is NULL for ACK; otherwise it is the receiver's, which ends it with
   /// one of sofia_incoming_respond, sofia_incoming_forward and sofia_incoming_destroy.
-  void (*request)(void *context, sofia_incoming *incoming, const sofia_message_text *message, const sofia_peer *peer);
+  void (*request)(void *context, sofia_incoming *incoming, const sofia_text *message, const sofia_peer *peer);
   /// The client took an INVITE back (CANCEL); nta has answered both requests. `incoming` is still to be ended.
   void (*cancelled)(void *context, sofia_incoming *incoming);
   /// A response to sofia_server_send's request `token`. A final one ends the transaction. Without a message the status
   /// was made here: 408 no response in time, 503 the connection broke.
-  void (*response)(void *context, uint64_t token, int status, const sofia_message_text *message);
+  void (*response)(void *context, uint64_t token, int status, const sofia_text *message);
   /// The client or the network closed a connection; nothing more goes over it.
   void (*closed)(void *context, uint64_t stream);
 } sofia_server_callbacks;
