@@ -98,8 +98,8 @@ final class Registrar {
       .add(SOFIA_TAG_CONTACT, NameAddress(contact, parameters: parameters).description)
       .add(SOFIA_TAG_SUPPORTED, SofiaStack.supported)
       .add(SOFIA_TAG_EXPIRES, "\(configuration.expires)")
-      // Without the options nua asks its own address with OPTIONS. "gruuize" keeps nua's hands off the GRUU: its sense
-      // is inverted in 1.12.11, and "no-gruuize" damages the Contact of the response.
+      // Without the options nua asks its own address with OPTIONS. "gruuize" keeps nua's hands off the GRUU,
+      // because its sense is inverted in 1.12.11: every Contact is ours.
       .add(SOFIA_TAG_OUTBOUND, "gruuize no-options-keepalive no-validate")
   }
 
