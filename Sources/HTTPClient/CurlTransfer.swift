@@ -27,8 +27,6 @@ final class TransferCancellation: @unchecked Sendable {
 /// Sendable because a transfer is started only after the one before has ended: `HTTPClient` awaits each.
 final class CurlTransfer: @unchecked Sendable {
   private static let initialized = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
-  /// Transfers block, so they stay away from the threads of Swift's concurrency.
-  private static let queue = DispatchQueue(label: "limeade.http", attributes: .concurrent)
 
   private let handle: UnsafeMutableRawPointer
   private let options: TransferOptions
@@ -47,7 +45,8 @@ final class CurlTransfer: @unchecked Sendable {
     let cancellation = TransferCancellation()
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
-        Self.queue.async {
+        // A thread of its own: transfers block, and on Linux even dispatch queues share the threads of Swift's tasks.
+        Thread.detachNewThread {
           continuation.resume(
             with: Result {
               try self.run(request, at: address, authorization: authorization, cancellation: cancellation)

@@ -1,6 +1,4 @@
 // KeyServer.swift: a LIME key server on HTTP (LIME section 4: X3DH server protocol)
-import FlyingFox
-import FlyingSocks
 import Foundation
 import Logging
 
@@ -8,13 +6,18 @@ import Logging
 ///
 /// No request ends the server. It speaks plain HTTP: beyond loopback it belongs behind a proxy with TLS.
 public actor KeyServer {
-  /// Seconds for one exchange, and for connections to end when the server stops.
-  private static let exchangeTimeout: TimeInterval = 15
-  private static let stopTimeout: TimeInterval = 1
+  /// For receiving a request, idle time before it included, and for sending its answer.
+  private static let timeout = Duration.seconds(15)
 
   private let configuration: KeyServerConfiguration
   private let service: KeyServerService
-  private var running: (server: HTTPServer, task: Task<Void, Never>)?
+  private var state = State.stopped
+
+  private enum State {
+    case stopped
+    case starting
+    case running(HTTPListener)
+  }
 
   /// Opens the database.
   ///
@@ -24,7 +27,7 @@ public actor KeyServer {
     configuration: KeyServerConfiguration,
     logger: Logger = Logger(label: "limeade.keyserver") { _ in SwiftLogNoOpLogHandler() }
   ) throws {
-    guard (0...Int(UInt16.max)).contains(configuration.port) else { throw KeyServerError.badPort(configuration.port) }
+    guard UInt16(exactly: configuration.port) != nil else { throw KeyServerError.badPort(configuration.port) }
     self.configuration = configuration
     service = try KeyServerService(configuration, logger: logger)
   }
@@ -34,64 +37,25 @@ public actor KeyServer {
   /// - Returns: the port.
   /// - Throws: `KeyServerError`.
   public func start() async throws -> Int {
-    guard running == nil else { throw KeyServerError.alreadyStarted }
-    let server = try makeServer()
-    // The server says that it listens by one way and that it cannot by another; whichever comes first counts.
-    let (outcomes, report) = AsyncStream<String?>.makeStream()
-    let task = Task {
-      do {
-        try await server.run()
-      } catch {
-        report.yield(error.localizedDescription)
-      }
-      report.finish()
+    guard case .stopped = state else { throw KeyServerError.alreadyStarted }
+    state = .starting
+    do {
+      let listener = try await HTTPListener.start(
+        address: configuration.address, port: configuration.port, bodyLimit: configuration.limits.bodyLength,
+        timeout: Self.timeout
+      ) { [service] in await service.answer($0) }
+      state = .running(listener)
+      return listener.port
+    } catch {
+      state = .stopped
+      throw error
     }
-    running = (server, task)
-    let waiting = Task {
-      try await server.waitUntilListening()
-      report.yield(nil)
-    }
-    defer { waiting.cancel() }
-    for await failure in outcomes {
-      guard failure == nil, let port = await listeningPort(of: server) else {
-        running = nil
-        throw KeyServerError.cannotListen(
-          address: configuration.address, port: configuration.port, reason: failure ?? "no port")
-      }
-      return port
-    }
-    running = nil
-    throw KeyServerError.cannotListen(address: configuration.address, port: configuration.port, reason: "stopped")
   }
 
   /// Ends all connections and stops listening. Nothing happens if the server does not run.
   public func stop() async {
-    guard let (server, task) = running else { return }
-    running = nil
-    await server.stop(timeout: Self.stopTimeout)
-    await task.value
-  }
-
-  private func makeServer() throws -> HTTPServer {
-    let port = UInt16(configuration.port)
-    let address = configuration.address
-    if let ip4 = try? sockaddr_in.inet(ip4: address, port: port) { return makeServer(on: ip4) }
-    if let ip6 = try? sockaddr_in6.inet6(ip6: address, port: port) { return makeServer(on: ip6) }
-    throw KeyServerError.badAddress(address)
-  }
-
-  private func makeServer(on address: some SocketAddress) -> HTTPServer {
-    // Bodies up to the limit are read in one piece: FlyingFox 0.27 never finishes longer ones that it shares.
-    let settings = HTTPServer.Configuration(
-      address: address, timeout: Self.exchangeTimeout, sharedRequestBufferSize: configuration.limits.bodyLength,
-      sharedRequestReplaySize: configuration.limits.bodyLength, logger: .disabled)
-    return HTTPServer(config: settings, handler: service)
-  }
-
-  private func listeningPort(of server: HTTPServer) async -> Int? {
-    switch await server.listeningAddress {
-    case .ip4(_, let port)?, .ip6(_, let port)?: Int(port)
-    case .unix?, nil: nil
-    }
+    guard case .running(let listener) = state else { return }
+    state = .stopped
+    await listener.stop()
   }
 }

@@ -1,18 +1,11 @@
 // KeyServerService.swift: one exchange of the key-server protocol, from HTTP request to HTTP answer (LIME section 4)
 import DigestAuth
-import FlyingFox
 import Foundation
 import Lime
 import Logging
 
-extension HTTPHeader {
-  static let from = HTTPHeader("From")
-  static let limeUserIdentity = HTTPHeader("X-Lime-user-identity")
-  static let wwwAuthenticate = HTTPHeader("WWW-Authenticate")
-}
-
 /// Answers requests. Errors of the protocol are HTTP 200 with an error message; only authentication uses HTTP statuses.
-struct KeyServerService: HTTPHandler {
+struct KeyServerService: Sendable {
   private let store: KeyServerStore
   private let limits: KeyServerConfiguration.Limits
   private let authentication: KeyServerConfiguration.Authentication?
@@ -29,7 +22,7 @@ struct KeyServerService: HTTPHandler {
     self.logger = logger
   }
 
-  func handleRequest(_ request: HTTPRequest) async throws -> HTTPResponse {
+  func answer(_ request: HTTPRequest) async -> HTTPAnswer {
     var username: String?
     if let authentication, let verifier {
       switch check(request, verifier: verifier, secret: authentication.secret) {
@@ -41,9 +34,8 @@ struct KeyServerService: HTTPHandler {
       case nil: return unauthorized(verifier, stale: false)
       }
     }
-    var body = Data()
     do {
-      body = try await readBody(of: request)
+      let body = try body(of: request)
       let sender = try sender(of: request, authenticatedAs: username)
       let question = try KeyServerRequest(parsing: body)
       return answer(with: try await store.answer(question, from: sender))
@@ -51,7 +43,7 @@ struct KeyServerService: HTTPHandler {
       let refusal = refusal(for: error)
       logger.info("key server: request refused", metadata: ["reason": "\(refusal.text)"])
       // The curve as the request names it, so that the device can match the answer; 0 if it names none.
-      let curve = body.dropFirst(2).first.flatMap(Curve.init(rawValue:))
+      let curve = request.body?.dropFirst(2).first.flatMap(Curve.init(rawValue:))
       return answer(with: KeyServerAnswer(curve: curve, content: .error(refusal.code, text: refusal.text)))
     }
   }
@@ -66,27 +58,21 @@ struct KeyServerService: HTTPHandler {
     }
   }
 
-  private func readBody(of request: HTTPRequest) async throws -> Data {
-    guard request.method == .POST, mediaType(of: request) == keyServerMediaType else {
+  private func body(of request: HTTPRequest) throws -> Data {
+    let mediaType = request[header: "content-type"]?.split(separator: ";").first?
+      .trimmingCharacters(in: .whitespaces).lowercased()
+    guard request.head.method == "POST", mediaType == keyServerMediaType else {
       throw KeyServerRefusal(.badContentType)
     }
-    var body = Data()
-    for try await piece in request.bodySequence {
-      guard body.count + piece.count <= limits.bodyLength else {
-        throw KeyServerRefusal(.badSize, "at most \(limits.bodyLength) bytes in a request")
-      }
-      body.append(piece)
+    guard let body = request.body else {
+      throw KeyServerRefusal(.badSize, "at most \(limits.bodyLength) bytes in a request")
     }
     return body
   }
 
-  private func mediaType(of request: HTTPRequest) -> String? {
-    request.headers[.contentType]?.split(separator: ";").first?.trimmingCharacters(in: .whitespaces).lowercased()
-  }
-
   /// The asking device. Older clients name it in From, newer ones in a header of LIME's own, careful ones in both.
   private func sender(of request: HTTPRequest, authenticatedAs username: String?) throws -> DeviceID {
-    let names = [HTTPHeader.from, .limeUserIdentity].compactMap { request.headers.values(for: $0).first }
+    let names = ["from", "x-lime-user-identity"].compactMap { request[header: $0] }
     guard let name = names.first, !name.isEmpty else { throw KeyServerRefusal(.missingSender, "no device id") }
     guard names.allSatisfy({ $0 == name }) else {
       throw KeyServerRefusal(.badRequest, "From and X-Lime-user-identity name different devices")
@@ -115,23 +101,22 @@ struct KeyServerService: HTTPHandler {
   private func check(
     _ request: HTTPRequest, verifier: DigestVerifier, secret: (String) -> DigestSecret?
   ) -> DigestVerifier.Outcome? {
-    guard let header = request.headers[.authorization], let credentials = try? DigestCredentials(parsing: header) else {
+    guard let header = request[header: "authorization"], let credentials = try? DigestCredentials(parsing: header) else {
       return nil
     }
     return verifier.verify(
-      credentials, method: request.method.rawValue, uri: request.target.rawValue, secret: secret)
+      credentials, method: request.head.method, uri: request.head.target, secret: secret)
   }
 
-  private func unauthorized(_ verifier: DigestVerifier, stale: Bool) -> HTTPResponse {
-    var headers = HTTPHeaders()
-    for challenge in verifier.challenges(stale: stale) {
-      headers.addValue(challenge.headerValue, for: .wwwAuthenticate)
-    }
-    return HTTPResponse(statusCode: .unauthorized, headers: headers)
+  private func unauthorized(_ verifier: DigestVerifier, stale: Bool) -> HTTPAnswer {
+    // A header line for each challenge, as not every client reads several in one.
+    HTTPAnswer(
+      status: 401, headers: verifier.challenges(stale: stale).map { ("WWW-Authenticate", $0.headerValue) })
   }
 
-  private func answer(with answer: KeyServerAnswer) -> HTTPResponse {
-    HTTPResponse(
-      statusCode: .ok, headers: [.contentType: keyServerMediaType, .cacheControl: "no-store"], body: answer.serialized)
+  private func answer(with answer: KeyServerAnswer) -> HTTPAnswer {
+    HTTPAnswer(
+      status: 200, headers: [("Content-Type", keyServerMediaType), ("Cache-Control", "no-store")],
+      body: answer.serialized)
   }
 }

@@ -10,8 +10,10 @@ final class ChildProcess {
   private let identifier: pid_t
   private var status: Int32?
 
-  /// - Parameter command: absolute path of the program, then its arguments.
-  init(_ command: [String]) throws {
+  /// - Parameters:
+  ///   - command: absolute path of the program, then its arguments.
+  ///   - descriptor: an open file that the program finds as its descriptor 3.
+  init(_ command: [String], passing descriptor: Int32? = nil) throws {
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
@@ -28,6 +30,7 @@ final class ChildProcess {
     for descriptor in Int32(0)...2 {
       posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0)
     }
+    if let descriptor { posix_spawn_file_actions_adddup2(&actions, descriptor, 3) }
     var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
     defer { arguments.forEach { free($0) } }
     var identifier: pid_t = 0

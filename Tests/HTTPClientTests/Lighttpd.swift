@@ -22,25 +22,23 @@ final class Lighttpd {
     for (name, data) in files { try data.write(to: folder.appendingPathComponent(name)) }
     let socket = try LoopbackSocket()
     port = socket.port
-    socket.close()
+    defer { socket.close() }
     let text = """
       server.document-root = "\(folder.path)/documents"
       server.bind = "127.0.0.1"
       server.port = \(port)
+      server.systemd-socket-activation = "enable"
       server.errorlog = "\(folder.path)/errors"
 
       """
     let file = folder.appendingPathComponent("lighttpd.conf")
     try (text + configuration.replacingOccurrences(of: "FOLDER", with: folder.path))
       .write(to: file, atomically: true, encoding: .utf8)
-    process = try ChildProcess(["/usr/bin/timeout", "120", "/usr/sbin/lighttpd", "-D", "-f", file.path])
-    while !LoopbackSocket.accepts(port: port) {
-      guard process.isRunning else {
-        let errors = (try? String(contentsOf: folder.appendingPathComponent("errors"), encoding: .utf8)) ?? ""
-        throw PeerError(description: "lighttpd did not start: \(errors)")
-      }
-      usleep(10_000)
-    }
+    // It gets the bound socket itself: a port only looked up could be another server's by the time it is used.
+    // Connections made before it is ready wait in the socket's backlog.
+    let start = #"LISTEN_FDS=1 LISTEN_PID=$$ exec /usr/sbin/lighttpd -D -f "$0""#
+    process = try ChildProcess(
+      ["/usr/bin/timeout", "120", "/bin/sh", "-c", start, file.path], passing: socket.descriptor)
   }
 
   /// lighttpd writes its logs at the end.
@@ -73,10 +71,10 @@ func temporaryFolder() throws -> URL {
 /// A TCP socket bound to a free loopback port; connections wait in its backlog and are never answered.
 final class LoopbackSocket {
   let port: Int
-  private var descriptor: Int32
+  private(set) var descriptor: Int32
 
   init() throws {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     self.descriptor = descriptor
     var address = Self.address(port: 0)
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -95,17 +93,6 @@ final class LoopbackSocket {
     guard descriptor >= 0 else { return }
     Glibc.close(descriptor)
     descriptor = -1
-  }
-
-  static func accepts(port: Int) -> Bool {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { Glibc.close(descriptor) }
-    var address = Self.address(port: port)
-    return withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-      }
-    }
   }
 
   private static func address(port: Int) -> sockaddr_in {

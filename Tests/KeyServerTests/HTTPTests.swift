@@ -72,7 +72,7 @@ import Testing
     Data("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nx".utf8),
     Data("POST / HTTP/1.1\r\nContent-Type: x3dh/octet-stream\r\nFrom: a\r\nContent-Length: 3\r\n\r\n\u{1}".utf8),
     Data("POST http://[ HTTP/1.1\r\n\r\n".utf8), Data("POST /%zz?% HTTP/1.1\r\nAuthorization: Digest ,\r\n\r\n".utf8),
-    Data("GET /../../etc/passwd HTTP/1.1\r\n\r\n".utf8), Data(repeating: 0x41, count: 8000),
+    Data("GET /../../etc/passwd HTTP/1.1\r\n\r\n".utf8), Data(repeating: 0x41, count: 200_000),
     Data((0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 37) }),
   ])
   func `no HTTP a client can send stops the server`(bytes: Data) async throws {

@@ -105,8 +105,8 @@ struct Peer {
   /// Sends bytes as they are and hangs up after the server did, or at once.
   func send(raw bytes: Data, hangUp: Bool) async {
     await withCheckedContinuation { continuation in
-      DispatchQueue.global().async {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+      Thread.detachNewThread {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = UInt16(truncatingIfNeeded: port).bigEndian

@@ -1,0 +1,109 @@
+// HTTPMessages.swift: HTTP requests and answers of a small server, as values (RFC 9110, RFC 9112)
+import Foundation
+
+/// Why bytes are not a request that this server reads. The connection is closed after the answer.
+enum HTTPRequestError: Int, Error {
+  case badRequest = 400
+  case timedOut = 408
+  case headTooLarge = 431
+  case notImplemented = 501
+  case versionNotSupported = 505
+}
+
+/// The request line and headers of a request.
+struct HTTPRequestHead: Equatable {
+  /// Most header lines of a request.
+  static let fieldLimit = 64
+
+  enum Framing: Equatable {
+    case length(Int)
+    case chunked
+  }
+
+  var method: String
+  /// As it stands in the request line.
+  var target: String
+  /// Values by name in lower case; those of repeated headers joined by commas (RFC 9110 section 5.3).
+  var headers: [String: String] = [:]
+  var framing: Framing = .length(0)
+  var keepsAlive: Bool
+  var expectsContinue = false
+
+  /// - Parameter lines: request line and header lines, without their ends.
+  init(parsing lines: [[UInt8]]) throws(HTTPRequestError) {
+    guard let first = lines.first, lines.count - 1 <= Self.fieldLimit else { throw .headTooLarge }
+    let words = first.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+    guard words.count == 3, Self.isToken(words[0]), !words[1].isEmpty, words[1].allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+    else { throw .badRequest }
+    let version = String(decoding: words[2], as: UTF8.self)
+    guard version == "HTTP/1.1" || version == "HTTP/1.0" else { throw .versionNotSupported }
+    method = String(decoding: words[0], as: UTF8.self)
+    target = String(decoding: words[1], as: UTF8.self)
+    keepsAlive = version == "HTTP/1.1"
+
+    for line in lines.dropFirst() {
+      guard let colon = line.firstIndex(of: UInt8(ascii: ":")), Self.isToken(line[..<colon]),
+        let text = String(validating: line[(colon + 1)...], as: UTF8.self),
+        !text.utf8.contains(where: { ($0 < 0x20 && $0 != 0x09) || $0 == 0x7F })
+      else { throw .badRequest }
+      let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
+      let value = text.trimmingCharacters(in: .whitespaces)
+      headers[name] = headers[name].map { "\($0), \(value)" } ?? value
+    }
+    let options = headers["connection"]?.lowercased() ?? ""
+    if options.contains("close") { keepsAlive = false }
+    expectsContinue = version == "HTTP/1.1" && headers["expect"]?.lowercased() == "100-continue"
+    framing = try Self.framing(headers)
+  }
+
+  /// Two readers that disagree about where a body ends are how requests are smuggled: anything unclear is refused.
+  private static func framing(_ headers: [String: String]) throws(HTTPRequestError) -> Framing {
+    let length = headers["content-length"]
+    if let encoding = headers["transfer-encoding"] {
+      guard length == nil else { throw .badRequest }
+      guard encoding.lowercased() == "chunked" else { throw .notImplemented }
+      return .chunked
+    }
+    guard let length else { return .length(0) }
+    guard length.utf8.count <= 18, length.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let count = Int(length) else {
+      throw .badRequest
+    }
+    return .length(count)
+  }
+
+  private static func isToken(_ bytes: ArraySlice<UInt8>) -> Bool {
+    !bytes.isEmpty
+      && bytes.allSatisfy { byte in
+        (byte | 0x20 >= UInt8(ascii: "a") && byte | 0x20 <= UInt8(ascii: "z"))
+          || (byte >= 0x30 && byte <= 0x39) || "!#$%&'*+-.^_`|~".utf8.contains(byte)
+      }
+  }
+}
+
+/// A request with its body.
+struct HTTPRequest {
+  var head: HTTPRequestHead
+  /// nil if it is longer than the server takes; then it was not read to its end.
+  var body: Data?
+
+  subscript(header name: String) -> String? { head.headers[name] }
+}
+
+/// What the server answers.
+struct HTTPAnswer {
+  var status: Int
+  var headers: [(name: String, value: String)] = []
+  var body = Data()
+
+  private static let reasons = [
+    200: "OK", 400: "Bad Request", 401: "Unauthorized", 408: "Request Timeout",
+    431: "Request Header Fields Too Large", 501: "Not Implemented", 505: "HTTP Version Not Supported",
+  ]
+
+  func serialized(closing: Bool, withBody: Bool) -> Data {
+    var lines = ["HTTP/1.1 \(status) \(Self.reasons[status] ?? "")"]
+    lines += headers.map { "\($0.name): \($0.value)" }
+    lines += ["Content-Length: \(body.count)", "Connection: \(closing ? "close" : "keep-alive")", "", ""]
+    return Data(lines.joined(separator: "\r\n").utf8) + (withBody ? body : Data())
+  }
+}
