@@ -44,7 +44,14 @@ char *sofia_header_value(const sofia_header *header) {
     const char *value = ((const sip_unknown_t *)h)->un_value;
     return su_strdup(NULL, value ? value : "");
   }
-  return sip_header_as_string(NULL, (const sip_header_t *)h); // home NULL: plain malloc
+  // Not sip_header_as_string: it encodes into a buffer of exactly the needed size, and Sofia's encoders then leave out the
+  // last text, so that values over 127 bytes end in whatever the memory held before.
+  enum { SPARE = 16 };
+  issize_t length = msg_header_field_e(NULL, 0, h, 0);
+  if (length < 0) return NULL;
+  char *value = calloc(1, (size_t)length + SPARE);
+  if (value) msg_header_field_e(value, length + SPARE - 1, h, 0);
+  return value;
 }
 
 size_t sofia_message_body(const sofia_message *message, const void **bytes) {
