@@ -3,6 +3,7 @@
 #include "sofia_agent.h"
 #include "loop.h"
 #include "tags.h"
+#include <sofia-sip/msg_addr.h>
 #include <sofia-sip/nua.h>
 #include <sofia-sip/nua_tag.h>
 #include <sofia-sip/sip_status.h>
@@ -41,11 +42,16 @@ static sofia_event_kind kind_of(nua_event_t event) {
   }
 }
 
+// What nta makes up for a request without an answer looks like a response, but has no source address.
+static int came_from_network(nua_t *nua) {
+  msg_t *message = nua_current_request(nua);
+  return message && msg_addr(message)->su_family != 0;
+}
+
 static void on_event(
     nua_event_t event, int status, char const *phrase, nua_t *nua, nua_magic_t *agent, nua_handle_t *handle,
     nua_hmagic_t *handle_magic, sip_t const *sip, tagi_t tags[]) {
   int substate = nua_substate_active;
-  (void)nua;
   (void)handle_magic;
   if (event == nua_r_subscribe || event == nua_r_unsubscribe || event == nua_i_notify)
     tl_gets(tags, NUTAG_SUBSTATE_REF(substate), TAG_END());
@@ -54,7 +60,7 @@ static void on_event(
     .status = status,
     .phrase = phrase,
     .handle = (sofia_handle *)handle,
-    .message = (const sofia_message *)sip,
+    .message = came_from_network(nua) ? (const sofia_message *)sip : NULL,
     .subscription_ended = substate == nua_substate_terminated,
   };
   agent->callback(agent->context, &copy);
@@ -88,9 +94,9 @@ sofia_handle *sofia_handle_create(sofia_agent *agent, sofia_tags *tags) {
 void sofia_handle_destroy(sofia_handle *handle) { nua_handle_destroy((nua_handle_t *)handle); }
 
 void sofia_handle_abandon(sofia_handle *handle) {
-  // The BYE that nua insists on goes to a port where nobody listens, and its failure ends the dialog here. A next hop
-  // that fails at once would not do: nua then removes the dialog's usage twice and aborts.
-  nua_set_hparams((nua_handle_t *)handle, NUTAG_PROXY("sip:127.0.0.1:9;transport=tcp"), TAG_END());
+  // No agent binds SCTP, so nua's BYE finds no transport and fails, later and inside the stack. (A next hop that fails
+  // at once would not do: nua then removes the usage twice and stops the process.)
+  nua_set_hparams((nua_handle_t *)handle, NUTAG_PROXY("sip:127.0.0.1:9;transport=sctp"), TAG_END());
   nua_handle_destroy((nua_handle_t *)handle);
 }
 

@@ -7,9 +7,6 @@
 #include <sofia-sip/url.h>
 #include <stdlib.h>
 
-// Longer header fields are not handed on; messages are limited by NTATAG_MAXSIZE anyway.
-#define HEADER_LIMIT ((size_t)1 << 20)
-
 static const sip_t *sip_of(const sofia_message *message) { return (const sip_t *)message; }
 
 // The parser keeps header structures in a chain; first line, separator and body are in it too.
@@ -47,19 +44,14 @@ char *sofia_header_value(const sofia_header *header) {
     const char *value = ((const sip_unknown_t *)h)->un_value;
     return su_strdup(NULL, value ? value : "");
   }
-  // Not sip_header_as_string: it encodes into a buffer of just the right size, which the encoder of parameters takes for
-  // too small, and the last parameter comes out as garbage.
-  for (size_t size = 512; size <= HEADER_LIMIT; size *= 2) {
-    char *text = malloc(size);
-    if (!text) return NULL;
-    issize_t length = sip_header_field_e(text, (isize_t)size, (const sip_header_t *)h, 0);
-    if (length >= 0 && (size_t)length + 2 < size) {
-      text[length] = '\0';
-      return text;
-    }
-    free(text);
-  }
-  return NULL;
+  // Not sip_header_as_string: it encodes into a buffer of exactly the needed size, and Sofia's encoders then leave out the
+  // last text, so that values over 127 bytes end in whatever the memory held before.
+  enum { SPARE = 16 };
+  issize_t length = msg_header_field_e(NULL, 0, h, 0);
+  if (length < 0) return NULL;
+  char *value = calloc(1, (size_t)length + SPARE);
+  if (value) msg_header_field_e(value, length + SPARE - 1, h, 0);
+  return value;
 }
 
 size_t sofia_message_body(const sofia_message *message, const void **bytes) {

@@ -29,8 +29,9 @@ final class Registrar {
     contact = endpoint.contact(user: configuration.address.user)
   }
 
-  static func specsParameter(_ configuration: SIPAgentConfiguration) -> [Parameter] {
-    configuration.specs.isEmpty ? [] : [Parameter("+org.linphone.specs", configuration.specs)]
+  /// Always quoted, as string-valued feature parameters must be (RFC 3840 §9), also when the value is a token.
+  static func specsParameter(_ configuration: SIPAgentConfiguration) -> String {
+    configuration.specs.isEmpty ? "" : ";+org.linphone.specs=\"\(configuration.specs)\""
   }
 
   // MARK: Requests
@@ -90,17 +91,15 @@ final class Registrar {
   }
 
   private func registerTags() -> TagList {
-    var parameters = [Parameter("+sip.instance", "<\(configuration.instanceID)>")]
-    parameters += Self.specsParameter(configuration)
+    let features = ";+sip.instance=\"<\(configuration.instanceID)>\"" + Self.specsParameter(configuration)
     let registrarURI = SIPURI(user: nil, host: configuration.address.host, port: configuration.address.port)
     return TagList()
       .add(SOFIA_TAG_REGISTRAR, registrarURI.description)
-      .add(SOFIA_TAG_CONTACT, NameAddress(contact, parameters: parameters).description)
+      .add(SOFIA_TAG_CONTACT, "<\(contact)>" + features)
       .add(SOFIA_TAG_SUPPORTED, SofiaStack.supported)
       .add(SOFIA_TAG_EXPIRES, "\(configuration.expires)")
-      // Without the options nua asks its own address with OPTIONS. "gruuize" keeps nua's hands off the GRUU,
-      // because its sense is inverted in 1.12.11: every Contact is ours.
-      .add(SOFIA_TAG_OUTBOUND, "gruuize no-options-keepalive no-validate")
+      // Without the options nua asks its own address with OPTIONS; "no-gruuize" is inverted in 1.12.11.
+      .add(SOFIA_TAG_OUTBOUND, "no-gruuize no-options-keepalive no-validate")
   }
 
   // MARK: Answers

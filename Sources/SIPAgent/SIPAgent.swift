@@ -248,8 +248,7 @@ public final class SIPAgent {
   private func contactField(parameters: [Parameter]) async throws -> String {
     let registrar = try await parts().registrar
     let uri = registrar.current?.gruu ?? registrar.contact
-    let features = parameters + Registrar.specsParameter(configuration)
-    return NameAddress(uri, parameters: features).description
+    return NameAddress(uri, parameters: parameters).description + Registrar.specsParameter(configuration)
   }
 
   private func makeHandle(target: SIPURI, from: SIPURI?, contact: String?) async throws -> SofiaHandle {

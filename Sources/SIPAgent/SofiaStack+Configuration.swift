@@ -95,6 +95,7 @@ extension SofiaStack {
       .add(SOFIA_TAG_MEDIA_ENABLE, 0)
       .add(SOFIA_TAG_FOLLOW_REDIRECTS, 0)
       .add(SOFIA_TAG_SESSION_TIMER, 0)
+      .add(SOFIA_TAG_PATH, 0)
       .add(SOFIA_TAG_TCP_RPORT, 1)
       .add(SOFIA_TAG_MAXIMUM_SIZE, maximumMessageSize)
       .add(SOFIA_TAG_SHUTDOWN_EVENTS, 1)

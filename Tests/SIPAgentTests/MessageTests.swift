@@ -1,0 +1,124 @@
+// MessageTests.swift: MESSAGE through Kamailio
+import Foundation
+import MessageFormats
+import Testing
+
+@testable import SIPAgent
+
+@Suite(.enabled(if: Kamailio.isInstalled), .timeLimit(.minutes(1)))
+struct MessageTests {
+  @Test(arguments: ["tcp", "udp"], [1, 65_536, 200_000])
+  func binaryBodiesArriveUnchanged(transport: String, size: Int) async throws {
+    let server = try await Kamailio()
+    defer { server.stop() }
+    try await withClients(["alice", "bob"], server: server.port, transport: transport) { clients in
+      let body = Data((0..<size).map { UInt8(truncatingIfNeeded: $0 &* 7) })
+      let gruu = try #require(await clients[1].agent.registration?.gruu)
+      let type = #"multipart/encrypted;protocol="application/lime";boundary=-----abc"#
+      async let response = clients[0].agent.message(
+        to: gruu, from: clients[0].agent.registration?.gruu, headers: [SIPHeader("Priority", "non-urgent")],
+        contentType: type, body: body)
+      let message = try await clients[1].nextMessage()
+      #expect(message.body == body)
+      #expect(message.contentType == type)
+      #expect(message.headers["priority"] == "non-urgent")
+      #expect(message.from.uri == (await clients[0].agent.registration?.gruu))
+      await clients[1].agent.respond(to: message.id, status: 200)
+      #expect(try await response.status == 200)
+    }
+  }
+
+  @Test func theAnswerWaitsForTheConsumerAndCarriesItsStatus() async throws {
+    let server = try await Kamailio()
+    defer { server.stop() }
+    try await withClients(["alice", "bob"], server: server.port) { clients in
+      let (answers, sink) = AsyncStream.makeStream(of: Int.self)
+      let sending = Task {
+        let response = try await clients[0].agent.message(
+          to: clients[1].address, contentType: "text/plain", body: Data("x".utf8))
+        sink.yield(response.status)
+      }
+      let message = try await clients[1].nextMessage()
+      sink.yield(0)
+      await clients[1].agent.respond(to: message.id, status: 488)
+      await clients[1].agent.respond(to: message.id, status: 200)
+      var iterator = answers.makeAsyncIterator()
+      #expect(await iterator.next() == 0)
+      #expect(await iterator.next() == 488)
+      try await sending.value
+    }
+  }
+
+  @Test func deflatedBodiesAreInflatedAndOtherCodingsRefused() async throws {
+    let server = try await Kamailio()
+    defer { server.stop() }
+    try await withClients(["alice", "bob"], server: server.port) { clients in
+      let text = Data(String(repeating: "limeade ", count: 100).utf8)
+      async let response = clients[0].agent.message(
+        to: clients[1].address, headers: [SIPHeader("Content-Encoding", "deflate")], contentType: "text/plain",
+        body: Deflate.deflate(text))
+      let message = try await clients[1].nextMessage()
+      #expect(message.body == text)
+      await clients[1].agent.respond(to: message.id, status: 200)
+      #expect(try await response.status == 200)
+      let zipped = try await clients[0].agent.message(
+        to: clients[1].address, headers: [SIPHeader("Content-Encoding", "gzip")], contentType: "text/plain", body: text)
+      #expect(zipped.status == 415)
+      let damaged = try await clients[0].agent.message(
+        to: clients[1].address, headers: [SIPHeader("Content-Encoding", "deflate")], contentType: "text/plain",
+        body: text)
+      #expect(damaged.status == 400)
+    }
+  }
+
+  @Test func aHeaderWithALineBreakIsNeverSent() async throws {
+    let server = try await Kamailio()
+    defer { server.stop() }
+    try await withClients(["alice"], server: server.port) { clients in
+      await #expect {
+        _ = try await clients[0].agent.message(
+          to: clients[0].address, headers: [SIPHeader("Subject", "a\r\nX-Evil: b")], contentType: "text/plain",
+          body: Data())
+      } throws: {
+        if case SIPError.invalidArgument = $0 { true } else { false }
+      }
+      #expect(server.count("MESSAGE", user: "alice") == 0)
+    }
+  }
+
+  @Test func optionsAreAnsweredAndUnknownMethodsRefused() async throws {
+    let server = try await Kamailio()
+    defer { server.stop() }
+    try await withClients(["alice", "bob"], server: server.port) { clients in
+      let options = try await clients[0].agent.options(clients[1].address)
+      #expect(options.status == 200)
+      #expect(options[header: "Allow"]?.contains("MESSAGE") == true)
+      let refer = try await clients[0].agent.refer(
+        to: clients[1].address, referTo: NameAddress(clients[0].address, parameters: [Parameter("text")]))
+      #expect([405, 501].contains(refer.status))
+    }
+  }
+
+  @Test func twentyAgentsInOneProcessDoNotMeet() async throws {
+    let server = try await Kamailio(.both)
+    defer { server.stop() }
+    let users = (0..<20).map { "user\($0)" }
+    try await withClients(users, server: server.port) { clients in
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for (index, client) in clients.enumerated() {
+          group.addTask {
+            let peer = clients[(index + 1) % clients.count]
+            async let response = client.agent.message(
+              to: peer.address, contentType: "text/plain", body: Data(users[index].utf8))
+            let message = try await client.nextMessage()
+            #expect(message.body == Data(users[(index + 19) % 20].utf8))
+            #expect(message.to.uri.user == users[index])
+            await client.agent.respond(to: message.id, status: 200)
+            #expect(try await response.status == 200)
+          }
+        }
+        try await group.waitForAll()
+      }
+    }
+  }
+}
