@@ -78,8 +78,9 @@ final class CurlTransfer: @unchecked Sendable {
         return curl_easy_perform(handle)
       }
     }
-    if cancellation.isCancelled { throw CancellationError() }
     guard code == CURLE_OK else {
+      collector.discard()
+      if cancellation.isCancelled { throw CancellationError() }
       let text = errorText.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
       let reason = text.isEmpty ? String(cString: curl_easy_strerror(code)) : text
       throw failure(code, reason: reason, collector: collector, request: request, host: address.host)

@@ -21,7 +21,7 @@ public enum HTTPBody: Sendable {
 
 /// Where the body of a successful answer goes when it is too large for memory.
 public struct HTTPDownload: Sendable {
-  /// A file that is created with mode 0600, or must not have anything but earlier parts of the same download.
+  /// A file that must not exist yet. Made with mode 0600, and removed if the transfer fails.
   public var path: String
   /// Most bytes of the whole file.
   public var limit: Int

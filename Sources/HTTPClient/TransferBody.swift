@@ -131,9 +131,16 @@ final class ResponseCollector {
     }
   }
 
+  /// Removes what a failed transfer left of the download, if it was this transfer that made it.
+  func discard() {
+    guard let download, let file else { return }
+    try? file.close()
+    try? FileManager.default.removeItem(atPath: download.path)
+  }
+
   private func openDownload(_ download: HTTPDownload) throws -> FileHandle {
-    // Opened here and not through FileManager, so that the file is never readable by others, not for a moment.
-    let descriptor = open(download.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    // Not through FileManager, whose files are readable by others for a moment and may be someone else's.
+    let descriptor = open(download.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
       throw NSError(domain: NSPOSIXErrorDomain, code: Int(errno))
     }

@@ -4,8 +4,8 @@ import Foundation
 
 /// A small HTTP/1.1 server on FlyingSocks.
 ///
-/// FlyingFox's own server (0.27) reads header lines of any length, in time that grows with their square, and ends at the
-/// first connection that cannot be accepted. This one reads within limits and goes on.
+/// FlyingFox's own server (0.27) reads header lines of any length, in time that grows with their square, and ends at
+/// the first connection that cannot be accepted. This one reads within limits and goes on.
 struct HTTPListener: Sendable {
   /// Most connections at a time; further ones wait until one ends.
   private static let connectionLimit = 256

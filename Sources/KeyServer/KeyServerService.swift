@@ -101,9 +101,9 @@ struct KeyServerService: Sendable {
   private func check(
     _ request: HTTPRequest, verifier: DigestVerifier, secret: (String) -> DigestSecret?
   ) -> DigestVerifier.Outcome? {
-    guard let header = request[header: "authorization"], let credentials = try? DigestCredentials(parsing: header) else {
-      return nil
-    }
+    guard let header = request[header: "authorization"],
+      let credentials = try? DigestCredentials(parsing: header)
+    else { return nil }
     return verifier.verify(
       credentials, method: request.head.method, uri: request.head.target, secret: secret)
   }

@@ -91,7 +91,8 @@ import Testing
 private enum Certificates {
   static func make(in folder: URL, subjectAlternativeNames: String) throws {
     let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    try openssl(["req", "-x509", "-subj", "/CN=test authority", "-days", "2", "-keyout", "ca.key", "-out", "ca.pem"] + key,
+    try openssl(
+      ["req", "-x509", "-subj", "/CN=test authority", "-days", "2", "-keyout", "ca.key", "-out", "ca.pem"] + key,
       in: folder)
     try openssl(["req", "-subj", "/CN=test server", "-keyout", "server.key", "-out", "server.csr"] + key, in: folder)
     try "subjectAltName=\(subjectAlternativeNames)\n"

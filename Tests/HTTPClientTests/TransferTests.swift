@@ -105,13 +105,30 @@ import Testing
     }
   }
 
-  @Test func `a download beyond its limit ends`() async throws {
+  @Test func `a download beyond its limit ends and leaves no file`() async throws {
     try await withServer { server, base in
       let path = server.folder.appendingPathComponent("download").path
       await #expect(throws: HTTPClientError.bodyTooLarge(host: "127.0.0.1", limit: 4999)) {
         try await HTTPClient().send(
           HTTPRequest(url: base + "/a.txt", download: HTTPDownload(path: path, limit: 4999)))
       }
+      #expect(!FileManager.default.fileExists(atPath: path))
+    }
+  }
+
+  @Test func `a download overwrites nothing`() async throws {
+    try await withServer { server, base in
+      let file = server.folder.appendingPathComponent("precious")
+      try Data("precious".utf8).write(to: file)
+      let error = await #expect(throws: HTTPClientError.self) {
+        try await HTTPClient().send(
+          HTTPRequest(url: base + "/a.txt", download: HTTPDownload(path: file.path, limit: 10_000)))
+      }
+      guard case .file(file.path, _) = error else {
+        Issue.record("unexpected error \(String(describing: error))")
+        return
+      }
+      #expect(try Data(contentsOf: file) == Data("precious".utf8))
     }
   }
 

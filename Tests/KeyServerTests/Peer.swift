@@ -69,7 +69,8 @@ struct Peer {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
     var words = [
-      "-s", "-q", "--noproxy", "*", "--max-time", "20", "-o", folder.path + "/body", "-w", "%{http_code} %{content_type}",
+      "-q", "-s", "--noproxy", "*", "--max-time", "20", "-o", folder.path + "/body",
+      "-w", "%{http_code} %{content_type}",
     ]
     if let body {
       try body.write(to: folder.appendingPathComponent("request"))
