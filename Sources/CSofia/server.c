@@ -7,6 +7,7 @@ struct sofia_outgoing;
 #define NTA_OUTGOING_MAGIC_T struct sofia_outgoing
 #define TP_CLIENT_T struct stream
 #include "loop.h"
+#include "server_text.h"
 #include "sofia_server.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -57,65 +58,6 @@ struct sofia_outgoing {
   int has_failed;
 };
 
-// Messages as text
-
-static int append(char **buffer, size_t *used, size_t *size, const char *data, size_t length) {
-  if (*used + length > *size) {
-    size_t wanted = (*used + length) * 2;
-    char *grown = realloc(*buffer, wanted);
-    if (!grown) return -1;
-    *buffer = grown;
-    *size = wanted;
-  }
-  memcpy(*buffer + *used, data, length);
-  *used += length;
-  return 0;
-}
-
-/// The message's head encoded anew from what the parser understood, so that names are full and folded lines are joined.
-/// The caller frees `head`.
-static int message_text(msg_t *msg, sip_t const *sip, sofia_text *text) {
-  char *buffer = NULL;
-  size_t used = 0, size = 0;
-  char stack[1024];
-  memset(text, 0, sizeof *text);
-  for (msg_header_t *header = *msg_chain_head(msg); header; header = header->sh_succ) {
-    if (header == (msg_header_t *)sip->sip_separator || header == (msg_header_t *)sip->sip_payload ||
-        header->sh_class == sip_error_class)
-      continue;
-    char *place = stack;
-    issize_t length = msg_header_e(stack, sizeof stack, header, 0);
-    if (length >= (issize_t)sizeof stack) {
-      place = malloc((size_t)length + 1);
-      if (!place || msg_header_e(place, length + 1, header, 0) != length) length = -1;
-    }
-    int failed = length >= 0 && append(&buffer, &used, &size, place, (size_t)length) < 0;
-    if (place != stack) free(place);
-    if (failed) {
-      free(buffer);
-      return -1;
-    }
-  }
-  text->head = buffer;
-  text->head_length = used;
-  if (sip->sip_payload) {
-    text->body = sip->sip_payload->pl_data;
-    text->body_length = sip->sip_payload->pl_len;
-  }
-  return buffer ? 0 : -1;
-}
-
-static msg_t *message_from_text(const char *text, size_t length) {
-  msg_t *msg = msg_make(sip_default_mclass(), 0, text, (ssize_t)length);
-  sip_t *sip = sip_object(msg);
-  if (!sip || sip->sip_error || (!sip->sip_request && !sip->sip_status) || !sip->sip_from || !sip->sip_to ||
-      !sip->sip_call_id || !sip->sip_cseq) {
-    if (msg) msg_destroy(msg);
-    return NULL;
-  }
-  return msg;
-}
-
 // Connections
 
 /// Frees what connection errors reported; not from within tport's own callback, which still walks the pending list.
@@ -152,7 +94,8 @@ static void stream_failed(tp_stack_t *stack, struct stream *stream, tport_t *tra
   server->callbacks.closed(server->callbacks.context, stream->number);
 }
 
-/// The stream of a transport, new when this is its first request. Takes over the caller's reference. NULL: out of memory.
+/// The stream of a transport, new when this is its first request. Takes over the caller's reference. NULL: out of
+/// memory.
 static struct stream *stream_of(sofia_server *server, tport_t *transport) {
   for (struct stream *stream = server->streams; stream; stream = stream->next)
     if (stream->transport == transport) {
@@ -212,7 +155,7 @@ static int on_request(struct sofia_server *server, nta_agent_t *agent, msg_t *ms
   sofia_text text;
   sofia_peer peer;
   int is_ack = sip->sip_request->rq_method == sip_method_ack;
-  if (peer_of(server, msg, &peer) < 0 || message_text(msg, sip, &text) < 0) {
+  if (peer_of(server, msg, &peer) < 0 || sofia_text_make(msg, sip, &text) < 0) {
     msg_destroy(msg);
     return 0;
   }
@@ -270,7 +213,7 @@ int sofia_incoming_respond(sofia_incoming *incoming, int status, const char *rea
 }
 
 int sofia_incoming_forward(sofia_incoming *incoming, const char *text, size_t length) {
-  msg_t *msg = message_from_text(text, length);
+  msg_t *msg = sofia_text_parse(text, length);
   sip_t *sip = sip_object(msg);
   if (msg && !sip->sip_status) {
     msg_destroy(msg);
@@ -298,7 +241,7 @@ static int on_response(struct sofia_outgoing *outgoing, nta_outgoing_t *transact
   int status = sip && sip->sip_status ? sip->sip_status->st_status : nta_outgoing_status(transaction);
   msg_t *msg = sip ? nta_outgoing_getresponse(transaction) : NULL;
   sofia_text text;
-  int has_text = msg && message_text(msg, sip_object(msg), &text) == 0;
+  int has_text = msg && sofia_text_make(msg, sip_object(msg), &text) == 0;
   if (status >= 200) sofia_outgoing_destroy(outgoing);
   server->callbacks.response(server->callbacks.context, token, status, has_text ? &text : NULL);
   if (has_text) free((char *)text.head);
@@ -324,7 +267,7 @@ sofia_outgoing *sofia_server_send(sofia_server *server, const sofia_peer *peer, 
   tport_t *transport;
   char route[96];
   if (target_of(server, peer, &transport, route, sizeof route) < 0) return NULL;
-  msg_t *msg = message_from_text(text, length);
+  msg_t *msg = sofia_text_parse(text, length);
   sofia_outgoing *outgoing = msg ? calloc(1, sizeof *outgoing) : NULL;
   if (!outgoing || !sip_object(msg)->sip_request) {
     if (msg) msg_destroy(msg);
@@ -350,7 +293,7 @@ int sofia_server_send_stateless(sofia_server *server, const sofia_peer *peer, co
   tport_t *transport;
   char route[96];
   if (target_of(server, peer, &transport, route, sizeof route) < 0) return -1;
-  msg_t *msg = message_from_text(text, length);
+  msg_t *msg = sofia_text_parse(text, length);
   if (!msg) return -1;
   return nta_msg_tsend(server->agent, msg, *route ? (url_string_t *)route : NULL,
                        TAG_IF(transport, NTATAG_TPORT(transport)), TAG_END());

@@ -2,8 +2,8 @@
 import Foundation
 import MessageFormats
 
-/// Writes `application/conference-info+xml`. Separate from the client's parser on purpose: here stand Flexisip's elements
-/// and their order, media of endpoints included, so that a client is tested against what it will meet.
+/// Writes `application/conference-info+xml`. Separate from the client's parser on purpose: here stand Flexisip's
+/// elements and their order, media of endpoints included, so that a client is tested against what it will meet.
 struct ConferenceDocument {
   let room: ConferenceRoom
   let now: Date

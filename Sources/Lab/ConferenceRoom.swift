@@ -1,9 +1,9 @@
-// ConferenceRoom.swift: members, devices, roles and versions of one chat room, as the focus knows them (RFC 4353, RFC 4575)
+// ConferenceRoom.swift: members, devices, roles and versions of one chat room (RFC 4353, RFC 4575)
 import Foundation
 import MessageFormats
 
-/// One room's state and the rules for changing it. A pure value: it sends nothing; each change gets the next version and
-/// is kept for subscribers that are behind, and what has to happen on the wire comes back as `Steps`.
+/// One room's state and the rules for changing it. A pure value: it sends nothing; each change gets the next version
+/// and is kept for subscribers that are behind, and what has to happen on the wire comes back as `Steps`.
 struct ConferenceRoom: Sendable {
   /// No more changes than this are kept for subscribers that were away; they get the full state instead.
   static let maximumHistory = 200
@@ -96,8 +96,8 @@ struct ConferenceRoom: Sendable {
     members.flatMap(\.devices).filter { $0.gruu != sender }
   }
 
-  /// The changes after a version that a subscriber knows. nil when they are not known any more (or the subscriber claims
-  /// a version that never was): it needs the full state.
+  /// The changes after a version that a subscriber knows. nil when they are not known any more (or the subscriber
+  /// claims a version that never was): it needs the full state.
   func changes(after known: UInt32) -> [VersionedChange]? {
     guard known > 0, known <= version else { return nil }
     let missing = history.filter { $0.version > known }
@@ -115,7 +115,8 @@ struct ConferenceRoom: Sendable {
     return steps
   }
 
-  /// Adds a member at an admin's wish. A user without a usable device is left out silently, as is one who is in already.
+  /// Adds a member at an admin's wish. A user without a usable device is left out silently, as is one who is in
+  /// already.
   mutating func add(_ user: SIPURI, devices: [SIPURI], by admin: SIPURI) throws(Refusal) -> Steps {
     try requireAdmin(admin)
     guard !devices.isEmpty, member(user) == nil else { return Steps() }

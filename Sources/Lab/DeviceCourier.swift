@@ -38,7 +38,9 @@ final class DeviceCourier {
     let device = binding.storeKey
     let dropped = store.add(message, for: device)
     if dropped > 0 { log(.store, "\(dropped) old message(s) for \(binding.name) dropped: too many wait") }
-    if binding.connection == nil { log(.store, "\(binding.name) is offline: \(store.count(for: device)) message(s) wait") }
+    if binding.connection == nil {
+      log(.store, "\(binding.name) is offline: \(store.count(for: device)) message(s) wait")
+    }
     pump(binding)
   }
 

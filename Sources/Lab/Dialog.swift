@@ -10,8 +10,8 @@ struct DialogID: Hashable, Sendable {
   let remoteTag: String
 }
 
-/// The focus's side of a dialog: an INVITE session or a subscription. Requests in it go over the device's connection, to
-/// its registered Contact, so there is no route set.
+/// The focus's side of a dialog: an INVITE session or a subscription. Requests in it go over the device's connection,
+/// to its registered Contact, so there is no route set.
 struct Dialog: Sendable {
   let id: DialogID
   /// The room

@@ -153,7 +153,8 @@ extension Focus {
       return sendBye(dialog, to: device, room: room)
     }
     open(dialog, room: room, device: device, kind: .session)
-    // Older clients count as present from their first SUBSCRIBE on, so that they know the members before a message comes.
+    // Older clients count as present from their first SUBSCRIBE on, so that they know the members before a message
+    // comes.
     if binding.joinsAtOnce {
       entries[room]?.room.join(device)
       settled(room)

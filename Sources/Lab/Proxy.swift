@@ -152,7 +152,9 @@ final class Proxy {
   }
 
   private func answerSelf(_ request: SIPRequest, _ transaction: ServerTransaction) {
-    guard request.method == "OPTIONS" else { return transaction.respond(405, "Method Not Allowed", headers: [Focus.allow]) }
+    guard request.method == "OPTIONS" else {
+      return transaction.respond(405, "Method Not Allowed", headers: [Focus.allow])
+    }
     transaction.respond(200, "OK", headers: [Focus.allow])
   }
 
@@ -201,17 +203,13 @@ final class Proxy {
     copy.headers.append(SIPHeader("Max-Forwards", String(hops - 1)))
     if ["INVITE", "SUBSCRIBE", "REFER"].contains(request.method), request.to?.tag == nil {
       let place = copy.headers.firstIndex { $0.name.lowercased() == "record-route" } ?? copy.headers.endIndex
-      copy.headers.insert(SIPHeader("Record-Route", routeText(over: connection)), at: place)
+      copy.headers.insert(SIPHeader("Record-Route", focus.route(over: connection)), at: place)
     }
     return copy
   }
 
   private func isOwnRoute(_ value: String) -> Bool {
     NameAddress(value).map { $0.uri.host == configuration.address && $0.uri.port == Int(server.port) } ?? false
-  }
-
-  private func routeText(over connection: SIPConnection) -> String {
-    focus.route(over: connection)
   }
 
   /// Sends to several devices at once. The first success takes an INVITE back from the others; without a success the

@@ -4,7 +4,8 @@ import Foundation
 import MessageFormats
 
 /// Receives whole requests over TCP and UDP at one port and sends requests to clients over the connections that they
-/// opened. It knows no registrations and no dialogs. Requests that are no SIP are answered 400, 413 or 505 by themselves.
+/// opened. It knows no registrations and no dialogs. Requests that are no SIP are answered 400, 413 or 505 by
+/// themselves.
 @SIPActor
 public final class SIPServer {
   /// Larger messages are answered 413, in bytes.
@@ -85,9 +86,10 @@ public final class SIPServer {
     onClosed = { _ in }
   }
 
-  /// Sends a request over a client's connection and waits for its final response. The request needs From with tag, To,
-  /// Call-ID, CSeq and Max-Forwards; the Via comes from here. A response of 408 (no answer) or 503 (the connection is
-  /// gone, or the request is not well-formed) without header fields is made here. An INVITE is cancelled when the task is.
+  /// Sends a request over a client's connection and waits for its final response. The request needs From with tag,
+  /// To, Call-ID, CSeq and Max-Forwards; the Via comes from here. A response of 408 (no answer) or 503 (the
+  /// connection is gone, or the request is not well-formed) without header fields is made here. An INVITE is
+  /// cancelled when the task is.
   public func send(
     _ request: SIPRequest, over connection: SIPConnection, provisional: ((SIPResponse) -> Void)? = nil
   ) async -> SIPResponse {
@@ -172,7 +174,8 @@ private struct IncomingHandle: @unchecked Sendable {
   let pointer: OpaquePointer
 }
 
-/// nta calls these on the loop's thread. What they are given is valid during the call only, so it is copied into values.
+/// nta calls these on the loop's thread. What they are given is valid during the call only, so it is copied into
+/// values.
 private func serverCallbacks(context: UnsafeMutableRawPointer) -> sofia_server_callbacks {
   sofia_server_callbacks(
     context: context,

@@ -3,8 +3,8 @@ import CSofia
 import Foundation
 import MessageFormats
 
-/// Where a request came from: a TCP connection, or the sender's address for UDP. Requests to that client go the same way,
-/// whatever its Contact says.
+/// Where a request came from: a TCP connection, or the sender's address for UDP. Requests to that client go the same
+/// way, whatever its Contact says.
 public enum SIPConnection: Hashable, Sendable, CustomStringConvertible {
   case stream(UInt64)
   case datagram(host: String, port: UInt16)

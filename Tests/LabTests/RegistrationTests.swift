@@ -166,7 +166,7 @@ struct MalformedRequestTests {
     ("no From", valid.replacingOccurrences(of: "From:", with: "X-From:"), 400),
     ("a CSeq that is no number", valid.replacingOccurrences(of: "CSeq: 1 ", with: "CSeq: one "), 400),
     ("another SIP version", valid.replacingOccurrences(of: "SIP/2.0\r\nVia", with: "SIP/3.0\r\nVia"), 505),
-    ("a URI that is not SIP", valid.replacingOccurrences(of: "REGISTER sip:sip.example.org ", with: "REGISTER tel:1 "), 416),
+    ("no SIP URI", valid.replacingOccurrences(of: "REGISTER sip:sip.example.org ", with: "REGISTER tel:1 "), 416),
   ])
   func aBadRequestIsRefusedAndTheLabGoesOn(_ what: String, _ text: String, _ status: Int) async throws {
     try await withLab { addresses, _ in
@@ -178,7 +178,9 @@ struct MalformedRequestTests {
     }
   }
 
-  @Test(arguments: ["\0\u{1}\u{2}\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "REGISTER sip:x SIP/2.0\r\n\r\n", "\r\n\r\n\r\n"])
+  @Test(arguments: [
+    "\0\u{1}\u{2}\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "REGISTER sip:x SIP/2.0\r\n\r\n", "\r\n\r\n\r\n",
+  ])
   func whatIsNoSIPDoesNoHarm(_ text: String) async throws {
     try await withLab { addresses, _ in
       let client = try WireClient(sipAddress: addresses.sip)

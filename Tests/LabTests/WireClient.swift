@@ -147,7 +147,8 @@ extension WireClient {
     let isRegister = first.status == 401
     guard isRegister || first.status == 407 else { return first }
     let offered = first.all(isRegister ? "WWW-Authenticate" : "Proxy-Authenticate")
-    guard let challenge = DigestChallenge.list(offered).first(where: { $0.algorithm == algorithm }) else { return first }
+    let challenges = DigestChallenge.list(offered)
+    guard let challenge = challenges.first(where: { $0.algorithm == algorithm }) else { return first }
     var responder = DigestResponder(username: user, password: password ?? user, challenge: challenge)
     let credentials = responder.credentials(method: method, uri: uri, body: body)
     let line = "\(isRegister ? "Authorization" : "Proxy-Authorization"): \(credentials.headerValue)\r\n"

@@ -1,7 +1,8 @@
 // build: g++ -std=c++17 -w "$SOURCE" -o "$OUTPUT" -llinphone++ -llinphone -lbctoolbox
 //
-// A Linphone client that a test drives: commands in lines on standard input, events as JSON objects in lines on standard
-// output. Needs Debian's liblinphone-dev, and linphone-common for its grammars (without them liblinphone aborts).
+// A Linphone client that a test drives: commands in lines on standard input, events as JSON objects in lines on
+// standard output. Needs Debian's liblinphone-dev, and linphone-common for its grammars (without them liblinphone
+// aborts).
 //
 // Options come in pairs:
 //   --dir DIR            where it keeps its data; the same directory again is the same device
@@ -19,8 +20,8 @@
 //   add|remove ROOM ADDRESS   admin ROOM ADDRESS  subject ROOM SUBJECT  leave ROOM
 //   offline   online   rooms   quit
 //
-// States in events are numbers of liblinphone: registration 2 is done; room 3 is created, 4 is creation failed; message 2
-// is taken by the server, 3 is refused, 6 is delivered to all, 7 is displayed by all.
+// States in events are numbers of liblinphone: registration 2 is done; room 3 is created, 4 is creation failed;
+// message 2 is taken by the server, 3 is refused, 6 is delivered to all, 7 is displayed by all.
 #include <linphone++/linphone.hh>
 #include <linphone/core.h>
 

@@ -30,8 +30,8 @@ typedef struct sofia_peer {
 
 typedef struct sofia_server_callbacks {
   void *context;
-  /// A request that is no retransmission. `incoming` is NULL for ACK; otherwise it is the receiver's, which ends it with
-  /// one of sofia_incoming_respond, sofia_incoming_forward and sofia_incoming_destroy.
+  /// A request that is no retransmission. `incoming` is NULL for ACK; otherwise it is the receiver's, which ends it
+  /// with one of sofia_incoming_respond, sofia_incoming_forward and sofia_incoming_destroy.
   void (*request)(void *context, sofia_incoming *incoming, const sofia_text *message, const sofia_peer *peer);
   /// The client took an INVITE back (CANCEL); nta has answered both requests. `incoming` is still to be ended.
   void (*cancelled)(void *context, sofia_incoming *incoming);
@@ -50,8 +50,9 @@ uint16_t sofia_server_port(const sofia_server *server);
 /// Closes all connections. Every sofia_incoming and sofia_outgoing must have been ended before.
 void sofia_server_destroy(sofia_server *server);
 
-/// Sends a request given as text over the peer's connection. The Via comes from here. NULL when it is no valid request or
-/// the connection is gone; otherwise `response` is called, or the caller ends it with sofia_outgoing_destroy.
+/// Sends a request given as text over the peer's connection. The Via comes from here. NULL when it is no valid
+/// request or the connection is gone; otherwise `response` is called, or the caller ends it with
+/// sofia_outgoing_destroy.
 sofia_outgoing *sofia_server_send(sofia_server *server, const sofia_peer *peer, const char *text, size_t length,
                                   uint64_t token);
 /// Sends a request that gets no response (ACK for a 2xx). 0 when it went out.
