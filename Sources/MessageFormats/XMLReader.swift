@@ -74,58 +74,44 @@ enum XMLReader {
     return rest
   }
 
-  /// Looks at the document before libxml2 does: refuses declarations (DOCTYPE and all that it may hold) and elements
-  /// with too many attributes. It follows well-formed markup; the parser stops where a document is not well-formed.
+  /// Looks at every "<" of the document before libxml2 does, without regard to what is around it: the parser goes on
+  /// after errors, so what is refused here must not depend on the document being well-formed.
   private static func checkMarkup(_ bytes: ArraySlice<UInt8>, format: String) throws {
     var rest = bytes
     while let start = rest.firstIndex(of: ASCII.less) {
-      rest = rest[start...]
-      if rest.starts(with: Array("<!--".utf8)) {
-        rest = try after("-->", rest.dropFirst(4), format: format)
-      } else if rest.starts(with: Array("<![CDATA[".utf8)) {
-        rest = try after("]]>", rest.dropFirst(9), format: format)
-      } else if rest.starts(with: Array("<?".utf8)) {
-        rest = try after("?>", rest.dropFirst(2), format: format)
-      } else if rest.starts(with: Array("<!".utf8)) {
-        throw FormatError.malformed(format: format, reason: "a document type declaration is not allowed")
-      } else {
-        rest = try afterTag(rest.dropFirst(), format: format)
+      rest = rest[(start + 1)...]
+      if rest.first == UInt8(ascii: "?") {
+        // Foundation's parser crashes on an instruction without content (`<?x?>`).
+        throw FormatError.malformed(format: format, reason: "processing instructions are not allowed")
+      }
+      if rest.first == UInt8(ascii: "!") {
+        guard rest.starts(with: Array("!--".utf8)) || rest.starts(with: Array("![CDATA[".utf8)) else {
+          throw FormatError.malformed(format: format, reason: "a document type declaration is not allowed")
+        }
+        continue
+      }
+      guard attributeCount(rest) <= maximumAttributes else {
+        throw FormatError.tooLarge(format: format, limit: "\(maximumAttributes) attributes of an XML element")
       }
     }
   }
 
-  private static func after(
-    _ end: String, _ bytes: ArraySlice<UInt8>, format: String
-  ) throws -> ArraySlice<UInt8> {
-    let end = Array(end.utf8)
-    var rest = bytes
-    while let start = rest.firstIndex(of: end[0]) {
-      rest = rest[start...]
-      if rest.starts(with: end) { return rest.dropFirst(end.count) }
-      rest = rest.dropFirst()
-    }
-    throw FormatError.malformed(format: format, reason: "not well-formed XML")
-  }
-
-  /// What follows the ">" of a tag; a quote opens or closes an attribute's value.
-  private static func afterTag(_ bytes: ArraySlice<UInt8>, format: String) throws -> ArraySlice<UInt8> {
+  /// Quoted values up to the ">" of a tag, or up to the next "<", which no tag may contain.
+  private static func attributeCount(_ bytes: ArraySlice<UInt8>) -> Int {
     var quote: UInt8?
-    var attributes = 0
-    for index in bytes.indices {
-      let byte = bytes[index]
+    var count = 0
+    for byte in bytes {
+      if byte == ASCII.less { break }
       if let open = quote {
         if byte == open { quote = nil }
       } else if byte == ASCII.greater {
-        return bytes[(index + 1)...]
+        break
       } else if byte == ASCII.quote || byte == UInt8(ascii: "'") {
         quote = byte
-        attributes += 1
-        guard attributes <= maximumAttributes else {
-          throw FormatError.tooLarge(format: format, limit: "\(maximumAttributes) attributes of an XML element")
-        }
+        count += 1
       }
     }
-    throw FormatError.malformed(format: format, reason: "not well-formed XML")
+    return count
   }
 }
 
@@ -140,6 +126,11 @@ private final class XMLTreeBuilder: NSObject, XMLParserDelegate {
 
   private func stop(_ parser: XMLParser, _ limit: String) {
     failure = failure ?? .tooLarge(format: format, limit: limit)
+    parser.abortParsing()
+  }
+
+  func parser(_ parser: XMLParser, parseErrorOccurred parseError: any Error) {
+    failure = failure ?? .malformed(format: format, reason: "not well-formed XML")
     parser.abortParsing()
   }
 

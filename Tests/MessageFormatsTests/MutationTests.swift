@@ -106,8 +106,8 @@ struct MutationTests {
   /// Pieces that a random byte would hardly ever make.
   private static let tokens = [
     "\r\n", "\r\n\r\n", "--", "<", "</", "/>", "\"", "\\", "%", "%4", ";", "=", "@", "&#0;", "&amp;", "<![CDATA[",
-    "]]>", "\u{0}", "\u{FEFF}", "\u{202E}", "99999999999999999999", "-1", ": ", "xmlns=''", "state=\"deleted\"",
-    "NS: x <y>\r\n",
+    "]]>", "<?x?>", "<!-->", "<!---->", "<![CDATA[]]>", "<!DOCTYPE x>", "\u{0}", "\u{FEFF}", "\u{202E}", "-1", ": ",
+    "99999999999999999999", "xmlns=''", "xmlns:x=''", "<x:y/>", " x:a='1'", "state=\"deleted\"", "NS: x <y>\r\n",
   ]
 
   private static func mutate(_ data: Data, _ generator: inout SeededGenerator) -> Data {
