@@ -91,7 +91,6 @@ extension SofiaStack {
       .add(SOFIA_TAG_ALLOW, allow)
       .add(SOFIA_TAG_ALLOW_EVENTS, "conference")
       .add(SOFIA_TAG_APPLICATION_METHOD, "MESSAGE")
-      .add(SOFIA_TAG_APPLICATION_METHOD, "NOTIFY")
       .add(SOFIA_TAG_MEDIA_ENABLE, 0)
       .add(SOFIA_TAG_FOLLOW_REDIRECTS, 0)
       .add(SOFIA_TAG_SESSION_TIMER, 0)

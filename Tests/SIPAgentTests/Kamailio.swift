@@ -29,10 +29,11 @@ final class Kamailio: @unchecked Sendable {
     directory = NSTemporaryDirectory() + "limeade-kamailio-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     let file = directory + "/kamailio.cfg"
-    try Self.configuration(port: self.port, algorithms, nonceLifetime).write(toFile: file, atomically: true, encoding: .utf8)
+    let text = Self.configuration(port: self.port, algorithms, nonceLifetime)
+    try text.write(toFile: file, atomically: true, encoding: .utf8)
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    // The shell ends Kamailio and its children when the pipe closes, so that they cannot outlive the test process. KILL,
-    // because Swift's threads start programs with the other signals blocked.
+    // The shell ends Kamailio and its children when the pipe closes, so that they cannot outlive the test process.
+    // KILL, because Swift's threads start programs with the other signals blocked.
     process.arguments = [
       "-c",
       "setsid /usr/sbin/kamailio -f \"$1\" -DD -E -m 32 -M 8 -Y \"$2\" & group=$!; cat; kill -KILL -$group",
