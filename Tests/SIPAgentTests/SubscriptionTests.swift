@@ -199,6 +199,25 @@ struct ScriptedRegistrationTests {
     #expect(server.messages.count <= 8)
   }
 
+  @Test func shutdownDoesNotWaitForRequestsThatNobodyAnswers() async throws {
+    let server = try ScriptedServer { message in
+      message.method == "REGISTER" ? [message.answer("200 OK", ["Contact: \(message.headers["Contact"] ?? "")"])] : []
+    }
+    defer { server.stop() }
+    let alice = try Client("alice", server: server.port)
+    try await alice.agent.register()
+    let sending = Task {
+      try await alice.agent.message(to: alice.address, contentType: "text/plain", body: Data("x".utf8))
+    }
+    while !server.messages.contains(where: { $0.method == "MESSAGE" }) { try await Task.sleep(for: .milliseconds(5)) }
+    let clock = ContinuousClock()
+    let start = clock.now
+    await alice.agent.shutdown()
+    #expect(start.duration(to: clock.now) < .seconds(6))
+    await #expect(throws: SIPError.shutDown) { _ = try await sending.value }
+    await #expect(throws: SIPError.shutDown) { try await alice.agent.register() }
+  }
+
   @Test func aRefusalIsReportedWithItsStatus() async throws {
     await #expect(throws: SIPError.refused(status: 403, reason: "Forbidden")) {
       _ = try await register { [$0.answer("403 Forbidden")] }
