@@ -64,6 +64,13 @@ enum ASCII {
     return slice
   }
 
+  /// UTF-8 text of a header value, without white space around it. Control bytes become spaces: a value that was read
+  /// can never begin a line of its own where it is written.
+  static func text(_ bytes: ArraySlice<UInt8>) -> String {
+    guard bytes.contains(where: isControl) else { return String(decoding: trim(bytes), as: UTF8.self) }
+    return String(decoding: trim(bytes.map { isControl($0) ? space : $0 }[...]), as: UTF8.self)
+  }
+
   /// Decimal digits only, no sign; nil when empty, not digits, or more than `maximum`.
   static func decimal(_ bytes: some Collection<UInt8>, maximum: Int = Int(Int32.max)) -> Int? {
     guard !bytes.isEmpty else { return nil }

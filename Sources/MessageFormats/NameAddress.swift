@@ -28,18 +28,17 @@ public struct NameAddress: Hashable, Sendable, CustomStringConvertible, Lossless
 
   private init?(bytes: ArraySlice<UInt8>) {
     var index = bytes.startIndex
-    var display: [UInt8] = []
+    var name = ""
     if index < bytes.endIndex, bytes[index] == ASCII.quote {
       guard let content = QuotedString.read(bytes, at: &index) else { return nil }
-      display = content
+      name = String(decoding: content, as: UTF8.self)
     }
     if let open = bytes[index...].firstIndex(of: ASCII.less), !Self.isAddressSpec(bytes[index..<open]) {
       guard let close = bytes[open...].firstIndex(of: ASCII.greater) else { return nil }
-      display += ASCII.trim(bytes[index..<open])
+      name += ASCII.text(bytes[index..<open])
       guard let uri = SIPURI(String(decoding: bytes[(open + 1)..<close], as: UTF8.self)),
         let parameters = HeaderParameters.parse(bytes[(close + 1)...])
       else { return nil }
-      let name = String(decoding: display, as: UTF8.self)
       self.init(uri, displayName: name.isEmpty ? nil : name, parameters: parameters)
     } else {
       let end = bytes.firstIndex(of: ASCII.semicolon) ?? bytes.endIndex
@@ -96,4 +95,11 @@ public struct NameAddress: Hashable, Sendable, CustomStringConvertible, Lossless
   }
 
   public func has(parameter name: String) -> Bool { parameters.has(parameter: name) }
+}
+
+extension NameAddress {
+  /// An address outside SIP header fields: without brackets, parameters are the URI's own.
+  static func outsideSIP(_ text: String) -> NameAddress? {
+    SIPURI(text).map { NameAddress($0) } ?? NameAddress(text)
+  }
 }

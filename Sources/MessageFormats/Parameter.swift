@@ -64,15 +64,17 @@ enum QuotedString {
         index = position + 1
         return content
       case ASCII.backslash where position + 1 < bytes.endIndex:
-        content.append(bytes[position + 1])
+        content.append(plain(bytes[position + 1]))
         position += 2
       default:
-        content.append(bytes[position])
+        content.append(plain(bytes[position]))
         position += 1
       }
     }
     return nil
   }
+
+  private static func plain(_ byte: UInt8) -> UInt8 { ASCII.isControl(byte) ? ASCII.space : byte }
 }
 
 /// Reads `;name=value` lists of header fields.
@@ -110,8 +112,7 @@ enum HeaderParameters {
       } else {
         let valueStart = index
         while index < bytes.endIndex, bytes[index] != ASCII.semicolon { index += 1 }
-        let value = ASCII.trim(bytes[valueStart..<index])
-        parameters.append(Parameter(name, String(decoding: value, as: UTF8.self)))
+        parameters.append(Parameter(name, ASCII.text(bytes[valueStart..<index])))
       }
     }
   }

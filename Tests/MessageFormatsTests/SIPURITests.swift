@@ -64,7 +64,8 @@ struct SIPURITests {
   @Test("parts given by the program cannot break out of the URI")
   func escaping() throws {
     let uri = SIPURI(
-      user: "a b@c\r\n", host: "h\r\n.org", port: 70_000, parameters: [Parameter("x", "1;y=2>"), Parameter("z", "%41")])
+      user: "a b@c\r\n", host: "h\r\n.org", port: 70_000,
+      parameters: [Parameter("x", "1;y=2>"), Parameter("z", "%41")])
     #expect(uri.description == "sip:a%20b%40c%0D%0A@h.org;x=1%3By%3D2%3E;z=%41")
     #expect(SIPURI(uri.description) == uri)
     #expect(uri.user == "a b@c\r\n")
@@ -83,7 +84,8 @@ struct NameAddressTests {
   @Test("a Contact of the recorded traffic keeps URI and header parameters apart")
   func contact() throws {
     let text = "<sip:bob@127.0.0.1:39336;transport=tcp>;+sip.instance=\"<urn:uuid:fc58a235>\";"
-      + "+org.linphone.specs=\"groupchat/1.1,lime\";pub-gruu=\"sip:bob@sip.example.org;gr=urn:uuid:fc58a235\";expires=600"
+      + "+org.linphone.specs=\"groupchat/1.1,lime\";"
+      + "pub-gruu=\"sip:bob@sip.example.org;gr=urn:uuid:fc58a235\";expires=600"
     let contact = try #require(NameAddress(text))
     #expect(contact.uri[parameter: "transport"] == "tcp")
     #expect(contact[parameter: "+sip.instance"] == "<urn:uuid:fc58a235>")

@@ -1,0 +1,117 @@
+// CPIMMessage+Chat.swift: the extension headers that chat uses (RFC 5438 §6 and Linphone's)
+import Foundation
+
+/// What the sender of a message wants to be told (RFC 5438 §6.2).
+public struct DispositionNotification: OptionSet, Hashable, Sendable {
+  public let rawValue: Int
+  public init(rawValue: Int) { self.rawValue = rawValue }
+
+  public static let positiveDelivery = DispositionNotification(rawValue: 1)
+  public static let negativeDelivery = DispositionNotification(rawValue: 2)
+  public static let display = DispositionNotification(rawValue: 4)
+  public static let processing = DispositionNotification(rawValue: 8)
+
+  /// What Linphone asks for with every message.
+  public static let usual: DispositionNotification = [.positiveDelivery, .negativeDelivery, .display]
+
+  private static let names: [(DispositionNotification, String)] = [
+    (.positiveDelivery, "positive-delivery"), (.negativeDelivery, "negative-delivery"),
+    (.processing, "processing"), (.display, "display"),
+  ]
+
+  /// Unknown names are ignored.
+  init(headerValue: String) {
+    let words = headerValue.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+    self = []
+    for (option, name) in Self.names where words.contains(where: { $0.equalsIgnoringCase(name) }) { insert(option) }
+  }
+
+  var headerValue: String {
+    Self.names.filter { contains($0.0) }.map(\.1).joined(separator: ", ")
+  }
+}
+
+extension CPIMMessage {
+  /// `imdn.Message-ID`: names the message in notifications, replies and reactions. nil when absent or empty.
+  public var messageID: String? {
+    get { nonEmpty("imdn.Message-ID") }
+    set { self[header: "imdn.Message-ID"] = newValue }
+  }
+
+  /// `imdn.Disposition-Notification`; empty when absent.
+  public var dispositionNotification: DispositionNotification {
+    get { DispositionNotification(headerValue: self[header: "imdn.Disposition-Notification"] ?? "") }
+    set { self[header: "imdn.Disposition-Notification"] = newValue.isEmpty ? nil : newValue.headerValue }
+  }
+
+  /// The message that this one answers.
+  public struct Reply: Hashable, Sendable {
+    public var messageID: String
+    /// Address of its author, without device.
+    public var sender: SIPURI?
+
+    public init(messageID: String, sender: SIPURI?) {
+      self.messageID = messageID
+      self.sender = sender
+    }
+  }
+
+  /// `linphone.Replying-To-Message-ID` and `linphone.Replying-To-Sender`.
+  public var reply: Reply? {
+    get {
+      guard let id = nonEmpty("linphone.Replying-To-Message-ID") else { return nil }
+      let sender = self[header: "linphone.Replying-To-Sender"].flatMap(NameAddress.outsideSIP)
+      return Reply(messageID: id, sender: sender?.uri)
+    }
+    set {
+      self[header: "linphone.Replying-To-Message-ID"] = newValue?.messageID
+      self[header: "linphone.Replying-To-Sender"] = newValue?.sender?.description
+    }
+  }
+
+  /// `linphone.In-Reply-To`: Message-ID of the message that this one, of disposition `Reaction`, reacts to.
+  public var inReplyTo: String? {
+    get { nonEmpty("linphone.In-Reply-To") }
+    set { self[header: "linphone.In-Reply-To"] = newValue }
+  }
+
+  /// Whether the body is a reaction to the message ``inReplyTo`` names.
+  public var isReaction: Bool {
+    inReplyTo != nil && contentDisposition?.equalsIgnoringCase("Reaction") == true
+  }
+
+  /// `linphone.Replaces`: Message-ID of the message that this one is the new text of.
+  public var replaces: String? {
+    get { nonEmpty("linphone.Replaces") }
+    set { self[header: "linphone.Replaces"] = newValue }
+  }
+
+  /// `linphone.Retracts`: Message-ID of the message that its author deletes for everyone.
+  public var retracts: String? {
+    get { nonEmpty("linphone.Retracts") }
+    set { self[header: "linphone.Retracts"] = newValue }
+  }
+
+  /// `imdn.Forward-Info`: whom the text of a forwarded message came from.
+  public var forwardInfo: String? {
+    get { nonEmpty("imdn.Forward-Info") }
+    set { self[header: "imdn.Forward-Info"] = newValue }
+  }
+
+  /// Seconds from being read to being deleted. `linphone.Ephemeral-Time` up to liblinphone 5.4 and
+  /// `linphone.Ephemeral-Life-Time` from 5.5 on, which no longer reads the old name: both are written, either is read.
+  public var ephemeralLifetime: Int? {
+    get {
+      let text = nonEmpty("linphone.Ephemeral-Life-Time") ?? nonEmpty("linphone.Ephemeral-Time")
+      return text.flatMap { ASCII.decimal($0.utf8) }
+    }
+    set {
+      self[header: "linphone.Ephemeral-Time"] = newValue.map { String($0) }
+      self[header: "linphone.Ephemeral-Life-Time"] = newValue.map { String($0) }
+    }
+  }
+
+  private func nonEmpty(_ name: String) -> String? {
+    self[header: name].flatMap { $0.isEmpty ? nil : $0 }
+  }
+}

@@ -1,0 +1,88 @@
+// ConferenceInfo.swift: state of a conference as notified, application/conference-info+xml (RFC 4575)
+import Foundation
+
+/// One notification: the whole state of a room, or a change of it. ``ConferenceState`` puts them together.
+public struct ConferenceInfo: Hashable, Sendable {
+  /// Larger rooms are refused: users of one document, and devices of one user.
+  public static let maximumUsers = 2000
+  public static let maximumEndpoints = 500
+
+  /// The `state` attribute (RFC 4575 §4.5).
+  public enum State: String, Hashable, Sendable {
+    case full
+    case partial
+    case deleted
+  }
+
+  public struct User: Hashable, Sendable {
+    /// Address-of-record.
+    public var entity: SIPURI
+    public var state: State
+    public var displayText: String?
+    /// `admin`, `participant`; nil when the document does not say.
+    public var roles: [String]?
+    public var endpoints: [Endpoint]
+
+    public init(
+      entity: SIPURI, state: State = .full, displayText: String? = nil, roles: [String]? = nil,
+      endpoints: [Endpoint] = []
+    ) {
+      self.entity = entity
+      self.state = state
+      self.displayText = displayText
+      self.roles = roles
+      self.endpoints = endpoints
+    }
+  }
+
+  public struct Endpoint: Hashable, Sendable {
+    /// GRUU of the device.
+    public var entity: SIPURI
+    public var state: State
+    /// Name of the device, where the server tells it.
+    public var displayText: String?
+
+    public init(entity: SIPURI, state: State = .full, displayText: String? = nil) {
+      self.entity = entity
+      self.state = state
+      self.displayText = displayText
+    }
+  }
+
+  /// The room's address.
+  public var entity: SIPURI
+  public var state: State
+  /// Rises by one with each change; nil when the server does not number.
+  public var version: Int?
+  /// nil when the document does not say.
+  public var subject: String?
+  /// `free-text` of the description: Flexisip writes the time of the change there, in seconds since 1970.
+  public var freeText: String?
+  /// Seconds after which messages delete themselves, 0 when this was switched off, nil when the document does not say.
+  public var ephemeralLifetime: Int?
+  /// In written order.
+  public var users: [User]
+
+  public init(
+    entity: SIPURI, state: State, version: Int?, subject: String? = nil, freeText: String? = nil,
+    ephemeralLifetime: Int? = nil, users: [User] = []
+  ) {
+    self.entity = entity
+    self.state = state
+    self.version = version
+    self.subject = subject
+    self.freeText = freeText
+    self.ephemeralLifetime = ephemeralLifetime
+    self.users = users
+  }
+
+  /// All documents of a NOTIFY body, lowest version first: a single one, or the parts of a multipart body, as sent
+  /// after `Last-Notify-Version`. Parts that cannot be read are left out; ``ConferenceState`` then reports a gap.
+  public static func all(inContentType contentType: String, body: Data) throws -> [ConferenceInfo] {
+    let documents = try PartList.values(contentType, body, of: .conferenceInfo, format: format) {
+      try ConferenceInfo(parsing: $0)
+    }
+    // The sort is stable, so documents without a number stay where they are: before the others.
+    return documents.sorted { ($0.version ?? 0) < ($1.version ?? 0) }
+  }
+}

@@ -1,0 +1,52 @@
+// ContentType.swift: media types with parameters (RFC 2045 §5.1)
+import Foundation
+
+/// `type/subtype;name=value`. Type and subtype are kept in lower case.
+public struct ContentType: Hashable, Sendable, CustomStringConvertible, LosslessStringConvertible {
+  /// Longer field values are refused, in bytes.
+  public static let maximumLength = 4096
+
+  /// `type/subtype` in lower case, without parameters.
+  public let mediaType: String
+  /// Parameters in written order, values without quotes.
+  public var parameters: [Parameter]
+
+  /// nil when there is no `type/subtype` or the parameters are malformed.
+  public init?(_ string: String) {
+    let bytes = Array(string.utf8)
+    guard bytes.count <= Self.maximumLength else { return nil }
+    let end = bytes.firstIndex(of: ASCII.semicolon) ?? bytes.endIndex
+    let name = ASCII.trim(bytes[..<end])
+    let halves = name.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    guard halves.count == 2, halves.allSatisfy({ !$0.isEmpty && $0.allSatisfy(ASCII.isToken) }),
+      let parameters = HeaderParameters.parse(bytes[end...])
+    else { return nil }
+    mediaType = String(decoding: name, as: UTF8.self).lowercased()
+    self.parameters = parameters
+  }
+
+  /// For media types that the program names itself.
+  init(known mediaType: String, parameters: [Parameter] = []) {
+    self.mediaType = mediaType
+    self.parameters = parameters
+  }
+
+  public var description: String { mediaType + parameters.headerText }
+
+  public subscript(parameter name: String) -> String? { parameters[parameter: name] }
+
+  /// Whether type and subtype are these; parameters do not count.
+  public func matches(_ mediaType: String) -> Bool { self.mediaType.equalsIgnoringCase(mediaType) }
+
+  public var isMultipart: Bool { mediaType.hasPrefix("multipart/") }
+}
+
+extension ContentType {
+  public static let plainText = ContentType(known: "text/plain")
+  public static let cpim = ContentType(known: "message/cpim")
+  public static let imdn = ContentType(known: "message/imdn+xml")
+  public static let isComposing = ContentType(known: "application/im-iscomposing+xml")
+  public static let resourceLists = ContentType(known: "application/resource-lists+xml")
+  public static let conferenceInfo = ContentType(known: "application/conference-info+xml")
+  public static let fileTransfer = ContentType(known: "application/vnd.gsma.rcs-ft-http+xml")
+}
