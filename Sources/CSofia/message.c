@@ -44,8 +44,8 @@ char *sofia_header_value(const sofia_header *header) {
     const char *value = ((const sip_unknown_t *)h)->un_value;
     return su_strdup(NULL, value ? value : "");
   }
-  // Not sip_header_as_string: it encodes into a buffer of exactly the needed size, and Sofia's encoders then leave out the
-  // last text, so that values over 127 bytes end in whatever the memory held before.
+  // Not sip_header_as_string: it encodes into a buffer of exactly the needed size, and Sofia's encoders then leave out
+  // the last text, so that values over 127 bytes end in whatever the memory held before.
   enum { SPARE = 16 };
   issize_t length = msg_header_field_e(NULL, 0, h, 0);
   if (length < 0) return NULL;

@@ -11,7 +11,10 @@ final class Registrar {
 
   /// The URI that we register.
   let contact: SIPURI
+  /// The registration in force.
   private(set) var current: Registration?
+  /// As the registrar gave it last; stays the device's name while the registration is lost.
+  private(set) var gruu: SIPURI?
 
   private let configuration: SIPAgentConfiguration
   private let stack: SofiaStack
@@ -60,6 +63,10 @@ final class Registrar {
   func abandon() {
     retry?.cancel()
     retry = nil
+    dropHandle()
+  }
+
+  private func dropHandle() {
     current = nil
     handle?.abandon()
     handle = nil
@@ -71,12 +78,10 @@ final class Registrar {
     do {
       let response = try await handle.perform(.register, registerTags())
       guard response.isSuccess else { throw SIPError.refused(status: response.status, reason: response.reason) }
-      let registration = registration(in: response)
-      current = registration
-      return registration
+      return accepted(response)
     } catch {
       // A handle whose registration failed is spent.
-      if self.handle === handle { abandon() }
+      if self.handle === handle { dropHandle() }
       throw error
     }
   }
@@ -104,6 +109,13 @@ final class Registrar {
 
   // MARK: Answers
 
+  private func accepted(_ response: SIPResponse) -> Registration {
+    let registration = registration(in: response)
+    current = registration
+    gruu = registration.gruu
+    return registration
+  }
+
   /// Our binding in a 200: the one with our instance id, or for registrars that do not repeat it (Kamailio) the one
   /// with our URI.
   func registration(in response: SIPResponse) -> Registration {
@@ -122,9 +134,7 @@ final class Registrar {
   private func refreshed(_ result: Result<SIPResponse, any Error>) {
     switch result {
     case .success(let response) where response.isSuccess:
-      let registration = registration(in: response)
-      current = registration
-      emit(.registration(.registered(registration)))
+      emit(.registration(.registered(accepted(response))))
     case .success(let response):
       recover(from: SIPError.refused(status: response.status, reason: response.reason))
     case .failure(let error):
@@ -135,38 +145,31 @@ final class Registrar {
   /// nua tries once after a lost connection and then gives up: the rest is ours.
   private func recover(from error: any Error) {
     abandon()
-    guard let first = error as? SIPError else { return }
+    let first = error as? SIPError ?? .shutDown
     retry = Task {
-      var error = first
+      var failure = first
       var delay = Self.firstRetry
       while !Task.isCancelled {
-        guard error.isTransient else {
-          emit(.registration(.failed(error)))
+        guard failure.isTransient else {
+          emit(.registration(.failed(failure)))
           return
         }
         // Jitter keeps all clients of a restarted server from returning at the same moment.
         let wait = delay * Double.random(in: 0.75...1.25)
-        emit(.registration(.lost(error, retryAfter: wait)))
+        emit(.registration(.lost(failure, retryAfter: wait)))
         try? await Task.sleep(for: .seconds(wait))
         if Task.isCancelled { return }
         do {
-          let registration = try await attemptInRetry()
-          emit(.registration(.registered(registration)))
+          let registration = try await attempt()
+          if !Task.isCancelled { emit(.registration(.registered(registration))) }
           return
-        } catch let next as SIPError {
-          error = next
-        } catch { return }
+        } catch {
+          if Task.isCancelled { return }
+          failure = error as? SIPError ?? .shutDown
+        }
         delay = min(delay * 2, Self.lastRetry)
       }
     }
-  }
-
-  /// `attempt` abandons a failed handle and with it the retry; the loop in `recover` must survive that.
-  private func attemptInRetry() async throws -> Registration {
-    let loop = retry
-    retry = nil
-    defer { if retry == nil, loop?.isCancelled == false { retry = loop } }
-    return try await attempt()
   }
 }
 

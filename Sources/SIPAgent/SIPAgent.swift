@@ -149,7 +149,7 @@ public final class SIPAgent {
     let contact = try await contactField(parameters: [])
     let parts = try await parts()
     let handle = try await makeHandle(
-      target: resource, from: from ?? parts.registrar.current?.gruu, contact: contact)
+      target: resource, from: from ?? parts.registrar.gruu, contact: contact)
     let tags = subscriptionTags(event: event, headers: headers, accept: accept, expires: expires)
     return try await parts.subscriptions.subscribe(handle, resource: resource, tags: tags)
   }
@@ -247,7 +247,7 @@ public final class SIPAgent {
   /// Our Contact: the GRUU where we have one, else the address of our socket, with feature parameters.
   private func contactField(parameters: [Parameter]) async throws -> String {
     let registrar = try await parts().registrar
-    let uri = registrar.current?.gruu ?? registrar.contact
+    let uri = registrar.gruu ?? registrar.contact
     return NameAddress(uri, parameters: parameters).description + Registrar.specsParameter(configuration)
   }
 

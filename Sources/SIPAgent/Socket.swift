@@ -25,7 +25,7 @@ struct SocketAddress {
     }
   }
 
-  fileprivate init(localOf descriptor: Int32) throws {
+  init(localOf descriptor: Int32) throws {
     var storage = sockaddr_storage()
     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
     let result = withUnsafeMutablePointer(to: &storage) {

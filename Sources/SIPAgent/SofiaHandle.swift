@@ -118,19 +118,19 @@ final class SofiaHandle {
   }
 
   /// Frees the handle; nua ends what still stands (BYE, CANCEL, un-SUBSCRIBE).
-  func destroy() { end(sofia_handle_destroy) }
+  func destroy() { end(.noSuchDialog, sofia_handle_destroy) }
 
   /// Frees the handle and lets the peer believe that the dialog goes on.
-  func abandon() { end(sofia_handle_abandon) }
+  func abandon(_ error: SIPError = .noSuchDialog) { end(error, sofia_handle_abandon) }
 
-  private func end(_ free: (OpaquePointer) -> Void) {
+  private func end(_ error: SIPError, _ free: (OpaquePointer) -> Void) {
     guard let raw else { return }
     self.raw = nil
     onEvent = nil
     onRefresh = nil
     stack.forget(raw)
     free(raw)
-    failAll(SIPError.noSuchDialog)
+    failAll(error)
   }
 }
 

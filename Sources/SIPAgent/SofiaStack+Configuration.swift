@@ -34,6 +34,8 @@ extension SofiaStack {
   static let maximumMessageSize = 2 << 20
   /// Attempts to bind: between choosing a free port and binding it, another program may take it.
   private static let bindAttempts = 4
+  /// Seconds after which an INVITE without a final response is cancelled. Chat servers answer at once.
+  private static let inviteTimeout = 120
   /// Verify the server's certificate and that it names the server (tport's bits for "outgoing" and "subjects").
   private static let verifyServer = 10
   /// The methods that this agent answers with something else than 405.
@@ -91,10 +93,10 @@ extension SofiaStack {
       .add(SOFIA_TAG_ALLOW, allow)
       .add(SOFIA_TAG_ALLOW_EVENTS, "conference")
       .add(SOFIA_TAG_APPLICATION_METHOD, "MESSAGE")
-      .add(SOFIA_TAG_APPLICATION_METHOD, "NOTIFY")
       .add(SOFIA_TAG_MEDIA_ENABLE, 0)
       .add(SOFIA_TAG_FOLLOW_REDIRECTS, 0)
       .add(SOFIA_TAG_SESSION_TIMER, 0)
+      .add(SOFIA_TAG_INVITE_TIMER, inviteTimeout)
       .add(SOFIA_TAG_PATH, 0)
       .add(SOFIA_TAG_TCP_RPORT, 1)
       .add(SOFIA_TAG_MAXIMUM_SIZE, maximumMessageSize)

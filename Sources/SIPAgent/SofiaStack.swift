@@ -98,20 +98,21 @@ final class SofiaStack {
 
   // MARK: End
 
-  /// Ends everything that still stands, at most 30 s (nua's limit). Returns when nua is gone.
+  /// Drops what still stands and returns when nua is gone. Goodbyes must have been said before.
   func shutdown() async {
     guard let agent else { return }
     await withCheckedContinuation { continuation in
       shutdownWaiters.append(continuation)
       guard !isShuttingDown else { return }
       isShuttingDown = true
+      // nua would wait up to 30 s for requests that nobody answers.
+      for handle in handles.values { handle.abandon(.shutDown) }
       sofia_agent_shutdown(agent)
     }
   }
 
   private func destroy() {
     guard let agent else { return }
-    for handle in handles.values { handle.destroy() }
     self.agent = nil
     sofia_agent_destroy(agent)
     for waiter in shutdownWaiters { waiter.resume() }

@@ -6,7 +6,7 @@ import Testing
 
 /// A SIP server that this project did not write. The password of each user is the user's name.
 final class Kamailio: @unchecked Sendable {
-  // Safe: everything but `log` is constant after init, and `log` is only touched under `lock`.
+  // Safe: all but `log` and `isStopped` is constant after init, and these two are only touched under `lock`.
   enum Algorithms {
     case md5, sha256
     /// Offers MD5 first and SHA-256 after it with the same nonce, as Flexisip does, and accepts SHA-256 only.
@@ -21,7 +21,9 @@ final class Kamailio: @unchecked Sendable {
   private let process = Process()
   private let life = Pipe()
   private let lock = NSLock()
+  private let drained = DispatchSemaphore(value: 0)
   private var log = ""
+  private var isStopped = false
 
   /// - Parameter port: that of a server which was stopped, nil for a free one.
   init(_ algorithms: Algorithms = .md5, nonceLifetime: Int = 300, port: Int? = nil) async throws {
@@ -29,10 +31,11 @@ final class Kamailio: @unchecked Sendable {
     directory = NSTemporaryDirectory() + "limeade-kamailio-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     let file = directory + "/kamailio.cfg"
-    try Self.configuration(port: self.port, algorithms, nonceLifetime).write(toFile: file, atomically: true, encoding: .utf8)
+    let text = Self.configuration(port: self.port, algorithms, nonceLifetime)
+    try text.write(toFile: file, atomically: true, encoding: .utf8)
     process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    // The shell ends Kamailio and its children when the pipe closes, so that they cannot outlive the test process. KILL,
-    // because Swift's threads start programs with the other signals blocked.
+    // The shell ends Kamailio and its children when the pipe closes, so that they cannot outlive the test process.
+    // KILL, because Swift's threads start programs with the other signals blocked.
     process.arguments = [
       "-c",
       "setsid /usr/sbin/kamailio -f \"$1\" -DD -E -m 32 -M 8 -Y \"$2\" & group=$!; cat; kill -KILL -$group",
@@ -44,10 +47,12 @@ final class Kamailio: @unchecked Sendable {
     let output = Pipe()
     process.standardError = output
     process.standardOutput = output
-    output.fileHandleForReading.readabilityHandler = { [weak self] handle in
+    output.fileHandleForReading.readabilityHandler = { [weak self, drained] handle in
       let data = handle.availableData
-      if data.isEmpty { handle.readabilityHandler = nil }
       self?.lock.withLock { self?.log += String(decoding: data, as: UTF8.self) }
+      guard data.isEmpty else { return }
+      handle.readabilityHandler = nil
+      drained.signal()
     }
     try process.run()
     try await waitUntilListening()
@@ -55,15 +60,24 @@ final class Kamailio: @unchecked Sendable {
 
   deinit { stop() }
 
+  /// Ends the server; after it, the log is complete.
   func stop() {
+    let isFirst = lock.withLock {
+      defer { isStopped = true }
+      return !isStopped
+    }
+    guard isFirst else { return }
     try? life.fileHandleForWriting.close()
     if process.isRunning { process.waitUntilExit() }
+    if drained.wait(timeout: .now() + 5) == .timedOut { Issue.record("Kamailio's log does not end") }
     try? FileManager.default.removeItem(atPath: directory)
   }
 
-  /// How many requests with that method and user in the Request-URI or To came in.
-  func count(_ method: String, user: String) -> Int {
-    lock.withLock { log.components(separatedBy: "REQUEST \(method) \(user)\n").count - 1 }
+  /// How many requests with that method and user in To came in. Stops the server, so that none is still on its way
+  /// through the log.
+  func finalCount(_ method: String, user: String) -> Int {
+    stop()
+    return lock.withLock { log.components(separatedBy: "REQUEST \(method) \(user)\n").count - 1 }
   }
 
   var output: String { lock.withLock { log } }

@@ -82,8 +82,8 @@ struct MessageTests {
       } throws: {
         if case SIPError.invalidArgument = $0 { true } else { false }
       }
-      #expect(server.count("MESSAGE", user: "alice") == 0)
     }
+    #expect(server.finalCount("MESSAGE", user: "alice") == 0)
   }
 
   @Test func optionsAreAnsweredAndUnknownMethodsRefused() async throws {

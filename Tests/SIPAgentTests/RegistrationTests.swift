@@ -40,9 +40,8 @@ struct RegistrationTests {
     await #expect(throws: SIPError.wrongCredentials(user: "alice", realm: Kamailio.domain)) {
       try await alice.agent.register()
     }
-    #expect(server.count("REGISTER", user: "alice") == 2)
     await alice.agent.shutdown()
-    #expect(server.count("REGISTER", user: "alice") == 2)
+    #expect(server.finalCount("REGISTER", user: "alice") == 2)
   }
 
   @Test func aPasswordWithColonsAndQuotesIsUsedWhole() async throws {
@@ -68,8 +67,9 @@ struct RegistrationTests {
     // Until the nonce has expired: its lifetime is counted in seconds of the server's clock.
     try await Task.sleep(for: .seconds(2.5))
     try await alice.agent.register()
-    #expect(server.count("REGISTER", user: "alice") == 4)
     await alice.agent.shutdown()
+    // Two with and two without an answer to the challenge; the last one un-registers.
+    #expect(server.finalCount("REGISTER", user: "alice") == 5)
   }
 
   @Test func unregisterRemovesTheBinding() async throws {
