@@ -33,11 +33,12 @@ public final class AccountStore: Sendable {
     }
     var configuration = Configuration()
     configuration.prepareDatabase { db in
-      try db.execute(sql: "PRAGMA synchronous = FULL")
       try db.execute(sql: "PRAGMA secure_delete = ON")
     }
     do {
       database = try DatabasePool(path: path, configuration: configuration)
+      // Here and not in prepareDatabase: GRDB sets NORMAL when it turns WAL on, and a commit must reach the disk.
+      try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
       try AccountStore.migrator.migrate(database)
     } catch { throw StoreError.cannotOpen(path, "\(error)") }
   }

@@ -5,7 +5,7 @@ import Lime
 
 extension ChatClient {
   /// How long the answer "no such device" is believed.
-  private static let keylessMemory: TimeInterval = 60
+  private static let keylessMemory: TimeInterval = 5
 
   /// Publishes identity, signed prekey and one-time prekeys once. A failure is reported and tried again with the next
   /// message that has to be encrypted.

@@ -40,7 +40,7 @@ public actor ChatClient {
   var blockedRooms: [String: Date] = [:]
   var postponements: [String: Int] = [:]
   let rekeyLimiter = RateLimiter()
-  /// Devices that the key server does not know, and when we asked: not asked again for a minute.
+  /// Devices that the key server does not know, and when we asked: not asked again for a few seconds.
   var keylessDevices: [DeviceID: Date] = [:]
   var stateWaiters: [String: [CheckedContinuation<Void, Never>]] = [:]
 

@@ -91,15 +91,13 @@ private final class RunningLab {
       log: log)
   }
 
-  /// For the same users and domain as SIP. One algorithm only: the HTTP server would write two challenges into one
-  /// line, of which Linphone 5.1 can read nothing.
+  /// For the same users and domain as SIP.
   private func startKeyServer(_ configuration: LabConfiguration, _ log: LabLog) async throws -> URL? {
     let secrets = Dictionary(
       configuration.users.map { ($0.name, DigestSecret.password($0.password)) },
       uniquingKeysWith: { first, _ in first })
     let authentication = KeyServerConfiguration.Authentication(
-      realm: configuration.domain, algorithms: Array(configuration.algorithms.prefix(1)),
-      secret: { secrets[$0] })
+      realm: configuration.domain, algorithms: configuration.algorithms, secret: { secrets[$0] })
     let server = try KeyServer(
       configuration: KeyServerConfiguration(
         address: configuration.address, port: Int(configuration.keyServerPort), authentication: authentication))

@@ -6,7 +6,6 @@ import TestSupport
 struct LinphoneClient {
   /// liblinphone's names for its numbers.
   static let registrationOk = "2"
-  static let roomCreated = "3"
   static let deliveredToUser = "6"
 
   let process: PeerProcess
@@ -17,12 +16,14 @@ struct LinphoneClient {
     process = try PeerProcess(
       TestPaths.peer("linphone-client"),
       [
-        "--dir", folder.url.path, "--identity", "sip:\(user)@\(domain)", "--password", user, "--proxy", "<\(proxy)>",
+        "--dir", folder.url.path, "--identity", "sip:\(user)@\(domain)", "--password", user, "--proxy", proxy,
         "--factory", factory, "--lime", keyServer ?? "",
       ], name: "linphone(\(user))")
   }
 
-  func waitUntilRegistered() async throws {
+  /// Until others can invite it and encrypt to it.
+  func waitUntilReady() async throws {
     try await process.event("registration", ["state": Self.registrationOk])
+    try await process.event("keys-published")
   }
 }

@@ -29,7 +29,7 @@ private struct Scene {
       keyServer: addresses.keyServer?.absoluteString)
     try await alice.start()
     try await bob.start()
-    try await carol.waitUntilRegistered()
+    try await carol.waitUntilReady()
   }
 
   func end() async {
@@ -51,8 +51,15 @@ private struct Scene {
     #expect(room.room.isEncrypted)
     #expect(Set(room.participants.map(\.address)) == Set(["alice", "bob", "carol"].map { "sip:\($0)@\(scene.domain)" }))
     let bobRoom = try await bob.room(named: "Team")
-    let carolRoom = try await carol.process.event("core-room-state", ["state": LinphoneClient.roomCreated])
-    let carolRoomName = try #require(carolRoom["room"])
+    let carolRoom = try #require(try await carol.process.event("joined")["room"])
+
+    // carol (Linphone) -> both limeade.
+    try carol.process.send("send \(carolRoom) from carol")
+    #expect(try await alice.message("from carol").isEncrypted)
+    #expect(try await bob.message("from carol").isEncrypted)
+    let sent = try await carol.process.event("sent", ["text": "from carol"])
+    try await carol.process.event(
+      "msg-state", ["id": try #require(sent["id"]), "state": LinphoneClient.deliveredToUser])
 
     // alice (limeade) -> bob (limeade), carol (Linphone)
     let fromAlice = try await alice.client.send("from alice, 日本語 👍", to: room.room.address)
@@ -62,14 +69,6 @@ private struct Scene {
     try await carol.process.event("message", ["text": "from alice, 日本語 👍", "secured": "1"])
     try await alice.delivery(of: fromAlice.messageID, by: bob.address)
     try await alice.delivery(of: fromAlice.messageID, by: "sip:carol@\(scene.domain)")
-
-    // carol (Linphone) -> both limeade
-    try carol.process.send("send \(carolRoomName) from carol")
-    #expect(try await alice.message("from carol").isEncrypted)
-    #expect(try await bob.message("from carol").isEncrypted)
-    let sent = try await carol.process.event("sent", ["text": "from carol"])
-    try await carol.process.event(
-      "msg-state", ["id": try #require(sent["id"]), "state": LinphoneClient.deliveredToUser])
 
     // bob (limeade) -> alice, carol
     let fromBob = try await bob.client.send("from bob", to: bobRoom.room.address)
@@ -87,12 +86,12 @@ private struct Scene {
     let room = try await alice.room(named: "Second")
     #expect(room.room.isEncrypted)
     _ = try await bob.room(named: "Second")
-    let created = try await carol.process.event("core-room-state", ["state": LinphoneClient.roomCreated])
+    let carolRoom = try #require(try await carol.process.event("joined")["room"])
 
     let hello = try await alice.client.send("hello carol", to: room.room.address)
     try await carol.process.event("message", ["text": "hello carol", "secured": "1"])
     try await alice.delivery(of: hello.messageID, by: "sip:carol@\(scene.domain)")
-    try carol.process.send("send \(try #require(created["room"])) hello all")
+    try carol.process.send("send \(carolRoom) hello all")
     #expect(try await alice.message("hello all").isEncrypted)
     #expect(try await bob.message("hello all").isEncrypted)
     await scene.end()

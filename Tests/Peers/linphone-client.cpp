@@ -201,6 +201,9 @@ struct LogFile : LoggingServiceListener {
 	void onLogMessageWritten(const shared_ptr<LoggingService> &, const string &domain, LogLevel,
 	                         const string &message) override {
 		file << time(nullptr) << " " << domain << " " << message << std::endl;
+		// There is no callback for it: only now can others encrypt to this client.
+		if (message.rfind("[LIME] user", 0) == 0 && message.find("creation successful") != string::npos)
+			emit("keys-published", {});
 	}
 };
 

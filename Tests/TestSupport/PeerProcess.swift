@@ -41,7 +41,8 @@ public final class PeerProcess: @unchecked Sendable {
     let handle = output.fileHandleForReading
     Thread.detachNewThread { [weak self] in
       var rest = Data()
-      while let chunk = try? handle.read(upToCount: 65_536), !chunk.isEmpty {
+      // Not read(upToCount:), which waits until it has that many bytes.
+      while case let chunk = handle.availableData, !chunk.isEmpty {
         rest.append(chunk)
         while let newline = rest.firstIndex(of: 10) {
           self?.take(String(decoding: rest[rest.startIndex..<newline], as: UTF8.self))
