@@ -84,7 +84,7 @@ public actor ChatClient {
     let agent = self.agent
     self.agent = nil
     isConnected = false
-    await agent?.shutdown()
+    await agent?.shutdown(keepingRegistration: true)
     eventTask?.cancel()
     eventTask = nil
     hub.finish()

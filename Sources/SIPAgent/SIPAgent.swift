@@ -171,18 +171,22 @@ public final class SIPAgent {
 
   // MARK: End
 
-  /// Ends the subscriptions and the registration, waiting `shutdownTimeout` for the answers, and frees everything.
-  /// Dialogs are dropped without BYE: BYE would leave the rooms.
-  public func shutdown() async {
+  /// Frees everything. Dialogs are dropped without BYE, because BYE would leave the rooms.
+  /// - Parameter keepingRegistration: leave registration and subscriptions standing at the server until they expire, as
+  ///   a device that is only out of reach does: Flexisip takes a device that unregisters out of its rooms, and stores
+  ///   nothing for it. Otherwise both are ended first, waiting `shutdownTimeout` for the answers.
+  public func shutdown(keepingRegistration: Bool = false) async {
     guard !isShutDown else { return }
     isShutDown = true
     if let parts = try? await starting?.value {
       parts.incoming.close()
       parts.dialogs.close()
-      await withTimeout(Self.shutdownTimeout) { @SIPActor in
-        async let subscriptions: Void = parts.subscriptions.close()
-        await parts.registrar.unregister()
-        await subscriptions
+      if !keepingRegistration {
+        await withTimeout(Self.shutdownTimeout) { @SIPActor in
+          async let subscriptions: Void = parts.subscriptions.close()
+          await parts.registrar.unregister()
+          await subscriptions
+        }
       }
       parts.subscriptions.abandon()
       parts.registrar.abandon()

@@ -46,6 +46,9 @@ final class WireClient: Sendable {
       }
     }
     guard status == 0 else { throw WireError.cannotConnect }
+    // A server that stops reading, as after a message that is too large, must not hold the test up.
+    var limit = timeval(tv_sec: 2, tv_usec: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     self.descriptor = descriptor
     let (messages, continuation) = AsyncStream<WireMessage>.makeStream()
     self.messages = messages
