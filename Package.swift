@@ -67,7 +67,9 @@ let package = Package(
     .testTarget(name: "KeyServerTests", dependencies: ["KeyServer"], exclude: ["Vectors"]),
     .testTarget(name: "LabTests", dependencies: ["Lab"]),
     .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI"]),
-    .testTarget(name: "InteropTests", dependencies: ["ChatCore", "Lab", "TestSupport", "limeade"]),
+    .testTarget(
+      name: "InteropTests",
+      dependencies: ["ChatCore", "Lab", "TestSupport", "limeade", .product(name: "GRDB", package: "GRDB.swift")]),
   ],
   swiftLanguageModes: [.v6]
 )

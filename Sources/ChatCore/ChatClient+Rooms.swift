@@ -8,6 +8,8 @@ extension ChatClient {
   /// How long the focus may take to send the room's first state.
   static let firstStateTimeout: Duration = .seconds(15)
   static let subscriptionLifetime = 600
+  /// Between the end of a subscription and the next attempt.
+  static let resubscribePause: Duration = .seconds(1)
 
   // MARK: Making
 
@@ -195,9 +197,23 @@ extension ChatClient {
     }
   }
 
+  /// The focus, or a refused refresh, ended the subscription. A room we are still in takes us back; one that we were
+  /// removed from refuses, and is then left.
   func subscriptionEnded(_ end: SubscriptionEnd) {
     let address = end.resource.description
-    if live[address]?.subscription == end.subscription { live[address]?.subscription = nil }
+    guard live[address]?.subscription == end.subscription else { return }
+    live[address]?.subscription = nil
+    Task { [weak self] in
+      try? await Task.sleep(for: Self.resubscribePause)
+      await self?.resubscribe(to: address)
+    }
+  }
+
+  private func resubscribe(to address: String) async {
+    guard isConnected, live[address] != nil, live[address]?.subscription == nil,
+      let room = try? await store.database.read({ try Room.fetchOne($0, key: address) }), room.state != .left
+    else { return }
+    do { try await subscribe(to: room) } catch { hub.send(.error(room: address, text: describe(error))) }
   }
 
   /// The focus ended our dialog: we were removed, or the room is gone.
