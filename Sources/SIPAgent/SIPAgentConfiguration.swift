@@ -23,14 +23,15 @@ public struct SIPAgentConfiguration: Sendable {
   public var caFile: String?
   /// Between two CRLF pings on TCP and TLS (RFC 5626 §3.5.1), seconds; 0 for none.
   public var keepaliveInterval: Double
-  /// A ping not answered after this many seconds closes the connection; 0 for servers that do not answer pings.
+  /// A ping not answered after this many seconds closes the connection; 0, the default, expects no answer: Flexisip
+  /// leaves Sofia's answering of pings off.
   public var pongTimeout: Double
 
   public init(
     address: SIPURI, username: String? = nil, password: @escaping @Sendable () -> String,
     outboundProxy: SIPURI? = nil, instanceID: String, specs: String = "groupchat/1.1,lime,ephemeral/1.1",
     userAgent: String = "limeade", expires: Int = 600, caFile: String? = nil, keepaliveInterval: Double = 30,
-    pongTimeout: Double = 10
+    pongTimeout: Double = 0
   ) {
     self.address = address
     self.username = username
