@@ -1,5 +1,6 @@
 // ParsingTests.swift: the grammar of challenges and credentials, and what is refused
 import Foundation
+import TestSupport
 import Testing
 
 @testable import DigestAuth
@@ -94,7 +95,7 @@ import Testing
   }
 
   @Test func `no bytes make the parser trap`() {
-    var generator = SeededGenerator(state: 7)
+    var generator = SeededGenerator(seed: 7)
     let seeds = [
       #"Digest realm="a\"b", nonce="n", qop="auth,auth-int", algorithm=MD5, stale=true, Basic dGVzdA=="#,
       #"Digest username="u", realm="r", nonce="n", uri="/", response="00", nc=00000001, qop=auth, cnonce="c""#,
@@ -119,15 +120,5 @@ import Testing
       _ = try? DigestCredentials(parsing: text)
     }
     #expect(understood > 100)
-  }
-}
-
-/// The same numbers in every run.
-private struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-    return state ^ (state >> 29)
   }
 }

@@ -30,7 +30,7 @@ import Testing
 
   /// The access log once lighttpd has stopped and so written it: status and credentials of each request.
   private func accessLog(of server: Lighttpd) throws -> [String] {
-    server.stopKeepingFolder()
+    server.stop()
     let text = try String(contentsOf: server.folder.appendingPathComponent("access"), encoding: .utf8)
     return text.split(separator: "\n").map(String.init)
   }

@@ -1,5 +1,6 @@
 // TLSTests.swift: certificates of a private authority, checked against lighttpd with OpenSSL
 import Foundation
+import TestSupport
 import Testing
 
 @testable import HTTPClient
@@ -8,8 +9,8 @@ import Testing
   private func withServer(
     names: String, settings: String = "", _ body: (Lighttpd, String) async throws -> Void
   ) async throws {
-    let folder = try temporaryFolder()
-    try Certificates.make(in: folder, subjectAlternativeNames: names)
+    let folder = try TemporaryFolder()
+    try await Certificates.make(in: folder.url, subjectAlternativeNames: names)
     let configuration = """
       server.modules = ("mod_openssl")
       ssl.engine = "enable"
@@ -18,7 +19,7 @@ import Testing
       """
     try await Lighttpd.run(configuration, in: folder) { server in
       try Data("hello".utf8).write(to: server.documents.appendingPathComponent("a.txt"))
-      try await body(server, folder.appendingPathComponent("ca.pem").path)
+      try await body(server, folder.file("ca.pem").path)
     }
   }
 
@@ -89,15 +90,16 @@ import Testing
 
 /// Makes a private authority (`ca.pem`) and a server's key with certificate (`server.pem`) with the openssl program.
 private enum Certificates {
-  static func make(in folder: URL, subjectAlternativeNames: String) throws {
+  static func make(in folder: URL, subjectAlternativeNames: String) async throws {
     let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    try openssl(
+    try await openssl(
       ["req", "-x509", "-subj", "/CN=test authority", "-days", "2", "-keyout", "ca.key", "-out", "ca.pem"] + key,
       in: folder)
-    try openssl(["req", "-subj", "/CN=test server", "-keyout", "server.key", "-out", "server.csr"] + key, in: folder)
+    try await openssl(
+      ["req", "-subj", "/CN=test server", "-keyout", "server.key", "-out", "server.csr"] + key, in: folder)
     try "subjectAltName=\(subjectAlternativeNames)\n"
       .write(to: folder.appendingPathComponent("names"), atomically: true, encoding: .utf8)
-    try openssl(
+    try await openssl(
       [
         "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
         "-extfile", "names", "-out", "server.crt",
@@ -106,9 +108,7 @@ private enum Certificates {
     try (pem[0] + pem[1]).write(to: folder.appendingPathComponent("server.pem"))
   }
 
-  private static func openssl(_ arguments: [String], in folder: URL) throws {
-    // The shell changes the folder: posix_spawn has no portable way to.
-    let words = ["/bin/sh", "-c", "cd \"$0\" && exec openssl \"$@\"", folder.path] + arguments
-    guard try ChildProcess(words).wait() == 0 else { throw PeerError(description: "openssl \(arguments) failed") }
+  private static func openssl(_ arguments: [String], in folder: URL) async throws {
+    try await PeerProcess.run(URL(fileURLWithPath: "/usr/bin/openssl"), arguments, in: folder)
   }
 }

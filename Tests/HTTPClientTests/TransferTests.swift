@@ -1,5 +1,6 @@
 // TransferTests.swift: bodies, limits, time and failures of transfers
 import Foundation
+import TestSupport
 import Testing
 
 @testable import HTTPClient
@@ -151,9 +152,7 @@ import Testing
   }
 
   @Test func `a refused connection is named`() async throws {
-    let socket = try LoopbackSocket()
-    let port = socket.port
-    socket.close()
+    let port = try LoopbackSocket.freePort()
     let error = await #expect(throws: HTTPClientError.self) {
       try await HTTPClient().send(HTTPRequest(url: "http://127.0.0.1:\(port)/"))
     }
@@ -173,19 +172,19 @@ import Testing
   }
 
   @Test func `a server that never answers runs into the timeout`() async throws {
-    let socket = try LoopbackSocket()
+    let socket = try LoopbackSocket.listening()
     let error = await #expect(throws: HTTPClientError.self) {
       try await HTTPClient(timeout: 0.3).send(HTTPRequest(url: "http://127.0.0.1:\(socket.port)/"))
     }
+    withExtendedLifetime(socket) {}
     guard case .timedOut("127.0.0.1", _) = error else {
       Issue.record("unexpected error \(String(describing: error))")
       return
     }
-    socket.close()
   }
 
   @Test func `cancelling the task ends a transfer long before its timeout`() async throws {
-    let socket = try LoopbackSocket()
+    let socket = try LoopbackSocket.listening()
     let url = "http://127.0.0.1:\(socket.port)/"
     let (started, signal) = AsyncStream<Void>.makeStream()
     let task = Task {
@@ -195,7 +194,7 @@ import Testing
     for await _ in started { break }
     task.cancel()
     await #expect(throws: CancellationError.self) { try await task.value }
-    socket.close()
+    withExtendedLifetime(socket) {}
   }
 
   @Test(arguments: [

@@ -2,6 +2,7 @@
 import DigestAuth
 import Foundation
 import Lime
+import TestSupport
 import Testing
 
 @testable import KeyServer
@@ -77,7 +78,7 @@ import Testing
   ])
   func `no HTTP a client can send stops the server`(bytes: Data) async throws {
     try await Peer.run { peer async throws in
-      for hangUp in [true, false] { await peer.send(raw: bytes, hangUp: hangUp) }
+      for hangUp in [true, false] { try await peer.send(raw: bytes, hangUp: hangUp) }
       #expect(try await peer.curl(Self.named, Data([1, 7, 1])).errorCode == .deviceNotFound)
     }
   }
@@ -133,7 +134,7 @@ import Testing
       #expect(try await peer.curl(Self.named, Data([1, 7, 1])).errorCode == .deviceNotFound)
       await #expect(throws: KeyServerError.alreadyStarted) { try await server.start() }
       await server.stop()
-      await #expect(throws: PeerError.self) { try await peer.curl(Self.named, Data([1, 7, 1])) }
+      await #expect(throws: TestFailure.self) { try await peer.curl(Self.named, Data([1, 7, 1])) }
     }
     await server.stop()
   }

@@ -1,6 +1,7 @@
 // LiblimeRequestTests.swift: the bytes that liblime posts, sent to the key server by curl
 import Foundation
 import Lime
+import TestSupport
 import Testing
 
 @testable import KeyServer
@@ -14,8 +15,7 @@ import Testing
   }
 
   private func exchanges(_ curve: Curve) throws -> [Exchange] {
-    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .appendingPathComponent("Vectors/\(curve.name)-keyserver.json")
+    let file = TestPaths.package.appendingPathComponent("Tests/LimeTests/Vectors/\(curve.name)-keyserver.json")
     let all = try JSONDecoder().decode([Exchange].self, from: Data(contentsOf: file))
     return all.filter { !$0.request.isEmpty }
   }
@@ -28,14 +28,14 @@ import Testing
     try await Peer.run { peer async throws in
       var published: Set<UInt32> = []
       for exchange in exchanges {
-        let request = try Data(hexadecimal: exchange.request)
+        let request = try Data(hex: exchange.request)
         let reply = try await peer.post(request, from: exchange.sender)
         switch try KeyServerRequest(parsing: request).content {
         case .register(_, _, let keys), .postOneTimeKeys(let keys):
           published.formUnion(keys.map(\.id))
-          #expect(reply.body == (try Data(hexadecimal: exchange.response)), "\(exchange.name)")
+          #expect(reply.body == (try Data(hex: exchange.response)), "\(exchange.name)")
         case .postSignedPrekey, .deleteDevice:
-          #expect(reply.body == (try Data(hexadecimal: exchange.response)), "\(exchange.name)")
+          #expect(reply.body == (try Data(hex: exchange.response)), "\(exchange.name)")
         case .getOneTimeKeyIDs:
           let answer = try reply.answer
           #expect(answer.content == .oneTimeKeyIDs(published.sorted()), "\(exchange.name)")
@@ -46,16 +46,6 @@ import Testing
       }
       let after = try await peer.bundle(of: exchanges[0].sender, curve: curve)
       #expect(after.keys == nil)
-    }
-  }
-}
-
-extension Data {
-  fileprivate init(hexadecimal text: String) throws {
-    let digits = Array(text)
-    self.init()
-    for index in stride(from: 0, to: digits.count, by: 2) {
-      append(try #require(UInt8(String(digits[index..<Swift.min(index + 2, digits.count)]), radix: 16)))
     }
   }
 }

@@ -2,13 +2,10 @@
 import Foundation
 import Glibc
 import Lime
+import TestSupport
 import Testing
 
 @testable import KeyServer
-
-struct PeerError: Error, CustomStringConvertible {
-  var description: String
-}
 
 /// What curl got.
 struct Reply {
@@ -65,68 +62,40 @@ struct Peer {
 
   /// Runs curl with extra arguments. A nil body makes it a GET.
   func curl(_ arguments: [String], _ body: Data?) async throws -> Reply {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("limeade-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
+    let folder = try TemporaryFolder()
     var words = [
-      "-q", "-s", "--noproxy", "*", "--max-time", "20", "-o", folder.path + "/body",
-      "-w", "%{http_code} %{content_type}",
+      "-q", "-s", "--noproxy", "*", "--max-time", "20", "-o", folder.file("body").path,
+      "-w", "%{http_code} %{content_type}\\n",
     ]
     if let body {
-      try body.write(to: folder.appendingPathComponent("request"))
-      words += ["--data-binary", "@\(folder.path)/request"]
+      try body.write(to: folder.file("request"))
+      words += ["--data-binary", "@\(folder.file("request").path)"]
     }
-    try Data().write(to: folder.appendingPathComponent("summary"))
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/curl")
-    process.arguments = words + arguments + ["http://\(host):\(port)/lime-server.php"]
-    process.standardOutput = try FileHandle(forWritingTo: folder.appendingPathComponent("summary"))
-    process.standardError = FileHandle.nullDevice
-    // Awaited, not waited for: the server under test needs the threads of this process.
-    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-      process.terminationHandler = { _ in continuation.resume() }
-      do {
-        try process.run()
-      } catch {
-        process.terminationHandler = nil
-        continuation.resume(throwing: error)
-      }
-    }
-    guard process.terminationStatus == 0 else {
-      throw PeerError(description: "curl ended with \(process.terminationStatus)")
-    }
-    let summary = try String(contentsOf: folder.appendingPathComponent("summary"), encoding: .utf8)
-      .split(separator: " ", maxSplits: 1)
-    let content = FileManager.default.contents(atPath: folder.path + "/body") ?? Data()
+    let printed = try await PeerProcess.run(
+      URL(fileURLWithPath: "/usr/bin/curl"), words + arguments + ["http://\(host):\(port)/lime-server.php"])
+    let summary = (printed.last ?? "").split(separator: " ", maxSplits: 1)
+    let content = FileManager.default.contents(atPath: folder.file("body").path) ?? Data()
     return Reply(
       status: summary.first.flatMap { Int($0) } ?? 0, contentType: summary.dropFirst().first.map(String.init) ?? "",
       body: content)
   }
 
   /// Sends bytes as they are and hangs up after the server did, or at once.
-  func send(raw bytes: Data, hangUp: Bool) async {
-    await withCheckedContinuation { continuation in
+  func send(raw bytes: Data, hangUp: Bool) async throws {
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
       Thread.detachNewThread {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(truncatingIfNeeded: port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        _ = withUnsafePointer(to: &address) {
-          $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-          }
-        }
-        _ = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-        if !hangUp {
-          shutdown(descriptor, Int32(SHUT_WR))
-          var buffer = [UInt8](repeating: 0, count: 4096)
-          while recv(descriptor, &buffer, buffer.count, 0) > 0 {}
-        }
-        close(descriptor)
-        continuation.resume()
+        continuation.resume(with: Result { try exchange(bytes, hangUp: hangUp) })
       }
     }
+  }
+
+  private func exchange(_ bytes: Data, hangUp: Bool) throws {
+    let socket = try LoopbackSocket.connected(to: port)
+    _ = bytes.withUnsafeBytes { Glibc.send(socket.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+    guard !hangUp else { return }
+    shutdown(socket.descriptor, Int32(SHUT_WR))
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while recv(socket.descriptor, &buffer, buffer.count, 0) > 0 {}
   }
 }
 
@@ -166,7 +135,7 @@ extension Peer {
   func oneTimeKeyIDs(of device: String, curve: Curve = .c25519) async throws -> [UInt32] {
     let answer = try await post(KeyServerRequest(curve: curve, content: .getOneTimeKeyIDs), from: device).answer
     guard case .oneTimeKeyIDs(let ids) = answer.content else {
-      throw PeerError(description: "unexpected answer \(answer)")
+      throw TestFailure("unexpected answer \(answer)")
     }
     return ids
   }

@@ -1,6 +1,7 @@
 // ProtocolTests.swift: what the key server stores and answers, asked with the curl program
 import Foundation
 import Lime
+import TestSupport
 import Testing
 
 @testable import KeyServer
@@ -171,8 +172,8 @@ import Testing
   }
 
   @Test func `keys in a file outlive the server, and only the owner can read them`() async throws {
-    let path = FileManager.default.temporaryDirectory.appendingPathComponent("limeade-\(UUID().uuidString).sqlite").path
-    defer { try? FileManager.default.removeItem(atPath: path) }
+    let folder = try TemporaryFolder()
+    let path = folder.file("keys.sqlite").path
     let configuration = KeyServerConfiguration(database: .file(path: path))
     try await Peer.run(configuration) { _ = try await $0.post(try Keys.registration(oneTimeKeys: 2), from: bob) }
     try await Peer.run(configuration) { peer async throws in

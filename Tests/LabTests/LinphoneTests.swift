@@ -1,20 +1,24 @@
 // LinphoneTests.swift: three real Linphone clients chat through the lab as they would through Flexisip
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Lab
 
-@Suite(.serialized, .timeLimit(.minutes(2)), .enabled(if: LinphonePeer.executable != nil))
+@Suite(.serialized, .timeLimit(.minutes(2)))
 struct LinphoneTests {
   private func withClients(
-    _ body: (_ alice: LinphoneClient, _ bob: LinphoneClient, _ carol: LinphoneClient) async throws -> Void
+    _ body: (_ alice: PeerProcess, _ bob: PeerProcess, _ carol: PeerProcess) async throws -> Void
   ) async throws {
-    let executable = try #require(LinphonePeer.executable)
     try await withLab({ $0.hasKeyServer = true }) { addresses, _ in
-      let clients = try ["alice", "bob", "carol"].map { try LinphoneClient(executable, user: $0, lab: addresses) }
-      defer { for client in clients { client.quit() } }
-      for client in clients { try await client.event("registration", ["state": "2"]) }
-      try await body(clients[0], clients[1], clients[2])
+      let clients = try ["alice", "bob", "carol"].map { user in
+        try LinphoneClient(
+          user: user, domain: addresses.domain, proxy: addresses.sip, factory: addresses.factory,
+          keyServer: addresses.keyServer?.absoluteString)
+      }
+      defer { for client in clients { client.process.stop() } }
+      for client in clients { try await client.waitUntilReady() }
+      try await body(clients[0].process, clients[1].process, clients[2].process)
     }
   }
 
@@ -23,63 +27,63 @@ struct LinphoneTests {
   @Test(arguments: ["create", "create-plain"])
   func aRoomCarriesTextBothWaysAndTellsWhatWasDelivered(_ create: String) async throws {
     try await withClients { alice, bob, carol in
-      try alice.command("\(create) Team \(others)")
-      let room = try await alice.event("joined")["room"] ?? ""
-      try await bob.event("joined")
-      try await carol.event("joined")
+      try alice.send("\(create) Team \(others)")
+      let room = try await alice.nextEvent("joined")["room"] ?? ""
+      try await bob.nextEvent("joined")
+      try await carol.nextEvent("joined")
       let secured = create == "create" ? "1" : "0"
-      try alice.command("send \(room) hello")
-      for client in [bob, carol] { try await client.event("message", ["text": "hello", "secured": secured]) }
-      try await alice.event("msg-state", ["text": "hello", "state": "6"])
-      try bob.command("send r1 back")
-      for client in [alice, carol] { try await client.event("message", ["text": "back", "secured": secured]) }
-      try await bob.event("msg-state", ["text": "back", "state": "6"])
+      try alice.send("send \(room) hello")
+      for client in [bob, carol] { try await client.nextEvent("message", ["text": "hello", "secured": secured]) }
+      try await alice.nextEvent("msg-state", ["text": "hello", "state": LinphoneClient.deliveredToUser])
+      try bob.send("send r1 back")
+      for client in [alice, carol] { try await client.nextEvent("message", ["text": "back", "secured": secured]) }
+      try await bob.nextEvent("msg-state", ["text": "back", "state": LinphoneClient.deliveredToUser])
     }
   }
 
   @Test func membersComeGoAndChange() async throws {
     try await withClients { alice, bob, carol in
-      try alice.command("create Team \(others)")
-      let room = try await alice.event("joined")["room"] ?? ""
-      for client in [bob, carol] { try await client.event("joined") }
-      try alice.command("subject \(room) Renamed")
-      try await bob.event("subject", ["subject": "Renamed"])
-      try alice.command("remove \(room) sip:carol@sip.example.org")
-      try await bob.event("participant-removed", ["who": "sip:carol@sip.example.org"])
-      try await carol.event("left")
-      try alice.command("add \(room) sip:carol@sip.example.org")
-      try await bob.event("participant-added", ["who": "sip:carol@sip.example.org"])
-      try await carol.event("joined")
-      try alice.command("leave \(room)")
-      try await bob.event("participant-removed", ["who": "sip:alice@sip.example.org"])
-      try await bob.event("admin", ["who": "sip:bob@sip.example.org", "is": "1"])
+      try alice.send("create Team \(others)")
+      let room = try await alice.nextEvent("joined")["room"] ?? ""
+      for client in [bob, carol] { try await client.nextEvent("joined") }
+      try alice.send("subject \(room) Renamed")
+      try await bob.nextEvent("subject", ["subject": "Renamed"])
+      try alice.send("remove \(room) sip:carol@sip.example.org")
+      try await bob.nextEvent("participant-removed", ["who": "sip:carol@sip.example.org"])
+      try await carol.nextEvent("left")
+      try alice.send("add \(room) sip:carol@sip.example.org")
+      try await bob.nextEvent("participant-added", ["who": "sip:carol@sip.example.org"])
+      try await carol.nextEvent("joined")
+      try alice.send("leave \(room)")
+      try await bob.nextEvent("participant-removed", ["who": "sip:alice@sip.example.org"])
+      try await bob.nextEvent("admin", ["who": "sip:bob@sip.example.org", "is": "1"])
     }
   }
 
   @Test func aMemberWhoWasAwayGetsMessagesAndChanges() async throws {
     try await withClients { alice, bob, carol in
-      try alice.command("create Team \(others)")
-      let room = try await alice.event("joined")["room"] ?? ""
-      for client in [bob, carol] { try await client.event("joined") }
-      try bob.command("offline")
-      try await bob.event("registration", ["state": "0"])
+      try alice.send("create Team \(others)")
+      let room = try await alice.nextEvent("joined")["room"] ?? ""
+      for client in [bob, carol] { try await client.nextEvent("joined") }
+      try bob.send("offline")
+      try await bob.nextEvent("registration", ["state": LinphoneClient.registrationNone])
       for text in ["one", "two"] {
-        try alice.command("send \(room) \(text)")
-        try await carol.event("message", ["text": text])
+        try alice.send("send \(room) \(text)")
+        try await carol.nextEvent("message", ["text": text])
       }
-      try bob.command("online")
-      for text in ["one", "two"] { try await bob.event("message", ["text": text, "secured": "1"]) }
-      try await alice.event("msg-state", ["text": "two", "state": "6"])
+      try bob.send("online")
+      for text in ["one", "two"] { try await bob.nextEvent("message", ["text": text, "secured": "1"]) }
+      try await alice.nextEvent("msg-state", ["text": "two", "state": LinphoneClient.deliveredToUser])
     }
   }
 
   @Test func aOneToOneRoomIsEncryptedAndHasBothMembers() async throws {
     try await withClients { alice, bob, _ in
-      try alice.command("create-1to1 dummy sip:bob@sip.example.org")
-      try await alice.event("joined")
-      try await bob.event("joined")
-      try bob.command("send r1 only you")
-      try await alice.event("message", ["text": "only you", "secured": "1"])
+      try alice.send("create-1to1 dummy sip:bob@sip.example.org")
+      try await alice.nextEvent("joined")
+      try await bob.nextEvent("joined")
+      try bob.send("send r1 only you")
+      try await alice.nextEvent("message", ["text": "only you", "secured": "1"])
     }
   }
 }

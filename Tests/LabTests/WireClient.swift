@@ -1,6 +1,7 @@
 // WireClient.swift: a client that writes SIP by hand over TCP, right or wrong
 import DigestAuth
 import Foundation
+import TestSupport
 
 /// A message as read from the wire.
 struct WireMessage {
@@ -22,41 +23,31 @@ struct WireMessage {
   }
 }
 
-enum WireError: Error { case cannotConnect, closed }
+enum WireError: Error { case closed }
 
 /// One TCP connection. Messages are read on a thread of its own; `next()` waits for them without blocking.
 final class WireClient: Sendable {
   static let domain = "sip.example.org"
 
-  private let descriptor: Int32
+  private let connection: LoopbackSocket
   private let messages: AsyncStream<WireMessage>
 
   init(sipAddress: String) throws {
     guard let port = sipAddress.split(separator: ":").last.flatMap({ UInt16($0.prefix { $0.isNumber }) }) else {
-      throw WireError.cannotConnect
+      throw TestFailure("no port in \(sipAddress)")
     }
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    let status = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    guard status == 0 else { throw WireError.cannotConnect }
+    let connection = try LoopbackSocket.connected(to: Int(port))
     // A server that stops reading, as after a message that is too large, must not hold the test up.
     var limit = timeval(tv_sec: 2, tv_usec: 0)
-    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-    self.descriptor = descriptor
+    setsockopt(connection.descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    self.connection = connection
     let (messages, continuation) = AsyncStream<WireMessage>.makeStream()
     self.messages = messages
     Thread.detachNewThread {
       var received = Data()
       var buffer = [UInt8](repeating: 0, count: 65_536)
       while true {
-        let count = recv(descriptor, &buffer, buffer.count, 0)
+        let count = recv(connection.descriptor, &buffer, buffer.count, 0)
         if count <= 0 { break }
         received.append(contentsOf: buffer[0..<count])
         while let message = Self.takeMessage(&received) { continuation.yield(message) }
@@ -65,13 +56,14 @@ final class WireClient: Sendable {
     }
   }
 
-  deinit { close(descriptor) }
+  // The reading thread then ends and lets go of the socket.
+  deinit { disconnect() }
 
-  func disconnect() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+  func disconnect() { shutdown(connection.descriptor, Int32(SHUT_RDWR)) }
 
   func send(_ text: String, body: Data = Data()) {
     let bytes = Array(text.utf8) + body
-    _ = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+    _ = bytes.withUnsafeBytes { Glibc.send(connection.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
   }
 
   /// The next message. Throws when the connection is closed.

@@ -2,6 +2,7 @@
 
 import Foundation
 import GRDB
+import TestSupport
 import Testing
 
 @testable import Lime
@@ -70,7 +71,7 @@ import Testing
         "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
         "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
         "0000000000000000000000000000000000000000000000000000000000000080",
-      ].map(bytes)
+      ].map { try Data(hex: $0) }
     case .c448:
       let ones = String(repeating: "ff", count: 27)
       return try [
@@ -79,7 +80,7 @@ import Testing
         "fe" + ones + "fe" + ones,
         "ff" + ones + "fe" + ones,
         "00" + String(repeating: "00", count: 27) + "ff" + ones,
-      ].map(bytes)
+      ].map { try Data(hex: $0) }
     }
   }
 
@@ -127,7 +128,7 @@ import Testing
           "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
           "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
           "f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        ].map(bytes)
+        ].map { try Data(hex: $0) }
       case .c448:
         try [
           String(repeating: "00", count: 57),
@@ -138,7 +139,7 @@ import Testing
           "fe" + ones27 + "fe" + ones27 + "80",
           "ff" + ones27 + "fe" + ones27 + "00",
           "00" + String(repeating: "00", count: 27) + "ff" + ones27 + "00",
-        ].map(bytes)
+        ].map { try Data(hex: $0) }
       }
     }()
     let pair = try Pair(curve)

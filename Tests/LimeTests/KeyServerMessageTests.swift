@@ -1,6 +1,7 @@
 // KeyServerMessageTests.swift: requests and answers of the key-server protocol
 
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Lime
@@ -11,10 +12,10 @@ import Testing
     let vectors = try Vectors.load(name, as: [KeyServerVector].self)
     for vector in vectors {
       if !vector.request.isEmpty {
-        #expect(try KeyServerRequest(parsing: bytes(vector.request)).serialized.hex == vector.request)
+        #expect(try KeyServerRequest(parsing: Data(hex: vector.request)).serialized.hex == vector.request)
       }
       guard vector.liblimeOk != false else { continue }
-      #expect(try KeyServerAnswer(parsing: bytes(vector.response)).serialized.hex == vector.response)
+      #expect(try KeyServerAnswer(parsing: Data(hex: vector.response)).serialized.hex == vector.response)
     }
     #expect(vectors.count { !$0.request.isEmpty } >= 6)
   }
@@ -25,17 +26,17 @@ import Testing
     for vector in try Vectors.load("\(curve.name)-keyserver", as: [KeyServerVector].self)
     where vector.liblimeOk == false {
       #expect(throws: (any Error).self, "\(vector.name)") {
-        try KeyServerAnswer(parsing: bytes(vector.response)).bundles(for: asked, curve: curve)
+        try KeyServerAnswer(parsing: Data(hex: vector.response)).bundles(for: asked, curve: curve)
       }
     }
   }
 
   @Test func `Error answers keep code and text, with the curve unread too`() throws {
-    let answer = try KeyServerAnswer(parsing: bytes("01ff0006") + Data("no such user\0".utf8))
+    let answer = try KeyServerAnswer(parsing: Data(hex: "01ff0006") + Data("no such user\0".utf8))
     #expect(answer == KeyServerAnswer(curve: nil, content: .error(.deviceNotFound, text: "no such user")))
-    let unknown = try KeyServerAnswer(parsing: bytes("01ff0242"))
+    let unknown = try KeyServerAnswer(parsing: Data(hex: "01ff0242"))
     #expect(unknown == KeyServerAnswer(curve: .c448, content: .error(KeyServerErrorCode(rawValue: 0x42), text: "")))
-    #expect(throws: KeyServerMessageError.wrongSize) { try KeyServerAnswer(parsing: bytes("01ff01")) }
+    #expect(throws: KeyServerMessageError.wrongSize) { try KeyServerAnswer(parsing: Data(hex: "01ff01")) }
   }
 
   @Test(arguments: [
@@ -54,17 +55,17 @@ import Testing
   func `A malformed request names the error code to answer with`(
     hex: String, error: KeyServerMessageError, code: KeyServerErrorCode
   ) throws {
-    #expect(throws: error) { try KeyServerRequest(parsing: bytes(hex)) }
+    #expect(throws: error) { try KeyServerRequest(parsing: Data(hex: hex)) }
     #expect(error.answerCode == code)
   }
 
   @Test func `Every shortened or lengthened message is refused, and none traps`() throws {
     for vector in try Vectors.load("c25519-keyserver", as: [KeyServerVector].self) where vector.liblimeOk != false {
-      let request = try bytes(vector.request)
+      let request = try Data(hex: vector.request)
       for length in 0..<request.count {
         #expect(throws: KeyServerMessageError.self) { try KeyServerRequest(parsing: request.prefix(length)) }
       }
-      let answer = try bytes(vector.response)
+      let answer = try Data(hex: vector.response)
       for length in 0..<answer.count {
         #expect(throws: KeyServerMessageError.self) { try KeyServerAnswer(parsing: answer.prefix(length)) }
       }
@@ -73,9 +74,9 @@ import Testing
   }
 
   @Test func `Random changes to messages never trap`() throws {
-    var generator = SplitMix64(seed: 7)
+    var generator = SeededGenerator(seed: 7)
     for vector in try Vectors.load("c448-keyserver", as: [KeyServerVector].self) where vector.liblimeOk != false {
-      for original in [try bytes(vector.request), try bytes(vector.response)] where original.count > 3 {
+      for original in [try Data(hex: vector.request), try Data(hex: vector.response)] where original.count > 3 {
         for _ in 0..<200 {
           var mutated = original
           for _ in 0..<Int.random(in: 1...4, using: &generator) {

@@ -2,6 +2,7 @@
 
 import Foundation
 import GRDB
+import TestSupport
 import Testing
 
 @testable import Lime
@@ -20,7 +21,7 @@ import Testing
   func `Each message of a random conversation is read once, in whatever order it comes`(
     curve: Curve, seed: UInt64
   ) throws {
-    var generator = SplitMix64(seed: seed)
+    var generator = SeededGenerator(seed: seed)
     let pair = try Pair(curve, oneTimeKeys: seed.isMultiple(of: 3) ? 1 : 5)
     var sent: [Sent] = []
     for step in 0..<120 {

@@ -2,6 +2,7 @@
 
 import Foundation
 import GRDB
+import TestSupport
 import Testing
 
 @testable import Lime
@@ -33,7 +34,7 @@ import Testing
     func expectRefused(_ changed: Envelope, _ what: String) {
       #expect(throws: LimeError.self, "\(what)") { try device.decrypt(changed) }
     }
-    var generator = SplitMix64(seed: UInt64(message.ratchet.count))
+    var generator = SeededGenerator(seed: UInt64(message.ratchet.count))
     for index in message.ratchet.indices {
       var changed = message
       changed.ratchet[index] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
@@ -62,7 +63,7 @@ import Testing
     try pair.startSession()
     let genuine = try pair.alice.encrypt("hello", to: pair.bob.id)
     let before = try pair.bob.dump()
-    var generator = SplitMix64(seed: 99)
+    var generator = SeededGenerator(seed: 99)
     for round in 0..<2000 {
       let length = Int.random(in: 0..<300, using: &generator)
       var ratchet = Data((0..<length).map { _ in .random(in: 0...255, using: &generator) })

@@ -2,6 +2,7 @@
 
 import Foundation
 import GRDB
+import TestSupport
 import Testing
 
 @testable import Lime
@@ -16,8 +17,8 @@ import Testing
       for message in vector.messages {
         let opened = try device.decrypt(
           Envelope(
-            sender: DeviceID(vector.sender), ratchet: bytes(message.ratchet),
-            cipher: message.cipher.isEmpty ? nil : bytes(message.cipher), user: vector.recipientUser))
+            sender: DeviceID(vector.sender), ratchet: Data(hex: message.ratchet),
+            cipher: message.cipher.isEmpty ? nil : Data(hex: message.cipher), user: vector.recipientUser))
         #expect(String(decoding: opened.plaintext, as: UTF8.self) == message.plaintext, "\(vector.name)")
       }
     }
@@ -51,10 +52,10 @@ import Testing
   }
 
   private func bundle(_ bundle: SenderVector.Bundle, device: DeviceID, curve: Curve) throws -> KeyBundle {
-    let identity = try #require(IdentityKey(curve: curve, bytes: bytes(bundle.identity)))
-    let signedPrekey = SignedPrekey(
-      id: bundle.signedPrekeyId, publicKey: try bytes(bundle.signedPrekey), signature: try bytes(bundle.signature))
-    let oneTimeKey = try bundle.oneTimePrekeyId.map { OneTimeKey(id: $0, publicKey: try bytes(bundle.oneTimePrekey)) }
+    let identity = try #require(IdentityKey(curve: curve, bytes: Data(hex: bundle.identity)))
+    let signedPrekey = try SignedPrekey(
+      id: bundle.signedPrekeyId, publicKey: Data(hex: bundle.signedPrekey), signature: Data(hex: bundle.signature))
+    let oneTimeKey = try bundle.oneTimePrekeyId.map { try OneTimeKey(id: $0, publicKey: Data(hex: bundle.oneTimePrekey)) }
     return KeyBundle(
       device: device,
       keys: KeyBundle.Keys(identity: identity, signedPrekey: signedPrekey, oneTimeKey: oneTimeKey))
@@ -76,11 +77,11 @@ import Testing
   @Test func `Signed prekeys are accepted as liblime accepts them, and with plain Ed25519`() throws {
     for vector in try Vectors.load("spk-signatures", as: [SignatureVector].self) {
       let curve = try curve(vector.curve)
-      let identity = try #require(IdentityKey(curve: curve, bytes: bytes(vector.identity)))
-      let prekey = try bytes(vector.signedPrekey)
+      let identity = try #require(IdentityKey(curve: curve, bytes: Data(hex: vector.identity)))
+      let prekey = try Data(hex: vector.signedPrekey)
       let isPlain = vector.scheme.contains("no dom2")
       #expect(
-        identity.isValidSignature(try bytes(vector.signature), of: prekey) == (vector.acceptedByLiblime || isPlain),
+        identity.isValidSignature(try Data(hex: vector.signature), of: prekey) == (vector.acceptedByLiblime || isPlain),
         "\(vector.scheme)")
       let pair = try IdentityKeyPair(curve: curve, seed: SecretBytes(hex: vector.seed))
       #expect(pair.publicKey == identity)
@@ -133,7 +134,7 @@ private struct ConversationPlayer {
     let sent = try #require(vector.steps.first { $0.op == "encrypt" && $0.message == step.message })
     let opened = try device.decrypt(
       Envelope(
-        sender: peer, ratchet: bytes(sent.ratchet ?? ""), cipher: cipherMessage(sent), user: vector.recipientUser))
+        sender: peer, ratchet: Data(hex: sent.ratchet ?? ""), cipher: cipherMessage(sent), user: vector.recipientUser))
     #expect(String(decoding: opened.plaintext, as: UTF8.self) == step.plaintext)
     #expect(opened.status.rawValue == step.status)
   }
@@ -163,12 +164,12 @@ private struct ConversationPlayer {
   /// Alice's state after her first message, as liblime left it.
   private func startFromRecordedState(_ step: ConversationVector.Step) throws {
     let state = step.stateAfter
-    let header = try RatchetMessage(parsing: bytes(step.ratchet ?? "")).header
+    let header = try RatchetMessage(parsing: Data(hex: step.ratchet ?? "")).header
     let bobIdentity = try #require(
-      IdentityKey(curve: device.account.curve, bytes: bytes(vector.bobKeys.identity.public)))
-    let ratchet = DoubleRatchet(
-      curve: device.account.curve, associatedData: try bytes(state.sessionAD), rootKey: try SecretBytes(hex: state.RK),
-      peerKey: try bytes(state.DHr),
+      IdentityKey(curve: device.account.curve, bytes: Data(hex: vector.bobKeys.identity.public)))
+    let ratchet = try DoubleRatchet(
+      curve: device.account.curve, associatedData: Data(hex: state.sessionAD), rootKey: SecretBytes(hex: state.RK),
+      peerKey: Data(hex: state.DHr),
       sending: DoubleRatchet.Sending(
         keyPair: try AgreementKeyPair(device.account.curve, hex: state.ratchetPrivate),
         chain: SendingChain(key: try SecretBytes(hex: state.CKs), nextNumber: state.Ns)),
@@ -190,7 +191,7 @@ private struct ConversationPlayer {
     if ratchet.needsSendingStep { try ratchet.stepForSending(with: nextRatchetKey) }
     let next = ratchet.nextSendingKey()
     let key = try #require(next).key
-    let message = try RatchetMessage(parsing: bytes(step.ratchet ?? ""))
+    let message = try RatchetMessage(parsing: Data(hex: step.ratchet ?? ""))
     let tag = try #require(CipherMessage.tag(of: cipherMessage(step) ?? Data()))
     let associatedData = MessageBinding.cipherMessage(tag: tag).associatedData(
       sender: device.id, recipient: peer, session: ratchet.associatedData, header: message.headerBytes)
@@ -199,7 +200,7 @@ private struct ConversationPlayer {
 
   private func cipherMessage(_ step: ConversationVector.Step) throws -> Data? {
     guard let cipher = step.cipherMessage, !cipher.isEmpty else { return nil }
-    return try bytes(cipher)
+    return try Data(hex: cipher)
   }
 
   private func activeSession() throws -> StoredSession {

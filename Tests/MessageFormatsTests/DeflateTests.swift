@@ -1,5 +1,6 @@
 // DeflateTests.swift: compressed bodies (RFC 1950, RFC 1951) and their limits
 import Foundation
+import TestSupport
 import Testing
 
 import MessageFormats

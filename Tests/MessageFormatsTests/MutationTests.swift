@@ -1,5 +1,6 @@
 // MutationTests.swift: damaged input never traps, whatever parser it meets, and what is accepted can be written again
 import Foundation
+import TestSupport
 import Testing
 
 import MessageFormats

@@ -1,5 +1,6 @@
 // RoundTripTests.swift: values with random content are read as they were written
 import Foundation
+import TestSupport
 import Testing
 
 import MessageFormats

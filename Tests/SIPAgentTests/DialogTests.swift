@@ -5,7 +5,7 @@ import Testing
 
 @testable import SIPAgent
 
-@Suite(.enabled(if: Kamailio.isInstalled), .timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(1)))
 struct DialogTests {
   private let list = Data(
     """

@@ -1,104 +1,72 @@
 // Kamailio.swift: Debian's Kamailio as registrar and proxy on loopback, for as long as a test needs it
 import Foundation
-import Testing
-
-@testable import SIPAgent
+import TestSupport
 
 /// A SIP server that this project did not write. The password of each user is the user's name.
-final class Kamailio: @unchecked Sendable {
-  // Safe: all but `log` and `isStopped` is constant after init, and these two are only touched under `lock`.
+final class Kamailio: Sendable {
   enum Algorithms {
     case md5, sha256
     /// Offers MD5 first and SHA-256 after it with the same nonce, as Flexisip does, and accepts SHA-256 only.
     case both
   }
 
-  static let isInstalled = FileManager.default.isExecutableFile(atPath: "/usr/sbin/kamailio")
   static let domain = "sip.example.org"
+  private static let startSeconds = 10.0
 
   let port: Int
-  private let directory: String
-  private let process = Process()
-  private let life = Pipe()
-  private let lock = NSLock()
-  private let drained = DispatchSemaphore(value: 0)
-  private var log = ""
-  private var isStopped = false
+  private let folder: TemporaryFolder
+  private let process: PeerProcess
 
   /// - Parameter port: that of a server which was stopped, nil for a free one.
   init(_ algorithms: Algorithms = .md5, nonceLifetime: Int = 300, port: Int? = nil) async throws {
-    self.port = try port ?? HostResolution.freePort(at: "127.0.0.1", udp: true)
-    directory = NSTemporaryDirectory() + "limeade-kamailio-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    let file = directory + "/kamailio.cfg"
-    let text = Self.configuration(port: self.port, algorithms, nonceLifetime)
-    try text.write(toFile: file, atomically: true, encoding: .utf8)
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    // The shell ends Kamailio and its children when the pipe closes, so that they cannot outlive the test process.
-    // KILL, because Swift's threads start programs with the other signals blocked.
-    process.arguments = [
-      "-c",
-      "setsid /usr/sbin/kamailio -f \"$1\" -DD -E -m 32 -M 8 -Y \"$2\" & group=$!; cat; kill -KILL -$group",
-      "sh", file, directory,
-    ]
-    process.standardInput = life
-    // No other child may hold the pipe open.
-    _ = fcntl(life.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
-    let output = Pipe()
-    process.standardError = output
-    process.standardOutput = output
-    output.fileHandleForReading.readabilityHandler = { [weak self, drained] handle in
-      let data = handle.availableData
-      self?.lock.withLock { self?.log += String(decoding: data, as: UTF8.self) }
-      guard data.isEmpty else { return }
-      handle.readabilityHandler = nil
-      drained.signal()
-    }
-    try process.run()
+    self.port = try port ?? LoopbackSocket.freePort()
+    folder = try TemporaryFolder()
+    let file = folder.file("kamailio.cfg")
+    let text = Self.configuration(port: self.port, modules: try Self.modules(), algorithms, nonceLifetime)
+    try text.write(to: file, atomically: true, encoding: .utf8)
+    process = try PeerProcess(
+      URL(fileURLWithPath: "/usr/sbin/kamailio"),
+      ["-f", file.path, "-DD", "-E", "-m", "32", "-M", "8", "-Y", folder.url.path], keepsErrors: true)
     try await waitUntilListening()
   }
 
-  deinit { stop() }
-
   /// Ends the server; after it, the log is complete.
-  func stop() {
-    let isFirst = lock.withLock {
-      defer { isStopped = true }
-      return !isStopped
-    }
-    guard isFirst else { return }
-    try? life.fileHandleForWriting.close()
-    if process.isRunning { process.waitUntilExit() }
-    if drained.wait(timeout: .now() + 5) == .timedOut { Issue.record("Kamailio's log does not end") }
-    try? FileManager.default.removeItem(atPath: directory)
-  }
+  func stop() { process.stop() }
 
   /// How many requests with that method and user in To came in. Stops the server, so that none is still on its way
   /// through the log.
   func finalCount(_ method: String, user: String) -> Int {
     stop()
-    return lock.withLock { log.components(separatedBy: "REQUEST \(method) \(user)\n").count - 1 }
+    return process.output.count { $0.hasSuffix("REQUEST \(method) \(user)") }
   }
 
-  var output: String { lock.withLock { log } }
+  private var log: String { process.output.joined(separator: "\n") }
 
   private func waitUntilListening() async throws {
-    for _ in 0..<500 {
-      if let socket = try? Socket(family: AF_INET, type: SOCK_STREAM),
-        let address = try? SocketAddress(resolving: "127.0.0.1", port: port, type: SOCK_STREAM, family: AF_INET),
-        (try? socket.connect(address)) != nil
-      {
-        return
-      }
-      try #require(process.isRunning, "Kamailio ended: \(output)")
-      try await Task.sleep(for: .milliseconds(20))
+    let deadline = ContinuousClock.now + .seconds(Self.startSeconds)
+    while (try? LoopbackSocket.connected(to: port)) == nil {
+      guard process.isRunning else { throw TestFailure("Kamailio ended\n\(log)") }
+      guard ContinuousClock.now < deadline else { throw TestFailure("Kamailio does not listen\n\(log)") }
+      try await Task.sleep(for: .milliseconds(10))
     }
-    Issue.record("Kamailio does not listen: \(output)")
+  }
+
+  /// Debian puts them in a folder named after the machine's architecture.
+  private static func modules() throws -> String {
+    let library = "/usr/lib"
+    let candidates = try FileManager.default.contentsOfDirectory(atPath: library)
+      .map { "\(library)/\($0)/kamailio/modules/" }
+    guard let found = candidates.first(where: FileManager.default.fileExists(atPath:)) else {
+      throw TestFailure("no modules of Kamailio in \(library): install kamailio (scripts/install-packages test)")
+    }
+    return found
   }
 
   // MARK: Configuration
 
-  private static func configuration(port: Int, _ algorithms: Algorithms, _ nonceLifetime: Int) -> String {
+  private static func configuration(
+    port: Int, modules: String, _ algorithms: Algorithms, _ nonceLifetime: Int
+  ) -> String {
     let algorithm = algorithms == .md5 ? "MD5" : "SHA-256"
     return """
       #!KAMAILIO
@@ -114,7 +82,7 @@ final class Kamailio: @unchecked Sendable {
       alias="\(domain)"
       listen=tcp:127.0.0.1:\(port)
       listen=udp:127.0.0.1:\(port)
-      mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/"
+      mpath="\(modules)"
       loadmodule "tm.so"
       loadmodule "sl.so"
       loadmodule "rr.so"

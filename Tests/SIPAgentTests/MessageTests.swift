@@ -5,7 +5,7 @@ import Testing
 
 @testable import SIPAgent
 
-@Suite(.enabled(if: Kamailio.isInstalled), .timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(1)))
 struct MessageTests {
   @Test(arguments: ["tcp", "udp"], [1, 65_536, 200_000])
   func binaryBodiesArriveUnchanged(transport: String, size: Int) async throws {

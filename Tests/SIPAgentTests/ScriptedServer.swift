@@ -1,5 +1,6 @@
 // ScriptedServer.swift: a SIP server on one TCP connection that does what a test says
 import Foundation
+import TestSupport
 
 @testable import SIPAgent
 
@@ -45,7 +46,7 @@ extension String {
 /// `@unchecked Sendable`: `received` and `sink` are only touched under `lock` and on the server's thread.
 final class ScriptedServer: @unchecked Sendable {
   let port: Int
-  private let listener: Int32
+  private let listener: LoopbackSocket
   private let script: @Sendable (RawMessage) -> [Data]
   private let lock = NSLock()
   private var received: [RawMessage] = []
@@ -55,13 +56,8 @@ final class ScriptedServer: @unchecked Sendable {
   /// - Parameter script: what to send for each message that comes in.
   init(_ script: @escaping @Sendable (RawMessage) -> [Data]) throws {
     self.script = script
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    self.listener = listener
-    let address = try SocketAddress(resolving: "127.0.0.1", port: 0, type: SOCK_STREAM, family: AF_INET)
-    guard address.withPointer({ bind(listener, $0, $1) }) == 0, listen(listener, 4) == 0 else {
-      throw SIPError.unreachable(server: "test", reason: "cannot listen")
-    }
-    port = try SocketAddress(localOf: listener).port()
+    listener = try LoopbackSocket.listening()
+    port = listener.port
     Thread { [self] in run() }.start()
   }
 
@@ -72,12 +68,12 @@ final class ScriptedServer: @unchecked Sendable {
       isStopped = true
       if connection >= 0 { shutdown(connection, Int32(SHUT_RDWR)) }
     }
-    shutdown(listener, Int32(SHUT_RDWR))
+    shutdown(listener.descriptor, Int32(SHUT_RDWR))
   }
 
   private func run() {
     while true {
-      let socket = accept(listener, nil, nil)
+      let socket = accept(listener.descriptor, nil, nil)
       let goOn = lock.withLock {
         connection = socket
         return socket >= 0 && !isStopped
@@ -87,7 +83,6 @@ final class ScriptedServer: @unchecked Sendable {
       if socket >= 0 { close(socket) }
       if !goOn { break }
     }
-    close(listener)
   }
 
   private func serve(_ socket: Int32) {

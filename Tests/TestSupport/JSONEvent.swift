@@ -23,16 +23,33 @@ public struct JSONEvent: Sendable {
 private func CFGetTypeIDIsBoolean(_ number: NSNumber) -> Bool { String(cString: number.objCType) == "c" }
 
 extension PeerProcess {
-  /// Waits for a JSON line with these values.
+  /// Waits for a JSON line with these values, one that came already included.
   @discardableResult
   public func event(
     _ event: String, within seconds: Double = 20, _ expected: [String: String] = [:]
   ) async throws -> JSONEvent {
-    let line = try await line(within: seconds, "event \(event) \(expected)") { line in
+    let line = try await line(within: seconds, "event \(event) \(expected)", where: Self.matching(event, expected))
+    return try Self.parsed(line)
+  }
+
+  /// As `event`, but among the lines after the one that the last call of this or of `nextLine` returned.
+  @discardableResult
+  public func nextEvent(
+    _ event: String, within seconds: Double = 20, _ expected: [String: String] = [:]
+  ) async throws -> JSONEvent {
+    let line = try await nextLine(within: seconds, "event \(event) \(expected)", where: Self.matching(event, expected))
+    return try Self.parsed(line)
+  }
+
+  private static func matching(_ event: String, _ expected: [String: String]) -> @Sendable (String) -> Bool {
+    { line in
       guard let json = JSONEvent(line), json["event"] == event else { return false }
       return expected.allSatisfy { json[$0.key] == $0.value }
     }
-    guard let json = JSONEvent(line) else { throw Failure(description: "not JSON: \(line)") }
+  }
+
+  private static func parsed(_ line: String) throws -> JSONEvent {
+    guard let json = JSONEvent(line) else { throw TestFailure("not JSON: \(line)") }
     return json
   }
 }

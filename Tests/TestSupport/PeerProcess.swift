@@ -1,131 +1,135 @@
-// PeerProcess.swift: a program driven line by line: the test writes to its standard input and waits for lines it prints.
+// PeerProcess.swift: a program driven line by line: the test writes to its standard input and waits for lines it prints
 import Foundation
+import Glibc
 
-/// A child process whose output lines can be awaited. Killed when released or stopped.
+/// A child process whose output lines can be awaited. It ends when it is stopped or released, and with the tests.
 ///
-/// `@unchecked Sendable`: everything mutable is only touched under `lock`.
+/// `@unchecked Sendable`: `input` is only touched under `lock`.
 public final class PeerProcess: @unchecked Sendable {
-  public struct Failure: Error, CustomStringConvertible {
-    public var description: String
-  }
-
-  private struct Waiter {
-    var matches: @Sendable (String) -> Bool
-    var continuation: CheckedContinuation<String, any Error>
-  }
-
   public let name: String
-  private let process = Process()
-  private let input = Pipe()
+  private let child: ChildProcess
+  private let lines: OutputLines
   private let lock = NSLock()
-  private var lines: [String] = []
-  private var waiters: [UUID: Waiter] = [:]
-  private var hasEnded = false
+  private var input: Int32
 
+  /// - Parameters:
+  ///   - environment: variables beside those of the tests, or in place of them.
+  ///   - folder: the working directory, that of the tests when nil.
+  ///   - keepsErrors: whether standard error is among the lines; otherwise it is dropped.
+  ///   - descriptor: an open file that the program finds as its descriptor 3.
   public init(
-    _ executable: URL, _ arguments: [String] = [], environment: [String: String] = [:], name: String? = nil
+    _ executable: URL, _ arguments: [String] = [], environment: [String: String] = [:], name: String? = nil,
+    in folder: URL? = nil, keepsErrors: Bool = false, passing descriptor: Int32? = nil
   ) throws {
-    self.name = name ?? executable.lastPathComponent
-    let output = Pipe()
-    process.executableURL = executable
-    process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardInput = input
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
     guard FileManager.default.isExecutableFile(atPath: executable.path) else {
-      throw Failure(description: "\(executable.path) is not there: run the tests with scripts/test, which builds it")
+      throw TestFailure("\(executable.path) is not there: run the tests with scripts/test, which installs or builds it")
     }
-    signal(SIGPIPE, SIG_IGN)
-    try process.run()
-    let handle = output.fileHandleForReading
-    Thread.detachNewThread { [weak self] in
-      var rest = Data()
-      // Not read(upToCount:), which waits until it has that many bytes.
-      while case let chunk = handle.availableData, !chunk.isEmpty {
-        rest.append(chunk)
-        while let newline = rest.firstIndex(of: 10) {
-          self?.take(String(decoding: rest[rest.startIndex..<newline], as: UTF8.self))
-          rest = rest[rest.index(after: newline)...]
-        }
-      }
-      self?.ended()
+    _ = Self.ignoreBrokenPipes
+    self.name = name ?? executable.lastPathComponent
+    lines = OutputLines(name: self.name)
+    let (inputEnd, input) = try Self.makePipe()
+    let (output, outputEnd) = try Self.makePipe()
+    defer { for end in [inputEnd, outputEnd] { close(end) } }
+    do {
+      child = try ChildProcess(
+        ChildLaunch(
+          program: executable.path, arguments: arguments,
+          environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }, folder: folder?.path,
+          descriptors: [inputEnd, outputEnd, keepsErrors ? outputEnd : -1] + (descriptor.map { [$0] } ?? [])))
+    } catch {
+      for end in [input, output] { close(end) }
+      throw error
     }
+    self.input = input
+    lines.read(output)
   }
 
-  deinit { stop() }
+  deinit {
+    closeInput()
+    child.stop(patience: Self.patience)
+  }
+
+  /// How long a program may take to end in order, in seconds.
+  private static let patience = 5.0
+
+  /// A program that has ended is reported by what it does not say, not by a signal to the tests.
+  private static let ignoreBrokenPipes: Void = { _ = signal(SIGPIPE, SIG_IGN) }()
+
+  private static func makePipe() throws -> (read: Int32, write: Int32) {
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { throw TestFailure("no pipe: \(String(cString: strerror(errno)))") }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    return (ends[0], ends[1])
+  }
 
   /// Every line so far.
-  public var output: [String] { lock.withLock { lines } }
+  public var output: [String] { lines.all }
 
-  public func send(_ line: String) throws { try input.fileHandleForWriting.write(contentsOf: Data((line + "\n").utf8)) }
+  public var isRunning: Bool { child.exitCode == nil }
 
-  public func closeInput() { try? input.fileHandleForWriting.close() }
+  public func send(_ line: String) throws {
+    try lock.withLock {
+      var rest = Array((line + "\n").utf8)[...]
+      while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { write(input, $0.baseAddress, $0.count) }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { throw TestFailure("\(name) does not read \"\(line)\"\n\(lines.tail)") }
+        rest = rest.dropFirst(count)
+      }
+    }
+  }
+
+  public func closeInput() {
+    lock.withLock {
+      if input >= 0 { close(input) }
+      input = -1
+    }
+  }
 
   /// The first line, of those that came already or that come within `seconds`, which `matches`.
   @discardableResult
   public func line(
     within seconds: Double = 20, _ what: String, where matches: @escaping @Sendable (String) -> Bool
   ) async throws -> String {
-    let id = UUID()
-    let timeout = Task { [weak self] in
-      try await Task.sleep(for: .seconds(seconds))
-      self?.fail(id, "\(self?.name ?? "peer"): no \(what) within \(seconds) s")
-    }
-    defer { timeout.cancel() }
-    return try await withCheckedThrowingContinuation { continuation in
-      let known = lock.withLock { () -> Result<String, any Error>? in
-        if let line = lines.first(where: matches) { return .success(line) }
-        if hasEnded { return .failure(Failure(description: "\(name) ended before \(what) came\n\(tail)")) }
-        waiters[id] = Waiter(matches: matches, continuation: continuation)
-        return nil
-      }
-      if let known { continuation.resume(with: known) }
-    }
+    try await lines.line(within: seconds, what, advancing: false, where: matches)
   }
 
-  /// Ends the process: SIGTERM, and SIGKILL when that does nothing for three seconds.
+  /// As `line`, but among the lines after the one that the last call of this returned.
+  @discardableResult
+  public func nextLine(
+    within seconds: Double = 20, _ what: String, where matches: @escaping @Sendable (String) -> Bool = { _ in true }
+  ) async throws -> String {
+    try await lines.line(within: seconds, what, advancing: true, where: matches)
+  }
+
+  /// Ends the process: SIGTERM, and SIGKILL when that does nothing for five seconds. After it, `output` is complete.
   public func stop() {
-    guard process.isRunning else { return }
-    process.terminate()
-    let deadline = Date().addingTimeInterval(3)
-    while process.isRunning, Date() < deadline { usleep(10_000) }
-    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    child.stop(patience: Self.patience)
+    lines.waitForEnd(within: Self.patience)
   }
 
-  /// Waits for the end and returns the exit code.
+  /// Waits for the end and returns the exit code, 128 and the signal's number after a signal. After it, `output` is
+  /// complete.
   public func exitCode(within seconds: Double = 30) async throws -> Int32 {
-    let deadline = Date().addingTimeInterval(seconds)
-    while process.isRunning {
-      guard Date() < deadline else { throw Failure(description: "\(name) still runs after \(seconds) s\n\(tail)") }
-      try await Task.sleep(for: .milliseconds(20))
+    let deadline = ContinuousClock.now + .seconds(seconds)
+    while ContinuousClock.now < deadline {
+      if let code = child.exitCode, lines.hasEnded { return code }
+      try await Task.sleep(for: .milliseconds(5))
     }
-    return process.terminationStatus
+    throw TestFailure("\(name) still runs after \(seconds) s\n\(lines.tail)")
   }
 
-  private var tail: String { lines.suffix(15).joined(separator: "\n") }
-
-  private func take(_ line: String) {
-    let ready = lock.withLock { () -> [Waiter] in
-      lines.append(line)
-      let ready = waiters.filter { $0.value.matches(line) }
-      for id in ready.keys { waiters[id] = nil }
-      return Array(ready.values)
-    }
-    for waiter in ready { waiter.continuation.resume(returning: line) }
-  }
-
-  private func ended() {
-    let left = lock.withLock { () -> [Waiter] in
-      hasEnded = true
-      defer { waiters = [:] }
-      return Array(waiters.values)
-    }
-    for waiter in left { waiter.continuation.resume(throwing: Failure(description: "\(name) ended\n\(tail)")) }
-  }
-
-  private func fail(_ id: UUID, _ text: String) {
-    let (waiter, tail) = lock.withLock { (waiters.removeValue(forKey: id), self.tail) }
-    waiter?.continuation.resume(throwing: Failure(description: "\(text)\n\(tail)"))
+  /// Runs a program to its end.
+  /// - Returns: the lines it printed.
+  /// - Throws: `TestFailure` with them when its exit code is not 0.
+  @discardableResult
+  public static func run(
+    _ executable: URL, _ arguments: [String] = [], in folder: URL? = nil, keepsErrors: Bool = true
+  ) async throws -> [String] {
+    let process = try PeerProcess(executable, arguments, in: folder, keepsErrors: keepsErrors)
+    process.closeInput()
+    let code = try await process.exitCode()
+    guard code == 0 else { throw TestFailure("\(process.name) ended with \(code)\n\(process.lines.tail)") }
+    return process.output
   }
 }

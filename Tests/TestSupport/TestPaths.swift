@@ -1,4 +1,4 @@
-// TestPaths.swift: where the tests find the peers, the program under test, and room for files.
+// TestPaths.swift: where the tests find the peers and the program under test
 import Foundation
 
 public enum TestPaths {
@@ -15,17 +15,4 @@ public enum TestPaths {
   /// The limeade program that was built together with the running tests.
   public static let limeade = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
     .deletingLastPathComponent().appendingPathComponent("limeade")
-}
-
-/// A folder that is removed with its last user.
-public final class TemporaryFolder: Sendable {
-  public let url: URL
-
-  public init() throws {
-    url = FileManager.default.temporaryDirectory.appendingPathComponent("limeade-test-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(
-      at: url, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-  }
-
-  deinit { try? FileManager.default.removeItem(at: url) }
 }

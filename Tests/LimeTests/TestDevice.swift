@@ -1,47 +1,9 @@
-// TestSupport.swift: devices, a key server and a clock for the tests of Lime
-
+// TestDevice.swift: devices with databases of their own, and a clock
 import Foundation
 import GRDB
+import TestSupport
 
 @testable import Lime
-
-extension Data {
-  /// nil unless `hex` is an even number of hexadecimal digits.
-  init?(hex: String) {
-    let digits = Array(hex)
-    guard digits.count.isMultiple(of: 2) else { return nil }
-    var bytes: [UInt8] = []
-    for index in stride(from: 0, to: digits.count, by: 2) {
-      guard let byte = UInt8(String(digits[index...index + 1]), radix: 16) else { return nil }
-      bytes.append(byte)
-    }
-    self.init(bytes)
-  }
-
-  var hex: String { map { String(format: "%02x", $0) }.joined() }
-}
-
-struct BadHex: Error {
-  let text: String
-}
-
-/// The bytes of a test's own hexadecimal constant.
-func bytes(_ hex: String) throws -> Data {
-  guard let data = Data(hex: hex) else { throw BadHex(text: hex) }
-  return data
-}
-
-extension SecretBytes {
-  convenience init(hex: String) throws { self.init(copying: try bytes(hex)) }
-
-  var hex: String { withUnsafeBytes { Data($0) }.hex }
-}
-
-extension AgreementKeyPair {
-  init(_ curve: Curve, hex: String) throws {
-    self.init(privateKey: try AgreementPrivateKey(curve: curve, bytes: SecretBytes(hex: hex)))
-  }
-}
 
 /// A clock that tests move.
 final class TestClock: Sendable {
@@ -68,6 +30,11 @@ struct TestDevice {
     LimeAccount.registerMigrations(&migrator)
     try migrator.migrate(queue)
   }
+
+  // Not `queue.write` itself, which in an asynchronous test is another function.
+  func write<Value>(_ body: (Database) throws -> Value) throws -> Value { try queue.write(body) }
+
+  func read<Value>(_ body: (Database) throws -> Value) throws -> Value { try queue.read(body) }
 
   func register(at server: TestKeyServer, oneTimeKeys: Int = 5) throws {
     try queue.write { db in
@@ -159,70 +126,6 @@ struct Envelope {
   var user = room
   var status = PeerStatus.unknown
   var text = ""
-}
-
-/// A key server for one test: a table in memory.
-final class TestKeyServer: Sendable {
-  private struct Device {
-    var identity: IdentityKey
-    var signedPrekey: SignedPrekey
-    var oneTimeKeys: [OneTimeKey]
-  }
-
-  private let curve: Curve
-  private let lock = NSLock()
-  // Only touched under the lock.
-  nonisolated(unsafe) private var devices: [DeviceID: Device] = [:]
-
-  init(curve: Curve = .c25519) { self.curve = curve }
-
-  func oneTimeKeyCount(of device: DeviceID) -> Int { lock.withLock { devices[device]?.oneTimeKeys.count ?? 0 } }
-
-  func signedPrekeyID(of device: DeviceID) -> UInt32? { lock.withLock { devices[device]?.signedPrekey.id } }
-
-  func remove(_ device: DeviceID) { lock.withLock { devices[device] = nil } }
-
-  func answer(_ body: Data, from sender: DeviceID) throws -> Data {
-    let request = try KeyServerRequest(parsing: body)
-    return lock.withLock { content(for: request, from: sender) }.serialized
-  }
-
-  private func content(for request: KeyServerRequest, from sender: DeviceID) -> KeyServerAnswer {
-    let acknowledgement = KeyServerAnswer(acknowledging: request)
-    let content: KeyServerAnswer.Content
-    switch request.content {
-    case .register(let identity, let signedPrekey, let oneTimeKeys):
-      devices[sender] = Device(identity: identity, signedPrekey: signedPrekey, oneTimeKeys: oneTimeKeys)
-      content = .acknowledged(.registered)
-    case .deleteDevice:
-      devices[sender] = nil
-      content = .acknowledged(.deviceDeleted)
-    case .getBundles(let asked):
-      content = .bundles(asked.map { bundle(of: $0) })
-    case _ where devices[sender] == nil:
-      content = .error(.deviceNotFound, text: "register first")
-    case .postSignedPrekey(let signedPrekey):
-      devices[sender]?.signedPrekey = signedPrekey
-      content = .acknowledged(.signedPrekeyPosted)
-    case .postOneTimeKeys(let oneTimeKeys):
-      devices[sender]?.oneTimeKeys += oneTimeKeys
-      content = .acknowledged(.oneTimeKeysPosted)
-    case .getOneTimeKeyIDs:
-      content = .oneTimeKeyIDs(devices[sender]?.oneTimeKeys.map(\.id) ?? [])
-    }
-    if let acknowledgement, acknowledgement.content == content { return acknowledgement }
-    return KeyServerAnswer(curve: request.curve, content: content)
-  }
-
-  private func bundle(of id: DeviceID) -> KeyBundle {
-    guard var device = devices[id] else { return KeyBundle(device: id, keys: nil) }
-    let oneTimeKey = device.oneTimeKeys.isEmpty ? nil : device.oneTimeKeys.removeFirst()
-    devices[id] = device
-    return KeyBundle(
-      device: id,
-      keys: KeyBundle.Keys(
-        identity: device.identity, signedPrekey: device.signedPrekey, oneTimeKey: oneTimeKey))
-  }
 }
 
 /// Two registered devices and their server.

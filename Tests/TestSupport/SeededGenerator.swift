@@ -1,11 +1,11 @@
-// SplitMix64.swift: a random generator that repeats itself, so that a failure can be repeated
+// SeededGenerator.swift: random numbers that a failed test can have again (SplitMix64)
 
-struct SplitMix64: RandomNumberGenerator {
+public struct SeededGenerator: RandomNumberGenerator, Sendable {
   private var state: UInt64
 
-  init(seed: UInt64) { state = seed }
+  public init(seed: UInt64) { state = seed }
 
-  mutating func next() -> UInt64 {
+  public mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var mixed = state
     mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9

@@ -1,0 +1,35 @@
+// LinphoneClient.swift: Debian's liblinphone as a chat client, driven through Tests/Peers/linphone-client.cpp
+import Foundation
+
+/// One Linphone client with one account.
+public struct LinphoneClient: Sendable {
+  /// liblinphone's names for its numbers.
+  public static let registrationNone = "0"
+  public static let registrationOk = "2"
+  public static let deliveredToUser = "6"
+
+  /// Without them liblinphone aborts.
+  private static let grammars = "/usr/share/belr/grammars/identity_grammar"
+
+  public let process: PeerProcess
+  private let folder: TemporaryFolder
+
+  public init(user: String, domain: String, proxy: String, factory: String, keyServer: String?) throws {
+    guard FileManager.default.fileExists(atPath: Self.grammars) else {
+      throw TestFailure("\(Self.grammars) is not there: install linphone-common (scripts/install-packages test)")
+    }
+    folder = try TemporaryFolder()
+    process = try PeerProcess(
+      TestPaths.peer("linphone-client"),
+      [
+        "--dir", folder.url.path, "--identity", "sip:\(user)@\(domain)", "--password", user, "--proxy", proxy,
+        "--factory", factory, "--lime", keyServer ?? "",
+      ], name: "linphone(\(user))")
+  }
+
+  /// Until others can invite it and encrypt to it.
+  public func waitUntilReady() async throws {
+    try await process.event("registration", ["state": Self.registrationOk])
+    try await process.event("keys-published")
+  }
+}
