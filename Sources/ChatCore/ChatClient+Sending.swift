@@ -64,6 +64,24 @@ extension ChatClient {
     }
   }
 
+  /// Waits until everything that can be sent now is sent, at most `limit`. What is left stays in the outbox.
+  public func flush(within limit: Duration = .seconds(3)) async {
+    wakeOutbox()
+    guard let task = outboxTask else { return }
+    let (done, signal) = AsyncStream<Void>.makeStream()
+    let work = Task {
+      await task.value
+      signal.yield()
+    }
+    let timer = Task {
+      try await Task.sleep(for: limit)
+      signal.yield()
+    }
+    for await _ in done { break }
+    work.cancel()
+    timer.cancel()
+  }
+
   /// Sends what waits, oldest first, notifications after texts; ends when nothing can be sent now.
   private func drainOutbox() async {
     while !Task.isCancelled, isConnected {

@@ -69,8 +69,9 @@ final class RealmResponder {
   }
 
   func authorize(account token: String, method: String, uri: String, body: Data) -> String? {
+    // Asked each time: an account that was removed is not spoken for any longer, not even with a known nonce.
+    guard let account = DigestAccounts.shared.account(token) else { return nil }
     if responder == nil {
-      guard let account = DigestAccounts.shared.account(token) else { return nil }
       responder = DigestResponder(
         username: account.username, password: account.password(), challenge: challenge)
     }

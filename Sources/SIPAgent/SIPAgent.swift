@@ -181,7 +181,11 @@ public final class SIPAgent {
     if let parts = try? await starting?.value {
       parts.incoming.close()
       parts.dialogs.close()
-      if !keepingRegistration {
+      if keepingRegistration {
+        // nua cannot be kept from un-REGISTERing over the connection that it has. Without credentials the registrar
+        // only challenges that.
+        DigestAccounts.shared.remove(parts.stack.account)
+      } else {
         await withTimeout(Self.shutdownTimeout) { @SIPActor in
           async let subscriptions: Void = parts.subscriptions.close()
           await parts.registrar.unregister()

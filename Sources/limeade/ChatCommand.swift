@@ -45,6 +45,7 @@ struct ChatCommand: AsyncParsableCommand {
     let colors = Theme.named(theme, environment: ProcessInfo.processInfo.environment) ?? .dark
     let errorFile = store.directory.appendingPathComponent("stderr.log").path
     let result = await ChatScreen(client: client, theme: colors).run(opening: room, errorFile: errorFile)
+    await client.flush()
     await client.stop()
     try result.get()
   }

@@ -28,6 +28,8 @@ extension GlobalOptions {
     do {
       try await client.start()
       let value = try await body(client)
+      // Notifications for what was just received are still on their way out.
+      await client.flush()
       await client.stop()
       return value
     } catch {
