@@ -58,6 +58,7 @@ let package = Package(
       ]),
 
     .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .testTarget(name: "TestSupportTests", dependencies: ["TestSupport"]),
     .testTarget(name: "DigestAuthTests", dependencies: ["DigestAuth", "TestSupport"]),
     .testTarget(
       name: "MessageFormatsTests", dependencies: ["MessageFormats", "TestSupport"], resources: [.copy("Corpus")]),

@@ -50,7 +50,7 @@ public final class PeerProcess: @unchecked Sendable {
   }
 
   /// How long a program may take to end in order, in seconds.
-  private static let patience = 5.0
+  public static let patience = 5.0
 
   /// A program that has ended is reported by what it does not say, not by a signal to the tests.
   private static let ignoreBrokenPipes: Void = { _ = signal(SIGPIPE, SIG_IGN) }()
@@ -102,9 +102,10 @@ public final class PeerProcess: @unchecked Sendable {
     try await lines.line(within: seconds, what, advancing: true, where: matches)
   }
 
-  /// Ends the process: SIGTERM, and SIGKILL when that does nothing for five seconds. After it, `output` is complete.
-  public func stop() {
-    child.stop(patience: Self.patience)
+  /// Ends the process: SIGTERM, and SIGKILL when that does nothing for `patience` seconds. After it, `output` is
+  /// complete.
+  public func stop(patience: Double = PeerProcess.patience) {
+    child.stop(patience: patience)
     lines.waitForEnd(within: Self.patience)
   }
 
