@@ -56,6 +56,13 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "TOMLKit", package: "TOMLKit"), .product(name: "Logging", package: "swift-log"),
       ]),
+    // Measures; not installed. scripts/bench runs it.
+    .executableTarget(
+      name: "limeade-bench",
+      dependencies: [
+        "ChatCore", "Lime", "CCrypto", "CDecaf", "CSodium", .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
 
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(name: "TestSupportTests", dependencies: ["TestSupport"]),
