@@ -67,7 +67,7 @@ let package = Package(
     .testTarget(name: "KeyServerTests", dependencies: ["KeyServer"], exclude: ["Vectors"]),
     .testTarget(name: "LabTests", dependencies: ["Lab"]),
     .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI"]),
-    .testTarget(name: "InteropTests", dependencies: ["ChatCore", "Lab", "TestSupport", "limeade"]),
+    .testTarget(name: "InteropTests", dependencies: ["ChatCore", "KeyServer", "Lab", "TestSupport", "limeade"]),
   ],
   swiftLanguageModes: [.v6]
 )
