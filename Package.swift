@@ -71,7 +71,7 @@ let package = Package(
       name: "MessageFormatsTests", dependencies: ["MessageFormats", "TestSupport"], resources: [.copy("Corpus")]),
     .testTarget(name: "LimeTests", dependencies: ["Lime", "TestSupport"], resources: [.copy("Vectors")]),
     .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "TestSupport"]),
-    .testTarget(name: "SIPAgentTests", dependencies: ["SIPAgent", "TestSupport"]),
+    .testTarget(name: "SIPAgentTests", dependencies: ["SIPAgent", "DigestAuth", "TestSupport"]),
     .testTarget(name: "ChatCoreTests", dependencies: ["ChatCore", "TestSupport"]),
     .testTarget(name: "KeyServerTests", dependencies: ["KeyServer", "TestSupport"]),
     .testTarget(name: "LabTests", dependencies: ["Lab", "TestSupport"]),

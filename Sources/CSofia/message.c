@@ -1,4 +1,5 @@
 // Reading a parsed SIP message (sip_t and its header structures are macros and unions that Swift cannot see).
+#include "header_text.h"
 #include "sofia_message.h"
 #include <sofia-sip/msg_header.h>
 #include <sofia-sip/msg_parser.h>
@@ -44,14 +45,9 @@ char *sofia_header_value(const sofia_header *header) {
     const char *value = ((const sip_unknown_t *)h)->un_value;
     return su_strdup(NULL, value ? value : "");
   }
-  // Not sip_header_as_string: it encodes into a buffer of exactly the needed size, and Sofia's encoders then leave out
-  // the last text, so that values over 127 bytes end in whatever the memory held before.
-  enum { SPARE = 16 };
-  issize_t length = msg_header_field_e(NULL, 0, h, 0);
-  if (length < 0) return NULL;
-  char *value = calloc(1, (size_t)length + SPARE);
-  if (value) msg_header_field_e(value, length + SPARE - 1, h, 0);
-  return value;
+  // Not sip_header_as_string: it cuts values over 127 bytes.
+  size_t length;
+  return sofia_encode(msg_header_field_e, h, &length);
 }
 
 size_t sofia_message_body(const sofia_message *message, const void **bytes) {

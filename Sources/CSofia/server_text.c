@@ -1,4 +1,5 @@
 // SIP messages as text: what server.c hands to Swift and gets from it.
+#include "header_text.h"
 #include "server_text.h"
 #include <sofia-sip/msg.h>
 #include <sofia-sip/msg_header.h>
@@ -22,20 +23,16 @@ static int append(char **buffer, size_t *used, size_t *size, const char *data, s
 int sofia_text_make(msg_t *msg, sip_t const *sip, sofia_text *text) {
   char *buffer = NULL;
   size_t used = 0, size = 0;
-  char stack[1024];
   memset(text, 0, sizeof *text);
   for (msg_header_t *header = *msg_chain_head(msg); header; header = header->sh_succ) {
     if (header == (msg_header_t *)sip->sip_separator || header == (msg_header_t *)sip->sip_payload ||
         header->sh_class == sip_error_class)
       continue;
-    char *place = stack;
-    issize_t length = msg_header_e(stack, sizeof stack, header, 0);
-    if (length >= (issize_t)sizeof stack) {
-      place = malloc((size_t)length + 1);
-      if (!place || msg_header_e(place, length + 1, header, 0) != length) length = -1;
-    }
-    int failed = length >= 0 && append(&buffer, &used, &size, place, (size_t)length) < 0;
-    if (place != stack) free(place);
+    size_t length;
+    char *line = sofia_encode(msg_header_e, header, &length);
+    if (!line) continue;
+    int failed = append(&buffer, &used, &size, line, length) < 0;
+    free(line);
     if (failed) {
       free(buffer);
       return -1;

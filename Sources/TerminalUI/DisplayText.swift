@@ -20,6 +20,11 @@ public enum DisplayText {
     return clean(text, lineBreak: "\n")
   }
 
+  /// One line in which line breaks show as " / ".
+  public static func joinedLines(_ text: String) -> String {
+    lines(text).split(separator: "\n").joined(separator: " / ")
+  }
+
   /// What is drawn for one cluster: always printable, a tab as one space, never empty.
   static func cluster(_ cluster: Character) -> String {
     if cluster.isASCII, let byte = cluster.asciiValue, (0x20..<0x7F).contains(byte) { return String(cluster) }

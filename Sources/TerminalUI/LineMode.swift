@@ -10,7 +10,7 @@ public struct LineMode: Sendable {
   /// As "2026-11-21 09:14 [Lab team] bob (verified): text"; line breaks in the text become " / ".
   public func line(for message: MessageRow, room: String) -> String {
     let head = "\(Clock(timeZone: timeZone).stamp(of: message.time)) [\(DisplayText.line(room))] "
-    let text = Self.joined(message.text)
+    let text = DisplayText.joinedLines(message.text)
     switch message.kind {
     case .notice(let level):
       let mark =
@@ -30,16 +30,12 @@ public struct LineMode: Sendable {
   /// An own message that got further, as "2026-11-21 09:14 [Lab team] me: read by 2 of 3: text".
   public func deliveryLine(for message: MessageRow, room: String) -> String {
     let head = "\(Clock(timeZone: timeZone).stamp(of: message.time)) [\(DisplayText.line(room))] "
-    return head + "me: \(DisplayText.line(message.delivery?.words ?? "sent")): " + Self.joined(message.text)
+    return head + "me: \(DisplayText.line(message.delivery?.words ?? "sent")): " + DisplayText.joinedLines(message.text)
   }
 
   /// As "-- alice@sip.example.org registered (tls)", or "-- error: ...".
   public func line(for status: StatusBar) -> String {
     if let error = status.error { return "-- error: " + DisplayText.line(error) }
     return DisplayText.line("-- \(status.account) \(status.connection)")
-  }
-
-  private static func joined(_ text: String) -> String {
-    DisplayText.lines(text).split(separator: "\n").joined(separator: " / ")
   }
 }

@@ -148,20 +148,9 @@ private struct AccountEntry {
 /// Runs `password-command` and takes the first line it prints.
 private enum PasswordCommand {
   static func run(_ command: String) throws -> String {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = ["-c", command]
-    let output = Pipe()
-    process.standardOutput = output
-    do { try process.run() } catch {
-      throw CommandFailure.badConfiguration("password-command cannot be run: \(error.localizedDescription)")
-    }
-    let data = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-      throw CommandFailure.badConfiguration("password-command failed with exit code \(process.terminationStatus)")
-    }
-    let line = String(decoding: data, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false).first
+    let text = try ExternalProgram.output(
+      of: "password-command", "/bin/sh", ["-c", command], failure: CommandFailure.badConfiguration)
+    let line = text.split(separator: "\n", omittingEmptySubsequences: false).first
     guard let line, !line.isEmpty else { throw CommandFailure.badConfiguration("password-command printed nothing") }
     return String(line)
   }

@@ -1,9 +1,7 @@
 // SafeLine.swift: text from the network as one printable line (security checklist, 25).
-import MessageFormats
+import TerminalUI
 
 enum SafeLine {
   /// Without control and bidirectional characters; line breaks become " / ".
-  static func text(_ text: String) -> String {
-    SafeText.block(text).split(separator: "\n", omittingEmptySubsequences: false).joined(separator: " / ")
-  }
+  static func text(_ text: String) -> String { DisplayText.joinedLines(text) }
 }

@@ -52,6 +52,23 @@ struct RoutingTests {
     }
   }
 
+  @Test(arguments: [100, 127, 128, 1_023, 1_024, 5_000])
+  func aLongHeaderFieldPassesUnchanged(length: Int) async throws {
+    try await withLab { addresses, _ in
+      let bob = try WireClient(sipAddress: addresses.sip)
+      _ = try await bob.register("bob", instance: phone)
+      let alice = try WireClient(sipAddress: addresses.sip)
+      let words = String((0..<length).map { $0 % 7 == 6 ? " " : "x" }.dropLast(1)) + "y"
+      async let response = alice.perform(
+        "MESSAGE", "sip:bob@sip.example.org", user: "alice", headers: "Subject: \(words)\r\nX-Own: \(words)\r\n")
+      let request = try await bob.request("MESSAGE")
+      #expect(request["Subject"] == words)
+      #expect(request["X-Own"] == words)
+      bob.send(request.answer("200 OK"))
+      #expect(try await response.status == 200)
+    }
+  }
+
   @Test func aRequestThatWentThroughTheLabIsALoop() async throws {
     try await withLab { addresses, _ in
       let bob = try WireClient(sipAddress: addresses.sip)

@@ -1,4 +1,4 @@
-// TextTests.swift: times (RFC 3339) and text made safe for terminals
+// TextTests.swift: times (RFC 3339)
 import Foundation
 import Testing
 
@@ -56,43 +56,5 @@ struct RFC3339Tests {
     ])
   func refused(text: String) {
     #expect(RFC3339.date(from: text) == nil)
-  }
-}
-
-@Suite("Safe text")
-struct SafeTextTests {
-  @Test("terminal sequences lose what makes them act")
-  func terminal() {
-    #expect(SafeText.line("a\u{1B}[2Jb\u{9B}31mc\u{1B}]0;title\u{7}d\u{0}\u{7F}") == "a[2Jb31mc]0;titled")
-  }
-
-  @Test("bidirectional controls disappear, right-to-left text stays")
-  func bidirectional() {
-    #expect(SafeText.line("invoice\u{202E}fdp.exe") == "invoicefdp.exe")
-    let controls = "\u{2066}\u{2067}\u{2068}\u{2069}\u{202A}\u{202B}\u{202C}\u{202D}\u{200E}\u{200F}\u{61C}"
-    #expect(SafeText.line(controls) == "")
-    #expect(SafeText.line("שלום عليكم") == "שלום عليكم")
-  }
-
-  @Test("emoji, joiners and combining marks are untouched")
-  func intact() {
-    let text = "👩‍👩‍👧‍👦 e\u{301} 🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F} نمی‌خواهم"
-    #expect(Array(SafeText.line(text).unicodeScalars) == Array(text.unicodeScalars))
-    #expect(Array(SafeText.block(text + "\u{7}").unicodeScalars) == Array(text.unicodeScalars))
-  }
-
-  @Test("lines become one, blocks keep newline and tab")
-  func layout() {
-    let text = "a\r\nb\rc\nd\te\u{2028}f\u{85}g"
-    #expect(SafeText.line(text) == "a b c d e f g")
-    #expect(SafeText.block(text) == "a\nb\nc\nd\te\nf\ng")
-  }
-
-  @Test("nothing unsafe is left of any scalar")
-  func all() {
-    for value in UInt32(0)...0x2FFF {
-      guard let scalar = Unicode.Scalar(value) else { continue }
-      #expect(!SafeText.line("x\(String(scalar))y").unicodeScalars.contains(where: SafeText.isUnsafe))
-    }
   }
 }

@@ -60,9 +60,6 @@ struct LaboriousBody: Sendable, CustomTestStringConvertible {
         _ = NameAddress.list(String(repeating: text, count: NameAddress.maximumLength / text.utf8.count))
       }
     },
-    LaboriousBody(testDescription: "text of controls only") {
-      _ = SafeText.block(String(decoding: repeated("\u{1B}\r\n"), as: UTF8.self))
-    },
   ]
 }
 

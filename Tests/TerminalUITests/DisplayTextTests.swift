@@ -1,5 +1,6 @@
 // DisplayTextTests.swift: what is left of hostile text, and how text is broken into lines.
 import Foundation
+import TestSupport
 import Testing
 
 @testable import TerminalUI
@@ -38,6 +39,30 @@ import Testing
       let cleaned = DisplayText.line("a\(Character(scalar))b").unicodeScalars
       #expect(!cleaned.contains { $0.properties.generalCategory == .control || $0.properties.isBidiControl })
     }
+  }
+
+  @Test func joinedLinesShowWhereTheyBroke() {
+    #expect(DisplayText.joinedLines("a\r\nb\u{1B}c\n\nd\n") == "a / b\u{FFFD}c / d")
+  }
+
+  @Test func cleaningTwiceChangesNothing() {
+    var generator = SeededGenerator(seed: 3)
+    let scalars = Array("ab e\u{301}日👍🏽👨‍👩‍👧\u{200D}\u{200E}\u{202E}\u{1B}\r\n\t\u{85}\u{E0041}\u{FE0F}🇫🇷نע".unicodeScalars)
+    for _ in 0..<3_000 {
+      var text = String.UnicodeScalarView()
+      for _ in 0..<Int.random(in: 0...24, using: &generator) {
+        text.append(scalars[Int.random(in: scalars.indices, using: &generator)])
+      }
+      let line = DisplayText.line(String(text))
+      #expect(DisplayText.line(line) == line)
+      let lines = DisplayText.lines(String(text))
+      #expect(DisplayText.lines(lines) == lines)
+    }
+  }
+
+  @Test func muchTextIsCleanedInSeconds() {
+    let text = String(repeating: "\u{1B}\r\n", count: 70_000)
+    #expect(ContinuousClock().measure { _ = DisplayText.lines(text) } < .seconds(30))
   }
 
   @Test(arguments: [
