@@ -24,6 +24,7 @@ public struct KeyReport: Hashable, Sendable {
 ///       for request in try account.updateRequests(db, after: answer) {
 ///         // post request, then with its answer:
 ///         try account.updateAccepted(db, request: request, answer: answer)
+///         // without an answer, or when that throws: try account.updateFailed(db)
 ///       }
 ///     }
 extension LimeAccount {
@@ -86,6 +87,11 @@ extension LimeAccount {
     case .register: try registrationAccepted(db)
     default: break
     }
+  }
+
+  /// Call when a request of `updateRequests` got no answer or was refused: the update is due again.
+  public func updateFailed(_ db: Database) throws {
+    try keys(db).setLastUpdate(nil)
   }
 
   /// - Throws: `LimeError.noKeys`.

@@ -55,4 +55,18 @@ extension LimeAccount {
     guard let entry = try peerStore(keys).find(device) else { return }
     try sessionStore(keys).deactivate(peerID: entry.id, at: now().seconds)
   }
+
+  /// Ends encrypting with every session of every account in the database, for a database that is older than what was
+  /// sent: its sending chains would give message keys a second time. Messages under way can still be decrypted.
+  /// - Returns: how many sessions were in use.
+  @discardableResult
+  public static func endAllSendingChains(_ db: Database, now: Date) throws -> Int {
+    // A message of the peer may make a stale session the active one again, so its chain has to be at its end too.
+    try db.execute(
+      sql: "UPDATE lime_session SET sending_number = ? WHERE sending_key IS NOT NULL",
+      arguments: [RatchetLimits.sendingChainLength])
+    try db.execute(
+      sql: "UPDATE lime_session SET active = 0, stale_since = ? WHERE active = 1", arguments: [now.seconds])
+    return db.changesCount
+  }
 }

@@ -165,7 +165,8 @@ struct LocalKeyStore {
     try Int64.fetchOne(db, sql: "SELECT updated_at FROM lime_account WHERE id = ?", arguments: [accountID])
   }
 
-  func setLastUpdate(_ time: Int64) throws {
+  /// - Parameter time: nil makes an update due.
+  func setLastUpdate(_ time: Int64?) throws {
     try db.execute(sql: "UPDATE lime_account SET updated_at = ? WHERE id = ?", arguments: [time, accountID])
   }
 
