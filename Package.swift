@@ -70,7 +70,9 @@ let package = Package(
     .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI", "TestSupport"]),
     .testTarget(
       name: "InteropTests",
-      dependencies: ["ChatCore", "Lab", "TestSupport", "limeade", .product(name: "GRDB", package: "GRDB.swift")]),
+      dependencies: [
+        "ChatCore", "KeyServer", "Lab", "TestSupport", "limeade", .product(name: "GRDB", package: "GRDB.swift"),
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

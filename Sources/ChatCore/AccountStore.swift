@@ -11,10 +11,16 @@ public final class AccountStore: Sendable {
   public let directory: URL
   public let database: DatabasePool
   private let lock: FileLock?
+  private let useRecord: UseRecord?
+  /// What the user has to know when the database turned out to be a restored backup or a copy.
+  public let recoveryNotice: String?
 
   /// Opens the store, creating it if absent.
-  /// - Parameter exclusive: take the account for this process; `false` only reads (history, keys show).
-  public init(directory: URL, exclusive: Bool = true) throws {
+  /// - Parameters:
+  ///   - exclusive: take the account for this process; `false` uses no ratchet (history, keys).
+  ///   - stateDirectory: where the record of use is kept, outside `directory`; without one a restored backup is not
+  ///     noticed. For exclusive use only.
+  public init(directory: URL, stateDirectory: URL? = nil, exclusive: Bool = true) throws {
     self.directory = directory
     do {
       try FileManager.default.createDirectory(
@@ -32,6 +38,8 @@ public final class AccountStore: Sendable {
       }
     }
     var configuration = Configuration()
+    // Another process may read or change trust beside the one that holds the account.
+    configuration.busyMode = .timeout(Self.busyTimeout)
     configuration.prepareDatabase { db in
       try db.execute(sql: "PRAGMA secure_delete = ON")
     }
@@ -41,11 +49,58 @@ public final class AccountStore: Sendable {
       try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
       try AccountStore.migrator.migrate(database)
     } catch { throw StoreError.cannotOpen(path, "\(error)") }
+    guard exclusive, let stateDirectory else {
+      (useRecord, recoveryNotice) = (nil, nil)
+      return
+    }
+    let (record, finding) = try UseRecord.open(database, folder: stateDirectory)
+    useRecord = record
+    recoveryNotice = Self.notice(of: finding, directory: directory, stateDirectory: stateDirectory)
+  }
+
+  /// Seconds to wait for another process's transaction.
+  private static let busyTimeout: TimeInterval = 5
+
+  private static func notice(of finding: UseRecord.Finding, directory: URL, stateDirectory: URL) -> String? {
+    let consequence = """
+      new sessions are made with every device and this device's keys are published anew; messages that came since are \
+      missing, and some that are under way may not be readable
+      """
+    return switch finding {
+    case .inOrder: nil
+    case .older:
+      "the data in \(directory.path) is older than what this device has sent: a backup was restored. So \(consequence)"
+    case .elsewhere:
+      """
+      the data in \(directory.path) was used before, but there is no record of it in \(stateDirectory.path): it was \
+      copied or moved, or the record was removed. It may be older than what this device has sent, so \(consequence)
+      """
+    }
+  }
+
+  /// A transaction that advances ratchets: counted, before anything made in it can leave.
+  func writeRatchets<Value: Sendable>(
+    _ body: @escaping @Sendable (Database) throws -> Value
+  ) async throws -> Value {
+    guard let useRecord else { return try await database.write(body) }
+    let (value, generation) = try await database.write { db in (try body(db), try UseRecord.advance(db)) }
+    useRecord.record(generation)
+    return value
   }
 
   private static var migrator: DatabaseMigrator {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("chat 1") { db in try createChatTables(db) }
+    migrator.registerMigration("chat trust 1") { db in
+      try db.create(table: "refusedIdentity") { table in
+        table.primaryKey("device", .text)
+        table.column("fingerprint", .text).notNull()
+        table.column("time", .datetime).notNull()
+      }
+      try db.alter(table: "outbox") { table in
+        table.add(column: "requiresTrust", .boolean).notNull().defaults(to: false)
+      }
+    }
     LimeAccount.registerMigrations(&migrator)
     return migrator
   }

@@ -14,11 +14,11 @@ extension ChatClient {
     do { try await publishKeys() } catch { hub.send(.error(room: nil, text: describe(error))) }
   }
 
-  private func publishKeys() async throws {
-    guard let lime, let keyServer else { throw ChatError.noKeyServer }
+  func publishKeys() async throws {
+    guard let lime, keyServer != nil else { throw ChatError.noKeyServer }
     if try await store.database.read({ try lime.isRegistered($0) }) { return }
     let request = try await store.database.write { try lime.makeRegistration($0) }
-    switch try await keyServer.exchange(request).content {
+    switch try await ask(request).content {
     case .acknowledged(.registered): try await store.database.write { try lime.registrationAccepted($0) }
     case .error(let code, let text): throw ChatError.keyServer(Self.explain(code, text, device: lime.device))
     default: throw ChatError.keyServer("the key server's answer to the registration of keys makes no sense")
@@ -28,7 +28,7 @@ extension ChatClient {
   /// Gets bundles and starts sessions for the devices that have none. What could not be had is in the result.
   func ensureSessions(with devices: [DeviceID]) async throws -> [DeviceID: String] {
     guard let lime else { throw ChatError.notConnected }
-    guard let keyServer else { throw ChatError.noKeyServer }
+    guard keyServer != nil else { throw ChatError.noKeyServer }
     try await publishKeys()
     var refused: [DeviceID: String] = [:]
     let missing = try await store.database.read { try lime.devicesWithoutSession($0, among: devices) }
@@ -38,7 +38,7 @@ extension ChatClient {
     let wanted = missing.filter { keylessDevices[$0] == nil }
     guard !wanted.isEmpty else { return refused }
 
-    let answer = try await keyServer.exchange(lime.bundleRequest(for: wanted))
+    let answer = try await bundles(lime, for: wanted)
     switch answer.content {
     case .bundles:
       let results = try await store.database.write { try lime.startSessions($0, with: answer, for: wanted) }
@@ -48,6 +48,8 @@ extension ChatClient {
         if case .noKeysPublished = error {
           keylessDevices[device] = now
           refused[device] = Self.keyless
+        } else if let alert = try await identityAlert(error, room: nil) {
+          hub.send(alert)
         } else {
           hub.send(.security(room: nil, device: device.string, text: describe(error)))
         }
@@ -58,9 +60,33 @@ extension ChatClient {
     return refused
   }
 
+  /// The bundles of devices. A server that does not know us any longer is told our keys first.
+  private func bundles(_ lime: LimeAccount, for devices: [DeviceID]) async throws -> KeyServerAnswer {
+    let answer = try await ask(lime.bundleRequest(for: devices))
+    guard case .error(.deviceNotFound, _) = answer.content else { return answer }
+    _ = try await updateKeys()
+    return try await ask(lime.bundleRequest(for: devices))
+  }
+
+  /// One exchange with the key server, unless it asked to be left alone.
+  func ask(_ request: KeyServerRequest) async throws -> KeyServerAnswer {
+    guard let keyServer else { throw ChatError.noKeyServer }
+    if let seconds = keyHold.remaining(at: clock.now()) {
+      throw ChatError.keyServer(
+        "the key server asked to wait: too many requests; it is asked again in \(Int(seconds.rounded(.up))) s")
+    }
+    let answer = try await keyServer.exchange(request)
+    if case .error(.resourceLimit, _) = answer.content {
+      keyHold.refused(at: clock.now())
+    } else {
+      keyHold.answered()
+    }
+    return answer
+  }
+
   private static let keyless = "it has published no keys"
 
-  private static func explain(_ code: KeyServerErrorCode, _ text: String, device: DeviceID) -> String {
+  static func explain(_ code: KeyServerErrorCode, _ text: String, device: DeviceID) -> String {
     let cause = text.isEmpty ? "" : " (\(text))"
     return switch code {
     case .deviceAlreadyRegistered:

@@ -63,7 +63,7 @@ extension ChatClient {
     let sender = DeviceID(envelope.sender.description)
     do {
       guard let part = envelope.deviceParts[lime.device.string] else { throw UndecryptableReason.notForUs }
-      return try await store.database.write { db in
+      return try await store.writeRatchets { db in
         let decrypted = try lime.decrypt(
           db, ratchetMessage: part, cipherMessage: envelope.cipherMessage, sender: sender,
           recipientUser: address.limeUser)
@@ -74,7 +74,10 @@ extension ChatClient {
           db, cpim, room: room, device: envelope.sender, gruu: gruu, trust: decrypted.status.rawValue, isEncrypted: true)
       }
     } catch {
-      return try await storeUndecryptable(envelope, room: room, gruu: gruu, reason: describe(error))
+      let alert = try await identityAlert(error, room: room.address)
+      var received = try await storeUndecryptable(envelope, room: room, gruu: gruu, reason: describe(error))
+      if let alert { received.events.append(alert) }
+      return received
     }
   }
 
@@ -200,7 +203,7 @@ extension ChatClient {
     guard room.isEncrypted, let own = try Setting.gruu.read(db) else { return nil }
     let isMember = try RoomQueries.devices(db, room: room.address).contains { $0.gruu == device.description }
     guard isMember, rekeyLimiter.allows(device.description, every: Self.rekeyInterval) else { return nil }
-    let lime = LimeAccount(device: DeviceID(own), curve: account.curve)
+    let lime = LimeAccount(device: DeviceID(own), curve: account.curve, now: clock.now)
     try lime.markSessionsStale(db, with: DeviceID(device.description))
     return .security(
       room: room.address, device: device.description,

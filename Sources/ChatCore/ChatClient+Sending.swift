@@ -13,12 +13,15 @@ extension ChatClient {
   // MARK: Writing
 
   /// Stores the text in the outbox and returns at once; events tell what becomes of it.
-  public func send(_ text: String, to address: String) async throws -> Message {
+  /// - Parameter requireTrust: nothing leaves, now or later, while a device that would get it is not trusted.
+  /// - Throws: `ChatError.untrusted` when that is known already.
+  public func send(_ text: String, to address: String, requireTrust: Bool = false) async throws -> Message {
     let size = text.utf8.count
     guard size <= Self.textLimit else { throw ChatError.messageTooLarge(size, limit: Self.textLimit) }
     guard size > 0 else { throw ChatError.badInput("there is nothing to send: the text is empty") }
     guard let gruu else { throw ChatError.notConnected }
     guard let target = SIPURI(address) else { throw ChatError.badInput("'\(address)' is not a room address") }
+    if requireTrust { try await checkTrust(in: address) }
     // CPIM's DateTime has whole seconds: with more here, our message and an answer to it would change places.
     let now = Date(timeIntervalSince1970: Date().timeIntervalSince1970.rounded(.down))
     let account = account.address.description
@@ -27,7 +30,7 @@ extension ChatClient {
       guard room.state != .left else { throw ChatError.notInRoom(room.subject) }
       var message = Message(
         room: address, messageID: MessageID.make(), sender: account, senderDevice: gruu.description, isOutgoing: true,
-        text: text, time: now, receivedAt: now, isEncrypted: room.isEncrypted, trust: "trusted", state: .queued,
+        text: text, time: now, receivedAt: now, isEncrypted: room.isEncrypted, trust: "unknown", state: .queued,
         isRead: true)
       _ = try MessageQueries.insertOnce(db, &message)
       guard let row = message.id else { throw DatabaseError(message: "the message got no row") }
@@ -38,7 +41,7 @@ extension ChatClient {
       let cpim = InnerMessage.text(text, id: message.messageID, from: gruu, to: target, time: now)
       var entry = OutboxEntry(
         room: address, message: row, content: cpim.serialized, messageID: message.messageID, isUrgent: true,
-        mustBePlain: false, attempts: 0, createdAt: now)
+        mustBePlain: false, requiresTrust: requireTrust, attempts: 0, createdAt: now)
       try entry.insert(db)
       return message
     }
@@ -93,8 +96,7 @@ extension ChatClient {
         let error = ChatError.refused(what: "the message", status: response.status, reason: response.reason)
         await finish(entry, state: .failed, failure: error.description)
       }
-    } catch ChatError.nobodyToEncryptFor(let room, let reasons) {
-      let error = ChatError.nobodyToEncryptFor(room: room, reasons: reasons)
+    } catch let error as ChatError where error.isFinal {
       await finish(entry, state: .failed, failure: error.description)
     } catch { await postpone(entry, describe(error)) }
   }
@@ -128,16 +130,21 @@ extension ChatClient {
     _ entry: OutboxEntry, room: Room, address: RoomAddress, gruu: SIPURI
   ) async throws -> (contentType: String, body: Data) {
     guard let lime else { throw ChatError.notConnected }
-    let devices = try await store.database.read { db in
-      try RoomQueries.devices(db, room: room.address).map { DeviceID($0.gruu) }.filter { $0 != lime.device }
-    }
+    let devices = try await allowedDevices(for: entry, room: room, lime: lime)
     var reasons = try await ensureSessions(with: devices)
     let reachable = devices.filter { reasons[$0] == nil }
-    let (envelope, failures) = try await store.database.write { db -> (LimeEnvelope?, [DeviceID: LimeError]) in
+    let (envelope, failures) = try await store.writeRatchets { db -> (LimeEnvelope?, [DeviceID: LimeError]) in
+      if entry.requiresTrust {
+        try Self.checkTrust(try reachable.map { ($0, try lime.status(db, of: $0)) }, room: room.subject)
+      }
       let encrypted = try lime.encrypt(
         db, plaintext: entry.content, recipientUser: address.limeUser, devices: reachable, policy: .cipherMessage)
       guard !encrypted.ratchetMessages.isEmpty else { return (nil, encrypted.failures) }
       try db.execute(sql: "UPDATE outbox SET attempts = attempts + 1 WHERE id = ?", arguments: [entry.id])
+      if let row = entry.message {
+        let trust = Self.weakest(encrypted.ratchetMessages.map(\.status))
+        try db.execute(sql: "UPDATE message SET trust = ? WHERE id = ?", arguments: [trust.rawValue, row])
+      }
       let envelope = LimeEnvelope(
         sender: gruu, messageID: entry.messageID,
         deviceParts: Dictionary(encrypted.ratchetMessages.map { ($0.device.string, $0.data) }) { first, _ in first },

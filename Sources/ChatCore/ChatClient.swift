@@ -44,7 +44,14 @@ public actor ChatClient {
   var keylessDevices: [DeviceID: Date] = [:]
   var stateWaiters: [String: [CheckedContinuation<Void, Never>]] = [:]
 
-  public init(account: AccountConfiguration, store: AccountStore, logger: Logger) {
+  let clock: ChatClock
+  var keyHold = KeyServerHold()
+  var keyUpdate: Task<KeyUpdate, any Error>?
+  private var maintenance: Task<Void, Never>?
+
+  /// - Parameter clock: for the lifetimes of keys.
+  public init(account: AccountConfiguration, store: AccountStore, logger: Logger, clock: ChatClock = ChatClock()) {
+    self.clock = clock
     self.account = account
     self.store = store
     self.logger = logger
@@ -81,6 +88,8 @@ public actor ChatClient {
   public func stop() async {
     outboxTask?.cancel()
     outboxTask = nil
+    maintenance?.cancel()
+    maintenance = nil
     let agent = self.agent
     self.agent = nil
     isConnected = false
@@ -114,16 +123,19 @@ public actor ChatClient {
     isConnected = true
     let device = DeviceID(gruu.description)
     try await store.database.write { try Setting.gruu.write($0, gruu.description) }
-    lime = LimeAccount(device: device, curve: account.curve)
+    lime = LimeAccount(device: device, curve: account.curve, now: clock.now)
     if let url = account.keyServer {
       keyServer = KeyServerClient(
         url: url, device: device, username: account.address.user ?? "", realm: account.address.host,
         password: account.password, caFile: account.caFile)
     }
     hub.send(.connection(.registered(device: gruu.description)))
+    await recoverIfRestored()
     await publishKeysIfNeeded()
     await resumeRooms()
     wakeOutbox()
+    // After the rooms, so that a slow key server does not delay them.
+    if maintenance == nil { maintenance = Task { [weak self] in await self?.maintainKeys() } }
   }
 
   // MARK: Events of the SIP agent

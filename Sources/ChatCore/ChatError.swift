@@ -17,6 +17,12 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   case noKeyServer
   case keyServer(String)
   case nobodyToEncryptFor(room: String, reasons: [String])
+  /// This device has no keys yet.
+  case noKeys
+  /// The message may only go to trusted devices.
+  case untrusted(room: String, reasons: [String])
+  /// The user flagged devices of the room.
+  case unsafeDevices(room: String, devices: [String])
   case messageTooLarge(Int, limit: Int)
   case badInput(String)
 
@@ -53,6 +59,17 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
     case .nobodyToEncryptFor(let room, let reasons):
       "no device in \(room) can receive an encrypted message"
         + (reasons.isEmpty ? ": nobody else is in the room" : ": " + reasons.joined(separator: "; "))
+    case .noKeys: "this account has no keys yet: they are made at its first connection with a key-server configured"
+    case .untrusted(let room, let reasons):
+      """
+      not sent, as not every device in \(room) is trusted: \(reasons.joined(separator: "; ")). Compare the codes that \
+      'limeade keys verify ADDRESS' shows, then 'limeade keys trust DEVICE'
+      """
+    case .unsafeDevices(let room, let devices):
+      """
+      not sent, as a device in \(room) is flagged as unsafe: \(devices.joined(separator: ", ")). Remove its user from \
+      the room, or take the flag away with 'limeade keys trust DEVICE' or 'limeade keys forget DEVICE'
+      """
     case .messageTooLarge(let size, let limit): "the message has \(size) bytes; at most \(limit) are sent"
     case .badInput(let text): text
     }
@@ -73,10 +90,19 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
     }
   }
 
+  /// Whether another attempt to send would fail in the same way.
+  var isFinal: Bool {
+    switch self {
+    case .nobodyToEncryptFor, .untrusted, .unsafeDevices: true
+    default: false
+    }
+  }
+
   /// The exit code of the command line (sysexits).
   public var exitCode: Int32 {
     switch self {
-    case .notConnected, .serverUnreachable: 69
+    case .untrusted, .unsafeDevices: 10
+    case .notConnected, .serverUnreachable, .noKeys: 69
     case .wrongCredentials: 77
     case .noGRUU, .factoryDidNotRedirect, .noKeyServer: 78
     case .refused, .keyServer, .notInRoom, .nobodyToEncryptFor: 76

@@ -87,6 +87,8 @@ struct OutboxEntry: Codable, FetchableRecord, MutablePersistableRecord, Sendable
   var isUrgent: Bool
   /// Notifications of failed decryption go out unencrypted even in an encrypted room.
   var mustBePlain: Bool
+  /// Fails, rather than leaves, when a device that would get it is not trusted.
+  var requiresTrust = false
   var attempts: Int
   var createdAt: Date
 

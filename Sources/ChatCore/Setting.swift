@@ -8,6 +8,12 @@ enum Setting: String {
   case instanceID
   /// The public GRUU that the registrar gave, which is also the LIME device id.
   case gruu
+  /// A name for this database, made once.
+  case storeID
+  /// How often its ratchets were used: see `UseRecord`.
+  case generation
+  /// "due" when the database was found to be an older one, until its published keys were replaced.
+  case recovery
 
   func read(_ db: Database) throws -> String? {
     try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = ?", arguments: [rawValue])

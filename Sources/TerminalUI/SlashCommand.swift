@@ -67,6 +67,8 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand("members", "", "show or hide the members"),
     SlashCommand("info", "", "details of this room and of the last message"),
     SlashCommand("verify", "ADDRESS", "compare security codes with someone", minimum: 1, maximum: 1),
+    SlashCommand("trust", "DEVICE", "trust a device whose code you compared", minimum: 1, maximum: 1),
+    SlashCommand("distrust", "DEVICE", "flag a device as unsafe", minimum: 1, maximum: 1),
     SlashCommand("file", "PATH [TEXT]", "send a file", minimum: 1, maximum: .max),
     SlashCommand("resend", "", "try again to send what was not delivered"),
     SlashCommand("quit", "", "leave the program"),

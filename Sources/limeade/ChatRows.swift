@@ -70,12 +70,39 @@ extension MessageRow {
 }
 
 extension MemberRow {
-  static func rows(_ summary: RoomSummary, devices: [Device], account: SIPURI, names: ChatNames) -> [MemberRow] {
+  static func rows(
+    _ summary: RoomSummary, devices: [Device], trust: RoomTrust, account: SIPURI, names: ChatNames
+  ) -> [MemberRow] {
     summary.participants.map { member in
       MemberRow(
         id: member.address, name: names.short(member.address), isSelf: member.address == account.description,
         isAdmin: member.isAdmin, devices: devices.count { $0.participant == member.address },
-        trust: summary.room.isEncrypted ? .notVerified : .notEncrypted)
+        trust: Trust(trust.level(of: member.address)))
     }
+  }
+}
+
+extension MemberRow.Trust {
+  init(_ level: SecurityLevel) {
+    self =
+      switch level {
+      case .notEncrypted: .notEncrypted
+      case .encrypted: .notVerified
+      case .trusted: .verified
+      case .unsafe: .unsafe
+      }
+  }
+}
+
+extension RoomHeader {
+  init(_ summary: RoomSummary, trust: RoomTrust, names: ChatNames) {
+    let security: RoomSecurity =
+      switch trust.level {
+      case .notEncrypted: .notEncrypted
+      case .encrypted: .encrypted(verifiedDevices: trust.trustedCount, devices: trust.devices.count)
+      case .trusted: .verified
+      case .unsafe: .unsafe
+      }
+    self.init(name: names.room(summary), security: security, deviceCount: summary.deviceCount)
   }
 }

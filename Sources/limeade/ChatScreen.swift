@@ -167,10 +167,9 @@ final class ChatScreen {
     loaded = Self.page
     let entries = await history(of: address)
     let firstUnread = entries.first { !$0.message.isRead && !$0.message.isOutgoing }
-    let devices = (try? await client.store.devices(room: address)) ?? []
+    let (header, members) = await headerAndMembers(of: summary)
     interface.open(
-      address, header: header(of: summary), messages: rows(entries, room: address),
-      members: MemberRow.rows(summary, devices: devices, account: client.account.address, names: names),
+      address, header: header, messages: rows(entries, room: address), members: members,
       firstUnread: firstUnread.map { "m\($0.message.id ?? 0)" })
     interface.screen.status.typing = (typing[address] ?? [:]).keys.sorted().map(names.short)
     await markRead(address)
@@ -222,20 +221,20 @@ final class ChatScreen {
     }
   }
 
-  private func header(of summary: RoomSummary) -> RoomHeader {
-    RoomHeader(
-      name: names.room(summary),
-      security: summary.room.isEncrypted
-        ? .encrypted(verifiedDevices: 0, devices: max(0, summary.deviceCount - 1)) : .notEncrypted,
-      deviceCount: summary.deviceCount)
+  private func headerAndMembers(of summary: RoomSummary) async -> (RoomHeader, [MemberRow]) {
+    let (store, account) = (client.store, client.account)
+    let devices = (try? await store.devices(room: summary.room.address)) ?? []
+    let trust = (try? await store.trust(room: summary.room.address, curve: account.curve))
+      ?? RoomTrust(isEncrypted: summary.room.isEncrypted, devices: [])
+    return (
+      RoomHeader(summary, trust: trust, names: names),
+      MemberRow.rows(summary, devices: devices, trust: trust, account: account.address, names: names)
+    )
   }
 
-  private func refreshOpenRoom() async {
+  func refreshOpenRoom() async {
     guard let summary = openRoom else { return }
-    let devices = (try? await client.store.devices(room: summary.room.address)) ?? []
-    interface.screen.header = header(of: summary)
-    interface.screen.members = MemberRow.rows(
-      summary, devices: devices, account: client.account.address, names: names)
+    (interface.screen.header, interface.screen.members) = await headerAndMembers(of: summary)
   }
 
   private func markRead(_ address: String) async {
@@ -316,6 +315,7 @@ final class ChatScreen {
     case .composing(let room, let address, let isActive): showTyping(room, address, isActive)
     case .security(let room, _, let text):
       note(text, level: .warning, room: room)
+      await refreshOpenRoom()
     case .error(let room, let text):
       if let room, room != interface.screen.openRoom { note(text, level: .error, room: room) } else { complain(text) }
     }

@@ -8,7 +8,8 @@ enum ChatSlashCommands {
   /// The commands of the terminal UI that this program carries out.
   static let table = CommandTable(
     CommandTable.standard.commands.filter {
-      ["help", "join", "create", "invite", "remove", "admin", "leave", "rename", "members", "info", "quit"]
+      ["help", "join", "create", "invite", "remove", "admin", "leave", "rename", "members", "info", "verify", "trust",
+        "distrust", "quit"]
         .contains($0.name)
     })
 }
@@ -22,6 +23,8 @@ extension ChatScreen {
     case "join": startChat(with: call.arguments[0])
     case "create": create(named: call.arguments[0], addresses: Array(call.arguments.dropFirst()))
     case "info": await info()
+    case "verify": await verify(call.arguments[0])
+    case "trust", "distrust": await changeTrust(call)
     default: change(call)
     }
   }
@@ -80,10 +83,27 @@ extension ChatScreen {
     for delivery in last.deliveries { note("  \(delivery.state.rawValue) \(delivery.participant)") }
   }
 
+  private func verify(_ address: String) async {
+    await attempt {
+      let lines = VerificationLines.all(try await self.client.verification(of: address))
+      for line in lines { self.note(line) }
+    }
+  }
+
+  private func changeTrust(_ call: CommandCall) async {
+    let (store, curve) = (client.store, client.account.curve)
+    await attempt {
+      let device = call.arguments[0]
+      let trust = call.name == "trust"
+        ? try await store.trust(device: device, curve: curve) : try await store.distrust(device: device, curve: curve)
+      self.note("\(trust.device) is now \(trust.status.rawValue)", level: trust.isUnsafe ? .warning : .information)
+      await self.refreshOpenRoom()
+    }
+  }
+
   /// `bob` means bob of the account's own domain.
   private func address(_ text: String) throws -> SIPURI {
-    if let uri = SIPURI(text) { return uri }
-    if let uri = SIPURI("sip:\(text)@\(client.account.address.host)"), !text.contains("@") { return uri }
+    if let uri = SIPAddress.parse(text, domain: client.account.address.host) { return uri }
     throw CommandFailure.badInput("'\(text)' is not a SIP address")
   }
 }

@@ -23,6 +23,13 @@ struct ConfigurationFile {
     return URL(fileURLWithPath: base).appendingPathComponent("limeade").appendingPathComponent(account)
   }
 
+  /// Where the record of use of the database is kept: `$XDG_STATE_HOME/limeade/<account>/`.
+  static func stateDirectory(account: String) -> URL {
+    let environment = ProcessInfo.processInfo.environment
+    let base = environment["XDG_STATE_HOME"] ?? "\(NSHomeDirectory())/.local/state"
+    return URL(fileURLWithPath: base).appendingPathComponent("limeade").appendingPathComponent(account)
+  }
+
   init(path: String?) throws {
     self.path = path ?? Self.defaultPath
     let text: String

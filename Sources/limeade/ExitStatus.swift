@@ -17,6 +17,9 @@ struct CommandFailure: Error, LocalizedError {
 }
 
 enum ExitStatus {
+  /// Not one of sysexits: a device's identity is not trusted.
+  static let untrusted: Int32 = 10
+
   /// False for the argument parser's own errors, help and version, which it prints itself.
   static func isOurs(_ error: any Error) -> Bool {
     !(error is ExitCode || error is CleanExit || error is ValidationError)

@@ -1,11 +1,12 @@
-// KeysCommand.swift: limeade keys show: this device's identity and the devices it knows.
+// KeysCommand.swift: limeade keys show|publish: this device's published keys and the devices it knows.
 import ArgumentParser
 import ChatCore
 import Foundation
 
 struct KeysCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "keys", abstract: "Show the keys of this device and of those it knows.", subcommands: [Show.self])
+    commandName: "keys", abstract: "The keys of this device, and trust in those of others.",
+    subcommands: [Show.self, Verify.self, Trust.self, Distrust.self, Forget.self, Publish.self])
 
   struct Show: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Show fingerprints and what is known of each device.")
@@ -15,26 +16,73 @@ struct KeysCommand: AsyncParsableCommand {
     func run() async throws {
       let account = try options.accountConfiguration()
       let store = try options.store(for: account, exclusive: false)
-      guard let keys = try await store.keys(curve: account.curve) else {
-        throw CommandFailure(code: 69, text: "this account has no keys yet: they are made at its first connection")
+      guard let keys = try await store.keys(curve: account.curve) else { throw ChatError.noKeys }
+      Output.line(options.json ? json(keys) : lines(keys).joined(separator: "\n"))
+    }
+
+    private func json(_ keys: KeyReport) -> String {
+      var fields: [String: Any] = [
+        "event": "keys", "device": keys.device, "fingerprint": keys.fingerprint, "published": keys.isPublished,
+        "oneTimeKeysLeft": keys.oneTimeKeysLeft,
+        "firstMessages": [
+          "withOneTimeKey": keys.firstMessagesWithOneTimeKey, "without": keys.firstMessagesWithoutOneTimeKey,
+        ],
+        "peers": keys.peers.map { peer in
+          var fields = ["device": peer.device, "fingerprint": peer.fingerprint, "trust": peer.trust]
+          fields["refusedFingerprint"] = peer.refusedFingerprint
+          return fields
+        },
+      ]
+      fields["signedPrekeyTime"] = keys.signedPrekeyCreatedAt.map(JSONLine.time)
+      return JSONLine.string(fields)
+    }
+
+    private func lines(_ keys: KeyReport) -> [String] {
+      var lines = [
+        "this device     \(keys.device)",
+        "fingerprint     \(keys.fingerprint)",
+        "published       \(keys.isPublished ? "yes" : "not yet")",
+        "signed prekey   \(keys.signedPrekeyCreatedAt.map(Self.age) ?? "none yet")",
+        "one-time keys   \(keys.oneTimeKeysLeft) left at the last look at the key server",
+        "first messages  \(keys.firstMessagesWithOneTimeKey) with a one-time key, "
+          + "\(keys.firstMessagesWithoutOneTimeKey) without",
+      ]
+      for peer in keys.peers {
+        lines.append("\(peer.trust.padding(toLength: 15, withPad: " ", startingAt: 0)) \(SafeLine.text(peer.device))")
+        lines.append("                \(peer.fingerprint)")
+        if let refused = peer.refusedFingerprint { lines.append("      REFUSED   \(refused)") }
       }
+      return lines
+    }
+
+    private static func age(_ created: Date) -> String {
+      let hours = Int(max(0, -created.timeIntervalSinceNow) / 3600)
+      let age = hours < 48 ? "\(hours) hours" : "\(hours / 24) days"
+      return "\(age) old (renewed after 7 days)"
+    }
+  }
+
+  struct Publish: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Bring this device's keys on the key server up to date now.",
+      discussion: "A running client does so once a day.")
+
+    @OptionGroup var options: GlobalOptions
+
+    func run() async throws {
+      let update = try await options.withClient { client in try await client.updateKeys() }
       if options.json {
         Output.line(
           JSONLine.string([
-            "event": "keys", "device": keys.device, "fingerprint": keys.fingerprint, "published": keys.isPublished,
-            "peers": keys.peers.map {
-              ["device": $0.device, "fingerprint": $0.fingerprint, "trust": $0.trust] as [String: Any]
-            },
+            "event": "published", "registeredAgain": update.registeredAgain,
+            "renewedSignedPrekey": update.renewedSignedPrekey, "oneTimeKeysAdded": update.oneTimeKeysAdded,
           ]))
         return
       }
-      Output.line("this device   \(keys.device)")
-      Output.line("fingerprint   \(keys.fingerprint)")
-      Output.line("published     \(keys.isPublished ? "yes" : "not yet")")
-      for peer in keys.peers {
-        Output.line("\(peer.trust.padding(toLength: 13, withPad: " ", startingAt: 0)) \(SafeLine.text(peer.device))")
-        Output.line("              \(peer.fingerprint)")
-      }
+      if update.registeredAgain { Output.line("registered again: the key server did not know this device") }
+      if update.renewedSignedPrekey { Output.line("signed prekey renewed") }
+      if update.oneTimeKeysAdded > 0 { Output.line("\(update.oneTimeKeysAdded) one-time keys added") }
+      if update.isEmpty { Output.line("up to date") }
     }
   }
 }

@@ -17,7 +17,7 @@ struct Limeade: AsyncParsableCommand {
       TO and ROOM are a SIP address (the encrypted one-to-one room with that person, made if absent), a room's \
       address, or the beginning of a room's name.
 
-      Exit codes: 0 done, 64 usage, 65 bad input, 69 server unreachable, 73 cannot write, 75 timed out waiting, \
+      Exit codes: 0 done, 10 a device is not trusted, 64 usage, 65 bad input, 69 server unreachable, 73 cannot write, 75 timed out waiting, \
       76 refused by the server, 77 wrong credentials, 78 bad configuration.
       """,
     version: Version.current,

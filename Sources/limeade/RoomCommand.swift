@@ -72,7 +72,8 @@ struct RoomCommand: AsyncParsableCommand {
       let store = try options.store(for: account, exclusive: false)
       let summary = try await store.room(named: room, for: account.address)
       RoomPrinter.show(
-        summary, account: account, json: options.json, devices: try await store.devices(room: summary.room.address))
+        summary, account: account, json: options.json, devices: try await store.devices(room: summary.room.address),
+        trust: try await store.trust(room: summary.room.address, curve: account.curve))
     }
   }
 
@@ -97,21 +98,43 @@ struct RoomCommand: AsyncParsableCommand {
 }
 
 private enum RoomPrinter {
-  static func show(_ summary: RoomSummary, account: AccountConfiguration, json: Bool, devices: [Device] = []) {
+  /// - Parameter trust: nil where only the making of a room is reported.
+  static func show(
+    _ summary: RoomSummary, account: AccountConfiguration, json: Bool, devices: [Device] = [], trust: RoomTrust? = nil
+  ) {
+    let known = Dictionary((trust?.devices ?? []).map { ($0.device, $0) }) { first, _ in first }
     let name = summary.displayName(for: account.address)
     if json {
       var fields = summary.jsonFields(name: name)
-      if !devices.isEmpty { fields["devices"] = devices.map { ["address": $0.participant, "device": $0.gruu] } }
+      if !devices.isEmpty {
+        fields["devices"] = devices.map { device -> [String: Any] in
+          known[device.gruu]?.jsonFields ?? ["address": device.participant, "device": device.gruu]
+        }
+      }
+      fields["security"] = trust?.level.rawValue
       Output.line(JSONLine.string(fields))
       return
     }
     Output.line(SafeLine.text(name))
     Output.line("  address    \(summary.room.address)")
     Output.line("  encrypted  \(summary.room.isEncrypted ? "yes (LIME)" : "no")")
+    if let trust, trust.isEncrypted {
+      Output.line(
+        "  security   \(trust.level.words) (\(trust.trustedCount) of \(trust.devices.count) devices trusted)")
+    }
     Output.line("  state      \(summary.room.state.rawValue)")
     for member in summary.participants {
       Output.line("  member     \(member.address)\(member.isAdmin ? " (admin)" : "")")
-      for device in devices where device.participant == member.address { Output.line("    device   \(device.gruu)") }
+      for device in devices where device.participant == member.address {
+        Output.line("    device   \(device.gruu)\(mark(known[device.gruu], device, trust))")
+      }
     }
+  }
+
+  private static func mark(_ known: DeviceTrust?, _ device: Device, _ trust: RoomTrust?) -> String {
+    guard let trust, trust.isEncrypted else { return "" }
+    guard let known else { return " (this device)" }
+    return known.refusedFingerprint == nil
+      ? " (\(known.status.rawValue))" : " (\(known.status.rawValue), ANOTHER IDENTITY KEY WAS OFFERED)"
   }
 }

@@ -10,6 +10,7 @@ struct SendCommand: AsyncParsableCommand {
     discussion: """
       limeade send sip:bob@sip.example.org "hello"          to a person, encrypted; the room is made if absent
       limeade send "Lab team" "deployed" --wait delivered   until every member's device has it
+      limeade send Ops "the key is …" --require-trust        only if every device is trusted; else exit code 10
       uptime | limeade send Ops -                           text from standard input
       """)
 
@@ -29,19 +30,28 @@ struct SendCommand: AsyncParsableCommand {
   @Option(help: "Give up waiting after this many seconds (exit code 75).")
   var timeout: Double = 60
 
+  @Flag(help: "Send nothing unless every device that would get it is trusted (exit code 10).")
+  var requireTrust = false
+
   func run() async throws {
     let text = try message()
     try await options.withClient { client in
       let events = client.events()
       let room = try await client.room(for: to)
-      let message = try await client.send(text, to: room.room.address)
+      let message = try await client.send(text, to: room.room.address, requireTrust: requireTrust)
       let goal = wait
       let json = options.json
+      let (store, curve, needsTrust) = (client.store, client.account.curve, requireTrust)
       try await Deadline.run(
         seconds: timeout,
         or: "the message was not \(goal.rawValue) within \(timeout.formatted()) s; it stays in the outbox or on its way"
       ) {
-        try await Self.follow(message, until: goal, events: events, json: json)
+        do { try await Self.follow(message, until: goal, events: events, json: json) } catch let failure as CommandFailure {
+          // A device that came into the room between the first look and the sending.
+          let level = try await store.trust(room: message.room, curve: curve).level
+          throw level == .unsafe || (needsTrust && level != .trusted)
+            ? CommandFailure(code: ExitStatus.untrusted, text: failure.text) : failure
+        }
       }
     }
   }

@@ -10,7 +10,9 @@ extension GlobalOptions {
   }
 
   func store(for account: AccountConfiguration, exclusive: Bool) throws -> AccountStore {
-    try AccountStore(directory: ConfigurationFile.dataDirectory(account: account.name), exclusive: exclusive)
+    try AccountStore(
+      directory: ConfigurationFile.dataDirectory(account: account.name),
+      stateDirectory: ConfigurationFile.stateDirectory(account: account.name), exclusive: exclusive)
   }
 
   var logger: Logger {
@@ -24,7 +26,9 @@ extension GlobalOptions {
   /// Connects the account, runs `body`, and disconnects whatever happens.
   func withClient<Value: Sendable>(_ body: (ChatClient) async throws -> Value) async throws -> Value {
     let account = try accountConfiguration()
-    let client = ChatClient(account: account, store: try store(for: account, exclusive: true), logger: logger)
+    let store = try store(for: account, exclusive: true)
+    if let notice = store.recoveryNotice { Output.note("limeade: \(notice)") }
+    let client = ChatClient(account: account, store: store, logger: logger)
     do {
       try await client.start()
       let value = try await body(client)

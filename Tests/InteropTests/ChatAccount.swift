@@ -14,20 +14,59 @@ final class ChatAccount: @unchecked Sendable {
   let configuration: AccountConfiguration
   let folder: TemporaryFolder
   private(set) var client: ChatClient
+  private let stateDirectory: URL?
+  private let clock: ChatClock
   private let lock = NSLock()
   private var seen: [ChatEvent] = []
 
   init(
-    user: String, domain: String, proxy: SIPURI, factory: SIPURI, keyServer: URL?, folder: TemporaryFolder? = nil
+    user: String, domain: String, proxy: SIPURI, factory: SIPURI, keyServer: URL?, folder: TemporaryFolder? = nil,
+    stateDirectory: URL? = nil, clock: ChatClock = ChatClock()
   ) throws {
     self.folder = try folder ?? TemporaryFolder()
+    self.stateDirectory = stateDirectory
+    self.clock = clock
     configuration = AccountConfiguration(
       name: user, address: SIPURI(user: user, host: domain), password: Password(user), outboundProxy: proxy,
       conferenceFactory: factory, keyServer: keyServer)
-    client = ChatClient(
-      account: configuration, store: try AccountStore(directory: self.folder.url),
-      logger: Logger(label: user) { _ in SwiftLogNoOpLogHandler() })
+    client = try Self.makeClient(configuration, self.folder, stateDirectory, clock)
     collect()
+  }
+
+  private static func makeClient(
+    _ configuration: AccountConfiguration, _ folder: TemporaryFolder, _ stateDirectory: URL?, _ clock: ChatClock
+  ) throws -> ChatClient {
+    ChatClient(
+      account: configuration, store: try AccountStore(directory: folder.url, stateDirectory: stateDirectory),
+      logger: Logger(label: configuration.name) { _ in SwiftLogNoOpLogHandler() }, clock: clock)
+  }
+
+  /// Stops, lets `change` do something to the folder while nobody uses it, and starts again.
+  func restart(_ change: () throws -> Void = {}) async throws {
+    await client.stop()
+    lock.withLock { seen = [] }
+    // The old client must let go of the folder: a stand-in with a folder of its own takes its place meanwhile.
+    let other = try TemporaryFolder()
+    client = try Self.makeClient(configuration, other, nil, clock)
+    try await waitForLock()
+    try change()
+    client = try Self.makeClient(configuration, folder, stateDirectory, clock)
+    collect()
+    try await client.start()
+  }
+
+  /// Until the folder can be opened: tasks of the old client may hold it for a moment.
+  private func waitForLock() async throws {
+    let deadline = ContinuousClock.now + .seconds(10)
+    while true {
+      do {
+        _ = try AccountStore(directory: folder.url)
+        return
+      } catch let error as StoreError {
+        guard ContinuousClock.now < deadline else { throw error }
+        try await Task.sleep(for: .milliseconds(10))
+      }
+    }
   }
 
   var address: String { configuration.address.description }

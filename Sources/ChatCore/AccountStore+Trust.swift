@@ -1,0 +1,142 @@
+// AccountStore+Trust.swift: what the user knows of other devices: comparing, trusting, flagging, forgetting them.
+import Foundation
+import GRDB
+import Lime
+import MessageFormats
+
+/// What two people compare.
+public struct Verification: Sendable {
+  public struct Device: Sendable {
+    public var trust: DeviceTrust
+    /// `ComparisonCode` of this device and that one; nil while its key is not known.
+    public var code: String?
+  }
+  public var ownDevice: String
+  public var ownFingerprint: String
+  public var devices: [Device]
+}
+
+/// None of these needs a connection, and another process may hold the account.
+extension AccountStore {
+  /// Codes and fingerprints of the devices of `address`, an address of record.
+  /// - Throws: `ChatError.badInput` before this device has keys and when no device of the address is known.
+  public func verification(of address: SIPURI, curve: Curve) async throws -> Verification {
+    try await database.read { db in
+      let lime = try Self.lime(db, curve)
+      let wanted = address.withoutParameters.description
+      let own = try lime.identity(db)
+      let names = try Self.knownDevices(db, lime).filter { Self.participant($0) == wanted }
+      guard !names.isEmpty else {
+        throw ChatError.badInput(
+          "no device of \(wanted) is known yet: its devices are once you are in a room with it, "
+            + "its keys after the first message")
+      }
+      return Verification(
+        ownDevice: lime.device.string, ownFingerprint: own.fingerprint,
+        devices: try names.map { name in
+          let device = DeviceID(name)
+          let identity = try lime.peer(db, device)?.identity
+          return Verification.Device(
+            trust: try Self.deviceTrust(db, lime, device: name, participant: wanted),
+            code: try identity.map { try ComparisonCode(lime.device, own, and: device, $0).description })
+        })
+    }
+  }
+
+  /// Records that the user compared the device's identity key. Another key that was offered for it is dismissed.
+  /// - Parameter device: see `device(matching:curve:)`.
+  public func trust(device: String, curve: Curve) async throws -> DeviceTrust {
+    try await change(device, curve) { db, lime, id in
+      do { try lime.setStatus(db, of: id, to: .trusted) } catch LimeError.unknownDevice {
+        throw ChatError.badInput("the identity key of \(id) is not known yet: it is after the first message")
+      }
+      try RefusedIdentity.clear(db, id.string)
+    }
+  }
+
+  /// Flags the device as unsafe: messages are not sent to a room with it.
+  public func distrust(device: String, curve: Curve) async throws -> DeviceTrust {
+    try await change(device, curve) { db, lime, id in try lime.setStatus(db, of: id, to: .unsafe) }
+  }
+
+  /// Forgets the device's identity key, status and sessions, so that the next key it shows is taken for its own.
+  public func forget(device: String, curve: Curve) async throws -> DeviceTrust {
+    try await change(device, curve) { db, lime, id in
+      try lime.forget(db, id)
+      try RefusedIdentity.clear(db, id.string)
+    }
+  }
+
+  /// The devices of a room, this one left out, with what is known of them.
+  public func trust(room: String, curve: Curve) async throws -> RoomTrust {
+    try await database.read { db in try Self.roomTrust(db, room: room, curve: curve) }
+  }
+
+  static func roomTrust(_ db: Database, room: String, curve: Curve) throws -> RoomTrust {
+    let isEncrypted = try Room.fetchOne(db, key: room)?.isEncrypted ?? false
+    guard let own = try Setting.gruu.read(db) else { return RoomTrust(isEncrypted: isEncrypted, devices: []) }
+    let lime = LimeAccount(device: DeviceID(own), curve: curve)
+    guard try lime.exists(db) else { return RoomTrust(isEncrypted: isEncrypted, devices: []) }
+    let devices = try RoomQueries.devices(db, room: room).filter { $0.gruu != own }
+    return RoomTrust(
+      isEncrypted: isEncrypted,
+      devices: try devices.map { try deviceTrust(db, lime, device: $0.gruu, participant: $0.participant) })
+  }
+
+  // MARK: Finding
+
+  private func change(
+    _ pattern: String, _ curve: Curve, _ body: @escaping @Sendable (Database, LimeAccount, DeviceID) throws -> Void
+  ) async throws -> DeviceTrust {
+    try await database.write { db in
+      let lime = try Self.lime(db, curve)
+      let device = try Self.device(db, lime, matching: pattern)
+      try body(db, lime, DeviceID(device))
+      return try Self.deviceTrust(db, lime, device: device, participant: Self.participant(device))
+    }
+  }
+
+  /// The one known device whose GRUU is `pattern` or contains it.
+  private static func device(_ db: Database, _ lime: LimeAccount, matching pattern: String) throws -> String {
+    let known = try knownDevices(db, lime)
+    if known.contains(pattern) { return pattern }
+    let wanted = pattern.lowercased()
+    let matches = wanted.isEmpty ? [] : known.filter { $0.lowercased().contains(wanted) }
+    guard let only = matches.first else {
+      throw ChatError.badInput(
+        "no known device has '\(pattern)' in its address"
+          + (known.isEmpty ? "" : "; there are: " + known.joined(separator: ", ")))
+    }
+    guard matches.count == 1 else {
+      throw ChatError.badInput("'\(pattern)' could be \(matches.joined(separator: " or ")); write more of it")
+    }
+    return only
+  }
+
+  /// Devices with known keys and devices in rooms, sorted, without this one.
+  private static func knownDevices(_ db: Database, _ lime: LimeAccount) throws -> [String] {
+    let inRooms = try String.fetchAll(db, sql: "SELECT DISTINCT gruu FROM device")
+    return Set(try lime.peers(db).map(\.device.string) + inRooms).subtracting([lime.device.string]).sorted()
+  }
+
+  static func deviceTrust(
+    _ db: Database, _ lime: LimeAccount, device: String, participant: String
+  ) throws -> DeviceTrust {
+    let peer = try lime.peer(db, DeviceID(device))
+    return DeviceTrust(
+      participant: participant, device: device, status: peer?.status ?? .unknown,
+      fingerprint: peer?.identity?.fingerprint, refusedFingerprint: try RefusedIdentity.fingerprint(db, of: device))
+  }
+
+  private static func participant(_ device: String) -> String {
+    SIPURI(device)?.withoutParameters.description ?? device
+  }
+
+  /// This device's LIME account.
+  private static func lime(_ db: Database, _ curve: Curve) throws -> LimeAccount {
+    guard let device = try Setting.gruu.read(db) else { throw ChatError.noKeys }
+    let lime = LimeAccount(device: DeviceID(device), curve: curve)
+    guard try lime.exists(db) else { throw ChatError.noKeys }
+    return lime
+  }
+}

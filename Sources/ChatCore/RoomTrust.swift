@@ -1,0 +1,94 @@
+// RoomTrust.swift: how far the devices of a room are known, and the level that follows, as Linphone shows it.
+import Foundation
+import GRDB
+import Lime
+import MessageFormats
+
+public enum SecurityLevel: String, Sendable {
+  case notEncrypted
+  /// Encrypted, and the identity of some device was not compared.
+  case encrypted
+  /// Encrypted, and the user trusts every device.
+  case trusted
+  /// A device was flagged by the user, or another identity key was offered for it.
+  case unsafe
+
+  /// For people.
+  public var words: String {
+    switch self {
+    case .notEncrypted: "not encrypted"
+    case .encrypted: "encrypted"
+    case .trusted: "encrypted, every device trusted"
+    case .unsafe: "UNSAFE: a device was flagged or its identity key changed"
+    }
+  }
+}
+
+/// What is known of one device.
+public struct DeviceTrust: Sendable, Equatable {
+  /// Address of record.
+  public var participant: String
+  /// GRUU.
+  public var device: String
+  public var status: PeerStatus
+  /// The identity key; nil until the first message or session.
+  public var fingerprint: String?
+  /// Another identity key that was offered for the device and refused.
+  public var refusedFingerprint: String?
+
+  public var isUnsafe: Bool { status == .unsafe || refusedFingerprint != nil }
+}
+
+/// The devices of a room but this one.
+public struct RoomTrust: Sendable, Equatable {
+  public var isEncrypted: Bool
+  public var devices: [DeviceTrust]
+
+  public init(isEncrypted: Bool, devices: [DeviceTrust]) {
+    self.isEncrypted = isEncrypted
+    self.devices = devices
+  }
+
+  public var level: SecurityLevel {
+    isEncrypted ? Self.level(devices) : .notEncrypted
+  }
+  public var trustedCount: Int { devices.count { $0.status == .trusted && !$0.isUnsafe } }
+
+  /// The level of one member's devices.
+  public func level(of participant: String) -> SecurityLevel {
+    isEncrypted ? Self.level(devices.filter { $0.participant == participant }) : .notEncrypted
+  }
+
+  private static func level(_ devices: [DeviceTrust]) -> SecurityLevel {
+    if devices.contains(where: \.isUnsafe) { return .unsafe }
+    return !devices.isEmpty && devices.allSatisfy { $0.status == .trusted } ? .trusted : .encrypted
+  }
+}
+
+/// Another identity key that was offered for a known device. Kept until the user decides.
+enum RefusedIdentity {
+  static func record(_ db: Database, _ device: DeviceID, offered: IdentityKey) throws {
+    try db.execute(
+      sql: """
+        INSERT INTO refusedIdentity (device, fingerprint, time) VALUES (?, ?, ?)
+        ON CONFLICT (device) DO UPDATE SET fingerprint = excluded.fingerprint, time = excluded.time
+        """, arguments: [device.string, offered.fingerprint, Date()])
+  }
+
+  static func fingerprint(_ db: Database, of device: String) throws -> String? {
+    try String.fetchOne(db, sql: "SELECT fingerprint FROM refusedIdentity WHERE device = ?", arguments: [device])
+  }
+
+  static func clear(_ db: Database, _ device: String) throws {
+    try db.execute(sql: "DELETE FROM refusedIdentity WHERE device = ?", arguments: [device])
+  }
+
+  /// The security event, with what the user can do.
+  static func text(_ device: DeviceID, known: IdentityKey, offered: IdentityKey) -> String {
+    """
+    the identity key of \(device) is not the one known for it, and was refused: its user installed anew, or somebody \
+    stands between you. Known: \(known.fingerprint). Offered: \(offered.fingerprint). Ask its user which it is: \
+    'limeade keys forget \(device)' accepts the new one, 'limeade keys trust \(device)' stays with the known one
+    """
+  }
+}

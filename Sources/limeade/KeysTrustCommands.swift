@@ -1,0 +1,125 @@
+// KeysTrustCommands.swift: limeade keys verify|trust|distrust|forget: whose device is whose (SECURITY.md: comparing).
+import ArgumentParser
+import ChatCore
+import Foundation
+import Lime
+import MessageFormats
+
+extension KeysCommand {
+  struct Verify: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Show the codes to compare with somebody.",
+      discussion: """
+        Both run this and compare the code of each pair of devices where nobody can interfere: in person, or by \
+        telephone if you know the voice. If it is the same, nobody stands between you: limeade keys trust DEVICE. \
+        Somebody with another program compares the fingerprints.
+        """)
+
+    @OptionGroup var options: GlobalOptions
+    @Argument(help: "A SIP address; a name alone is one of your own domain.") var address: String
+
+    func run() async throws {
+      let account = try options.accountConfiguration()
+      guard let uri = SIPAddress.parse(address, domain: account.address.host) else {
+        throw CommandFailure.badInput("'\(address)' is not a SIP address")
+      }
+      let store = try options.store(for: account, exclusive: false)
+      let verification = try await store.verification(of: uri, curve: account.curve)
+      guard options.json else { return VerificationLines.all(verification).forEach(Output.line) }
+      for device in verification.devices {
+        var fields = device.trust.jsonFields
+        fields["event"] = "verification"
+        fields["code"] = device.code
+        fields["ownDevice"] = verification.ownDevice
+        fields["ownFingerprint"] = verification.ownFingerprint
+        Output.line(JSONLine.string(fields))
+      }
+    }
+  }
+
+  struct Trust: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Trust a device whose code or fingerprint you compared.",
+      discussion: "Another identity key that was offered for it and refused is dismissed.")
+
+    @OptionGroup var options: GlobalOptions
+    @Argument(help: ArgumentHelp(deviceHelp)) var device: String
+
+    func run() async throws {
+      try await options.changeTrust { store, curve in try await store.trust(device: device, curve: curve) }
+    }
+  }
+
+  struct Distrust: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Flag a device as unsafe.", discussion: "Messages are not sent to a room with such a device.")
+
+    @OptionGroup var options: GlobalOptions
+    @Argument(help: ArgumentHelp(deviceHelp)) var device: String
+
+    func run() async throws {
+      try await options.changeTrust { store, curve in try await store.distrust(device: device, curve: curve) }
+    }
+  }
+
+  struct Forget: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Forget a device's identity key, status and sessions.",
+      discussion: """
+        The only way to accept another identity key for it: after its user told you that it was installed anew. The \
+        device counts as unknown then, to be verified again.
+        """)
+
+    @OptionGroup var options: GlobalOptions
+    @Argument(help: ArgumentHelp(deviceHelp)) var device: String
+
+    func run() async throws {
+      try await options.changeTrust(forgotten: true) { store, curve in
+        try await store.forget(device: device, curve: curve)
+      }
+    }
+  }
+
+  private static let deviceHelp = "A device's address, or a part of it that no other known device has."
+}
+
+extension GlobalOptions {
+  fileprivate func changeTrust(
+    forgotten: Bool = false, _ change: (AccountStore, Curve) async throws -> DeviceTrust
+  ) async throws {
+    let account = try accountConfiguration()
+    let trust = try await change(try store(for: account, exclusive: false), account.curve)
+    if json {
+      Output.line(JSONLine.string(["event": "trust"].merging(trust.jsonFields) { $1 }))
+    } else {
+      Output.line("\(SafeLine.text(trust.device)) is now \(forgotten ? "forgotten" : trust.status.rawValue)")
+    }
+  }
+}
+
+/// What `keys verify` and /verify show.
+enum VerificationLines {
+  static func all(_ verification: Verification) -> [String] {
+    var lines = ["your device   \(verification.ownDevice)", "  fingerprint \(verification.ownFingerprint)"]
+    for device in verification.devices {
+      lines.append("their device  \(SafeLine.text(device.trust.device))")
+      lines.append("  known as    \(device.trust.status.rawValue)")
+      lines.append("  fingerprint \(device.trust.fingerprint ?? "not known yet: it is after the first message")")
+      if let refused = device.trust.refusedFingerprint { lines.append("  REFUSED     \(refused)") }
+      if let code = device.code { lines.append("  code        \(code)") }
+    }
+    if verification.devices.contains(where: { $0.code != nil }) {
+      lines.append("Compare the code where nobody can interfere; if it is the same: limeade keys trust DEVICE")
+    }
+    return lines
+  }
+}
+
+extension DeviceTrust {
+  var jsonFields: [String: Any] {
+    var fields: [String: Any] = ["address": participant, "device": device, "trust": status.rawValue]
+    fields["fingerprint"] = fingerprint
+    fields["refusedFingerprint"] = refusedFingerprint
+    return fields
+  }
+}
