@@ -1,53 +1,7 @@
 // TrustCommandTests.swift: the program's keys, send and room commands, as a user or a script runs them.
 import Foundation
-import Lab
 import TestSupport
 import Testing
-
-/// The limeade program with a configuration for alice and bob on a lab.
-private struct Program {
-  let lab = Lab(.example)
-  let folder: TemporaryFolder
-  private let config: URL
-
-  init() async throws {
-    folder = try TemporaryFolder()
-    config = folder.url.appendingPathComponent("config.toml")
-    let addresses = try await lab.start()
-    let tables = ["alice", "bob"].map { user in
-      """
-      [account.\(user)]
-      address = "sip:\(user)@\(addresses.domain)"
-      password = "\(user)"
-      outbound-proxy = "\(addresses.sip)"
-      conference-factory = "\(addresses.factory)"
-      key-server = "\(addresses.keyServer?.absoluteString ?? "")"
-
-      """
-    }
-    try tables.joined().write(to: config, atomically: true, encoding: .utf8)
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: config.path)
-  }
-
-  func start(_ user: String, _ arguments: String...) throws -> PeerProcess { try start(user, arguments) }
-
-  private func start(_ user: String, _ arguments: [String]) throws -> PeerProcess {
-    try PeerProcess(
-      TestPaths.limeade, ["--config", config.path, "--account", user] + arguments,
-      environment: [
-        "XDG_DATA_HOME": folder.url.appendingPathComponent("data").path,
-        "XDG_STATE_HOME": folder.url.appendingPathComponent("state").path,
-      ], name: "limeade \(arguments.first ?? "")")
-  }
-
-  /// Runs a command to its end.
-  func run(_ user: String, _ arguments: String...) async throws -> (code: Int32, lines: [[String: Any]]) {
-    let process = try start(user, arguments + ["--json"])
-    let code = try await process.exitCode()
-    let lines = process.output.compactMap { try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
-    return (code, lines)
-  }
-}
 
 @Suite(.serialized) struct TrustCommands {
   @Test func comparingAndTrustingFromTheCommandLineBesideARunningProgram() async throws {
@@ -91,6 +45,19 @@ private struct Program {
     #expect(keys["oneTimeKeysLeft"] as? Int == 100)
     #expect(keys["published"] as? Bool == true)
     #expect(keys["signedPrekeyTime"] is String)
+    await program.lab.stop()
+  }
+
+  @Test func anAccountCanRequireTrustForAllThatItSends() async throws {
+    let program = try await Program(settings: "require-trust = true")
+    let bob = try program.start("bob", "listen", "--json")
+    try await bob.event("registered")
+    #expect(try await program.run("alice", "send", "sip:bob@sip.example.org", "refused").code == 10)
+    #expect(try await program.run("alice", "keys", "trust", "sip:bob@").code == 0)
+    #expect(try await program.run("alice", "send", "sip:bob@sip.example.org", "accepted").code == 0)
+    try await bob.event("message", ["text": "accepted"])
+    #expect(!bob.output.contains { $0.contains("refused") })
+    bob.stop()
     await program.lab.stop()
   }
 }
