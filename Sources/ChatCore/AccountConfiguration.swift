@@ -23,6 +23,9 @@ public struct AccountConfiguration: Sendable {
   /// Registration lifetime asked for, in seconds. The server may grant less.
   public var expires: Int
 
+  /// Texts only go to rooms whose devices are all trusted.
+  public var requiresTrust = false
+
   public static let defaultExpires = 86_400
 
   public init(

@@ -22,7 +22,7 @@ extension ChatClient {
     do { received = try await store(message) } catch {
       logger.error("an incoming message was not stored: \(describe(error))")
       hub.send(.error(room: nil, text: "an incoming message could not be stored: \(describe(error))"))
-      // 503, because the server then keeps the message for later; any other refusal would lose it.
+      // Of all refusals, 503 is the one after which a server keeps the message for later.
       await agent.respond(to: message.id, status: 503)
       return
     }

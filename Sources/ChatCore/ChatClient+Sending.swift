@@ -24,6 +24,7 @@ extension ChatClient {
     if requireTrust { try await checkTrust(in: address) }
     // CPIM's DateTime has whole seconds: with more here, our message and an answer to it would change places.
     let now = Date(timeIntervalSince1970: Date().timeIntervalSince1970.rounded(.down))
+    let needsTrust = requireTrust || account.requiresTrust
     let account = account.address.description
     let message = try await store.database.write { db -> Message in
       guard let room = try Room.fetchOne(db, key: address) else { throw ChatError.unknownRoom(address, known: []) }
@@ -41,7 +42,7 @@ extension ChatClient {
       let cpim = InnerMessage.text(text, id: message.messageID, from: gruu, to: target, time: now)
       var entry = OutboxEntry(
         room: address, message: row, content: cpim.serialized, messageID: message.messageID, isUrgent: true,
-        mustBePlain: false, requiresTrust: requireTrust, attempts: 0, createdAt: now)
+        mustBePlain: false, requiresTrust: needsTrust, attempts: 0, createdAt: now)
       try entry.insert(db)
       return message
     }

@@ -68,19 +68,21 @@ public actor ChatClient {
     hub.send(.connection(.connecting))
     let agent = try await makeAgent()
     self.agent = agent
+    do {
+      let registration = try await agent.register()
+      try await identified(gruu: registration.gruu)
+    } catch {
+      await stop()
+      throw ChatError(from: error, during: "REGISTER at \(account.address.host)")
+    }
+    // Not earlier: what waited at the server comes right after the registration, and can only be decrypted by then.
     eventTask = Task { [weak self] in
       for await event in agent.events {
         guard let self else { return }
         await self.handle(event)
       }
     }
-    do {
-      let registration = try await agent.register()
-      try await registered(gruu: registration.gruu)
-    } catch {
-      await stop()
-      throw ChatError(from: error, during: "REGISTER at \(account.address.host)")
-    }
+    await takeUpWork()
   }
 
   /// Leaves the network without leaving the rooms: the registration stays, so that the server keeps messages for
@@ -117,7 +119,8 @@ public actor ChatClient {
     return try SIPAgent(configuration: configuration)
   }
 
-  private func registered(gruu: SIPURI?) async throws {
+  /// This device has its address: from now on it can encrypt and decrypt.
+  private func identified(gruu: SIPURI?) async throws {
     guard let gruu else { throw ChatError.noGRUU(domain: account.address.host) }
     self.gruu = gruu
     isConnected = true
@@ -130,6 +133,9 @@ public actor ChatClient {
         password: account.password, caFile: account.caFile)
     }
     hub.send(.connection(.registered(device: gruu.description)))
+  }
+
+  private func takeUpWork() async {
     await recoverIfRestored()
     await publishKeysIfNeeded()
     await resumeRooms()
@@ -156,9 +162,10 @@ public actor ChatClient {
     switch state {
     case .registered(let registration):
       guard !isConnected, gruu != nil else { return }
-      do { try await registered(gruu: registration.gruu) } catch {
-        hub.send(.error(room: nil, text: describe(error)))
+      do { try await identified(gruu: registration.gruu) } catch {
+        return hub.send(.error(room: nil, text: describe(error)))
       }
+      await takeUpWork()
     case .lost(let error, _), .failed(let error):
       guard isConnected else { return }
       isConnected = false

@@ -298,7 +298,10 @@ final class ChatScreen {
       case .removed: note("\(name) left", room: room)
       case .changed: note("\(name) is \(isAdmin ? "now" : "no longer") admin", room: room)
       }
-    case .device: break
+    case .device(let room, let participant, let device, let change):
+      guard summaries.contains(where: { $0.room.address == room && $0.room.state == .active }), change != .changed
+      else { return }
+      note("\(names.short(participant)) has \(change == .added ? "a new" : "no longer the") device \(device)", room: room)
     case .message(let message):
       stopTyping(message.room, message.sender)
       await reloadRooms()

@@ -86,7 +86,7 @@ private struct AccountEntry {
 
   static let keys = [
     "address", "password", "password-command", "outbound-proxy", "conference-factory", "key-server", "file-server",
-    "curve", "ca-file", "expires",
+    "curve", "ca-file", "expires", "require-trust",
   ]
 
   func configuration() throws -> AccountConfiguration {
@@ -103,6 +103,10 @@ private struct AccountEntry {
     if let curve = try string("curve") {
       guard let known = Curve(name: curve) else { throw failure("curve = \"\(curve)\": it is c25519 or c448") }
       configuration.curve = known
+    }
+    if let value = table["require-trust"] {
+      guard let isOn = value.bool else { throw failure("require-trust is true or false") }
+      configuration.requiresTrust = isOn
     }
     if let value = table["expires"] {
       guard let expires = value.int, (60...604_800).contains(expires) else {

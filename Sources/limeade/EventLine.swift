@@ -9,7 +9,9 @@ enum EventLine {
     case .message(let message): line(for: message)
     case .connection(.registered(let device)): "-- registered as \(device)"
     case .connection(.offline(let reason)): "-- offline: \(SafeLine.text(reason))"
-    case .connection(.connecting), .composing, .device: nil
+    case .connection(.connecting), .composing: nil
+    case .device(_, let participant, let device, let change):
+      "-- \(change.rawValue) device of \(SafeLine.text(participant)): \(SafeLine.text(device))"
     case .room(let summary, let name):
       summary.room.state == .left ? "-- left the room \(SafeLine.text(name))" : nil
     case .participant(_, let address, let isAdmin, let change):

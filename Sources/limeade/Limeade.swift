@@ -31,6 +31,9 @@ struct Limeade: AsyncParsableCommand {
   static func main() async {
     // A peer that closes its end must not end the program.
     signal(SIGPIPE, SIG_IGN)
+    // A core file would hold keys and texts.
+    var none = rlimit(rlim_cur: 0, rlim_max: 0)
+    setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
     do {
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {

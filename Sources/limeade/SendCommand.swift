@@ -41,7 +41,9 @@ struct SendCommand: AsyncParsableCommand {
       let message = try await client.send(text, to: room.room.address, requireTrust: requireTrust)
       let goal = wait
       let json = options.json
-      let (store, curve, needsTrust) = (client.store, client.account.curve, requireTrust)
+      let (store, curve, needsTrust) = (
+        client.store, client.account.curve, requireTrust || client.account.requiresTrust
+      )
       try await Deadline.run(
         seconds: timeout,
         or: "the message was not \(goal.rawValue) within \(timeout.formatted()) s; it stays in the outbox or on its way"

@@ -77,10 +77,18 @@ final class ChildProcess: @unchecked Sendable {
   func stop(patience: Double) {
     condition.withLock {
       guard code == nil else { return }
-      kill(identifier, SIGTERM)
+      Glibc.kill(identifier, SIGTERM)
       let deadline = Date(timeIntervalSinceNow: patience)
       while code == nil, condition.wait(until: deadline) {}
-      if code == nil { kill(-identifier, SIGKILL) }
+      if code == nil { Glibc.kill(-identifier, SIGKILL) }
+      while code == nil { condition.wait() }
+    }
+  }
+
+  /// SIGKILL, as after a crash: it can do nothing more. Waits for the end.
+  func kill() {
+    condition.withLock {
+      if code == nil { Glibc.kill(-identifier, SIGKILL) }
       while code == nil { condition.wait() }
     }
   }
@@ -90,7 +98,7 @@ final class ChildProcess: @unchecked Sendable {
     while waitid(P_PID, id_t(identifier), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
     condition.withLock {
       // Not reaped yet, so that the number of the group is still its own.
-      kill(-identifier, SIGKILL)
+      Glibc.kill(-identifier, SIGKILL)
       var status: Int32 = 0
       waitpid(identifier, &status, 0)
       let signal = status & 0x7F

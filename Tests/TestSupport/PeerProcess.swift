@@ -109,6 +109,12 @@ public final class PeerProcess: @unchecked Sendable {
     lines.waitForEnd(within: Self.patience)
   }
 
+  /// Ends the process with SIGKILL, in the middle of whatever it does. After it, `output` is complete.
+  public func kill() {
+    child.kill()
+    lines.waitForEnd(within: Self.patience)
+  }
+
   /// Waits for the end and returns the exit code, 128 and the signal's number after a signal. After it, `output` is
   /// complete.
   public func exitCode(within seconds: Double = 30) async throws -> Int32 {
