@@ -70,7 +70,11 @@ let package = Package(
     .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI", "TestSupport"]),
     .testTarget(
       name: "InteropTests",
-      dependencies: ["ChatCore", "Lab", "TestSupport", "limeade", .product(name: "GRDB", package: "GRDB.swift")]),
+      dependencies: [
+        "ChatCore", "DigestAuth", "KeyServer", "Lab", "TestSupport", "limeade",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ]),
+    .testTarget(name: "ScreenTests", dependencies: ["TestSupport", "limeade"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -120,6 +120,9 @@ public actor ChatClient {
         url: url, device: device, username: account.address.user ?? "", realm: account.address.host,
         password: account.password, caFile: account.caFile)
     }
+    // What did not get through over the old connection may get through now.
+    blockedRooms = [:]
+    postponements = [:]
     hub.send(.connection(.registered(device: gruu.description)))
     await publishKeysIfNeeded()
     await resumeRooms()

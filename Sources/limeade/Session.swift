@@ -21,13 +21,25 @@ extension GlobalOptions {
     return logger
   }
 
+  /// How long the end waits for notifications and answers that are on their way out.
+  private static var lastWords: Duration { .seconds(5) }
+
   /// Connects the account, runs `body`, and disconnects whatever happens.
   func withClient<Value: Sendable>(_ body: (ChatClient) async throws -> Value) async throws -> Value {
+    try await withClient { client, _ in try await body(client) }
+  }
+
+  /// The same with all events, those of connecting included: what waited at the server comes right then.
+  func withClient<Value: Sendable>(
+    _ body: (ChatClient, AsyncStream<ChatEvent>) async throws -> Value
+  ) async throws -> Value {
     let account = try accountConfiguration()
     let client = ChatClient(account: account, store: try store(for: account, exclusive: true), logger: logger)
+    let events = client.events()
     do {
       try await client.start()
-      let value = try await body(client)
+      let value = try await body(client, events)
+      await client.flushOutbox(within: Self.lastWords)
       await client.stop()
       return value
     } catch {

@@ -7,29 +7,32 @@ import TestSupport
 
 /// A ChatClient with a store of its own.
 ///
-/// `@unchecked Sendable`: `seen` and `waiters` are only touched under `lock`.
+/// `@unchecked Sendable`: `seen` and `running` are only touched under `lock`.
 final class ChatAccount: @unchecked Sendable {
-  struct Failure: Error, CustomStringConvertible { var description: String }
-
   let configuration: AccountConfiguration
-  let folder: TemporaryFolder
-  private(set) var client: ChatClient
+  private let folder: TemporaryFolder
+  private let store: AccountStore
   private let lock = NSLock()
+  private var running: ChatClient
   private var seen: [ChatEvent] = []
 
   init(
-    user: String, domain: String, proxy: SIPURI, factory: SIPURI, keyServer: URL?, folder: TemporaryFolder? = nil
+    user: String, domain: String, proxy: SIPURI, factory: SIPURI, keyServer: URL?
   ) throws {
-    self.folder = try folder ?? TemporaryFolder()
+    folder = try TemporaryFolder()
     configuration = AccountConfiguration(
       name: user, address: SIPURI(user: user, host: domain), password: Password(user), outboundProxy: proxy,
       conferenceFactory: factory, keyServer: keyServer)
-    client = ChatClient(
-      account: configuration, store: try AccountStore(directory: self.folder.url),
-      logger: Logger(label: user) { _ in SwiftLogNoOpLogHandler() })
+    store = try AccountStore(directory: folder.url)
+    running = Self.client(configuration, store)
     collect()
   }
 
+  private static func client(_ configuration: AccountConfiguration, _ store: AccountStore) -> ChatClient {
+    ChatClient(account: configuration, store: store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+  }
+
+  var client: ChatClient { lock.withLock { running } }
   var address: String { configuration.address.description }
 
   private func collect() {
@@ -44,6 +47,16 @@ final class ChatAccount: @unchecked Sendable {
 
   func start() async throws { try await client.start() }
   func stop() async { await client.stop() }
+
+  /// Another client with what the last one stored, as after a restart of the program. Its events begin anew.
+  func restart() async throws {
+    lock.withLock {
+      running = Self.client(configuration, store)
+      seen = []
+    }
+    collect()
+    try await client.start()
+  }
 
   var events: [ChatEvent] { lock.withLock { seen } }
 
@@ -70,17 +83,47 @@ final class ChatAccount: @unchecked Sendable {
   }
 
   /// Waits until `member` reported that it has our message.
-  func delivery(of messageID: String, by member: String, within seconds: Double = 20) async throws {
+  func delivery(
+    of messageID: String, by member: String, state wanted: Delivery.State = .delivered, within seconds: Double = 20
+  ) async throws {
     try await event("delivery of \(messageID) by \(member)", within: seconds) { event in
-      if case .delivery(_, messageID, member, let state, _, _) = event, state >= .delivered { return true }
+      if case .delivery(_, messageID, member, let state, _, _) = event, state >= wanted { return true }
       return nil
     }
   }
 
+  /// Waits until the stored room has these members.
+  func members(of room: String, are members: [String], within seconds: Double = 20) async throws {
+    try await stored(room, "members \(members)", within: seconds) {
+      Set($0.participants.map(\.address)) == Set(members) && $0.deviceCount >= members.count
+    }
+  }
+
+  func roomState(of room: String, is state: Room.State, within seconds: Double = 20) async throws {
+    try await stored(room, "state \(state)", within: seconds) { $0.room.state == state }
+  }
+
+  private func stored(
+    _ room: String, _ what: String, within seconds: Double, _ matches: (RoomSummary) -> Bool
+  ) async throws {
+    let deadline = ContinuousClock.now + .seconds(seconds)
+    while ContinuousClock.now < deadline {
+      if let summary = try await store.room(at: room), matches(summary) { return }
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    throw Failure(
+      description: "\(address): not \(what) within \(seconds) s: \(String(describing: try await store.room(at: room)))")
+  }
+
+  @discardableResult
   func room(named name: String, within seconds: Double = 20) async throws -> RoomSummary {
     try await event("room '\(name)'", within: seconds) { event in
       if case .room(let summary, name) = event, summary.room.state == .active { return summary }
       return nil
     }
   }
+}
+
+extension AccountStore {
+  func room(at address: String) async throws -> RoomSummary? { try await rooms().first { $0.room.address == address } }
 }
