@@ -70,7 +70,7 @@ final class ChatAccount: @unchecked Sendable {
       for event in events { if let value = pick(event) { return value } }
       try await Task.sleep(for: .milliseconds(10))
     }
-    throw Failure(description: "\(address): no \(what) within \(seconds) s; events:\n"
+    throw TestFailure("\(address): no \(what) within \(seconds) s; events:\n"
       + events.map(\.jsonLine).joined(separator: "\n"))
   }
 
@@ -111,8 +111,7 @@ final class ChatAccount: @unchecked Sendable {
       if let summary = try await store.room(at: room), matches(summary) { return }
       try await Task.sleep(for: .milliseconds(10))
     }
-    throw Failure(
-      description: "\(address): not \(what) within \(seconds) s: \(String(describing: try await store.room(at: room)))")
+    throw TestFailure("\(address): not \(what) within \(seconds) s: \(String(describing: try await store.room(at: room)))")
   }
 
   @discardableResult

@@ -41,7 +41,7 @@ struct ChatService {
     if kind == .lab {
       let lab = Lab(.example)
       let addresses = try await lab.start()
-      guard let url = addresses.keyServer else { throw Failure(description: "the lab has no key server") }
+      guard let url = addresses.keyServer else { throw TestFailure("the lab has no key server") }
       (proxy, factory, keyServer) = (addresses.sip, addresses.factory, url)
       (self.lab, peer, keys) = (lab, nil, nil)
       return
@@ -54,14 +54,14 @@ struct ChatService {
     let keys = try KeyServer(configuration: configuration)
     let port = try await keys.start()
     guard let url = URL(string: "http://127.0.0.1:\(port)/lime-server") else {
-      throw Failure(description: "no URL for port \(port)")
+      throw TestFailure("no URL for port \(port)")
     }
     let peer = try PeerProcess(
       TestPaths.package.appendingPathComponent("Tests/Peers/conference-server"),
       ["--focus", TestPaths.peer("focus").path, "--log", logs.url.path] + kind.arguments)
     let ready = try await peer.event("ready", within: 30)
     guard let proxy = ready["proxy"], let factory = ready["factory"] else {
-      throw Failure(description: "conference-server did not say where it listens: \(peer.output)")
+      throw TestFailure("conference-server did not say where it listens: \(peer.output)")
     }
     (self.proxy, self.factory, keyServer) = (proxy, factory, url)
     (lab, self.peer, self.keys) = (nil, peer, keys)
@@ -78,5 +78,3 @@ struct ChatService {
     await lab?.stop()
   }
 }
-
-struct Failure: Error, CustomStringConvertible { var description: String }

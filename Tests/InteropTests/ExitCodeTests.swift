@@ -30,7 +30,7 @@ import Testing
     Case(name: "no keys yet", account: head, arguments: ["keys", "show"], exitCode: 69, says: "no keys yet"),
     Case(name: "no text", account: head, arguments: ["send"], exitCode: 64, says: "Usage"),
     Case(
-      name: "bad time", account: head, arguments: ["history", "Ops", "--since", "soon"], exitCode: 65, says: "--since"),
+      name: "bad time", account: head, arguments: ["history", "Ops", "--since", "soon"], exitCode: 65, says: "--since soon"),
     Case(
       name: "bad address", account: head, arguments: ["room", "create", "Ops", "bob"], exitCode: 65,
       says: "'bob' is not a SIP address"),
@@ -62,12 +62,12 @@ import Testing
 
   @Test(arguments: ["tcp", "tls"])
   func aServerThatRefusesConnectionsIsUnreachable(over transport: String) async throws {
-    let port = try UnusedPort()
+    let server = try LoopbackSocket.refusing()
     let run = try await run(
-      "\(Self.head)outbound-proxy = \"sip:127.0.0.1:\(port.number);transport=\(transport)\"\n",
+      "\(Self.head)outbound-proxy = \"sip:127.0.0.1:\(server.port);transport=\(transport)\"\n",
       ["send", "sip:bob@sip.example.org", "hi"])
     #expect(run.exitCode == 69)
-    #expect(run.errors.contains("127.0.0.1:\(port.number)"), "\(run.errors)")
+    #expect(run.errors.contains("127.0.0.1:\(server.port)"), "\(run.errors)")
     #expect(run.errors.lowercased().contains("refused"), "\(run.errors)")
     #expect(!run.errors.contains("503"), "\(run.errors)")
   }
@@ -104,29 +104,4 @@ import Testing
     #expect(run.exitCode == 73)
     #expect(run.errors.contains("cannot create"))
   }
-}
-
-/// A TCP port of loopback that nobody listens on and that nobody else gets while this lives.
-private final class UnusedPort {
-  let number: Int
-  private let tcp: Int32
-
-  init() throws {
-    // Bound but not listening: connections to it are refused.
-    let tcp = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    self.tcp = tcp
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let bound = withUnsafeMutablePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(tcp, $0, length) == 0 && getsockname(tcp, $0, &length) == 0
-      }
-    }
-    guard bound else { throw Failure(description: "no free port: errno \(errno)") }
-    number = Int(UInt16(bigEndian: address.sin_port))
-  }
-
-  deinit { close(tcp) }
 }

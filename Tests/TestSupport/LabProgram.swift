@@ -9,17 +9,17 @@ public final class LabProgram: Sendable {
   public let keyServer: String
   private let process: PeerProcess
 
-  public var configuration: String { folder.url.appendingPathComponent("config.toml").path }
-  public var environment: [String: String] { ["XDG_DATA_HOME": folder.url.appendingPathComponent("data").path] }
+  public var configuration: String { folder.file("config.toml").path }
+  public var environment: [String: String] { ["XDG_DATA_HOME": folder.file("data").path] }
 
   /// Starts the lab; users are alice, bob and carol of sip.example.org.
   public init() async throws {
     folder = try TemporaryFolder()
-    let path = folder.url.appendingPathComponent("config.toml").path
+    let path = folder.file("config.toml").path
     process = try PeerProcess(TestPaths.limeade, ["lab", "--json", "--write-config", path], name: "limeade lab")
     let ready = try await process.event("lab")
     guard let proxy = ready["proxy"], let factory = ready["factory"], let keyServer = ready["keyServer"] else {
-      throw PeerProcess.Failure(description: "the lab does not say where it is: \(process.output)")
+      throw TestFailure("the lab does not say where it is: \(process.output)")
     }
     (self.proxy, self.factory, self.keyServer) = (proxy, factory, keyServer)
   }
