@@ -61,15 +61,18 @@ public actor ChatClient {
     hub.send(.connection(.connecting))
     let agent = try await makeAgent()
     self.agent = agent
-    eventTask = Task { [weak self] in
-      for await event in agent.events {
-        guard let self else { return }
-        await self.handle(event)
-      }
-    }
     do {
       let registration = try await agent.register()
-      try await registered(gruu: registration.gruu)
+      try await takeIdentity(gruu: registration.gruu)
+      // Only now: the messages that waited at the server come with the 200 to REGISTER, or before it, and need to know
+      // which device we are.
+      eventTask = Task { [weak self] in
+        for await event in agent.events {
+          guard let self else { return }
+          await self.handle(event)
+        }
+      }
+      await goOnline()
     } catch {
       await stop()
       throw ChatError(from: error, during: "REGISTER at \(account.address.host)")
@@ -108,7 +111,7 @@ public actor ChatClient {
     return try SIPAgent(configuration: configuration)
   }
 
-  private func registered(gruu: SIPURI?) async throws {
+  private func takeIdentity(gruu: SIPURI?) async throws {
     guard let gruu else { throw ChatError.noGRUU(domain: account.address.host) }
     self.gruu = gruu
     isConnected = true
@@ -120,10 +123,13 @@ public actor ChatClient {
         url: url, device: device, username: account.address.user ?? "", realm: account.address.host,
         password: account.password, caFile: account.caFile)
     }
+  }
+
+  private func goOnline() async {
     // What did not get through over the old connection may get through now.
     blockedRooms = [:]
     postponements = [:]
-    hub.send(.connection(.registered(device: gruu.description)))
+    hub.send(.connection(.registered(device: device ?? "")))
     await publishKeysIfNeeded()
     await resumeRooms()
     wakeOutbox()
@@ -147,9 +153,10 @@ public actor ChatClient {
     switch state {
     case .registered(let registration):
       guard !isConnected, gruu != nil else { return }
-      do { try await registered(gruu: registration.gruu) } catch {
-        hub.send(.error(room: nil, text: describe(error)))
-      }
+      do {
+        try await takeIdentity(gruu: registration.gruu)
+        await goOnline()
+      } catch { hub.send(.error(room: nil, text: describe(error))) }
     case .lost(let error, _), .failed(let error):
       guard isConnected else { return }
       isConnected = false
