@@ -79,8 +79,10 @@ let package = Package(
     .testTarget(
       name: "InteropTests",
       dependencies: [
-        "ChatCore", "KeyServer", "Lab", "TestSupport", "limeade", .product(name: "GRDB", package: "GRDB.swift"),
+        "ChatCore", "DigestAuth", "KeyServer", "Lab", "TestSupport", "limeade",
+        .product(name: "GRDB", package: "GRDB.swift"),
       ]),
+    .testTarget(name: "ScreenTests", dependencies: ["TestSupport", "limeade"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -68,22 +68,22 @@ extension ChatClient {
     }
   }
 
-  /// Waits until everything that can be sent now is sent, at most `limit`. What is left stays in the outbox.
-  public func flush(within limit: Duration = .seconds(3)) async {
+  /// Waits until nothing is left that can be sent now, but no longer than `limit`.
+  public func flushOutbox(within limit: Duration = .seconds(5)) async {
     wakeOutbox()
-    guard let task = outboxTask else { return }
-    let (done, signal) = AsyncStream<Void>.makeStream()
-    let work = Task {
-      await task.value
-      signal.yield()
+    guard let draining = outboxTask else { return }
+    let (done, signal) = AsyncStream.makeStream(of: Void.self)
+    let sending = Task {
+      await draining.value
+      signal.finish()
     }
     let timer = Task {
-      try await Task.sleep(for: limit)
-      signal.yield()
+      try? await Task.sleep(for: limit)
+      signal.finish()
     }
-    for await _ in done { break }
-    work.cancel()
+    for await _ in done {}
     timer.cancel()
+    sending.cancel()
   }
 
   /// Sends what waits, oldest first, notifications after texts; ends when nothing can be sent now.
@@ -109,7 +109,9 @@ extension ChatClient {
     do {
       let response = try await transmit(entry)
       switch response.status {
-      case 200..<300: await finish(entry, state: .sent, failure: nil)
+      case 200..<300:
+        postponements[entry.room] = nil
+        await finish(entry, state: .sent, failure: nil)
       case 408, 480, 500, 502, 503, 504: await postpone(entry, "\(response.status) \(response.reason)")
       default:
         let error = ChatError.refused(what: "the message", status: response.status, reason: response.reason)

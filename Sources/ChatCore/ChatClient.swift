@@ -70,19 +70,20 @@ public actor ChatClient {
     self.agent = agent
     do {
       let registration = try await agent.register()
-      try await identified(gruu: registration.gruu)
+      try await takeIdentity(gruu: registration.gruu)
+      // Only now: the messages that waited at the server come with the 200 to REGISTER, or before it, and need to know
+      // which device we are.
+      eventTask = Task { [weak self] in
+        for await event in agent.events {
+          guard let self else { return }
+          await self.handle(event)
+        }
+      }
+      await goOnline()
     } catch {
       await stop()
       throw ChatError(from: error, during: "REGISTER at \(account.address.host)")
     }
-    // Not earlier: what waited at the server comes right after the registration, and can only be decrypted by then.
-    eventTask = Task { [weak self] in
-      for await event in agent.events {
-        guard let self else { return }
-        await self.handle(event)
-      }
-    }
-    await takeUpWork()
   }
 
   /// Leaves the network without leaving the rooms: the registration stays, so that the server keeps messages for
@@ -120,7 +121,7 @@ public actor ChatClient {
   }
 
   /// This device has its address: from now on it can encrypt and decrypt.
-  private func identified(gruu: SIPURI?) async throws {
+  private func takeIdentity(gruu: SIPURI?) async throws {
     guard let gruu else { throw ChatError.noGRUU(domain: account.address.host) }
     self.gruu = gruu
     isConnected = true
@@ -132,11 +133,14 @@ public actor ChatClient {
         url: url, device: device, username: account.address.user ?? "", realm: account.address.host,
         password: account.password, caFile: account.caFile)
     }
-    hub.send(.connection(.registered(device: gruu.description)))
   }
 
-  private func takeUpWork() async {
+  private func goOnline() async {
     await recoverIfRestored()
+    // What did not get through over the old connection may get through now.
+    blockedRooms = [:]
+    postponements = [:]
+    hub.send(.connection(.registered(device: device ?? "")))
     await publishKeysIfNeeded()
     await resumeRooms()
     wakeOutbox()
@@ -162,10 +166,10 @@ public actor ChatClient {
     switch state {
     case .registered(let registration):
       guard !isConnected, gruu != nil else { return }
-      do { try await identified(gruu: registration.gruu) } catch {
-        return hub.send(.error(room: nil, text: describe(error)))
-      }
-      await takeUpWork()
+      do {
+        try await takeIdentity(gruu: registration.gruu)
+        await goOnline()
+      } catch { hub.send(.error(room: nil, text: describe(error))) }
     case .lost(let error, _), .failed(let error):
       guard isConnected else { return }
       isConnected = false

@@ -80,7 +80,7 @@ final class IncomingRequests {
     let handle = stack.adopt(raw)
     let id = dialogs.invited(handle, request: request)
     do {
-      if isClosed { throw Refusal(status: Self.closing) }
+      if isClosed { throw Refusal(status: 503) }
       if dialogs.count > Self.maximumPending { throw Refusal(status: 503) }
       emit(.invitation(try IncomingInvite(message, dialog: id)))
     } catch {

@@ -42,7 +42,12 @@ public final class SIPAgent {
   /// reported as `SIPEvent.registration`. Calling it again refreshes at once.
   /// - Throws: `SIPError`; then nothing goes on by itself, and it may be called again.
   @discardableResult
-  public func register() async throws -> Registration { try await parts().registrar.register() }
+  public func register() async throws -> Registration {
+    do { return try await parts().registrar.register() } catch SIPError.unreachable(let server, let reason) {
+      let transport = try configuration.transport()
+      throw await Reachability.cause(of: configuration.proxy, transport) ?? .unreachable(server: server, reason: reason)
+    }
+  }
 
   /// The registration in force, nil before the first and after it is lost.
   public var registration: Registration? {

@@ -85,6 +85,15 @@ final class Socket {
     if result < 0 { throw Self.lastError() }
   }
 
+  /// - Parameter seconds: after them it is given up, as timed out.
+  func connect(_ address: SocketAddress, within seconds: Int) throws {
+    var limit = timeval(tv_sec: seconds, tv_usec: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    let result = address.withPointer { Foundation.connect(descriptor, $0, $1) }
+    if result < 0, errno == EINPROGRESS { errno = ETIMEDOUT }
+    if result < 0 { throw Self.lastError() }
+  }
+
   func localAddress() throws -> SocketAddress { try SocketAddress(localOf: descriptor) }
 
   func localPort() throws -> Int { try localAddress().port() }

@@ -34,8 +34,8 @@ struct ChatCommand: AsyncParsableCommand {
 
   func run() async throws {
     if plain, let room {
-      try await options.withClient { client in
-        try await PlainChat(client: client, room: client.room(for: room), json: options.json).run()
+      try await options.withClient { client, events in
+        try await PlainChat(client: client, room: client.room(for: room), json: options.json).run(events)
       }
       return
     }
@@ -45,7 +45,7 @@ struct ChatCommand: AsyncParsableCommand {
     let colors = Theme.named(theme, environment: ProcessInfo.processInfo.environment) ?? .dark
     let errorFile = store.directory.appendingPathComponent("stderr.log").path
     let result = await ChatScreen(client: client, theme: colors).run(opening: room, errorFile: errorFile)
-    await client.flush()
+    await client.flushOutbox(within: .seconds(2))
     await client.stop()
     try result.get()
   }

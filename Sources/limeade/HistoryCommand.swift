@@ -15,15 +15,15 @@ struct HistoryCommand: AsyncParsableCommand {
   @Option(help: "At most this many, the newest.") var limit = 200
 
   func run() async throws {
-    let account = try options.accountConfiguration()
-    let store = try options.store(for: account, exclusive: false)
-    let summary = try await store.room(named: room, for: account.address)
     let start = try since.map { text in
       guard let date = TimeArgument.parse(text) else {
         throw CommandFailure.badInput("--since \(text): write 2026-11-21, 2026-11-21T09:00, or 90m, 12h, 7d")
       }
       return date
     }
+    let account = try options.accountConfiguration()
+    let store = try options.store(for: account, exclusive: false)
+    let summary = try await store.room(named: room, for: account.address)
     let messages = try await store.history(
       room: summary.room.address, search: search, since: start, limit: max(0, limit))
     for entry in messages { Output.line(options.json ? json(entry) : line(entry)) }

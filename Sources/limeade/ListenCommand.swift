@@ -47,11 +47,9 @@ struct ListenCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    try await options.withClient { client in
+    try await options.withClient { client, events in
       let address: String? = if let room { try await client.store.room(named: room, for: client.account.address).room.address } else { nil }
       let command = self
-      let events = client.events()
-      await report(client)
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await command.printMessages(events, client: client, room: address) }
         group.addTask { for await _ in Interruption.signals() { return } }
@@ -65,10 +63,6 @@ struct ListenCommand: AsyncParsableCommand {
         try await group.next()
       }
     }
-  }
-
-  private func report(_ client: ChatClient) async {
-    if let device = await client.device { show(.connection(.registered(device: device))) }
   }
 
   private func printMessages(_ events: AsyncStream<ChatEvent>, client: ChatClient, room: String?) async throws {

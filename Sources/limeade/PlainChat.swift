@@ -12,8 +12,8 @@ struct PlainChat: Sendable {
   let room: RoomSummary
   let json: Bool
 
-  func run() async throws {
-    let events = client.events()
+  /// - Parameter events: all of the client's, from before it connected.
+  func run(_ events: AsyncStream<ChatEvent>) async throws {
     let progress = DeliveryProgress()
     let address = room.room.address
     let printer = Task {

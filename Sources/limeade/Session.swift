@@ -25,15 +25,22 @@ extension GlobalOptions {
 
   /// Connects the account, runs `body`, and disconnects whatever happens.
   func withClient<Value: Sendable>(_ body: (ChatClient) async throws -> Value) async throws -> Value {
+    try await withClient { client, _ in try await body(client) }
+  }
+
+  /// The same with all events, those of connecting included: what waited at the server comes right then.
+  func withClient<Value: Sendable>(
+    _ body: (ChatClient, AsyncStream<ChatEvent>) async throws -> Value
+  ) async throws -> Value {
     let account = try accountConfiguration()
     let store = try store(for: account, exclusive: true)
     if let notice = store.recoveryNotice { Output.note("limeade: \(notice)") }
     let client = ChatClient(account: account, store: store, logger: logger)
+    let events = client.events()
     do {
       try await client.start()
-      let value = try await body(client)
-      // Notifications for what was just received are still on their way out.
-      await client.flush()
+      let value = try await body(client, events)
+      await client.flushOutbox()
       await client.stop()
       return value
     } catch {

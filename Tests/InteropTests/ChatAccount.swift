@@ -7,16 +7,14 @@ import TestSupport
 
 /// A ChatClient with a store of its own.
 ///
-/// `@unchecked Sendable`: `seen` and `waiters` are only touched under `lock`.
+/// `@unchecked Sendable`: `seen` and `running` are only touched under `lock`.
 final class ChatAccount: @unchecked Sendable {
-  struct Failure: Error, CustomStringConvertible { var description: String }
-
   let configuration: AccountConfiguration
   let folder: TemporaryFolder
-  private(set) var client: ChatClient
   private let stateDirectory: URL?
   private let clock: ChatClock
   private let lock = NSLock()
+  private var running: ChatClient
   private var seen: [ChatEvent] = []
 
   init(
@@ -29,9 +27,11 @@ final class ChatAccount: @unchecked Sendable {
     configuration = AccountConfiguration(
       name: user, address: SIPURI(user: user, host: domain), password: Password(user), outboundProxy: proxy,
       conferenceFactory: factory, keyServer: keyServer)
-    client = try Self.makeClient(configuration, self.folder, stateDirectory, clock)
+    running = try Self.makeClient(configuration, self.folder, stateDirectory, clock)
     collect()
   }
+
+  var client: ChatClient { lock.withLock { running } }
 
   private static func makeClient(
     _ configuration: AccountConfiguration, _ folder: TemporaryFolder, _ stateDirectory: URL?, _ clock: ChatClock
@@ -41,19 +41,22 @@ final class ChatAccount: @unchecked Sendable {
       logger: Logger(label: configuration.name) { _ in SwiftLogNoOpLogHandler() }, clock: clock)
   }
 
-  /// Stops, lets `change` do something to the folder while nobody uses it, and starts again.
+  /// Stops, lets `change` do something to the folder while nobody uses it, and starts again with what was stored, as
+  /// after a restart of the program. The events begin anew.
   func restart(_ change: () throws -> Void = {}) async throws {
     await client.stop()
     lock.withLock { seen = [] }
     // The old client must let go of the folder: a stand-in with a folder of its own takes its place meanwhile.
     let other = try TemporaryFolder()
-    client = try Self.makeClient(configuration, other, nil, clock)
+    try use(Self.makeClient(configuration, other, nil, clock))
     try await waitForLock()
     try change()
-    client = try Self.makeClient(configuration, folder, stateDirectory, clock)
+    try use(Self.makeClient(configuration, folder, stateDirectory, clock))
     collect()
     try await client.start()
   }
+
+  private func use(_ client: ChatClient) { lock.withLock { running = client } }
 
   /// Until the folder can be opened: tasks of the old client may hold it for a moment.
   private func waitForLock() async throws {
@@ -96,7 +99,7 @@ final class ChatAccount: @unchecked Sendable {
       for event in events { if let value = pick(event) { return value } }
       try await Task.sleep(for: .milliseconds(10))
     }
-    throw Failure(description: "\(address): no \(what) within \(seconds) s; events:\n"
+    throw TestFailure("\(address): no \(what) within \(seconds) s; events:\n"
       + events.map(\.jsonLine).joined(separator: "\n"))
   }
 
@@ -109,17 +112,46 @@ final class ChatAccount: @unchecked Sendable {
   }
 
   /// Waits until `member` reported that it has our message.
-  func delivery(of messageID: String, by member: String, within seconds: Double = 20) async throws {
+  func delivery(
+    of messageID: String, by member: String, state wanted: Delivery.State = .delivered, within seconds: Double = 20
+  ) async throws {
     try await event("delivery of \(messageID) by \(member)", within: seconds) { event in
-      if case .delivery(_, messageID, member, let state, _, _) = event, state >= .delivered { return true }
+      if case .delivery(_, messageID, member, let state, _, _) = event, state >= wanted { return true }
       return nil
     }
   }
 
+  /// Waits until the stored room has these members.
+  func members(of room: String, are members: [String], within seconds: Double = 20) async throws {
+    try await stored(room, "members \(members)", within: seconds) {
+      Set($0.participants.map(\.address)) == Set(members) && $0.deviceCount >= members.count
+    }
+  }
+
+  func roomState(of room: String, is state: Room.State, within seconds: Double = 20) async throws {
+    try await stored(room, "state \(state)", within: seconds) { $0.room.state == state }
+  }
+
+  private func stored(
+    _ room: String, _ what: String, within seconds: Double, _ matches: (RoomSummary) -> Bool
+  ) async throws {
+    let deadline = ContinuousClock.now + .seconds(seconds)
+    while ContinuousClock.now < deadline {
+      if let summary = try await client.store.room(at: room), matches(summary) { return }
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    throw TestFailure("\(address): not \(what) within \(seconds) s: \(String(describing: try await client.store.room(at: room)))")
+  }
+
+  @discardableResult
   func room(named name: String, within seconds: Double = 20) async throws -> RoomSummary {
     try await event("room '\(name)'", within: seconds) { event in
       if case .room(let summary, name) = event, summary.room.state == .active { return summary }
       return nil
     }
   }
+}
+
+extension AccountStore {
+  func room(at address: String) async throws -> RoomSummary? { try await rooms().first { $0.room.address == address } }
 }

@@ -21,7 +21,7 @@ extension ChatAccount {
       if try await isSo() { return }
       try await Task.sleep(for: .milliseconds(20))
     }
-    throw Failure(description: "\(address): \(what) did not come about")
+    throw TestFailure("\(address): \(what) did not come about")
   }
 }
 

@@ -25,6 +25,11 @@ public final class LoopbackSocket: Sendable {
     try LoopbackSocket(type: SOCK_STREAM) { Self.call(bind, $0, port: 0) && listen($0, 8) == 0 }
   }
 
+  /// Bound to a free TCP port and not listening: connections to it are refused.
+  public static func refusing() throws -> LoopbackSocket {
+    try LoopbackSocket(type: SOCK_STREAM) { Self.call(bind, $0, port: 0) }
+  }
+
   /// A TCP connection to a server on this machine.
   public static func connected(to port: Int) throws -> LoopbackSocket {
     try LoopbackSocket(type: SOCK_STREAM) { Self.call(connect, $0, port: port) }

@@ -1,0 +1,80 @@
+// ChatService.swift: a SIP service with chat rooms and a key server: the lab, or a conference server made by others.
+import DigestAuth
+import Foundation
+import KeyServer
+import Lab
+import TestSupport
+
+/// The services that the same conversation must work on.
+enum ServiceKind: String, CaseIterable, Sendable {
+  case lab
+  /// Kamailio and liblinphone's own focus; MD5 challenges; every device gets the LIME parts of all.
+  case linphone
+  /// As `linphone`, with SHA-256 challenges, and a key server that asks for passwords.
+  case linphoneSHA256
+  /// As `linphone`, but a device gets only its own LIME part, and that deflated.
+  case linphoneOwnPartOnly
+
+  fileprivate var arguments: [String] {
+    switch self {
+    case .lab, .linphone: []
+    case .linphoneSHA256: ["--digest", "SHA-256"]
+    case .linphoneOwnPartOnly: ["--own-part-only"]
+    }
+  }
+}
+
+/// A running service for the users alice, bob and carol of sip.example.org, each with the name as password.
+struct ChatService {
+  static let domain = "sip.example.org"
+
+  let proxy: String
+  let factory: String
+  let keyServer: URL
+  private let lab: Lab?
+  private let peer: PeerProcess?
+  private let keys: KeyServer?
+  private let logs: TemporaryFolder
+
+  init(_ kind: ServiceKind) async throws {
+    logs = try TemporaryFolder()
+    if kind == .lab {
+      let lab = Lab(.example)
+      let addresses = try await lab.start()
+      guard let url = addresses.keyServer else { throw TestFailure("the lab has no key server") }
+      (proxy, factory, keyServer) = (addresses.sip, addresses.factory, url)
+      (self.lab, peer, keys) = (lab, nil, nil)
+      return
+    }
+    var configuration = KeyServerConfiguration()
+    if kind == .linphoneSHA256 {
+      let users = Dictionary(uniqueKeysWithValues: ["alice", "bob", "carol"].map { ($0, DigestSecret.password($0)) })
+      configuration.authentication = .init(realm: Self.domain, users: users)
+    }
+    let keys = try KeyServer(configuration: configuration)
+    let port = try await keys.start()
+    guard let url = URL(string: "http://127.0.0.1:\(port)/lime-server") else {
+      throw TestFailure("no URL for port \(port)")
+    }
+    let peer = try PeerProcess(
+      TestPaths.package.appendingPathComponent("Tests/Peers/conference-server"),
+      ["--focus", TestPaths.peer("focus").path, "--log", logs.url.path] + kind.arguments)
+    let ready = try await peer.event("ready", within: 30)
+    guard let proxy = ready["proxy"], let factory = ready["factory"] else {
+      throw TestFailure("conference-server did not say where it listens: \(peer.output)")
+    }
+    (self.proxy, self.factory, keyServer) = (proxy, factory, url)
+    (lab, self.peer, self.keys) = (nil, peer, keys)
+  }
+
+  /// What the focus wrote down: liblinphone's log, with every SIP message; empty for the lab.
+  var focusLog: String {
+    (try? String(decoding: Data(contentsOf: logs.url.appendingPathComponent("focus.log")), as: UTF8.self)) ?? ""
+  }
+
+  func stop() async {
+    peer?.stop()
+    await keys?.stop()
+    await lab?.stop()
+  }
+}

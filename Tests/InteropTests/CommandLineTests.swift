@@ -1,0 +1,185 @@
+// CommandLineTests.swift: limeade's subcommands as users and scripts run them, each its own process, against the lab.
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(.serialized) struct CommandLineAgainstTheLab {
+  private static func play(_ body: (LabProgram) async throws -> Void) async throws {
+    let lab = try await LabProgram()
+    defer { lab.stop() }
+    try await body(lab)
+  }
+
+  @Test func aRoomIsMadeListedShownAndLeft() async throws {
+    try await Self.play { lab in
+      let bob = try await lab.listener("bob")
+      let made = try await lab.run(as: "alice", "room", "create", "Ops", "sip:bob@sip.example.org", "--json")
+      #expect(made.exitCode == 0)
+      let room = try #require(made.events.first)
+      let address = try #require(room["room"])
+      #expect(room["name"] == "Ops" && room["encrypted"] == "true" && room["state"] == "active")
+
+      let listed = try await lab.run(as: "alice", "--json", "room", "list")
+      #expect(listed.events.map { $0["room"] } == [address])
+      #expect(try await lab.run(as: "alice", "room", "list").output == "Ops (encrypted, active, 2 members)\n")
+      let shown = try await lab.run(as: "alice", "room", "show", "op", "--json")
+      #expect(shown.events.first?["devices"]?.contains("sip:bob@sip.example.org;gr=") == true)
+      #expect(try await lab.run(as: "alice", "room", "show", "Ops").output.contains("member     sip:alice@sip.example.org (admin)"))
+
+      let left = try await lab.run(as: "alice", "room", "leave", "Ops", "--json")
+      #expect(left.exitCode == 0 && left.events.first?["state"] == "left")
+      #expect(try await lab.run(as: "alice", "room", "list", "--json").output.isEmpty)
+      #expect(try await lab.run(as: "alice", "room", "list", "--json", "--all").events.first?["state"] == "left")
+      try await bob.event("participant", ["address": "sip:alice@sip.example.org", "change": "removed"])
+      bob.stop()
+    }
+  }
+
+  @Test func someoneWithoutDevicesIsNamedWhenARoomIsMade() async throws {
+    try await Self.play { lab in
+      let bob = try await lab.listener("bob")
+      let made = try await lab.run(
+        as: "alice", "room", "create", "Ops", "sip:bob@sip.example.org", "sip:carol@sip.example.org")
+      #expect(made.exitCode == 0)
+      #expect(made.errors.contains("sip:carol@sip.example.org is not in the room"))
+      let alone = try await lab.run(as: "alice", "room", "create", "Nobody", "sip:carol@sip.example.org")
+      #expect(alone.exitCode == 76)
+      #expect(alone.errors.contains("488"))
+      bob.stop()
+    }
+  }
+
+  /// TEXT as argument, from standard input because it is absent, and from standard input because it is `-`.
+  @Test func messagesAreSentFromArgumentAndStandardInputAndAreInTheHistory() async throws {
+    try await Self.play { lab in
+      let bob = try await lab.listener("bob")
+      let to = "sip:bob@sip.example.org"
+      let sent = try await lab.run(as: "alice", "send", to, "as argument 日本語", "--json")
+      #expect(sent.exitCode == 0 && sent.events.last?["event"] == "sent")
+      #expect(try await lab.run(as: "alice", "send", to, input: "two\nlines\n").exitCode == 0)
+      let waited = try await lab.run(as: "alice", "send", to, "-", "--wait", "delivered", "--json", input: "dash")
+      #expect(waited.exitCode == 0)
+      #expect(waited.events.last?["event"] == "delivered" && waited.events.last?["by"] == to)
+      for text in ["as argument 日本語", "two\nlines", "dash"] {
+        try await bob.event("message", ["text": text, "encrypted": "true", "from": "sip:alice@sip.example.org"])
+      }
+
+      let history = try await lab.run(as: "alice", "history", "sip:bob@", "--json")
+      #expect(history.events.map { $0["text"] } == ["as argument 日本語", "two\nlines", "dash"])
+      #expect(history.events.last?["deliveries"]?.contains("delivered") == true)
+      let found = try await lab.run(as: "alice", "history", "sip:bob@", "--search", "argument", "--json")
+      #expect(found.events.map { $0["text"] } == ["as argument 日本語"])
+      #expect(try await lab.run(as: "alice", "history", "sip:bob@", "--limit", "1").lines.count == 1)
+      #expect(try await lab.run(as: "alice", "send", to, input: "").exitCode == 65)
+
+      let keys = try await lab.run(as: "alice", "keys", "show", "--json")
+      #expect(keys.events.first?["published"] == "true")
+      #expect(keys.events.first?["peers"]?.contains("sip:bob@sip.example.org;gr=") == true)
+      bob.stop()
+    }
+  }
+
+  @Test func waitingForWhatDoesNotHappenEndsWithExitCode75() async throws {
+    try await Self.play { lab in
+      let bob = try await lab.listener("bob")
+      let to = "sip:bob@sip.example.org"
+      let sent = try await lab.run(as: "alice", "send", to, "who reads this?", "--wait", "displayed", "--timeout", "1")
+      #expect(sent.exitCode == 75)
+      #expect(sent.errors.contains("not displayed within 1 s"))
+      let heard = try await lab.run(as: "carol", "listen", "--count", "1", "--timeout", "0.5")
+      #expect(heard.exitCode == 75)
+      bob.stop()
+      let reader = try await lab.listener("bob", "--mark-read")
+      let read = try await lab.run(as: "alice", "send", to, "and this?", "--wait", "displayed", "--json")
+      #expect(read.exitCode == 0 && read.events.last?["event"] == "displayed")
+      reader.stop()
+    }
+  }
+
+  @Test func listenPrintsWhatCameMeanwhileAndEndsAfterCount() async throws {
+    try await Self.play { lab in
+      let bob = try await lab.listener("bob")
+      let to = "sip:bob@sip.example.org"
+      #expect(try await lab.run(as: "alice", "send", to, "one", "--wait", "delivered").exitCode == 0)
+      bob.stop()
+      #expect(try await lab.run(as: "alice", "send", to, "two").exitCode == 0)
+      let heard = try await lab.run(as: "bob", "listen", "--json", "--count", "1", "--timeout", "20")
+      #expect(heard.exitCode == 0)
+      #expect(heard.events.filter { $0["event"] == "message" }.map { $0["text"] } == ["two"])
+      // The last thing listen did was to tell the sender.
+      let alice = try await lab.listener("alice")
+      try await alice.event("delivered", ["by": to])
+      alice.stop()
+    }
+  }
+
+  @Test func botsAnswerBeforeTheyEnd() async throws {
+    try await Self.play { lab in
+      let bot = try await lab.listener("bob", "--exec", "grep -c question", "--reply", "--count", "1")
+      let echo = try await lab.listener("carol", "--echo", "--count", "1")
+      for (to, text, answer) in [("bob", "a question", "1"), ("carol", "hello", "echo of \"hello\", which came encrypted")] {
+        let alice = try lab.start(as: "alice", "chat", "--plain", "sip:\(to)@sip.example.org")
+        try alice.send(text)
+        try await alice.line("answer '\(answer)'") { $0.hasSuffix("sip:\(to)@sip.example.org [encrypted] \(answer)") }
+        alice.closeInput()
+        #expect(try await alice.exitCode() == 0)
+      }
+      #expect(try await bot.exitCode() == 0)
+      #expect(try await echo.exitCode() == 0)
+    }
+  }
+
+  @Test func aSecondProcessOnAnAccountIsRefused() async throws {
+    try await Self.play { lab in
+      let bob = try await lab.listener("bob")
+      let second = try await lab.run(as: "bob", "send", "sip:alice@sip.example.org", "hello")
+      #expect(second.exitCode == 73)
+      #expect(second.errors.contains("another limeade"))
+      // Reading does not need the account to itself.
+      #expect(try await lab.run(as: "bob", "room", "list").exitCode == 0)
+      bob.stop()
+      #expect(try await bob.exitCode() == 0)
+    }
+  }
+
+  @Test func anAccountIsAddedWithThePasswordFromStandardInputAndShown() async throws {
+    try await Self.play { lab in
+      let config = lab.folder.url.appendingPathComponent("own/config.toml").path
+      func add(_ name: String, password: String) async throws -> CommandRun {
+        try await CommandRun(
+          TestPaths.limeade,
+          [
+            "--config", config, "account", "add", name, "--address", "sip:alice@sip.example.org", "--outbound-proxy",
+            lab.proxy, "--key-server", lab.keyServer,
+          ], input: "\(password)\n", environment: lab.environment)
+      }
+      let wrong = try await add("work", password: "not hers")
+      #expect(wrong.exitCode == 77)
+      #expect(wrong.errors.contains("password"))
+      #expect(!FileManager.default.fileExists(atPath: config))
+
+      #expect(try await add("work", password: "alice").exitCode == 0)
+      let mode = try FileManager.default.attributesOfItem(atPath: config)[.posixPermissions] as? Int
+      #expect(mode == 0o600)
+      #expect(try await add("work", password: "alice").exitCode == 65)
+      let shown = try await CommandRun(
+        TestPaths.limeade, ["--config", config, "account", "show", "--json"], environment: lab.environment)
+      #expect(shown.exitCode == 0)
+      let account = try #require(shown.events.first)
+      #expect(account["address"] == "sip:alice@sip.example.org" && account["account"] == "work")
+      #expect(account["device"]?.hasPrefix("sip:alice@sip.example.org;gr=") == true)
+      #expect(account["password"] == nil)
+    }
+  }
+
+  @Test func aPipeIsAConversationWithPlainChat() async throws {
+    try await Self.play { lab in
+      let bob = try await lab.listener("bob", "--echo")
+      let chat = try await lab.run(as: "alice", "chat", "--plain", "sip:bob@sip.example.org", input: "first\nsecond\n")
+      #expect(chat.exitCode == 0)
+      #expect(chat.output.contains("[encrypted] first") && chat.output.contains("[encrypted] second"))
+      try await bob.event("message", ["text": "second"])
+      bob.stop()
+    }
+  }
+}

@@ -1,0 +1,107 @@
+// ExitCodeTests.swift: what goes wrong ends with the sysexits code that README.md lists, and says what to do.
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct ExitCodes {
+  struct Case: Sendable, CustomTestStringConvertible {
+    var name: String
+    var account: String
+    var arguments: [String]
+    var exitCode: Int32
+    var says: String
+    var testDescription: String { name }
+  }
+
+  private static let head = "[account.a]\naddress = \"sip:alice@sip.example.org\"\npassword = \"alice\"\n"
+
+  private static let configurations = [
+    Case(name: "not TOML", account: "[account.a\n", arguments: ["room", "list"], exitCode: 78, says: "line 1"),
+    Case(
+      name: "unknown setting", account: "\(head)proxy = \"sip:x\"\n", arguments: ["room", "list"], exitCode: 78,
+      says: "unknown setting 'proxy'"),
+    Case(
+      name: "not a URI", account: "\(head)outbound-proxy = \"example.org\"\n", arguments: ["room", "list"], exitCode: 78,
+      says: "outbound-proxy"),
+    Case(
+      name: "no such account", account: head, arguments: ["--account", "b", "room", "list"], exitCode: 78,
+      says: "has no [account.b]"),
+    Case(name: "no such room", account: head, arguments: ["history", "Ops"], exitCode: 65, says: "no room is called 'Ops'"),
+    Case(name: "no keys yet", account: head, arguments: ["keys", "show"], exitCode: 69, says: "no keys yet"),
+    Case(name: "no text", account: head, arguments: ["send"], exitCode: 64, says: "Usage"),
+    Case(
+      name: "bad time", account: head, arguments: ["history", "Ops", "--since", "soon"], exitCode: 65, says: "--since soon"),
+    Case(
+      name: "bad address", account: head, arguments: ["room", "create", "Ops", "bob"], exitCode: 65,
+      says: "'bob' is not a SIP address"),
+    Case(
+      name: "host without address", account: "\(head)outbound-proxy = \"sip:nowhere.invalid;transport=tcp\"\n",
+      arguments: ["send", "sip:bob@sip.example.org", "hi"], exitCode: 69, says: "nowhere.invalid has no address"),
+    Case(
+      name: "domain without address", account: "[account.a]\naddress = \"sip:alice@nowhere.invalid\"\npassword = \"x\"\n",
+      arguments: ["send", "sip:bob@sip.example.org", "hi"], exitCode: 69, says: "nowhere.invalid has no address"),
+  ]
+
+  private func run(_ config: String, mode: Int = 0o600, _ arguments: [String]) async throws -> CommandRun {
+    let folder = try TemporaryFolder()
+    let path = folder.url.appendingPathComponent("config.toml").path
+    try Data(config.utf8).write(to: URL(fileURLWithPath: path))
+    try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+    return try await CommandRun(
+      TestPaths.limeade, ["--config", path] + arguments,
+      environment: ["XDG_DATA_HOME": folder.url.appendingPathComponent("data").path])
+  }
+
+  @Test(arguments: configurations)
+  func aFailureHasItsExitCodeAndSaysWhatToDo(of failure: Case) async throws {
+    let run = try await run(failure.account, failure.arguments)
+    #expect(run.exitCode == failure.exitCode)
+    #expect(run.errors.contains(failure.says), "\(run.errors)")
+    #expect(run.output.isEmpty)
+  }
+
+  @Test(arguments: ["tcp", "tls"])
+  func aServerThatRefusesConnectionsIsUnreachable(over transport: String) async throws {
+    let server = try LoopbackSocket.refusing()
+    let run = try await run(
+      "\(Self.head)outbound-proxy = \"sip:127.0.0.1:\(server.port);transport=\(transport)\"\n",
+      ["send", "sip:bob@sip.example.org", "hi"])
+    #expect(run.exitCode == 69)
+    #expect(run.errors.contains("127.0.0.1:\(server.port)"), "\(run.errors)")
+    #expect(run.errors.lowercased().contains("refused"), "\(run.errors)")
+    #expect(!run.errors.contains("503"), "\(run.errors)")
+  }
+
+  @Test func aFileWithAPasswordThatOthersCanReadIsRefused() async throws {
+    let run = try await run(Self.head, mode: 0o644, ["room", "list"])
+    #expect(run.exitCode == 78)
+    #expect(run.errors.contains("chmod 600"))
+  }
+
+  @Test func aMissingConfigurationSaysHowToMakeOne() async throws {
+    let folder = try TemporaryFolder()
+    let run = try await CommandRun(TestPaths.limeade, ["--config", folder.url.path + "/none.toml", "room", "list"])
+    #expect(run.exitCode == 78)
+    #expect(run.errors.contains("limeade account add"))
+  }
+
+  @Test func wrongCredentialsAreExitCode77() async throws {
+    let lab = try await LabProgram()
+    defer { lab.stop() }
+    let run = try await lab.run(as: "alice", "room", "leave", "x", environment: ["LIMEADE_PASSWORD": "not hers"])
+    #expect(run.exitCode == 77)
+    #expect(run.errors.contains("check the account's password"))
+  }
+
+  @Test func aDataFolderThatCannotBeWrittenIsExitCode73() async throws {
+    let folder = try TemporaryFolder()
+    let config = folder.url.appendingPathComponent("config.toml")
+    try Data(Self.head.utf8).write(to: config)
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: config.path)
+    let run = try await CommandRun(
+      TestPaths.limeade, ["--config", config.path, "room", "list"],
+      environment: ["XDG_DATA_HOME": config.path])
+    #expect(run.exitCode == 73)
+    #expect(run.errors.contains("cannot create"))
+  }
+}

@@ -1,0 +1,58 @@
+// LabProgram.swift: `limeade lab` as a child process, and limeade run against it as a user would.
+import Foundation
+
+/// A lab with its configuration file, and a data folder of its own for the accounts.
+public final class LabProgram: Sendable {
+  public let folder: TemporaryFolder
+  public let proxy: String
+  public let factory: String
+  public let keyServer: String
+  private let process: PeerProcess
+
+  public var configuration: String { folder.file("config.toml").path }
+  public var environment: [String: String] { ["XDG_DATA_HOME": folder.file("data").path] }
+
+  /// Starts the lab; users are alice, bob and carol of sip.example.org.
+  public init() async throws {
+    folder = try TemporaryFolder()
+    let path = folder.file("config.toml").path
+    process = try PeerProcess(TestPaths.limeade, ["lab", "--json", "--write-config", path], name: "limeade lab")
+    let ready = try await process.event("lab")
+    guard let proxy = ready["proxy"], let factory = ready["factory"], let keyServer = ready["keyServer"] else {
+      throw TestFailure("the lab does not say where it is: \(process.output)")
+    }
+    (self.proxy, self.factory, self.keyServer) = (proxy, factory, keyServer)
+  }
+
+  public func arguments(_ account: String, _ arguments: [String]) -> [String] {
+    ["--config", configuration, "--account", account] + arguments
+  }
+
+  /// `limeade --account ACCOUNT ARGUMENTS`, run to its end.
+  public func run(
+    as account: String, _ arguments: String..., input: String = "", environment: [String: String] = [:],
+    within seconds: Double = 60
+  ) async throws -> CommandRun {
+    try await CommandRun(
+      TestPaths.limeade, self.arguments(account, arguments), input: input,
+      environment: self.environment.merging(environment) { $1 }, within: seconds)
+  }
+
+  /// `limeade --account ACCOUNT ARGUMENTS`, which goes on running.
+  public func start(as account: String, _ arguments: String...) throws -> PeerProcess {
+    try PeerProcess(
+      TestPaths.limeade, self.arguments(account, arguments), environment: environment,
+      name: "limeade \(account) \(arguments.joined(separator: " "))")
+  }
+
+  /// A member that prints events as JSON, once it is registered.
+  public func listener(_ account: String, _ options: String...) async throws -> PeerProcess {
+    let listener = try PeerProcess(
+      TestPaths.limeade, arguments(account, ["listen", "--json"] + options), environment: environment,
+      name: "limeade \(account) listen")
+    try await listener.event("registered")
+    return listener
+  }
+
+  public func stop() { process.stop() }
+}
