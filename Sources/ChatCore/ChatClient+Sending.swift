@@ -63,6 +63,7 @@ extension ChatClient {
   // MARK: The outbox
 
   func wakeOutbox() {
+    hasNewsForOutbox = true
     if outboxTask == nil, isConnected {
       outboxTask = Task { [weak self] in await self?.drainOutbox() }
     }
@@ -89,13 +90,17 @@ extension ChatClient {
   /// Sends what waits, oldest first, notifications after texts; ends when nothing can be sent now.
   private func drainOutbox() async {
     while !Task.isCancelled, isConnected {
+      hasNewsForOutbox = false
       let now = Date()
       blockedRooms = blockedRooms.filter { $0.value > now }
       let blocked = Set(blockedRooms.keys)
-      guard let waiting = try? await store.database.read({ try OutboxEntry.order(sql: "isUrgent DESC, id").fetchAll($0) }),
-        let entry = waiting.first(where: { !blocked.contains($0.room) })
-      else { break }
-      await process(entry)
+      let order = OutboxEntry.order(sql: "isUrgent DESC, id")
+      guard let waiting = try? await store.database.read({ try order.fetchAll($0) }) else { break }
+      if let entry = waiting.first(where: { !blocked.contains($0.room) }) {
+        await process(entry)
+      } else if !hasNewsForOutbox {
+        break
+      }
     }
     outboxTask = nil
     guard isConnected, let soonest = blockedRooms.values.min() else { return }

@@ -36,6 +36,8 @@ public actor ChatClient {
 
   private var eventTask: Task<Void, Never>?
   var outboxTask: Task<Void, Never>?
+  /// Whether the outbox may hold more than its task read: what is written during the read is not in its result.
+  var hasNewsForOutbox = false
   /// Rooms that took nothing just now, until when they are left alone, and how often in a row that was so.
   var blockedRooms: [String: Date] = [:]
   var postponements: [String: Int] = [:]
