@@ -38,10 +38,12 @@ final class IncomingRequests {
     if let handle = entry.handle { sofia_handle_destroy(handle) }
   }
 
-  /// Answered so that the server keeps the messages for later.
+  /// 503 for what comes or waits now: the one final answer that makes Flexisip keep a message for the next REGISTER.
+  private static let closing = 503
+
   func close() {
     isClosed = true
-    for id in pending.keys { respond(to: id, status: 503) }
+    for id in pending.keys { respond(to: id, status: Self.closing) }
   }
 
   // MARK: Events
@@ -65,7 +67,7 @@ final class IncomingRequests {
     let id = IncomingRequestID(value: lastID)
     pending[id] = Pending(request: request, handle: ownHandle)
     do {
-      if isClosed { throw Refusal(status: 503) }
+      if isClosed { throw Refusal(status: Self.closing) }
       if pending.count > Self.maximumPending { throw Refusal(status: 503) }
       emit(.message(try IncomingMessage(message, id: id)))
     } catch {
