@@ -72,6 +72,12 @@ final class Registrar {
     handle = nil
   }
 
+  /// The error with its cause in place of the status that Sofia makes up.
+  func explained(_ error: SIPError) async -> SIPError {
+    guard case .unreachable = error, let transport = try? configuration.transport() else { return error }
+    return await Reachability.cause(of: configuration.proxy, transport) ?? error
+  }
+
   private func attempt() async throws -> Registration {
     let handle = try handle ?? makeHandle()
     self.handle = handle
@@ -154,6 +160,7 @@ final class Registrar {
           emit(.registration(.failed(failure)))
           return
         }
+        failure = await explained(failure)
         // Jitter keeps all clients of a restarted server from returning at the same moment.
         let wait = delay * Double.random(in: 0.75...1.25)
         emit(.registration(.lost(failure, retryAfter: wait)))

@@ -43,10 +43,8 @@ public final class SIPAgent {
   /// - Throws: `SIPError`; then nothing goes on by itself, and it may be called again.
   @discardableResult
   public func register() async throws -> Registration {
-    do { return try await parts().registrar.register() } catch SIPError.unreachable(let server, let reason) {
-      let transport = try configuration.transport()
-      throw await Reachability.cause(of: configuration.proxy, transport) ?? .unreachable(server: server, reason: reason)
-    }
+    let registrar = try await parts().registrar
+    do { return try await registrar.register() } catch let error as SIPError { throw await registrar.explained(error) }
   }
 
   /// The registration in force, nil before the first and after it is lost.

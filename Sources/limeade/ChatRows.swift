@@ -42,6 +42,8 @@ extension MessageRow {
       switch (message.state, message.isEncrypted, message.trust) {
       case (.undecryptable, _, _): .undecryptable
       case (_, false, _): .notEncrypted
+      // Our own device needs no verifying, and says nothing about those that the message went to.
+      case _ where message.isOutgoing: .encrypted
       case (_, true, "trusted"): .verified
       case (_, true, "unsafe"): .unsafe
       default: .encrypted

@@ -120,6 +120,8 @@ final class ChatScreen {
       await reloadMessages()
     case .sendMessage(let text, let room):
       composing?.cancel()
+      // Who answers has read what was new.
+      interface.screen.firstUnread = nil
       await attempt { _ = try await self.client.send(text, to: room) }
       await reloadMessages()
     case .composing(let isWriting, let room): tellComposing(isWriting, room: room)
@@ -264,15 +266,25 @@ final class ChatScreen {
   }
 
   /// A line of the program's own in the open room.
-  func note(_ text: String, level: MessageRow.Level = .information, room: String? = nil) {
+  /// - Returns: its id, for `withdraw`; nil without an open room.
+  @discardableResult
+  func note(_ text: String, level: MessageRow.Level = .information, room: String? = nil) -> MessageRow.ID? {
     guard let room = room ?? interface.screen.openRoom else {
       interface.screen.status.error = text
-      return
+      return nil
     }
     noticeCount += 1
     let row = MessageRow.notice(id: "n\(noticeCount)", time: Date(), text: text, level: level)
     notices[room, default: []].append(row)
     if room == interface.screen.openRoom { interface.screen.messages.append(row) }
+    return row.id
+  }
+
+  /// Takes a line of the program's own back, as when what it announced is done.
+  func withdraw(_ note: MessageRow.ID?) {
+    guard let note else { return }
+    for room in notices.keys { notices[room]?.removeAll { $0.id == note } }
+    interface.screen.messages.removeAll { $0.id == note }
   }
 
   func complain(_ text: String) {

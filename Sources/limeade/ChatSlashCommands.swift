@@ -33,9 +33,12 @@ extension ChatScreen {
     let client = client
     do {
       let members = try addresses.map(address)
-      note("making the room \(name)…")
+      let progress = note("making the room \(name)…")
       inBackground {
-        let room = try await client.createRoom(named: name, members: members)
+        let made: Result<RoomSummary, any Error>
+        do { made = .success(try await client.createRoom(named: name, members: members)) } catch { made = .failure(error) }
+        await self.withdraw(progress)
+        let room = try made.get()
         await self.reloadRooms()
         await self.open(room.room.address)
       }

@@ -1,0 +1,209 @@
+// ChatScreenTests.swift: limeade chat in a real terminal against the lab: what the user sees after each key
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(.serialized) struct ChatScreenInTmux {
+  private static let team = "Lab team"
+
+  /// A lab with bob listening, an encrypted room of alice, bob and carol, and alice's chat on a screen.
+  private struct Stage {
+    let lab: LabProgram
+    let bob: PeerProcess
+    let carol: PeerProcess
+    let screen: TmuxScreen
+
+    func line(_ account: String, _ arguments: String...) -> String {
+      ([TestPaths.limeade.path] + lab.arguments(account, arguments)).map { "'\($0)'" }.joined(separator: " ")
+    }
+  }
+
+  private func play(echo: Bool = false, _ body: (Stage) async throws -> Void) async throws {
+    let lab = try await LabProgram()
+    let bob = echo ? try await lab.listener("bob", "--echo") : try await lab.listener("bob")
+    let carol = try await lab.listener("carol")
+    let made = try await lab.run(
+      as: "alice", "room", "create", Self.team, "sip:bob@sip.example.org", "sip:carol@sip.example.org")
+    #expect(made.exitCode == 0)
+    let stage = Stage(
+      lab: lab, bob: bob, carol: carol, screen: try await TmuxScreen(environment: lab.environment))
+    try await stage.screen.enter(stage.line("alice", "chat"))
+    try await stage.screen.line(with: "alice@sip.example.org registered")
+    try await body(stage)
+    bob.stop()
+    carol.stop()
+    lab.stop()
+  }
+
+  /// The column, counted from 0, where `part` begins, as a terminal counts: wide characters take two.
+  private func column(of part: String, in line: String) -> Int? {
+    line.range(of: part).map { column(upTo: $0.lowerBound, in: line) }
+  }
+
+  private func column(upTo end: String.Index, in line: String) -> Int {
+    line[..<end].reduce(0) { sum, character in
+      guard let scalar = character.unicodeScalars.first else { return sum }
+      return sum + (scalar.properties.isEmojiPresentation || (0x2E80...0x9FFF).contains(scalar.value) ? 2 : 1)
+    }
+  }
+
+  @Test func aMessageGoesOutIsMarkedDeliveredAndIsAnswered() async throws {
+    try await play(echo: true) { stage in
+      let first = try await stage.screen.lines()
+      #expect(first[0].hasPrefix(" Lab team  E2EE not verified  alice*, bob, carol"))
+      #expect(first[1].hasPrefix("> 1 # Lab team"))
+      #expect(first[23].hasPrefix("[Lab team] >"))
+      try await stage.screen.enter("hello world")
+      try await stage.screen.line(with: "me         eD hello world")
+      try await stage.screen.line(with: "bob        e  echo of \"hello world\", which came")
+      // Members who were there before the chat was opened are no news.
+      #expect(!(try await stage.screen.lines()).contains { $0.contains("joined") })
+    }
+  }
+
+  @Test func wideAndCombiningCharactersKeepTheColumnsAligned() async throws {
+    try await play { stage in
+      try await stage.screen.press("F8")
+      try await stage.screen.line(with: "|e bob")
+      let texts = ["日本語テキスト", "e\u{301}a\u{308}", "👍 thumbs", "👨‍👩‍👧 family", "plain"]
+      for text in texts { try await stage.screen.enter(text) }
+      try await stage.screen.line(with: "eD plain")
+      let lines = try await stage.screen.lines()
+      for text in texts {
+        let line = try #require(lines.first { $0.contains(text) }, "\(lines)")
+        #expect(column(of: text, in: line) == 37)
+      }
+      // The border before the members stands in one column, whatever is left of it.
+      let borders = Set(lines[1...21].compactMap { line in line.lastIndex(of: "|").map { column(upTo: $0, in: line) } })
+      #expect(borders.count == 1, "\(lines.joined(separator: "\n"))")
+    }
+  }
+
+  @Test func anotherRoomCountsItsUnreadMessagesAndTheirLineGoesWithTheAnswer() async throws {
+    try await play { stage in
+      try await stage.screen.enter("/create Ops bob")
+      try await stage.screen.line(with: "> 2 # Ops")
+      let bobsRoom = try await stage.bob.event("room", ["name": Self.team])
+      stage.bob.stop()
+      let room = try #require(bobsRoom["room"])
+      for text in ["one", "two"] { #expect(try await stage.lab.run(as: "bob", "send", room, text).exitCode == 0) }
+      try await stage.screen.line(with: "  1 # Lab team", "2 |")
+      try await stage.screen.line(with: "Act: 1(2)")
+
+      try await stage.screen.press("M-1")
+      let lines = try await stage.screen.wait(for: "both messages") { lines in lines.contains { $0.contains("e  two") } }
+      let rule = try #require(lines.firstIndex { $0.contains("-- new --") })
+      #expect(lines[rule + 1].contains("bob        e  one"))
+      try await stage.screen.wait(for: "no unread messages") { !$0.contains { $0.contains("Act:") } }
+      try await stage.screen.enter("seen")
+      try await stage.screen.line(with: "me         e", "seen")
+      #expect(!(try await stage.screen.lines()).contains { $0.contains("-- new --") })
+    }
+  }
+
+  @Test func whoIsTypingIsShownUntilTheMessageComes() async throws {
+    try await play { stage in
+      stage.bob.stop()
+      let bob = try await TmuxScreen(environment: stage.lab.environment)
+      try await bob.enter(stage.line("bob", "chat", "Lab"))
+      try await bob.line(with: "bob@sip.example.org registered")
+      try await bob.type("I am wri")
+      try await stage.screen.line(with: "bob is typing")
+      try await stage.screen.line(with: "> 1 # Lab", "typing |")
+      try await bob.enter("ting")
+      try await stage.screen.line(with: "bob        e  I am writing")
+      try await stage.screen.wait(for: "nobody typing") { !$0.contains { $0.contains("typing") } }
+    }
+  }
+
+  @Test func theScreenFollowsTheWindowsSize() async throws {
+    try await play { stage in
+      try await stage.screen.enter("a message that is long enough to need a second line in a narrow window")
+      try await stage.screen.line(with: "eD a message")
+      try await stage.screen.resize(columns: 40, rows: 12)
+      let small = try await stage.screen.wait(for: "the narrow layout") { $0.prefix(12).last?.hasPrefix(">") == true }
+      #expect(small[10].hasPrefix(" alice@sip.example.org registered"))
+      #expect(small.contains { $0.hasSuffix("eD a message that is long") })
+      #expect(!small.contains { $0.contains("|") })
+      try await stage.screen.resize(columns: 100, rows: 30)
+      let large = try await stage.screen.wait(for: "the wide layout") { lines in
+        lines.count >= 30 && lines[29].hasPrefix("[Lab team] >")
+      }
+      #expect(large[28].hasPrefix(" alice@sip.example.org registered"))
+      #expect(large[1...27].allSatisfy { column(of: "|", in: $0) == 24 }, "\(large.joined(separator: "\n"))")
+    }
+  }
+
+  @Test func commandsHelpJoinAndMistakesAreAnsweredOnTheScreen() async throws {
+    try await play { stage in
+      try await stage.screen.enter("/help")
+      try await stage.screen.line(with: "-- Ctrl-c clears the line")
+      try await stage.screen.enter("/create Ops bob")
+      try await stage.screen.line(with: "[Ops] >")
+      try await stage.screen.enter("/join lab")
+      let joined = try await stage.screen.wait(for: "the first room") { $0[0].hasPrefix(" Lab team") }
+      #expect(!joined.contains { $0.contains("making the room") })
+      try await stage.screen.enter("/join nowhere")
+      try await stage.screen.line(with: "no room is called 'nowhere'")
+      try await stage.screen.enter("/nothing")
+      try await stage.screen.line(with: "no command /nothing")
+    }
+  }
+
+  @Test func twoPastedLinesAreOneMessage() async throws {
+    try await play { stage in
+      try await stage.screen.paste("line one\nline two")
+      try await stage.screen.wait(for: "two lines of input") { lines in
+        lines[22].hasPrefix("[Lab team] > line one") && lines[23].hasSuffix("line two")
+      }
+      try await stage.screen.press("Enter")
+      try await stage.bob.event("message", ["text": "line one\nline two"])
+    }
+  }
+
+  @Test func ctrlZGivesTheShellAndFgTheScreenBack() async throws {
+    try await play { stage in
+      try await stage.screen.type("half a line")
+      try await stage.screen.line(with: "[Lab team] > half a line")
+      try await stage.screen.press("C-z")
+      try await stage.screen.line(with: "Stopped")
+      #expect(try await !stage.screen.isOn("alternate_on"))
+      try await stage.screen.enter("echo $((6 * 7)) and")
+      try await stage.screen.line(with: "42 and")
+      try await stage.screen.enter("fg")
+      try await stage.screen.line(with: "[Lab team] > half a line")
+      try await stage.screen.press("Enter")
+      try await stage.screen.line(with: "me         eD half a line")
+    }
+  }
+
+  @Test(arguments: ["Ctrl-d", "SIGTERM", "SIGHUP"])
+  func theTerminalIsCleanAfterTheEnd(by cause: String) async throws {
+    try await play { stage in
+      #expect(try await stage.screen.isOn("alternate_on"))
+      switch cause {
+      case "Ctrl-d": try await stage.screen.press("C-d")
+      case "SIGTERM": kill(try await stage.screen.foreground(), SIGTERM)
+      default: kill(try await stage.screen.foreground(), SIGHUP)
+      }
+      try await stage.screen.wait(for: "the shell") { lines in
+        lines.contains { $0.hasSuffix("$") } && !lines.contains { $0.contains("registered") }
+      }
+      #expect(try await !stage.screen.isOn("alternate_on"))
+      #expect(try await stage.screen.isOn("cursor_flag"))
+      try await stage.screen.enter("stty -a | tr ';' '\\n' | grep -c -e ' echo ' -e ' icanon '; echo over")
+      let lines = try await stage.screen.wait(for: "the modes of the line") { $0.contains { $0 == "over" } }
+      #expect(lines.contains("1") || lines.contains("2"), "\(lines)")
+    }
+  }
+
+  @Test func aServerThatGoesAwayIsShownWithItsCauseAndTextsWait() async throws {
+    try await play { stage in
+      stage.lab.stop()
+      try await stage.screen.line(with: "connection lost", within: 40)
+      try await stage.screen.enter("later")
+      try await stage.screen.line(with: "me         eq later")
+      try await stage.screen.line(with: "alice@sip.example.org offline")
+    }
+  }
+}
