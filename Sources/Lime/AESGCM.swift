@@ -13,13 +13,12 @@ enum AESGCM {
 
   /// - Parameters:
   ///   - keyAndIV: key, then IV: all derivations of LIME give both in one go.
-  ///   - associatedData: taken as if joined.
   /// - Returns: the ciphertext, as long as the plaintext, and its tag.
   static func seal(
-    _ plaintext: some ContiguousBytes, keyAndIV: SecretBytes, associatedData: [Data]
+    _ plaintext: some ContiguousBytes, keyAndIV: SecretBytes, associatedData: Data
   ) throws -> (ciphertext: Data, tag: Data) {
     let context = try Context(keyAndIV: keyAndIV, encrypting: true)
-    for part in associatedData { try context.authenticate(part) }
+    try context.authenticate(associatedData)
     let ciphertext = try plaintext.withBytePointer { source, count in
       try Data(count: count) { try context.update(source, count, into: $0) }
     }
@@ -28,11 +27,11 @@ enum AESGCM {
 
   /// - Returns: the plaintext, or nil when the tag does not fit: key, IV, associated data or ciphertext differ.
   static func open(
-    _ ciphertext: Data, tag: Data, keyAndIV: SecretBytes, associatedData: [Data]
+    _ ciphertext: Data, tag: Data, keyAndIV: SecretBytes, associatedData: Data
   ) throws -> SecretBytes? {
     guard tag.count == tagLength else { return nil }
     let context = try Context(keyAndIV: keyAndIV, encrypting: false)
-    for part in associatedData { try context.authenticate(part) }
+    try context.authenticate(associatedData)
     // Decrypted bytes are wiped with the rest when the tag turns out wrong.
     let plaintext = try SecretBytes(count: ciphertext.count) { target in
       try ciphertext.withBytePointer { try context.update($0, $1, into: target) }
@@ -42,6 +41,10 @@ enum AESGCM {
 
   /// One use of OpenSSL's cipher; wiped and freed with the last reference.
   private final class Context {
+    /// Looked up once, as libcrypto's look-up costs more than encrypting a seed.
+    // Unchecked, yet safe: libcrypto never changes a fetched algorithm, and this one is never freed.
+    nonisolated(unsafe) private static let algorithm = EVP_CIPHER_fetch(nil, "AES-256-GCM", nil)
+
     private let context: OpaquePointer
 
     init(keyAndIV: SecretBytes, encrypting: Bool) throws {
@@ -51,7 +54,7 @@ enum AESGCM {
       guard let context = EVP_CIPHER_CTX_new() else { throw LimeError.internalFailure("no memory for AES") }
       self.context = context
       let direction: Int32 = encrypting ? 1 : 0
-      try check(EVP_CipherInit_ex(context, EVP_aes_256_gcm(), nil, nil, nil, direction))
+      try check(EVP_CipherInit_ex(context, Self.algorithm, nil, nil, nil, direction))
       try check(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_IVLEN, Int32(AESGCM.ivLength), nil))
       try keyAndIV.withBytePointer { key, _ in
         try check(EVP_CipherInit_ex(context, nil, nil, key, key + AESGCM.keyLength, direction))

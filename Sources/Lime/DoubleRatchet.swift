@@ -95,6 +95,12 @@ struct DoubleRatchet: Sendable {
     let ratchet: DoubleRatchet
   }
 
+  /// Whether the key of the message may be among those of missing messages: not if it is yet to come in its chain.
+  func mayHaveSkipped(_ header: RatchetHeader) -> Bool {
+    guard header.ratchetKey == peerKey, let receiving else { return true }
+    return Int(header.messageNumber) < receiving.nextNumber
+  }
+
   /// The key and next state for a message that is not among the skipped ones. `self` stays as it is.
   /// - Throws: `LimeError.alreadyDecrypted`, `.tooManySkippedMessages`, `.weakKey`; nil when the message cannot belong
   ///   to this session.

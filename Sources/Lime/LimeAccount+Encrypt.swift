@@ -29,10 +29,13 @@ extension LimeAccount {
     _ keys: LocalKeyStore, plaintext: Data, recipientUser: String, devices: [DeviceID], policy: EncryptionPolicy
   ) throws -> EncryptedMessage {
     var result = EncryptedMessage(ratchetMessages: [], cipherMessage: nil, failures: [:])
+    let recipients = unique(devices)
+    let sessions = sessionStore(keys)
+    let known = try sessions.active(among: recipients)
     var ready: [(peer: PeerStore.Entry, session: StoredSession)] = []
-    for recipient in unique(devices) {
-      if let usable = try usableSession(keys, with: recipient) {
-        ready.append(usable)
+    for recipient in recipients {
+      if let (peer, session) = known[recipient], let session, !session.ratchet.isExhausted {
+        ready.append((peer, session))
       } else {
         result.failures[recipient] = .noSession(recipient)
       }
@@ -47,16 +50,21 @@ extension LimeAccount {
     } else {
       payload = .plaintext(plaintext, MessageBinding.recipientUser(recipientUser))
     }
-    for (peer, session) in ready {
-      let message = try encrypt(keys, payload, to: peer, with: session)
-      result.ratchetMessages.append(
-        EncryptedMessage.RatchetMessage(device: peer.peer.device, data: message, status: peer.peer.status))
+    let encrypted = try ready.concurrentMap(minimum: Self.concurrentMessages) { peer, session in
+      try encrypt(payload, to: peer.peer, with: session)
     }
+    try sessions.saveSendingChains(encrypted.filter { !$0.madeRatchetStep }.map(\.session))
+    for message in encrypted where message.madeRatchetStep { try sessions.save(message.session) }
+    for (peer, _) in ready { try peerStore(keys).recordContact(peer) }
+    result.ratchetMessages = encrypted.map(\.message)
     return result
   }
 
+  /// Messages that are worth being encrypted on all processors.
+  private static let concurrentMessages = 64
+
   /// What goes into each device's ratchet message.
-  private enum Payload {
+  private enum Payload: Sendable {
     case plaintext(Data, MessageBinding)
     case seed(SecretBytes, MessageBinding)
   }
@@ -66,20 +74,17 @@ extension LimeAccount {
     return devices.filter { seen.insert($0).inserted }
   }
 
-  private func usableSession(
-    _ keys: LocalKeyStore, with recipient: DeviceID
-  ) throws -> (peer: PeerStore.Entry, session: StoredSession)? {
-    guard let peer = try peerStore(keys).find(recipient),
-      let session = try sessionStore(keys).active(peerID: peer.id), !session.ratchet.isExhausted
-    else { return nil }
-    return (peer, session)
+  /// A message for one device, and the state of its session after it.
+  private struct Encrypted: Sendable {
+    let message: EncryptedMessage.RatchetMessage
+    let session: StoredSession
+    let madeRatchetStep: Bool
   }
 
-  private func encrypt(
-    _ keys: LocalKeyStore, _ payload: Payload, to peer: PeerStore.Entry, with session: StoredSession
-  ) throws -> Data {
+  private func encrypt(_ payload: Payload, to peer: Peer, with session: StoredSession) throws -> Encrypted {
     var session = session
-    if session.ratchet.needsSendingStep {
+    let needsStep = session.ratchet.needsSendingStep
+    if needsStep {
       try session.ratchet.stepForSending(with: random.ratchetKey(curve))
     }
     guard let next = session.ratchet.nextSendingKey() else {
@@ -93,16 +98,16 @@ extension LimeAccount {
         previousChainLength: session.ratchet.previousChainLength, ratchetKey: next.ratchetKey)
       return try RatchetMessage.seal(bytes, header: header, key: next.key) { headerBytes in
         binding.associatedData(
-          sender: device, recipient: peer.peer.device, session: session.ratchet.associatedData, header: headerBytes)
+          sender: device, recipient: peer.device, session: session.ratchet.associatedData, header: headerBytes)
       }
     }
-    let message =
+    let data =
       switch payload {
       case .plaintext(let plaintext, let binding): try seal(plaintext, .plaintext, binding)
       case .seed(let seed, let binding): try seal(seed, .seed, binding)
       }
-    try sessionStore(keys).save(session)
-    try peerStore(keys).recordContact(peer)
-    return message
+    return Encrypted(
+      message: EncryptedMessage.RatchetMessage(device: peer.device, data: data, status: peer.status),
+      session: session, madeRatchetStep: needsStep)
   }
 }
