@@ -13,16 +13,21 @@ enum AESGCM {
 
   /// - Parameters:
   ///   - keyAndIV: key, then IV: all derivations of LIME give both in one go.
-  /// - Returns: the ciphertext, as long as the plaintext, and its tag.
+  ///   - message: gets the ciphertext, as long as the plaintext, and the tag of 16 bytes at its end.
   static func seal(
-    _ plaintext: some ContiguousBytes, keyAndIV: SecretBytes, associatedData: Data
-  ) throws -> (ciphertext: Data, tag: Data) {
+    _ plaintext: some ContiguousBytes, keyAndIV: SecretBytes, associatedData: Data, appendingTo message: inout Data
+  ) throws {
     let context = try Context(keyAndIV: keyAndIV, encrypting: true)
     try context.authenticate(associatedData)
-    let ciphertext = try plaintext.withBytePointer { source, count in
-      try Data(count: count) { try context.update(source, count, into: $0) }
+    try plaintext.withBytePointer { source, count in
+      let start = message.count
+      message.append(contentsOf: repeatElement(0, count: count + tagLength))
+      try message.withUnsafeMutableBytes { bytes in
+        guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+        try context.update(source, count, into: base + start)
+        try context.finishSealing(tag: base + start + count)
+      }
     }
-    return (ciphertext, try context.finishSealing(tagLength: tagLength))
   }
 
   /// - Returns: the plaintext, or nil when the tag does not fit: key, IV, associated data or ciphertext differ.
@@ -75,13 +80,11 @@ enum AESGCM {
       try check(EVP_CipherUpdate(context, target, &written, source, Int32(count)))
     }
 
-    func finishSealing(tagLength: Int) throws -> Data {
+    func finishSealing(tag: UnsafeMutablePointer<UInt8>) throws {
       var written: Int32 = 0
       var unused: UInt8 = 0
       try check(EVP_CipherFinal_ex(context, &unused, &written))
-      return try Data(count: tagLength) {
-        try check(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(tagLength), $0))
-      }
+      try check(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(AESGCM.tagLength), tag))
     }
 
     /// OpenSSL compares the tags in constant time.

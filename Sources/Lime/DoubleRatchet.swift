@@ -66,9 +66,6 @@ struct DoubleRatchet: Sendable {
 
   // MARK: Sending
 
-  /// Whether `stepForSending` must come before the next message.
-  var needsSendingStep: Bool { sending == nil }
-
   /// Whether a new session is due rather than another message.
   var isExhausted: Bool { sending?.chain.isExhausted ?? false }
 
@@ -77,12 +74,6 @@ struct DoubleRatchet: Sendable {
   mutating func stepForSending(with keyPair: AgreementKeyPair) throws {
     let chainKey = try advanceRoot(with: keyPair.privateKey.sharedSecret(with: peerKey))
     sending = Sending(keyPair: keyPair, chain: SendingChain(key: chainKey))
-  }
-
-  /// What the next message to send needs; nil when a step is due or the chain is exhausted.
-  mutating func nextSendingKey() -> (number: UInt16, ratchetKey: Data, key: SecretBytes)? {
-    guard let ratchetKey = sending?.keyPair.publicKey, let next = sending?.chain.advance() else { return nil }
-    return (next.number, ratchetKey, next.key)
   }
 
   // MARK: Receiving

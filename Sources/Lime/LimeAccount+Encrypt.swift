@@ -29,13 +29,13 @@ extension LimeAccount {
     _ keys: LocalKeyStore, plaintext: Data, recipientUser: String, devices: [DeviceID], policy: EncryptionPolicy
   ) throws -> EncryptedMessage {
     var result = EncryptedMessage(ratchetMessages: [], cipherMessage: nil, failures: [:])
-    let recipients = unique(devices)
     let sessions = sessionStore(keys)
-    let known = try sessions.active(among: recipients)
-    var ready: [(peer: PeerStore.Entry, session: StoredSession)] = []
+    let recipients = unique(devices)
+    let known = try sessions.sending(to: recipients)
+    var ready: [SendingSession] = []
     for recipient in recipients {
-      if let (peer, session) = known[recipient], let session, !session.ratchet.isExhausted {
-        ready.append((peer, session))
+      if let session = known[recipient], !(session.chain?.isExhausted ?? false) {
+        ready.append(session.chain == nil ? try stepForSending(sessions, session) : session)
       } else {
         result.failures[recipient] = .noSession(recipient)
       }
@@ -50,13 +50,13 @@ extension LimeAccount {
     } else {
       payload = .plaintext(plaintext, MessageBinding.recipientUser(recipientUser))
     }
-    let encrypted = try ready.concurrentMap(minimum: Self.concurrentMessages) { peer, session in
-      try encrypt(payload, to: peer.peer, with: session)
+    let encrypted = try ready.concurrentMap(minimum: Self.concurrentMessages) { try encrypt(payload, with: $0) }
+    try sessions.save(zip(ready, encrypted).map { ($0.id, $1.chain) })
+    let peers = peerStore(keys)
+    for session in ready { try peers.recordContact(id: session.peerID, status: session.status) }
+    result.ratchetMessages = zip(ready, encrypted).map { session, encrypted in
+      EncryptedMessage.RatchetMessage(device: session.device, data: encrypted.message, status: session.status)
     }
-    try sessions.saveSendingChains(encrypted.filter { !$0.madeRatchetStep }.map(\.session))
-    for message in encrypted where message.madeRatchetStep { try sessions.save(message.session) }
-    for (peer, _) in ready { try peerStore(keys).recordContact(peer) }
-    result.ratchetMessages = encrypted.map(\.message)
     return result
   }
 
@@ -74,40 +74,40 @@ extension LimeAccount {
     return devices.filter { seen.insert($0).inserted }
   }
 
-  /// A message for one device, and the state of its session after it.
-  private struct Encrypted: Sendable {
-    let message: EncryptedMessage.RatchetMessage
-    let session: StoredSession
-    let madeRatchetStep: Bool
+  /// The Diffie-Hellman ratchet step that the first message after one of the peer's makes.
+  private func stepForSending(_ sessions: SessionStore, _ sending: SendingSession) throws -> SendingSession {
+    guard var session = try sessions.session(id: sending.id) else {
+      throw LimeError.internalFailure("a session is gone")
+    }
+    try session.ratchet.stepForSending(with: random.ratchetKey(curve))
+    try sessions.save(session)
+    return SendingSession(
+      id: sending.id, peerID: sending.peerID, device: sending.device, status: sending.status,
+      associatedData: sending.associatedData, chain: session.ratchet.sending?.chain,
+      ratchetKey: session.ratchet.sending?.keyPair.publicKey ?? Data(),
+      previousChainLength: session.ratchet.previousChainLength, x3dhInit: sending.x3dhInit)
   }
 
-  private func encrypt(_ payload: Payload, to peer: Peer, with session: StoredSession) throws -> Encrypted {
-    var session = session
-    let needsStep = session.ratchet.needsSendingStep
-    if needsStep {
-      try session.ratchet.stepForSending(with: random.ratchetKey(curve))
-    }
-    guard let next = session.ratchet.nextSendingKey() else {
+  /// - Returns: the message for the session's device, and the chain after it.
+  private func encrypt(_ payload: Payload, with session: SendingSession) throws -> (message: Data, chain: SendingChain) {
+    guard var chain = session.chain, let next = chain.advance() else {
       throw LimeError.internalFailure("a sending chain gave no key")
     }
     func seal(
       _ bytes: some ContiguousBytes, _ kind: RatchetHeader.Payload, _ binding: MessageBinding
     ) throws -> Data {
-      let header = RatchetHeader(
+      let header = RatchetHeader.serialized(
         curve: curve, payload: kind, x3dhInit: session.x3dhInit, messageNumber: next.number,
-        previousChainLength: session.ratchet.previousChainLength, ratchetKey: next.ratchetKey)
-      return try RatchetMessage.seal(bytes, header: header, key: next.key) { headerBytes in
-        binding.associatedData(
-          sender: device, recipient: peer.device, session: session.ratchet.associatedData, header: headerBytes)
-      }
+        previousChainLength: session.previousChainLength, ratchetKey: session.ratchetKey)
+      let associatedData = binding.associatedData(
+        sender: device, recipient: session.device, session: session.associatedData, header: header)
+      return try RatchetMessage.seal(bytes, header: header, key: next.key, associatedData: associatedData)
     }
-    let data =
+    let message =
       switch payload {
       case .plaintext(let plaintext, let binding): try seal(plaintext, .plaintext, binding)
       case .seed(let seed, let binding): try seal(seed, .seed, binding)
       }
-    return Encrypted(
-      message: EncryptedMessage.RatchetMessage(device: peer.device, data: data, status: peer.status),
-      session: session, madeRatchetStep: needsStep)
+    return (message, chain)
   }
 }

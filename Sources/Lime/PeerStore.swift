@@ -64,9 +64,11 @@ struct PeerStore {
     return Entry(id: db.lastInsertedRowID, peer: peer)
   }
 
-  func setStatus(_ status: PeerStatus, of entry: Entry) throws {
+  func setStatus(_ status: PeerStatus, of entry: Entry) throws { try setStatus(status, id: entry.id) }
+
+  private func setStatus(_ status: PeerStatus, id: Int64) throws {
     try db.cachedStatement(sql: "UPDATE lime_peer SET status = ? WHERE id = ?")
-      .execute(arguments: [status.rawValue, entry.id])
+      .execute(arguments: [status.rawValue, id])
   }
 
   /// Sessions go with it.
@@ -76,8 +78,10 @@ struct PeerStore {
   }
 
   /// After a message was exchanged the device is no longer new.
-  func recordContact(_ entry: Entry) throws {
-    if entry.peer.status == .unknown { try setStatus(.untrusted, of: entry) }
+  func recordContact(_ entry: Entry) throws { try recordContact(id: entry.id, status: entry.peer.status) }
+
+  func recordContact(id: Int64, status: PeerStatus) throws {
+    if status == .unknown { try setStatus(.untrusted, id: id) }
   }
 
   /// What `entry` reads, in its order: finding columns by name costs more than reading them.

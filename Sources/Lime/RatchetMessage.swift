@@ -10,7 +10,7 @@ enum MessageBinding: Sendable {
   case cipherMessage(tag: Data)
 
   func associatedData(sender: DeviceID, recipient: DeviceID, session: Data, header: Data) -> Data {
-    var data = Data(capacity: 512)
+    var data = Data(capacity: 384)
     switch self {
     case .recipientUser(let user): data.append(contentsOf: user.utf8)
     case .cipherMessage(let tag): data.append(tag)
@@ -47,12 +47,11 @@ struct RatchetMessage: Sendable {
 
   /// The bytes of a new message.
   static func seal(
-    _ payload: some ContiguousBytes, header: RatchetHeader, key: SecretBytes, associatedData: (Data) -> Data
+    _ payload: some ContiguousBytes, header: Data, key: SecretBytes, associatedData: Data
   ) throws -> Data {
-    let headerBytes = header.serialized
-    let (ciphertext, tag) = try AESGCM.seal(
-      payload, keyAndIV: key, associatedData: associatedData(headerBytes))
-    return headerBytes + ciphertext + tag
+    var message = header
+    try AESGCM.seal(payload, keyAndIV: key, associatedData: associatedData, appendingTo: &message)
+    return message
   }
 
   /// - Returns: the payload, or nil when key or associated data are not those the message was made with.

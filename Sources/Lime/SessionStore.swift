@@ -15,17 +15,29 @@ struct StoredSession: Sendable {
   var x3dhInit: X3DHInit?
 }
 
+/// What encrypting with a session takes whose sending chain runs: messages to a large room read a thousand of these.
+struct SendingSession: Sendable {
+  let id: Int64
+  let peerID: Int64
+  let device: DeviceID
+  /// What is known of the device.
+  let status: PeerStatus
+  let associatedData: Data
+  /// nil when a ratchet step is due before the next message.
+  var chain: SendingChain?
+  /// Of that chain: empty when there is none.
+  let ratchetKey: Data
+  let previousChainLength: UInt16
+  /// The bytes that each message carries until the peer has answered.
+  let x3dhInit: Data?
+}
+
 struct SessionStore {
   let db: Database
   let accountID: Int64
   let curve: Curve
 
   // MARK: Finding
-
-  /// The session to encrypt with.
-  func active(peerID: Int64) throws -> StoredSession? {
-    try fetch("peer_id = ? AND active = 1", [peerID]).first
-  }
 
   /// The sessions to try on a message, most likely first.
   func all(peerID: Int64) throws -> [StoredSession] {
@@ -53,6 +65,33 @@ struct SessionStore {
       let peer = try peers.entry(row)
       let hasSession = !row.hasNull(atIndex: PeerStore.columnCount)
       found[peer.peer.device] = (peer, hasSession ? try session(row, from: PeerStore.columnCount) : nil)
+    }
+    return found
+  }
+
+  /// The sessions to encrypt with, by device.
+  func sending(to devices: [DeviceID]) throws -> [DeviceID: SendingSession] {
+    let rows = try Row.fetchCursor(
+      db.cachedStatement(
+        sql: """
+          SELECT lime_session.id, peer_id, device, status, associated_data, sending_key, sending_number, ratchet_public,
+            previous_chain_length, x3dh_init
+          FROM json_each(?)
+          CROSS JOIN lime_peer ON account_id = ? AND device = json_each.value
+          JOIN lime_session ON peer_id = lime_peer.id AND active = 1
+          """),
+      arguments: [Self.json(devices), accountID])
+    var found = [DeviceID: SendingSession](minimumCapacity: devices.count)
+    while let row = try rows.next() {
+      guard let status = PeerStatus(rawValue: row[3]) else {
+        throw LimeError.internalFailure("a peer in the store is damaged")
+      }
+      let chain = try row.secret(5).map { SendingChain(key: $0, nextNumber: row[6]) }
+      let ratchetKey: Data? = row[7]
+      let session = SendingSession(
+        id: row[0], peerID: row[1], device: DeviceID(row[2]), status: status, associatedData: row[4], chain: chain,
+        ratchetKey: ratchetKey ?? Data(), previousChainLength: row[8], x3dhInit: row[9])
+      found[session.device] = session
     }
     return found
   }
@@ -149,13 +188,12 @@ struct SessionStore {
     return db.lastInsertedRowID
   }
 
-  /// Writes the sending chains of stored sessions that changed in nothing else.
-  func saveSendingChains(_ sessions: [StoredSession]) throws {
+  /// Writes sending chains; nothing else of their sessions may have changed.
+  func save(_ chains: [(session: Int64, chain: SendingChain)]) throws {
     let statement = try db.cachedStatement(
       sql: "UPDATE lime_session SET sending_key = ?, sending_number = ? WHERE id = ?")
-    for session in sessions {
-      guard let chain = session.ratchet.sending?.chain else { continue }
-      try statement.execute(arguments: [chain.keyBytes.parameter, chain.nextNumber, session.id])
+    for (session, chain) in chains {
+      try statement.execute(arguments: [chain.keyBytes.parameter, chain.nextNumber, session])
     }
   }
 
