@@ -13,26 +13,30 @@ enum AESGCM {
 
   /// - Parameters:
   ///   - keyAndIV: key, then IV: all derivations of LIME give both in one go.
-  ///   - associatedData: taken as if joined.
-  /// - Returns: the ciphertext, as long as the plaintext, and its tag.
+  ///   - message: gets the ciphertext, as long as the plaintext, and the tag of 16 bytes at its end.
   static func seal(
-    _ plaintext: some ContiguousBytes, keyAndIV: SecretBytes, associatedData: [Data]
-  ) throws -> (ciphertext: Data, tag: Data) {
+    _ plaintext: some ContiguousBytes, keyAndIV: SecretBytes, associatedData: Data, appendingTo message: inout Data
+  ) throws {
     let context = try Context(keyAndIV: keyAndIV, encrypting: true)
-    for part in associatedData { try context.authenticate(part) }
-    let ciphertext = try plaintext.withBytePointer { source, count in
-      try Data(count: count) { try context.update(source, count, into: $0) }
+    try context.authenticate(associatedData)
+    try plaintext.withBytePointer { source, count in
+      let start = message.count
+      message.append(contentsOf: repeatElement(0, count: count + tagLength))
+      try message.withUnsafeMutableBytes { bytes in
+        guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+        try context.update(source, count, into: base + start)
+        try context.finishSealing(tag: base + start + count)
+      }
     }
-    return (ciphertext, try context.finishSealing(tagLength: tagLength))
   }
 
   /// - Returns: the plaintext, or nil when the tag does not fit: key, IV, associated data or ciphertext differ.
   static func open(
-    _ ciphertext: Data, tag: Data, keyAndIV: SecretBytes, associatedData: [Data]
+    _ ciphertext: Data, tag: Data, keyAndIV: SecretBytes, associatedData: Data
   ) throws -> SecretBytes? {
     guard tag.count == tagLength else { return nil }
     let context = try Context(keyAndIV: keyAndIV, encrypting: false)
-    for part in associatedData { try context.authenticate(part) }
+    try context.authenticate(associatedData)
     // Decrypted bytes are wiped with the rest when the tag turns out wrong.
     let plaintext = try SecretBytes(count: ciphertext.count) { target in
       try ciphertext.withBytePointer { try context.update($0, $1, into: target) }
@@ -42,6 +46,10 @@ enum AESGCM {
 
   /// One use of OpenSSL's cipher; wiped and freed with the last reference.
   private final class Context {
+    /// Looked up once, as libcrypto's look-up costs more than encrypting a seed.
+    // Unchecked, yet safe: libcrypto never changes a fetched algorithm, and this one is never freed.
+    nonisolated(unsafe) private static let algorithm = EVP_CIPHER_fetch(nil, "AES-256-GCM", nil)
+
     private let context: OpaquePointer
 
     init(keyAndIV: SecretBytes, encrypting: Bool) throws {
@@ -51,7 +59,7 @@ enum AESGCM {
       guard let context = EVP_CIPHER_CTX_new() else { throw LimeError.internalFailure("no memory for AES") }
       self.context = context
       let direction: Int32 = encrypting ? 1 : 0
-      try check(EVP_CipherInit_ex(context, EVP_aes_256_gcm(), nil, nil, nil, direction))
+      try check(EVP_CipherInit_ex(context, Self.algorithm, nil, nil, nil, direction))
       try check(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_IVLEN, Int32(AESGCM.ivLength), nil))
       try keyAndIV.withBytePointer { key, _ in
         try check(EVP_CipherInit_ex(context, nil, nil, key, key + AESGCM.keyLength, direction))
@@ -72,13 +80,11 @@ enum AESGCM {
       try check(EVP_CipherUpdate(context, target, &written, source, Int32(count)))
     }
 
-    func finishSealing(tagLength: Int) throws -> Data {
+    func finishSealing(tag: UnsafeMutablePointer<UInt8>) throws {
       var written: Int32 = 0
       var unused: UInt8 = 0
       try check(EVP_CipherFinal_ex(context, &unused, &written))
-      return try Data(count: tagLength) {
-        try check(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(tagLength), $0))
-      }
+      try check(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(AESGCM.tagLength), tag))
     }
 
     /// OpenSSL compares the tags in constant time.

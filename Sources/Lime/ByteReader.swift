@@ -46,11 +46,10 @@ struct ByteReader {
 
 extension Data {
   mutating func append(bigEndian value: UInt16) {
-    append(contentsOf: [UInt8(truncatingIfNeeded: value >> 8), UInt8(truncatingIfNeeded: value)])
+    Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
   }
 
   mutating func append(bigEndian value: UInt32) {
-    append(bigEndian: UInt16(truncatingIfNeeded: value >> 16))
-    append(bigEndian: UInt16(truncatingIfNeeded: value))
+    Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
   }
 }

@@ -12,9 +12,11 @@ enum CipherMessage {
   static func seal(
     _ plaintext: Data, seed: SecretBytes, sender: DeviceID, recipientUser: String
   ) throws -> (message: Data, tag: Data) {
-    let (ciphertext, tag) = try AESGCM.seal(
-      plaintext, keyAndIV: key(from: seed), associatedData: associatedData(sender, recipientUser))
-    return (ciphertext + tag, tag)
+    var message = Data()
+    try AESGCM.seal(
+      plaintext, keyAndIV: key(from: seed), associatedData: associatedData(sender, recipientUser),
+      appendingTo: &message)
+    return (message, Data(message.suffix(AESGCM.tagLength)))
   }
 
   /// - Returns: nil when the message was altered or is for another recipient, sender or seed.
@@ -35,7 +37,7 @@ enum CipherMessage {
     HKDF.derive(AESGCM.keyLength + AESGCM.ivLength, salt: Data(), keyMaterial: [seed], info: derivationInfo)
   }
 
-  private static func associatedData(_ sender: DeviceID, _ recipientUser: String) -> [Data] {
-    [Data(sender.bytes), Data(recipientUser.utf8)]
+  private static func associatedData(_ sender: DeviceID, _ recipientUser: String) -> Data {
+    Data(sender.string.utf8) + Data(recipientUser.utf8)
   }
 }

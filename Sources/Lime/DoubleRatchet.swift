@@ -66,9 +66,6 @@ struct DoubleRatchet: Sendable {
 
   // MARK: Sending
 
-  /// Whether `stepForSending` must come before the next message.
-  var needsSendingStep: Bool { sending == nil }
-
   /// Whether a new session is due rather than another message.
   var isExhausted: Bool { sending?.chain.isExhausted ?? false }
 
@@ -79,12 +76,6 @@ struct DoubleRatchet: Sendable {
     sending = Sending(keyPair: keyPair, chain: SendingChain(key: chainKey))
   }
 
-  /// What the next message to send needs; nil when a step is due or the chain is exhausted.
-  mutating func nextSendingKey() -> (number: UInt16, ratchetKey: Data, key: SecretBytes)? {
-    guard let ratchetKey = sending?.keyPair.publicKey, let next = sending?.chain.advance() else { return nil }
-    return (next.number, ratchetKey, next.key)
-  }
-
   // MARK: Receiving
 
   /// What a message leads to, if its tag proves right with `messageKey`.
@@ -93,6 +84,12 @@ struct DoubleRatchet: Sendable {
     /// To store with the new state.
     let skipped: [SkippedKey]
     let ratchet: DoubleRatchet
+  }
+
+  /// Whether the key of the message may be among those of missing messages: not if it is yet to come in its chain.
+  func mayHaveSkipped(_ header: RatchetHeader) -> Bool {
+    guard header.ratchetKey == peerKey, let receiving else { return true }
+    return Int(header.messageNumber) < receiving.nextNumber
   }
 
   /// The key and next state for a message that is not among the skipped ones. `self` stays as it is.

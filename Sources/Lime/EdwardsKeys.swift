@@ -78,9 +78,10 @@ extension IdentityKey {
   /// Whether `signature` over `message` is of this key, as Ed25519ctx or Ed448 with an empty context.
   ///
   /// Plain Ed25519 is taken as well: builds of LIME may exist whose libdecaf signs so, and identity keys sign nothing
-  /// but prekeys.
+  /// but prekeys. A valid signature proves the key to be the canonical encoding of a point on the curve, though maybe of
+  /// small order.
   func isValidSignature(_ signature: Data, of message: Data) -> Bool {
-    guard signature.count == curve.signatureLength, isUsable else { return false }
+    guard signature.count == curve.signatureLength else { return false }
     return signature.withBytePointer { signature, _ in
       bytes.withBytePointer { key, _ in
         message.withBytePointer { message, count in
@@ -100,13 +101,17 @@ extension IdentityKey {
   /// - Throws: `LimeError.weakKey` unless the key is the canonical encoding of a point of large order.
   func agreementKey() throws -> Data {
     guard isUsable else { throw LimeError.weakKey }
-    return try bytes.withBytePointer { key, _ in
-      try Data(count: curve.publicKeyLength) { target in
+    return uncheckedAgreementKey
+  }
+
+  /// The public key in Montgomery form: 32 or 56 bytes. For a key that signed something: the check that this leaves out
+  /// costs as much as the exchange itself, which refuses points of small order in any case.
+  var uncheckedAgreementKey: Data {
+    bytes.withBytePointer { key, _ in
+      Data(count: curve.publicKeyLength) { target in
         switch curve {
-        case .c25519:
-          guard crypto_sign_ed25519_pk_to_curve25519(target, key) == 0 else { throw LimeError.weakKey }
-        case .c448:
-          decaf_ed448_convert_public_key_to_x448(target, key)
+        case .c25519: decaf_ed25519_convert_public_key_to_x25519(target, key)
+        case .c448: decaf_ed448_convert_public_key_to_x448(target, key)
         }
       }
     }

@@ -7,9 +7,10 @@ import Foundation
 struct HMACSHA512: ~Copyable {
   static let length = 64
 
-  private var state = crypto_auth_hmacsha512_state()
+  private var state: crypto_auth_hmacsha512_state
 
   init(key: some ContiguousBytes) {
+    state = crypto_auth_hmacsha512_state()
     key.withBytePointer { _ = crypto_auth_hmacsha512_init(&state, $0, $1) }
   }
 
@@ -22,11 +23,22 @@ struct HMACSHA512: ~Copyable {
     _ = crypto_auth_hmacsha512_update(&state, &byte, 1)
   }
 
-  /// The code, 64 bytes. The state is wiped.
-  consuming func finish() -> SecretBytes {
-    let code = SecretBytes(count: Self.length) { _ = crypto_auth_hmacsha512_final(&state, $0) }
-    sodium_memzero(&state, MemoryLayout.size(ofValue: state))
-    return code
+  private init(_ state: crypto_auth_hmacsha512_state) { self.state = state }
+
+  /// To compute the codes of several messages without taking in the key again.
+  func copy() -> HMACSHA512 { HMACSHA512(state) }
+
+  /// The first bytes of the code, at most 64. The state is wiped.
+  consuming func finish(_ count: Int = length) -> SecretBytes {
+    defer { sodium_memzero(&state, MemoryLayout.size(ofValue: state)) }
+    return SecretBytes(count: count) { target in
+      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.length) { code in
+        guard let base = code.baseAddress else { return }
+        _ = crypto_auth_hmacsha512_final(&state, base)
+        target.update(from: base, count: count)
+        sodium_memzero(base, Self.length)
+      }
+    }
   }
 }
 
@@ -46,6 +58,6 @@ enum HKDF {
     var expand = HMACSHA512(key: key)
     expand.update(Array(info.utf8))
     expand.update(byte: 0x01)
-    return SecretBytes(copying: expand.finish(), range: 0..<count)
+    return expand.finish(count)
   }
 }

@@ -56,7 +56,9 @@ extension LimeAccount {
     var reason = LimeError.cannotDecrypt(incoming.sender)
     for var session in sessions {
       guard let id = session.id else { continue }
-      if let skipped = try store.skippedKey(session: id, header: incoming.message.header) {
+      if session.ratchet.mayHaveSkipped(incoming.message.header),
+        let skipped = try store.skippedKey(session: id, header: incoming.message.header)
+      {
         guard let plaintext = try incoming.open(with: skipped.key, session: session) else { continue }
         try store.deleteSkippedKey(id: skipped.id)
         return try finish(keys, session: session, plaintext: plaintext, from: peer, identity: identity)
@@ -119,9 +121,8 @@ extension LimeAccount {
     // The peer has the session now: it need not be told again how to make it.
     session.x3dhInit = nil
     let sessions = sessionStore(keys)
-    let id = try sessions.save(session)
-    try sessions.countReceived(id: id)
-    try sessions.activate(id: id, peerID: peer.id, at: now().seconds)
+    let id = try sessions.save(session, received: 1)
+    if !session.isActive { try sessions.activate(id: id, peerID: peer.id, at: now().seconds) }
     try peerStore(keys).recordContact(peer)
     return DecryptedMessage(plaintext: plaintext, status: peer.peer.status, identity: identity)
   }

@@ -29,10 +29,13 @@ extension LimeAccount {
     _ keys: LocalKeyStore, plaintext: Data, recipientUser: String, devices: [DeviceID], policy: EncryptionPolicy
   ) throws -> EncryptedMessage {
     var result = EncryptedMessage(ratchetMessages: [], cipherMessage: nil, failures: [:])
-    var ready: [(peer: PeerStore.Entry, session: StoredSession)] = []
-    for recipient in unique(devices) {
-      if let usable = try usableSession(keys, with: recipient) {
-        ready.append(usable)
+    let sessions = sessionStore(keys)
+    let recipients = unique(devices)
+    let known = try sessions.sending(to: recipients)
+    var ready: [SendingSession] = []
+    for recipient in recipients {
+      if let session = known[recipient], !(session.chain?.isExhausted ?? false) {
+        ready.append(session.chain == nil ? try stepForSending(sessions, session) : session)
       } else {
         result.failures[recipient] = .noSession(recipient)
       }
@@ -47,16 +50,21 @@ extension LimeAccount {
     } else {
       payload = .plaintext(plaintext, MessageBinding.recipientUser(recipientUser))
     }
-    for (peer, session) in ready {
-      let message = try encrypt(keys, payload, to: peer, with: session)
-      result.ratchetMessages.append(
-        EncryptedMessage.RatchetMessage(device: peer.peer.device, data: message, status: peer.peer.status))
+    let encrypted = try ready.concurrentMap(minimum: Self.concurrentMessages) { try encrypt(payload, with: $0) }
+    try sessions.save(zip(ready, encrypted).map { ($0.id, $1.chain) })
+    let peers = peerStore(keys)
+    for session in ready { try peers.recordContact(id: session.peerID, status: session.status) }
+    result.ratchetMessages = zip(ready, encrypted).map { session, encrypted in
+      EncryptedMessage.RatchetMessage(device: session.device, data: encrypted.message, status: session.status)
     }
     return result
   }
 
+  /// Messages that are worth being encrypted on all processors.
+  private static let concurrentMessages = 64
+
   /// What goes into each device's ratchet message.
-  private enum Payload {
+  private enum Payload: Sendable {
     case plaintext(Data, MessageBinding)
     case seed(SecretBytes, MessageBinding)
   }
@@ -66,43 +74,40 @@ extension LimeAccount {
     return devices.filter { seen.insert($0).inserted }
   }
 
-  private func usableSession(
-    _ keys: LocalKeyStore, with recipient: DeviceID
-  ) throws -> (peer: PeerStore.Entry, session: StoredSession)? {
-    guard let peer = try peerStore(keys).find(recipient),
-      let session = try sessionStore(keys).active(peerID: peer.id), !session.ratchet.isExhausted
-    else { return nil }
-    return (peer, session)
+  /// The Diffie-Hellman ratchet step that the first message after one of the peer's makes.
+  private func stepForSending(_ sessions: SessionStore, _ sending: SendingSession) throws -> SendingSession {
+    guard var session = try sessions.session(id: sending.id) else {
+      throw LimeError.internalFailure("a session is gone")
+    }
+    try session.ratchet.stepForSending(with: random.ratchetKey(curve))
+    try sessions.save(session)
+    return SendingSession(
+      id: sending.id, peerID: sending.peerID, device: sending.device, status: sending.status,
+      associatedData: sending.associatedData, chain: session.ratchet.sending?.chain,
+      ratchetKey: session.ratchet.sending?.keyPair.publicKey ?? Data(),
+      previousChainLength: session.ratchet.previousChainLength, x3dhInit: sending.x3dhInit)
   }
 
-  private func encrypt(
-    _ keys: LocalKeyStore, _ payload: Payload, to peer: PeerStore.Entry, with session: StoredSession
-  ) throws -> Data {
-    var session = session
-    if session.ratchet.needsSendingStep {
-      try session.ratchet.stepForSending(with: random.ratchetKey(curve))
-    }
-    guard let next = session.ratchet.nextSendingKey() else {
+  /// - Returns: the message for the session's device, and the chain after it.
+  private func encrypt(_ payload: Payload, with session: SendingSession) throws -> (message: Data, chain: SendingChain) {
+    guard var chain = session.chain, let next = chain.advance() else {
       throw LimeError.internalFailure("a sending chain gave no key")
     }
     func seal(
       _ bytes: some ContiguousBytes, _ kind: RatchetHeader.Payload, _ binding: MessageBinding
     ) throws -> Data {
-      let header = RatchetHeader(
+      let header = RatchetHeader.serialized(
         curve: curve, payload: kind, x3dhInit: session.x3dhInit, messageNumber: next.number,
-        previousChainLength: session.ratchet.previousChainLength, ratchetKey: next.ratchetKey)
-      return try RatchetMessage.seal(bytes, header: header, key: next.key) { headerBytes in
-        binding.associatedData(
-          sender: device, recipient: peer.peer.device, session: session.ratchet.associatedData, header: headerBytes)
-      }
+        previousChainLength: session.previousChainLength, ratchetKey: session.ratchetKey)
+      let associatedData = binding.associatedData(
+        sender: device, recipient: session.device, session: session.associatedData, header: header)
+      return try RatchetMessage.seal(bytes, header: header, key: next.key, associatedData: associatedData)
     }
     let message =
       switch payload {
       case .plaintext(let plaintext, let binding): try seal(plaintext, .plaintext, binding)
       case .seed(let seed, let binding): try seal(seed, .seed, binding)
       }
-    try sessionStore(keys).save(session)
-    try peerStore(keys).recordContact(peer)
-    return message
+    return (message, chain)
   }
 }

@@ -99,7 +99,7 @@ extension LimeAccount {
     let keys = try keys(db)
     let sessions = sessionStore(keys)
     return KeyReport(
-      identity: keys.identity.publicKey, isRegistered: keys.isPublished,
+      identity: try keys.identity.publicKey, isRegistered: keys.isPublished,
       signedPrekeyCreatedAt: try keys.currentSignedPrekey()?.createdAt,
       oneTimeKeysLeft: try keys.undispatchedOneTimeKeys().count,
       sessionsWithOneTimeKey: try sessions.acceptedInits(withOneTimeKey: true),
@@ -118,7 +118,7 @@ extension LimeAccount {
   private func registrationAgain(_ keys: LocalKeyStore) throws -> KeyServerRequest {
     try keys.setPublished(false)
     let signedPrekey = try keys.currentSignedPrekey() ?? keys.makeSignedPrekey(at: now().seconds)
-    return registration(keys, signedPrekey, try keys.makeOneTimeKeys(KeyLifetimes.oneTimeKeys))
+    return try registration(keys, signedPrekey, keys.makeOneTimeKeys(KeyLifetimes.oneTimeKeys))
   }
 
   private func forgetOldKeys(_ keys: LocalKeyStore, left: Set<UInt32>?) throws {

@@ -7,17 +7,9 @@ extension LimeAccount {
   /// The devices that a bundle is needed for before something can be encrypted to them; this device is none of them.
   public func devicesWithoutSession(_ db: Database, among devices: [DeviceID]) throws -> [DeviceID] {
     let keys = try keys(db)
-    let statement = try db.cachedStatement(
-      sql: """
-        SELECT 1 FROM lime_session JOIN lime_peer ON lime_peer.id = peer_id
-        WHERE account_id = ? AND device = ? AND active = 1 AND (sending_key IS NULL OR sending_number < ?)
-        """)
+    let usable = try sessionStore(keys).usable(among: devices)
     var seen: Set<DeviceID> = [device]
-    return try devices.filter { device in
-      guard seen.insert(device).inserted else { return false }
-      let arguments: StatementArguments = [keys.accountID, device.string, RatchetLimits.sendingChainLength]
-      return try Bool.fetchOne(statement, arguments: arguments) == nil
-    }
+    return devices.filter { seen.insert($0).inserted && !usable.contains($0) }
   }
 
   /// The request for the keys of devices. The server hands out one of each device's one-time keys, so ask only for
@@ -37,47 +29,86 @@ extension LimeAccount {
   /// Starts a session with each device whose keys are in order.
   ///
   /// One bad bundle refuses its device only: `badSignature`, `identityChanged`, `weakKey`, `noKeysPublished`. A device
-  /// that a usable session exists with meanwhile keeps it.
+  /// that a usable session exists with meanwhile keeps it. Of several bundles of one device the first counts.
   public func startSessions(
     _ db: Database, with bundles: [KeyBundle]
   ) throws -> [DeviceID: Result<Void, LimeError>] {
     let keys = try keys(db)
+    var seen: Set<DeviceID> = [device]
+    let bundles = bundles.filter { seen.insert($0.device).inserted }
     return try db.atomically {
+      let known = try sessionStore(keys).active(among: bundles.map(\.device))
       var results: [DeviceID: Result<Void, LimeError>] = [:]
-      for bundle in bundles where bundle.device != device {
+      var wanted: [(device: DeviceID, keys: KeyBundle.Keys)] = []
+      for bundle in bundles {
+        results[bundle.device] = Result { () throws(LimeError) in
+          guard let published = bundle.keys else { throw .noKeysPublished(bundle.device) }
+          let (peer, session) = known[bundle.device] ?? (nil, nil)
+          if let peer { try PeerStore.check(peer.peer, offered: published.identity) }
+          if let session, !session.ratchet.isExhausted { return }
+          wanted.append((bundle.device, published))
+        }
+      }
+      let identity = try keys.identity
+      let agreementKey = try identity.agreementKey()
+      let agreed = try wanted.concurrentMap(minimum: Self.concurrentAgreements) { device, published in
         do {
-          try startSession(keys, with: bundle)
-          results[bundle.device] = .success(())
-        } catch let error as LimeError {
-          results[bundle.device] = .failure(error)
+          return Result<NewSession, LimeError>.success(
+            try newSession(identity, agreementKey, with: published, of: device))
+        } catch let error as LimeError { return .failure(error) }
+      }
+      // Nothing is written of a device before all checks have passed.
+      for (wanted, session) in zip(wanted, agreed) {
+        switch session {
+        case .success(let session):
+          try save(keys, session, with: wanted.device, identity: wanted.keys.identity, peer: known[wanted.device]?.peer)
+        case .failure(let error): results[wanted.device] = .failure(error)
         }
       }
       return results
     }
   }
 
-  private func startSession(_ keys: LocalKeyStore, with bundle: KeyBundle) throws {
-    guard let published = bundle.keys else { throw LimeError.noKeysPublished(bundle.device) }
-    let peers = peerStore(keys)
-    let sessions = sessionStore(keys)
-    if let known = try peers.find(bundle.device) {
-      try PeerStore.check(known.peer, offered: published.identity)
-      if let active = try sessions.active(peerID: known.id), !active.ratchet.isExhausted { return }
-    }
+  /// Agreements that are worth being computed on all processors.
+  private static let concurrentAgreements = 4
+
+  private struct NewSession: Sendable {
+    let ratchet: DoubleRatchet
+    let x3dhInit: X3DHInit
+  }
+
+  /// - Throws: `LimeError.badSignature`, `.weakKey`.
+  private func newSession(
+    _ identity: IdentityKeyPair, _ agreementKey: AgreementPrivateKey, with published: KeyBundle.Keys, of peer: DeviceID
+  ) throws -> NewSession {
     let ephemeral = try random.ephemeralKey(curve)
     let agreement = try X3DH.initiate(
-      from: keys.identity, device: device, ephemeral: ephemeral.privateKey, to: published, peerDevice: bundle.device)
-    let ratchet = try DoubleRatchet(
-      initiating: agreement, curve: curve, peerPrekey: published.signedPrekey.publicKey,
-      ratchetKey: random.ratchetKey(curve))
-    // Nothing was written before all checks have passed.
-    let peer = try peers.entry(for: bundle.device, identity: published.identity)
+      from: (identity.publicKey, agreementKey), device: device, ephemeral: ephemeral.privateKey, to: published,
+      peerDevice: peer)
+    return NewSession(
+      ratchet: try DoubleRatchet(
+        initiating: agreement, curve: curve, peerPrekey: published.signedPrekey.publicKey,
+        ratchetKey: random.ratchetKey(curve)),
+      x3dhInit: X3DHInit(
+        identity: identity.publicKey, ephemeralKey: ephemeral.publicKey,
+        signedPrekeyID: published.signedPrekey.id, oneTimeKeyID: published.oneTimeKey?.id))
+  }
+
+  private func save(
+    _ keys: LocalKeyStore, _ new: NewSession, with device: DeviceID, identity: IdentityKey, peer known: PeerStore.Entry?
+  ) throws {
+    let peers = peerStore(keys)
+    let sessions = sessionStore(keys)
+    guard known != nil else {
+      // The first session with a device: there is none to take the place of.
+      let peer = try peers.insert(Peer(device: device, identity: identity, status: .unknown))
+      try sessions.save(
+        StoredSession(id: nil, peerID: peer.id, isActive: true, ratchet: new.ratchet, x3dhInit: new.x3dhInit))
+      return
+    }
+    let peer = try peers.entry(for: device, identity: identity)
     let id = try sessions.save(
-      StoredSession(
-        id: nil, peerID: peer.id, ratchet: ratchet,
-        x3dhInit: X3DHInit(
-          identity: keys.identity.publicKey, ephemeralKey: ephemeral.publicKey,
-          signedPrekeyID: published.signedPrekey.id, oneTimeKeyID: published.oneTimeKey?.id)))
+      StoredSession(id: nil, peerID: peer.id, ratchet: new.ratchet, x3dhInit: new.x3dhInit))
     try sessions.activate(id: id, peerID: peer.id, at: now().seconds)
     try sessions.trim(peerID: peer.id)
   }

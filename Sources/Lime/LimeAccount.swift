@@ -56,7 +56,7 @@ public struct LimeAccount: Sendable {
       let signedPrekey = try keys.currentSignedPrekey() ?? keys.makeSignedPrekey(at: now().seconds)
       var published = try keys.undispatchedOneTimeKeys()
       if published.isEmpty { published = try keys.makeOneTimeKeys(max(1, oneTimeKeys)) }
-      return registration(keys, signedPrekey, published)
+      return try registration(keys, signedPrekey, published)
     }
   }
 
@@ -85,11 +85,11 @@ public struct LimeAccount: Sendable {
 
   func registration(
     _ keys: LocalKeyStore, _ signedPrekey: LocalSignedPrekey, _ oneTimeKeys: [OneTimeKey]
-  ) -> KeyServerRequest {
+  ) throws -> KeyServerRequest {
     KeyServerRequest(
       curve: curve,
       content: .register(
-        identity: keys.identity.publicKey, signedPrekey: signedPrekey.published, oneTimeKeys: oneTimeKeys))
+        identity: try keys.identity.publicKey, signedPrekey: signedPrekey.published, oneTimeKeys: oneTimeKeys))
   }
 
   // MARK: Stores

@@ -102,6 +102,15 @@ extension Database {
 }
 
 extension Row {
+  func secret(_ index: Int) throws -> SecretBytes? {
+    try withUnsafeData(atIndex: index) { $0.map { SecretBytes(copying: $0) } }
+  }
+
+  func requiredSecret(_ index: Int) throws -> SecretBytes {
+    guard let secret = try secret(index) else { throw LimeError.internalFailure("a secret is missing in the store") }
+    return secret
+  }
+
   /// A secret column, copied straight into memory that is wiped; nil for NULL. Only for rows of a cursor.
   func secret(_ column: String) throws -> SecretBytes? {
     try withUnsafeData(named: column) { $0.map { SecretBytes(copying: $0) } }

@@ -15,11 +15,15 @@ struct LocalSignedPrekey: Sendable {
 struct LocalKeyStore {
   let db: Database
   let accountID: Int64
-  let identity: IdentityKeyPair
+  let curve: Curve
+  private let identitySeed: SecretBytes
   /// Whether the key server acknowledged them.
   let isPublished: Bool
 
-  var curve: Curve { identity.curve }
+  /// Costs a scalar multiplication, which messages of a running session do without.
+  var identity: IdentityKeyPair {
+    get throws { try IdentityKeyPair(curve: curve, seed: identitySeed) }
+  }
 
   /// - Returns: nil when the device has no keys yet.
   static func find(_ db: Database, device: DeviceID, curve: Curve) throws -> LocalKeyStore? {
@@ -29,8 +33,7 @@ struct LocalKeyStore {
       arguments: [device.string, curve.rawValue])
     guard let row = try rows.next() else { return nil }
     return LocalKeyStore(
-      db: db, accountID: row["id"],
-      identity: try IdentityKeyPair(curve: curve, seed: row.requiredSecret("identity_seed")),
+      db: db, accountID: row["id"], curve: curve, identitySeed: try row.requiredSecret("identity_seed"),
       isPublished: row["published"])
   }
 
@@ -38,7 +41,8 @@ struct LocalKeyStore {
     try db.execute(
       sql: "INSERT INTO lime_account (device, curve, identity_seed) VALUES (?, ?, ?)",
       arguments: [device.string, identity.curve.rawValue, identity.seed.parameter])
-    return LocalKeyStore(db: db, accountID: db.lastInsertedRowID, identity: identity, isPublished: false)
+    return LocalKeyStore(
+      db: db, accountID: db.lastInsertedRowID, curve: identity.curve, identitySeed: identity.seed, isPublished: false)
   }
 
   func setPublished(_ published: Bool) throws {
@@ -73,7 +77,7 @@ struct LocalKeyStore {
     let pair = try AgreementKeyPair.generate(curve)
     let key = LocalSignedPrekey(
       published: SignedPrekey(
-        id: try newID("lime_signed_prekey"), publicKey: pair.publicKey, signature: identity.sign(pair.publicKey)),
+        id: try newID("lime_signed_prekey"), publicKey: pair.publicKey, signature: try identity.sign(pair.publicKey)),
       privateKey: pair.privateKey, createdAt: now, isPublished: false)
     try db.execute(
       sql: "UPDATE lime_signed_prekey SET replaced_at = ? WHERE account_id = ? AND replaced_at IS NULL",

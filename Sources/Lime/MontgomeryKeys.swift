@@ -23,7 +23,7 @@ struct AgreementPrivateKey: Sendable {
     bytes.withBytePointer { scalar, _ in
       Data(count: curve.publicKeyLength) { target in
         switch curve {
-        case .c25519: _ = crypto_scalarmult_curve25519_base(target, scalar)
+        case .c25519: decaf_x25519_derive_public_key(target, scalar)
         case .c448: decaf_x448_derive_public_key(target, scalar)
         }
       }

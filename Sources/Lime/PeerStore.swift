@@ -16,21 +16,21 @@ struct PeerStore {
   let accountID: Int64
   let curve: Curve
 
-  struct Entry {
+  struct Entry: Sendable {
     let id: Int64
     var peer: Peer
   }
 
   func find(_ device: DeviceID) throws -> Entry? {
     let rows = try Row.fetchCursor(
-      db.cachedStatement(sql: "SELECT * FROM lime_peer WHERE account_id = ? AND device = ?"),
+      db.cachedStatement(sql: "SELECT \(Self.columns) FROM lime_peer WHERE account_id = ? AND device = ?"),
       arguments: [accountID, device.string])
-    return try rows.next().map(entry)
+    return try rows.next().map { try entry($0) }
   }
 
   func all() throws -> [Peer] {
     try Row.fetchAll(
-      db, sql: "SELECT * FROM lime_peer WHERE account_id = ? ORDER BY device", arguments: [accountID]
+      db, sql: "SELECT \(Self.columns) FROM lime_peer WHERE account_id = ? ORDER BY device", arguments: [accountID]
     ).map { try entry($0).peer }
   }
 
@@ -50,22 +50,25 @@ struct PeerStore {
   }
 
   /// - Throws: `LimeError.identityChanged` when another key is known for the peer.
-  static func check(_ peer: Peer, offered: IdentityKey) throws {
+  static func check(_ peer: Peer, offered: IdentityKey) throws(LimeError) {
     if let known = peer.identity, known != offered {
-      throw LimeError.identityChanged(peer.device, known: known, offered: offered)
+      throw .identityChanged(peer.device, known: known, offered: offered)
     }
   }
 
   func insert(_ peer: Peer) throws -> Entry {
-    try db.execute(
-      sql: "INSERT INTO lime_peer (account_id, device, identity_key, status) VALUES (?, ?, ?, ?)",
+    try db.cachedStatement(
+      sql: "INSERT INTO lime_peer (account_id, device, identity_key, status) VALUES (?, ?, ?, ?)"
+    ).execute(
       arguments: [accountID, peer.device.string, peer.identity?.bytes, peer.status.rawValue])
     return Entry(id: db.lastInsertedRowID, peer: peer)
   }
 
-  func setStatus(_ status: PeerStatus, of entry: Entry) throws {
+  func setStatus(_ status: PeerStatus, of entry: Entry) throws { try setStatus(status, id: entry.id) }
+
+  private func setStatus(_ status: PeerStatus, id: Int64) throws {
     try db.cachedStatement(sql: "UPDATE lime_peer SET status = ? WHERE id = ?")
-      .execute(arguments: [status.rawValue, entry.id])
+      .execute(arguments: [status.rawValue, id])
   }
 
   /// Sessions go with it.
@@ -75,17 +78,22 @@ struct PeerStore {
   }
 
   /// After a message was exchanged the device is no longer new.
-  func recordContact(_ entry: Entry) throws {
-    if entry.peer.status == .unknown { try setStatus(.untrusted, of: entry) }
+  func recordContact(_ entry: Entry) throws { try recordContact(id: entry.id, status: entry.peer.status) }
+
+  func recordContact(id: Int64, status: PeerStatus) throws {
+    if status == .unknown { try setStatus(.untrusted, id: id) }
   }
 
-  private func entry(_ row: Row) throws -> Entry {
-    let bytes: Data? = row["identity_key"]
+  /// What `entry` reads, in its order: finding columns by name costs more than reading them.
+  static let columns = "lime_peer.id, device, identity_key, status"
+  static let columnCount = 4
+
+  func entry(_ row: Row) throws -> Entry {
+    let bytes: Data? = row[2]
     let identity = bytes.flatMap { IdentityKey(curve: curve, bytes: $0) }
-    guard let status = PeerStatus(rawValue: row["status"]), (identity == nil) == (bytes == nil) else {
+    guard let status = PeerStatus(rawValue: row[3]), (identity == nil) == (bytes == nil) else {
       throw LimeError.internalFailure("a peer in the store is damaged")
     }
-    return Entry(
-      id: row["id"], peer: Peer(device: DeviceID(row["device"]), identity: identity, status: status))
+    return Entry(id: row[0], peer: Peer(device: DeviceID(row[1]), identity: identity, status: status))
   }
 }

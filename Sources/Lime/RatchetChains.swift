@@ -24,19 +24,14 @@ private struct ChainKey: Sendable {
 
   let bytes: SecretBytes
 
-  /// Key and IV for AES-GCM, 48 bytes.
-  func messageKey() -> SecretBytes {
-    SecretBytes(copying: code(0x01), range: 0..<AESGCM.keyLength + AESGCM.ivLength)
-  }
-
-  func next() -> ChainKey {
-    ChainKey(bytes: SecretBytes(copying: code(0x02), range: 0..<Self.length))
-  }
-
-  private func code(_ constant: UInt8) -> SecretBytes {
-    var hmac = HMACSHA512(key: bytes)
-    hmac.update(byte: constant)
-    return hmac.finish()
+  /// KDF_CK: the key and IV for AES-GCM, 48 bytes, and the chain key after this one.
+  func advance() -> (messageKey: SecretBytes, next: ChainKey) {
+    var messageCode = HMACSHA512(key: bytes)
+    var nextCode = messageCode.copy()
+    messageCode.update(byte: 0x01)
+    nextCode.update(byte: 0x02)
+    let messageKey = messageCode.finish(AESGCM.keyLength + AESGCM.ivLength)
+    return (messageKey, ChainKey(bytes: nextCode.finish(Self.length)))
   }
 }
 
@@ -59,11 +54,10 @@ struct SendingChain: Sendable {
   /// The next message's number and key; nil when the chain is exhausted.
   mutating func advance() -> (number: UInt16, key: SecretBytes)? {
     guard !isExhausted else { return nil }
-    defer {
-      key = key.next()
-      nextNumber += 1
-    }
-    return (nextNumber, key.messageKey())
+    defer { nextNumber += 1 }
+    let (messageKey, next) = key.advance()
+    key = next
+    return (nextNumber, messageKey)
   }
 }
 
@@ -91,11 +85,10 @@ struct ReceivingChain: Sendable {
 
   /// The key of the next message.
   mutating func advance() -> SecretBytes {
-    defer {
-      key = key.next()
-      nextNumber += 1
-    }
-    return key.messageKey()
+    nextNumber += 1
+    let (messageKey, next) = key.advance()
+    key = next
+    return messageKey
   }
 
   /// The keys of all messages before `number`. How many there may be is for the caller to limit first.

@@ -64,10 +64,24 @@ struct RatchetHeader: Hashable, Sendable {
   }
 
   var serialized: Data {
+    Self.serialized(
+      curve: curve, payload: payload, x3dhInit: x3dhInit?.serialized, messageNumber: messageNumber,
+      previousChainLength: previousChainLength, ratchetKey: ratchetKey)
+  }
+
+  /// The bytes of a header whose X3DH init block is at hand as bytes.
+  static func serialized(
+    curve: Curve, payload: Payload, x3dhInit: Data?, messageNumber: UInt16, previousChainLength: UInt16,
+    ratchetKey: Data
+  ) -> Data {
     let type =
       (x3dhInit == nil ? 0 : TypeBit.hasInit) | (payload == .plaintext ? TypeBit.payloadIsPlaintext : 0)
-    var data = Data([Self.version, type, curve.rawValue])
-    if let x3dhInit { data.append(x3dhInit.serialized) }
+    // With room for the seed and the tag of a message.
+    var data = Data(capacity: 256)
+    data.append(Self.version)
+    data.append(type)
+    data.append(curve.rawValue)
+    if let x3dhInit { data.append(x3dhInit) }
     data.append(bigEndian: messageNumber)
     data.append(bigEndian: previousChainLength)
     data.append(ratchetKey)

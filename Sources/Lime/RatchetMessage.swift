@@ -9,13 +9,17 @@ enum MessageBinding: Sendable {
   /// Cipher policy: the tag of the cipher message, which in turn is bound to the recipient.
   case cipherMessage(tag: Data)
 
-  func associatedData(sender: DeviceID, recipient: DeviceID, session: Data, header: Data) -> [Data] {
-    let first =
-      switch self {
-      case .recipientUser(let user): Data(user.utf8)
-      case .cipherMessage(let tag): tag
-      }
-    return [first, Data(sender.bytes), Data(recipient.bytes), session, header]
+  func associatedData(sender: DeviceID, recipient: DeviceID, session: Data, header: Data) -> Data {
+    var data = Data(capacity: 384)
+    switch self {
+    case .recipientUser(let user): data.append(contentsOf: user.utf8)
+    case .cipherMessage(let tag): data.append(tag)
+    }
+    data.append(contentsOf: sender.string.utf8)
+    data.append(contentsOf: recipient.string.utf8)
+    data.append(session)
+    data.append(header)
+    return data
   }
 }
 
@@ -43,16 +47,15 @@ struct RatchetMessage: Sendable {
 
   /// The bytes of a new message.
   static func seal(
-    _ payload: some ContiguousBytes, header: RatchetHeader, key: SecretBytes, associatedData: (Data) -> [Data]
+    _ payload: some ContiguousBytes, header: Data, key: SecretBytes, associatedData: Data
   ) throws -> Data {
-    let headerBytes = header.serialized
-    let (ciphertext, tag) = try AESGCM.seal(
-      payload, keyAndIV: key, associatedData: associatedData(headerBytes))
-    return headerBytes + ciphertext + tag
+    var message = header
+    try AESGCM.seal(payload, keyAndIV: key, associatedData: associatedData, appendingTo: &message)
+    return message
   }
 
   /// - Returns: the payload, or nil when key or associated data are not those the message was made with.
-  func open(key: SecretBytes, associatedData: [Data]) throws -> SecretBytes? {
+  func open(key: SecretBytes, associatedData: Data) throws -> SecretBytes? {
     try AESGCM.open(ciphertext, tag: tag, keyAndIV: key, associatedData: associatedData)
   }
 }

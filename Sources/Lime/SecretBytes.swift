@@ -3,34 +3,43 @@
 import CSodium
 import Foundation
 
-/// A fixed number of secret bytes, zeroed when the last reference goes away. Never printed.
+/// A fixed number of secret bytes, zeroed when the last copy goes away. Never printed.
 ///
 /// Plain memory wiped with `sodium_memzero`, not `sodium_malloc`: that takes four pages, three system calls and a
 /// share of the small mlock limit for each secret, and a message to a large room moves thousands of them.
-// Unchecked, yet safe: nothing is written after the initialisers, and the memory is freed with the last reference.
-final class SecretBytes: @unchecked Sendable {
+// Unchecked, yet safe: nothing is written after the initialisers, and the memory is freed with the last copy.
+struct SecretBytes: @unchecked Sendable {
+  /// The bytes stand behind the object's fields, in the same piece of memory.
+  private final class Storage: ManagedBuffer<Int, UInt8> {
+    deinit {
+      withUnsafeMutablePointers { count, bytes in sodium_memzero(bytes, count.pointee) }
+    }
+  }
+
   /// libsodium chooses its implementations and opens the random generator once, before anything else.
   private static let isLibraryReady = sodium_init() >= 0
 
   let count: Int
-  private let base: UnsafeMutablePointer<UInt8>
+  private let storage: ManagedBuffer<Int, UInt8>
 
   /// Zeroed, then written by `fill`.
   init(count: Int, fill: (UnsafeMutablePointer<UInt8>) throws -> Void) rethrows {
     precondition(Self.isLibraryReady, "libsodium failed to initialise")
     self.count = count
-    base = .allocate(capacity: max(count, 1))
-    base.initialize(repeating: 0, count: max(count, 1))
-    try fill(base)
+    storage = Storage.create(minimumCapacity: max(count, 1)) { _ in count }
+    try storage.withUnsafeMutablePointerToElements { bytes in
+      bytes.initialize(repeating: 0, count: max(count, 1))
+      try fill(bytes)
+    }
   }
 
   /// A copy of `bytes`.
-  convenience init(copying bytes: some ContiguousBytes) {
+  init(copying bytes: some ContiguousBytes) {
     self.init(copying: bytes, range: 0..<bytes.withUnsafeBytes { $0.count })
   }
 
   /// A copy of a part of `bytes`, which must exist.
-  convenience init(copying bytes: some ContiguousBytes, range: Range<Int>) {
+  init(copying bytes: some ContiguousBytes, range: Range<Int>) {
     self.init(count: range.count) { target in
       bytes.withBytePointer { source, count in
         precondition(range.lowerBound >= 0 && range.upperBound <= count, "a part beyond the secret's end")
@@ -44,25 +53,22 @@ final class SecretBytes: @unchecked Sendable {
     SecretBytes(count: count) { randombytes_buf($0, count) }
   }
 
-  deinit {
-    sodium_memzero(base, count)
-    base.deallocate()
-  }
-
   static func wipe(_ pointer: UnsafeMutableRawPointer, _ count: Int) { sodium_memzero(pointer, count) }
 }
 
 extension SecretBytes: ContiguousBytes {
   func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-    defer { withExtendedLifetime(self) {} }
-    return try body(UnsafeRawBufferPointer(start: base, count: count))
+    try storage.withUnsafeMutablePointerToElements { try body(UnsafeRawBufferPointer(start: $0, count: count)) }
   }
 }
 
 extension SecretBytes: Equatable {
   /// In constant time.
   static func == (left: SecretBytes, right: SecretBytes) -> Bool {
-    left.count == right.count && sodium_memcmp(left.base, right.base, left.count) == 0
+    left.count == right.count
+      && left.withUnsafeBytes { left in
+        right.withUnsafeBytes { sodium_memcmp(left.baseAddress, $0.baseAddress, left.count) == 0 }
+      }
   }
 }
 

@@ -4,13 +4,32 @@ import Foundation
 import GRDB
 
 /// A session with one device, as stored.
-struct StoredSession {
+struct StoredSession: Sendable {
   /// nil before it is inserted.
   var id: Int64?
   let peerID: Int64
+  /// Whether it is the one to encrypt with.
+  var isActive = false
   var ratchet: DoubleRatchet
   /// What each message carries until the peer has answered.
   var x3dhInit: X3DHInit?
+}
+
+/// What encrypting with a session takes whose sending chain runs: messages to a large room read a thousand of these.
+struct SendingSession: Sendable {
+  let id: Int64
+  let peerID: Int64
+  let device: DeviceID
+  /// What is known of the device.
+  let status: PeerStatus
+  let associatedData: Data
+  /// nil when a ratchet step is due before the next message.
+  var chain: SendingChain?
+  /// Of that chain: empty when there is none.
+  let ratchetKey: Data
+  let previousChainLength: UInt16
+  /// The bytes that each message carries until the peer has answered.
+  let x3dhInit: Data?
 }
 
 struct SessionStore {
@@ -19,11 +38,6 @@ struct SessionStore {
   let curve: Curve
 
   // MARK: Finding
-
-  /// The session to encrypt with.
-  func active(peerID: Int64) throws -> StoredSession? {
-    try fetch("peer_id = ? AND active = 1", [peerID]).first
-  }
 
   /// The sessions to try on a message, most likely first.
   func all(peerID: Int64) throws -> [StoredSession] {
@@ -34,33 +48,105 @@ struct SessionStore {
     try fetch("id = ?", [id]).first
   }
 
+  /// What is known of devices, and the sessions to encrypt with. A device nothing is known of is not in the result.
+  func active(among devices: [DeviceID]) throws -> [DeviceID: (peer: PeerStore.Entry, session: StoredSession?)] {
+    let peers = PeerStore(db: db, accountID: accountID, curve: curve)
+    // One query for a whole room: running a statement for each device costs more than encrypting to it.
+    let rows = try Row.fetchCursor(
+      db.cachedStatement(
+        sql: """
+          SELECT \(PeerStore.columns), \(Self.columns) FROM json_each(?)
+          CROSS JOIN lime_peer ON account_id = ? AND device = json_each.value
+          LEFT JOIN lime_session ON peer_id = lime_peer.id AND active = 1
+          """),
+      arguments: [Self.json(devices), accountID])
+    var found: [DeviceID: (peer: PeerStore.Entry, session: StoredSession?)] = [:]
+    while let row = try rows.next() {
+      let peer = try peers.entry(row)
+      let hasSession = !row.hasNull(atIndex: PeerStore.columnCount)
+      found[peer.peer.device] = (peer, hasSession ? try session(row, from: PeerStore.columnCount) : nil)
+    }
+    return found
+  }
+
+  /// The sessions to encrypt with, by device.
+  func sending(to devices: [DeviceID]) throws -> [DeviceID: SendingSession] {
+    let rows = try Row.fetchCursor(
+      db.cachedStatement(
+        sql: """
+          SELECT lime_session.id, peer_id, device, status, associated_data, sending_key, sending_number, ratchet_public,
+            previous_chain_length, x3dh_init
+          FROM json_each(?)
+          CROSS JOIN lime_peer ON account_id = ? AND device = json_each.value
+          JOIN lime_session ON peer_id = lime_peer.id AND active = 1
+          """),
+      arguments: [Self.json(devices), accountID])
+    var found = [DeviceID: SendingSession](minimumCapacity: devices.count)
+    while let row = try rows.next() {
+      guard let status = PeerStatus(rawValue: row[3]) else {
+        throw LimeError.internalFailure("a peer in the store is damaged")
+      }
+      let chain = try row.secret(5).map { SendingChain(key: $0, nextNumber: row[6]) }
+      let ratchetKey: Data? = row[7]
+      let session = SendingSession(
+        id: row[0], peerID: row[1], device: DeviceID(row[2]), status: status, associatedData: row[4], chain: chain,
+        ratchetKey: ratchetKey ?? Data(), previousChainLength: row[8], x3dhInit: row[9])
+      found[session.device] = session
+    }
+    return found
+  }
+
+  /// The devices there is a session with that another message may be encrypted with.
+  func usable(among devices: [DeviceID]) throws -> Set<DeviceID> {
+    let rows = try Row.fetchCursor(
+      db.cachedStatement(
+        sql: """
+          SELECT device FROM json_each(?)
+          CROSS JOIN lime_peer ON account_id = ? AND device = json_each.value
+          JOIN lime_session ON peer_id = lime_peer.id AND active = 1
+          WHERE sending_key IS NULL OR sending_number < ?
+          """),
+      arguments: [Self.json(devices), accountID, RatchetLimits.sendingChainLength])
+    var usable: Set<DeviceID> = []
+    while let row = try rows.next() { usable.insert(DeviceID(row[0])) }
+    return usable
+  }
+
+  /// The devices as the argument of json_each.
+  private static func json(_ devices: [DeviceID]) throws -> String {
+    String(decoding: try JSONEncoder().encode(devices), as: UTF8.self)
+  }
+
   private func fetch(_ condition: String, _ arguments: StatementArguments) throws -> [StoredSession] {
     let rows = try Row.fetchCursor(
-      db.cachedStatement(sql: "SELECT * FROM lime_session WHERE \(condition)"), arguments: arguments)
+      db.cachedStatement(sql: "SELECT \(Self.columns) FROM lime_session WHERE \(condition)"), arguments: arguments)
     var sessions: [StoredSession] = []
     while let row = try rows.next() { sessions.append(try session(row)) }
     return sessions
   }
 
-  private func session(_ row: Row) throws -> StoredSession {
+  /// What `session` reads, in its order.
+  private static let columns = """
+    lime_session.id, peer_id, active, associated_data, root_key, peer_key, ratchet_private, ratchet_public, sending_key,
+    sending_number, receiving_key, receiving_number, previous_chain_length, x3dh_init
+    """
+
+  /// - Parameter first: the index of the first of `columns`.
+  private func session(_ row: Row, from first: Int = 0) throws -> StoredSession {
     var sending: DoubleRatchet.Sending?
-    if let privateKey = try row.secret("ratchet_private") {
+    if let privateKey = try row.secret(first + 6) {
       let keyPair = AgreementKeyPair(
-        privateKey: try AgreementPrivateKey(curve: curve, bytes: privateKey), publicKey: row["ratchet_public"])
+        privateKey: try AgreementPrivateKey(curve: curve, bytes: privateKey), publicKey: row[first + 7])
       sending = DoubleRatchet.Sending(
-        keyPair: keyPair,
-        chain: SendingChain(key: try row.requiredSecret("sending_key"), nextNumber: row["sending_number"]))
+        keyPair: keyPair, chain: SendingChain(key: try row.requiredSecret(first + 8), nextNumber: row[first + 9]))
     }
-    let receiving = try row.secret("receiving_key").map {
-      ReceivingChain(key: $0, nextNumber: row["receiving_number"])
-    }
-    let block: Data? = row["x3dh_init"]
+    let receiving = try row.secret(first + 10).map { ReceivingChain(key: $0, nextNumber: row[first + 11]) }
+    let block: Data? = row[first + 13]
     return StoredSession(
-      id: row["id"], peerID: row["peer_id"],
+      id: row[first], peerID: row[first + 1], isActive: row[first + 2],
       ratchet: DoubleRatchet(
-        curve: curve, associatedData: row["associated_data"], rootKey: try row.requiredSecret("root_key"),
-        peerKey: row["peer_key"], sending: sending, receiving: receiving,
-        previousChainLength: row["previous_chain_length"]),
+        curve: curve, associatedData: row[first + 3], rootKey: try row.requiredSecret(first + 4),
+        peerKey: row[first + 5], sending: sending, receiving: receiving, previousChainLength: row[first + 12]),
       x3dhInit: try block.map { block in
         var reader = ByteReader(block)
         return try X3DHInit(reading: &reader, curve: curve)
@@ -70,9 +156,10 @@ struct SessionStore {
   // MARK: Changing
 
   /// Inserts a session that was never stored, or writes the state of one that was.
+  /// - Parameter received: how many messages were decrypted with it since.
   /// - Returns: the session's row.
   @discardableResult
-  func save(_ session: StoredSession) throws -> Int64 {
+  func save(_ session: StoredSession, received: Int = 0) throws -> Int64 {
     let ratchet = session.ratchet
     let state: StatementArguments = [
       ratchet.rootKey.parameter, ratchet.peerKey, ratchet.sending?.keyPair.privateKey.bytes.parameter,
@@ -84,25 +171,30 @@ struct SessionStore {
       try db.cachedStatement(
         sql: """
           UPDATE lime_session SET root_key = ?, peer_key = ?, ratchet_private = ?, ratchet_public = ?, sending_key = ?,
-            sending_number = ?, receiving_key = ?, receiving_number = ?, previous_chain_length = ?, x3dh_init = ?
+            sending_number = ?, receiving_key = ?, receiving_number = ?, previous_chain_length = ?, x3dh_init = ?,
+            received = received + ?
           WHERE id = ?
           """
-      ).execute(arguments: state + [id])
+      ).execute(arguments: state + [received, id])
       return id
     }
     try db.cachedStatement(
       sql: """
         INSERT INTO lime_session (root_key, peer_key, ratchet_private, ratchet_public, sending_key, sending_number,
-          receiving_key, receiving_number, previous_chain_length, x3dh_init, peer_id, active, associated_data)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
+          receiving_key, receiving_number, previous_chain_length, x3dh_init, received, peer_id, active, associated_data)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
-    ).execute(arguments: state + [session.peerID, ratchet.associatedData])
+    ).execute(arguments: state + [received, session.peerID, session.isActive, ratchet.associatedData])
     return db.lastInsertedRowID
   }
 
-  func countReceived(id: Int64) throws {
-    try db.cachedStatement(sql: "UPDATE lime_session SET received = received + 1 WHERE id = ?")
-      .execute(arguments: [id])
+  /// Writes sending chains; nothing else of their sessions may have changed.
+  func save(_ chains: [(session: Int64, chain: SendingChain)]) throws {
+    let statement = try db.cachedStatement(
+      sql: "UPDATE lime_session SET sending_key = ?, sending_number = ? WHERE id = ?")
+    for (session, chain) in chains {
+      try statement.execute(arguments: [chain.keyBytes.parameter, chain.nextNumber, session])
+    }
   }
 
   /// Makes one session the one to encrypt with; the others begin their time of grace.
@@ -144,6 +236,7 @@ struct SessionStore {
 
   // MARK: Keys of missing messages
 
+  /// The key of a message that was missing when a later one arrived, if it is one.
   func skippedKey(session: Int64, header: RatchetHeader) throws -> (id: Int64, key: SecretBytes)? {
     let rows = try Row.fetchCursor(
       db.cachedStatement(

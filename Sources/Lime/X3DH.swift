@@ -61,25 +61,25 @@ enum X3DH {
   /// The initiator's side.
   /// - Throws: `LimeError.badSignature`, `LimeError.weakKey`.
   static func initiate(
-    from identity: IdentityKeyPair, device: DeviceID, ephemeral: AgreementPrivateKey,
-    to peer: KeyBundle.Keys, peerDevice: DeviceID
+    from identity: (publicKey: IdentityKey, agreementKey: AgreementPrivateKey), device: DeviceID,
+    ephemeral: AgreementPrivateKey, to peer: KeyBundle.Keys, peerDevice: DeviceID
   ) throws -> X3DHAgreement {
     let prekey = peer.signedPrekey.publicKey
-    guard peer.identity.curve == identity.curve else { throw LimeError.otherCurve(peer.identity.curve.rawValue) }
-    guard peer.identity.isUsable else { throw LimeError.weakKey }
+    let curve = identity.publicKey.curve
+    guard peer.identity.curve == curve else { throw LimeError.otherCurve(peer.identity.curve.rawValue) }
     guard peer.identity.isValidSignature(peer.signedPrekey.signature, of: prekey) else {
-      throw LimeError.badSignature(peerDevice)
+      throw peer.identity.isUsable ? LimeError.badSignature(peerDevice) : .weakKey
     }
     var secrets = [
-      try identity.agreementKey().sharedSecret(with: prekey),
-      try ephemeral.sharedSecret(with: peer.identity.agreementKey()),
+      try identity.agreementKey.sharedSecret(with: prekey),
+      try ephemeral.sharedSecret(with: peer.identity.uncheckedAgreementKey),
       try ephemeral.sharedSecret(with: prekey),
     ]
     if let oneTimeKey = peer.oneTimeKey {
       secrets.append(try ephemeral.sharedSecret(with: oneTimeKey.publicKey))
     }
     return agreement(
-      curve: identity.curve, secrets: secrets,
+      curve: curve, secrets: secrets,
       initiator: (identity.publicKey, device), responder: (peer.identity, peerDevice))
   }
 

@@ -5,7 +5,7 @@ import TestSupport
 @testable import Lime
 
 extension SecretBytes {
-  convenience init(hex: String) throws { self.init(copying: try Data(hex: hex)) }
+  init(hex: String) throws { self.init(copying: try Data(hex: hex)) }
 
   var hex: String { withUnsafeBytes { Data($0) }.hex }
 }

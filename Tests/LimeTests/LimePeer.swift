@@ -66,7 +66,7 @@ final class LimePeer {
   }
 
   func encrypt(_ text: String, from: DeviceID, to devices: [DeviceID], policy: String) async throws -> [DeviceID: Envelope] {
-    let plaintext = Data(text.utf8).base64EncodedString()
+    let plaintext = text.isEmpty ? "-" : Data(text.utf8).base64EncodedString()
     let line = try await run(
       "encrypt \(from) \(room) \(policy) \(plaintext) \(devices.map(\.string).joined(separator: " "))")
     let cipher = Data(base64Encoded: line.cipher ?? "").flatMap { $0.isEmpty ? nil : $0 }

@@ -188,8 +188,9 @@ private struct ConversationPlayer {
   /// The seed is random: take it out of the recorded ratchet message with the key we are about to use.
   private func recoverSeed(_ step: ConversationVector.Step, nextRatchetKey: AgreementKeyPair) throws -> SecretBytes {
     var ratchet = try activeSession().ratchet
-    if ratchet.needsSendingStep { try ratchet.stepForSending(with: nextRatchetKey) }
-    let next = ratchet.nextSendingKey()
+    if ratchet.sending == nil { try ratchet.stepForSending(with: nextRatchetKey) }
+    var chain = try #require(ratchet.sending).chain
+    let next = chain.advance()
     let key = try #require(next).key
     let message = try RatchetMessage(parsing: Data(hex: step.ratchet ?? ""))
     let tag = try #require(CipherMessage.tag(of: cipherMessage(step) ?? Data()))
@@ -206,8 +207,7 @@ private struct ConversationPlayer {
   private func activeSession() throws -> StoredSession {
     try device.queue.read { db in
       let keys = try device.account.keys(db)
-      let peer = try #require(try device.account.peerStore(keys).find(self.peer))
-      return try #require(try device.account.sessionStore(keys).active(peerID: peer.id))
+      return try #require(try device.account.sessionStore(keys).active(among: [peer])[peer]?.session)
     }
   }
 }

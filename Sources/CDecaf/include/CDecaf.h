@@ -21,9 +21,13 @@ void decaf_ed448_sign(uint8_t signature[114], const uint8_t private_key[57], con
 int decaf_ed448_verify(const uint8_t signature[114], const uint8_t public_key[57], const uint8_t *message,
                        size_t message_length, uint8_t prehashed, const uint8_t *context, uint8_t context_length);
 
-// Ed448 to X448. The public conversion checks nothing: decode the point before.
+// EdDSA keys for Diffie-Hellman. The public conversions check nothing: decode the point before.
+void decaf_ed25519_convert_public_key_to_x25519(uint8_t x[32], const uint8_t ed[32]);
 void decaf_ed448_convert_public_key_to_x448(uint8_t x[56], const uint8_t ed[57]);
 void decaf_ed448_convert_private_key_to_x448(uint8_t x[56], const uint8_t ed[57]);
+
+// X25519: only the public key, which libdecaf computes faster than libsodium.
+void decaf_x25519_derive_public_key(uint8_t public_key[32], const uint8_t scalar[32]);
 
 // X448 (RFC 7748). Fails when the result is all zero.
 int decaf_x448(uint8_t shared[56], const uint8_t base[56], const uint8_t scalar[56]);
