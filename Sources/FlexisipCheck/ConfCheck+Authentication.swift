@@ -48,8 +48,8 @@ extension ConfCheck {
     let listed = conf.words(section, "auth-domains")
     for domain in neededDomains where !Self.lists(listed, domain) {
       let kept = listed.filter { $0 != "localhost" }
-      report(
-        section, "auth-domains",
+      add(
+        client == nil || isUsersDomain(domain) ? .error : .warning, section, "auth-domains",
         "\(domain) is missing\(conf.setting(section, "auth-domains") == nil ? " (the default is localhost only)" : ""): \(consequence)",
         correction: "auth-domains=\((kept + [domain]).joined(separator: " "))")
     }
@@ -149,10 +149,11 @@ extension ConfCheck {
         correction: "trusted-hosts=\(focusHost)")
       return
     }
-    for host in hosts where !Self.isAddress(host) {
-      warn(
-        section, "trusted-hosts", "\(host) is no IP address; networks (/24) are not understood either",
-        correction: "trusted-hosts=\((hosts.filter(Self.isAddress) + [focusHost]).joined(separator: " "))")
+    for network in hosts where network.contains("/") {
+      report(
+        section, "trusted-hosts", "\(network) is a network: Flexisip takes single addresses here",
+        correction: "trusted-hosts=\((hosts.filter { !$0.contains("/") } + [focusHost]).joined(separator: " "))")
+      return
     }
     guard conf.has(section: Self.conference), !exemptsFocus(section) else { return }
     if !hosts.contains(where: { SIPTransportAddress.isSame($0, focusHost) }) {
@@ -199,13 +200,6 @@ extension ConfCheck {
     ["*", "0.0.0.0", "::", "::0", "0"].contains(host) || host.hasSuffix("/0")
   }
 
-  private static func isAddress(_ host: String) -> Bool {
-    var four = in_addr()
-    var six = in6_addr()
-    return inet_pton(AF_INET, host, &four) == 1
-      || inet_pton(AF_INET6, host.trimmingCharacters(in: CharacterSet(charactersIn: "[]")), &six) == 1
-  }
-
   // MARK: Registrar
 
   mutating func checkRegistrar() {
@@ -224,8 +218,8 @@ extension ConfCheck {
     if let client { wanted.append(client.address.host) }
     var seen = Set<String>()
     for domain in wanted where seen.insert(domain.lowercased()).inserted && !Self.lists(served, domain) {
-      report(
-        Self.registrar, "reg-domains",
+      add(
+        client == nil || isUsersDomain(domain) ? .error : .warning, Self.registrar, "reg-domains",
         "\(domain) is missing\(conf.setting(Self.registrar, "reg-domains") == nil ? " (the default is localhost only)" : ""): "
           + "an authenticated REGISTER of that domain is never answered",
         correction: "reg-domains=\((served.filter { $0 != "localhost" } + [domain]).joined(separator: " "))")

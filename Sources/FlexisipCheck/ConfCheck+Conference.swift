@@ -135,7 +135,8 @@ extension ConfCheck {
         continue
       }
       uris.append(uri)
-      if !Self.lists(served, uri.host) {
+      // A domain that the users have is what the registrar lacks, and is said there.
+      if !Self.lists(served, uri.host), !isUsersDomain(uri.host) {
         let suggestion = list.map { $0 == text ? "sip:\(uri.user ?? "")@\(domain)" : $0 }.joined(separator: " ")
         report(
           Self.conference, key,
@@ -186,6 +187,14 @@ extension ConfCheck {
     let served = conf.words("module::Registrar", "reg-domains").first { $0 != "*" && $0 != "localhost" }
     let challenged = conf.words("module::Authentication", "auth-domains").first { $0 != "*" && $0 != "localhost" }
     return served ?? challenged ?? "sip.example.org"
+  }
+
+  /// Whether the account that the file is compared with has this domain or, without one, users are challenged for it.
+  func isUsersDomain(_ domain: String) -> Bool {
+    if let client { return client.address.host.caseInsensitiveCompare(domain) == .orderedSame }
+    return conf.words("module::Authentication", "auth-domains").contains {
+      $0.caseInsensitiveCompare(domain) == .orderedSame
+    }
   }
 
   static func lists(_ domains: [String], _ domain: String) -> Bool {

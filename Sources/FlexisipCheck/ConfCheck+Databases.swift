@@ -45,10 +45,10 @@ extension ConfCheck {
     let text = conf.value(Self.conference, key)
     let sqlite = "database-backend=sqlite3\ndatabase-connection-string=/var/opt/belledonne-communications/lib/flexisip/conference.db"
     let backend = conf.value(Self.conference, "database-backend")
-    guard ["mysql", "sqlite3"].contains(backend) else {
+    guard ["mysql", "sqlite3", "sqlite"].contains(backend) else {
       return report(
         Self.conference, "database-backend", "'\(backend)' is neither mysql nor sqlite3: the server does not start",
-        correction: "database-backend=\(backend.lowercased().hasPrefix("sqlite") ? "sqlite3" : "mysql")")
+        correction: "database-backend=\(backend.lowercased().hasPrefix("sq") ? "sqlite3" : "mysql")")
     }
     guard !text.isEmpty, !text.contains("host='myhost.com'") else {
       return report(
@@ -56,7 +56,7 @@ extension ConfCheck {
         correction: backend == "mysql" ? "\(key)=db='flexisip' user='flexisip' password='PASSWORD' host='localhost'" : sqlite)
     }
     guard isServersMachine else { return }
-    if backend == "sqlite3" { checkSQLite(text, key) } else { checkMySQL(text, key) }
+    if backend.hasPrefix("sqlite") { checkSQLite(text, key) } else { checkMySQL(text, key) }
   }
 
   private mutating func checkSQLite(_ text: String, _ key: String) {

@@ -26,12 +26,14 @@ public struct ConfCheck: Sendable {
   /// - Parameters:
   ///   - client: nil when no account is to be compared with.
   ///   - isServersMachine: false when the file was copied from another machine.
-  /// - Returns: in the order of the lines; those without a line last.
+  /// - Returns: errors before warnings, each in the order of the lines; those without a line last.
   public static func findings(
     in conf: FlexisipConf, client: ConfClient? = nil, isServersMachine: Bool = true
   ) -> [ConfFinding] {
-    var check = ConfCheck(conf: conf, client: client, isServersMachine: isServersMachine, findings: conf.syntax)
-    check.checkNames()
+    var names = ConfCheck(conf: conf, client: nil, isServersMachine: false, findings: conf.syntax)
+    names.checkNames()
+    var check = ConfCheck(
+      conf: conf.withMeantNames(), client: client, isServersMachine: isServersMachine, findings: names.findings)
     check.checkBooleans()
     check.checkConferenceServer()
     check.checkConferenceAddresses()
@@ -39,9 +41,10 @@ public struct ConfCheck: Sendable {
     check.checkTrustedHosts()
     check.checkRegistrar()
     check.checkDatabases()
-    return check.findings.enumerated().sorted {
-      ($0.element.line ?? .max, $0.offset) < ($1.element.line ?? .max, $1.offset)
-    }.map(\.element)
+    func place(_ entry: (offset: Int, element: ConfFinding)) -> (Int, Int, Int) {
+      (entry.element.severity == .error ? 0 : 1, entry.element.line ?? .max, entry.offset)
+    }
+    return check.findings.enumerated().sorted { place($0) < place($1) }.map(\.element)
   }
 
   mutating func report(

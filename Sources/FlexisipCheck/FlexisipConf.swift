@@ -44,6 +44,19 @@ public struct FlexisipConf: Sendable {
     (settings, sections, syntax) = (reader.settings, reader.sections, reader.findings)
   }
 
+  /// The same with misspelt sections and keys read as what they were meant to be, at their lines.
+  func withMeantNames() -> FlexisipConf {
+    var copy = self
+    copy.sections = sections.map { (FlexisipKeys.meantSection($0.name), $0.line) }
+    copy.settings = settings.map { setting in
+      var meant = setting
+      meant.section = FlexisipKeys.meantSection(setting.section)
+      meant.key = FlexisipKeys.meantKey(setting.key, in: meant.section)
+      return meant
+    }
+    return copy
+  }
+
   // MARK: Looking up; names without regard to case, as Flexisip compares them
 
   public func setting(_ section: String, _ key: String) -> ConfSetting? {

@@ -1,4 +1,5 @@
 // FlexisipKeys.swift: sections and keys that Flexisip 2.0 to 2.7 knows, old names, and defaults
+import Foundation
 
 enum FlexisipKeys {
   /// Every key of the sections that chat rooms depend on. Other sections are known by name only.
@@ -72,6 +73,16 @@ enum FlexisipKeys {
       SanityChecker StatisticsCollector Transcoder
       """
     ).map { "module::\($0)" })
+
+  static func meantSection(_ name: String) -> String {
+    sections.first { $0.caseInsensitiveCompare(name) == .orderedSame } ?? EditDistance.nearest(to: name, of: sections)
+      ?? name
+  }
+
+  static func meantKey(_ key: String, in section: String) -> String {
+    guard let known = keys[section], !known.contains(key.lowercased()) else { return key }
+    return EditDistance.nearest(to: key, of: known) ?? key
+  }
 
   struct Renamed: Sendable {
     var section: String

@@ -76,6 +76,9 @@ struct ConfMistake: Sendable, CustomTestStringConvertible {
       line: "filter=", section: "module::Authentication", key: "trusted-hosts", correction: "trusted-hosts=127.0.0.1",
       isThere: false),
     ConfMistake(
+      line: "filter=", becomes: "trusted-hosts=127.0.0.0/8", section: "module::Authentication", key: "trusted-hosts",
+      correction: "trusted-hosts=127.0.0.1"),
+    ConfMistake(
       line: "filter=", becomes: "trusted-hosts=192.0.2.7", section: "module::Authentication", key: "trusted-hosts",
       correction: "trusted-hosts=192.0.2.7 127.0.0.1"),
     ConfMistake(
@@ -107,7 +110,7 @@ struct ConfMistake: Sendable, CustomTestStringConvertible {
       section: "conference-server", key: "database-connection-string",
       correction: "database-connection-string=/var/opt/belledonne-communications/lib/flexisip/rooms.db"),
     ConfMistake(
-      line: "database-backend=", becomes: "database-backend=sqlite", section: "conference-server",
+      line: "database-backend=", becomes: "database-backend=sqllite3", section: "conference-server",
       key: "database-backend", correction: "database-backend=sqlite3"),
     ConfMistake(
       line: "transport=", becomes: "transport=sip:127.0.0.1:5060;transport=tcp", section: "conference-server",
@@ -154,8 +157,7 @@ struct ConfMistake: Sendable, CustomTestStringConvertible {
     if mistake.isThere, let becomes = mistake.becomes {
       #expect(becomes.components(separatedBy: "\n").contains(written[line - 1]))
     }
-    // One mistake is one error, unless it makes others: a section that is misnamed is missing.
-    if mistake.key != "" { #expect(errors.count == 1, "\(errors.map(\.headline))") }
+    #expect(errors.count == 1, "\(errors.map(\.headline))")
   }
 
   @Test func correctingTheLineTakesTheFindingAway() throws {
