@@ -48,11 +48,17 @@ let package = Package(
       dependencies: [
         "SIPAgent", "DigestAuth", "MessageFormats", "KeyServer", .product(name: "Logging", package: "swift-log"),
       ]),
+    .target(
+      name: "FlexisipCheck",
+      dependencies: [
+        "ChatCore", "SIPAgent", "MessageFormats", "HTTPClient", "DigestAuth", "Lime",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     .target(name: "TerminalUI", dependencies: ["CNcurses"]),
     .executableTarget(
       name: "limeade",
       dependencies: [
-        "ChatCore", "Lab", "KeyServer", "TerminalUI", "MessageFormats", "DigestAuth", "Lime",
+        "ChatCore", "Lab", "KeyServer", "FlexisipCheck", "TerminalUI", "MessageFormats", "DigestAuth", "Lime",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "TOMLKit", package: "TOMLKit"), .product(name: "Logging", package: "swift-log"),
       ]),
@@ -75,6 +81,7 @@ let package = Package(
     .testTarget(name: "ChatCoreTests", dependencies: ["ChatCore", "TestSupport"]),
     .testTarget(name: "KeyServerTests", dependencies: ["KeyServer", "TestSupport"]),
     .testTarget(name: "LabTests", dependencies: ["Lab", "TestSupport"]),
+    .testTarget(name: "FlexisipCheckTests", dependencies: ["FlexisipCheck", "Lab", "TestSupport", "limeade"]),
     .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI", "TestSupport"]),
     .testTarget(
       name: "InteropTests",

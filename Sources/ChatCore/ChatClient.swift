@@ -90,7 +90,8 @@ public actor ChatClient {
 
   /// Leaves the network without leaving the rooms: the registration stays, so that the server keeps messages for
   /// this device until it comes back.
-  public func stop() async {
+  /// - Parameter unregistering: the device is given up: the server takes it out of its rooms.
+  public func stop(unregistering: Bool = false) async {
     outboxTask?.cancel()
     outboxTask = nil
     maintenance?.cancel()
@@ -98,7 +99,7 @@ public actor ChatClient {
     let agent = self.agent
     self.agent = nil
     isConnected = false
-    await agent?.shutdown(keepingRegistration: true)
+    await agent?.shutdown(keepingRegistration: !unregistering)
     eventTask?.cancel()
     eventTask = nil
     hub.finish()

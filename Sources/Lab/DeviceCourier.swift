@@ -8,11 +8,13 @@ import SIPAgent
 @SIPActor
 final class DeviceCourier {
   private let server: SIPServer
+  private let fault: LabFault?
   private let log: LabLog
   private var store = MessageStore()
   var registrar: Registrar
 
-  init(server: SIPServer, registrar: Registrar, log: LabLog) {
+  init(server: SIPServer, registrar: Registrar, fault: LabFault? = nil, log: LabLog) {
+    self.fault = fault
     self.server = server
     self.registrar = registrar
     self.log = log
@@ -24,6 +26,13 @@ final class DeviceCourier {
   ) async -> SIPResponse {
     guard let connection = binding.connection else {
       return SIPResponse(status: 503, reason: "Device Is Offline")
+    }
+    if Focus.isRoom(request.from?.uri) {
+      switch fault {
+      case .focusChallenged: return SIPResponse(status: 407, reason: "Proxy Authentication Required")
+      case .outboundProxyUnreachable: return SIPResponse(status: 503, reason: "Connection Refused")
+      default: break
+      }
     }
     return await server.send(request.addressed(to: binding), over: connection, provisional: provisional)
   }
@@ -39,6 +48,7 @@ final class DeviceCourier {
     let dropped = store.add(message, for: device)
     if dropped > 0 { log(.store, "\(dropped) old message(s) for \(binding.name) dropped: too many wait") }
     if binding.connection == nil {
+      if fault == .offlineMessagesLost { return store.forget(device: device) }
       log(.store, "\(binding.name) is offline: \(store.count(for: device)) message(s) wait")
     }
     pump(binding)

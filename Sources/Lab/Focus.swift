@@ -80,6 +80,9 @@ final class Focus {
     return user == configuration.factoryUser || user.hasPrefix(Self.roomPrefix)
   }
 
+  /// Whether a request with this From is the focus's own.
+  static func isRoom(_ uri: SIPURI?) -> Bool { uri?.user?.hasPrefix(roomPrefix) == true }
+
   /// For Record-Route: requests in the dialog come back to the lab.
   func route(over connection: SIPConnection) -> String {
     let transport = if case .datagram = connection { "udp" } else { "tcp" }
@@ -101,6 +104,8 @@ final class Focus {
     guard let target = request.target else { return transaction.respond(400, "Bad Request") }
     if target.user == configuration.factoryUser {
       switch request.method {
+      case _ where configuration.fault == .conferenceServerOff || configuration.fault == .factoryNotListed:
+        transaction.respond(404, "Not Found")
       case "INVITE": createRoom(request, transaction, user: user)
       case "OPTIONS": transaction.respond(200, "OK", headers: [Self.allow, Self.supported])
       // Flexisip's factory takes a MESSAGE and does nothing with it.
@@ -128,7 +133,7 @@ final class Focus {
       log(.focus, "factory: INVITE of \(user) without a GRUU as Contact")
       return transaction.respond(403, "Forbidden", headers: [Self.userAgent])
     }
-    guard contact.has(parameter: "text") else {
+    guard contact.has(parameter: "text"), configuration.fault != .factoryForCalls else {
       log(.focus, "factory: INVITE of \(user) without ;text in Contact is taken for a call, and rings forever")
       return transaction.respond(180, "Ringing", headers: [Self.userAgent, Self.supported])
     }
@@ -233,7 +238,7 @@ final class Focus {
       return refuse(488, "Not acceptable here", "the INVITE has no list of participants, or not one for this room")
     }
     let own = usableDevices(of: creatorUser, encrypted: isEncrypted)
-    guard own.contains(creator) else {
+    guard own.contains(creator) || configuration.fault == .registrationsNotShared else {
       return refuse(403, "Forbidden", "\(creator) is not registered with the specs that the room needs")
     }
     let others = list.map(\.withoutParameters).filter { $0 != address(of: creatorUser) && $0.user != nil }
@@ -257,7 +262,8 @@ final class Focus {
 
   /// GRUUs of a user's devices that may be in a room.
   func usableDevices(of user: String, encrypted: Bool) -> [SIPURI] {
-    courier.registrar.bindings(of: user).filter { $0.canJoin(encrypted: encrypted) }.compactMap(\.gruu)
+    if configuration.fault == .registrationsNotShared { return [] }
+    return courier.registrar.bindings(of: user).filter { $0.canJoin(encrypted: encrypted) }.compactMap(\.gruu)
   }
 
   /// 200 for a device's INVITE, which opens its dialog.

@@ -81,12 +81,14 @@ private final class RunningLab {
   }
 
   private func makeProxy(_ server: SIPServer, _ configuration: LabConfiguration, _ log: LabLog) -> Proxy {
-    let registrar = Registrar(domain: configuration.domain, minimumExpires: configuration.minimumExpires)
-    let courier = DeviceCourier(server: server, registrar: registrar, log: log)
+    let registrar = Registrar(
+      domain: configuration.domain, minimumExpires: configuration.minimumExpires, fault: configuration.fault)
+    let courier = DeviceCourier(server: server, registrar: registrar, fault: configuration.fault, log: log)
     return Proxy(
       server: server, configuration: configuration,
       authenticator: Authenticator(
-        users: configuration.users, realm: configuration.domain, algorithms: configuration.algorithms),
+        users: configuration.users, realm: configuration.domain, algorithms: configuration.algorithms,
+        fault: configuration.fault),
       courier: courier, focus: Focus(configuration: configuration, port: server.port, courier: courier, log: log),
       log: log)
   }
@@ -97,12 +99,17 @@ private final class RunningLab {
       configuration.users.map { ($0.name, DigestSecret.password($0.password)) },
       uniquingKeysWith: { first, _ in first })
     let authentication = KeyServerConfiguration.Authentication(
-      realm: configuration.domain, algorithms: configuration.algorithms, secret: { secrets[$0] })
+      realm: configuration.fault == .keyServerRealm ? LabFault.otherRealm : configuration.domain,
+      algorithms: configuration.algorithms, secret: { secrets[$0] })
     let server = try KeyServer(
       configuration: KeyServerConfiguration(
         address: configuration.address, port: Int(configuration.keyServerPort), authentication: authentication))
     keyServer = server
     let port = try await server.start()
+    if configuration.fault == .keyServerDown {
+      await server.stop()
+      keyServer = nil
+    }
     log(.keyServer, "LIME keys at http://\(configuration.host):\(port)/")
     return URL(string: "http://\(configuration.host):\(port)/")
   }

@@ -32,6 +32,9 @@ public struct LabConfiguration: Sendable {
   /// Port of the key server; 0: any free.
   public var keyServerPort: UInt16 = 0
 
+  /// What is set up wrongly.
+  public var fault: LabFault?
+
   public init(users: [User]) { self.users = users }
 
   /// The address as URIs write it.

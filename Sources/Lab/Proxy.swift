@@ -85,14 +85,17 @@ final class Proxy {
   // MARK: Registration
 
   private func register(_ request: SIPRequest, _ transaction: ServerTransaction) {
+    if configuration.fault == .authDomainMissing { return transaction.respond(403, "Domain forbidden") }
     switch authenticator.verdict(on: request, as: .registrar) {
     case .challenge(let headers, let cause):
       challenge(request, transaction, .registrar, headers, cause)
     case .accepted(let user):
+      if configuration.fault == .regDomainMissing { return }
       remember(user, transaction.connection)
       let answer = courier.registrar.register(request, user: user, over: transaction.connection)
       log(.registrar, "REGISTER of \(user) over \(transaction.connection): \(answer.status) \(answer.reason)")
-      transaction.respond(answer.status, answer.reason, headers: answer.headers)
+      let date = configuration.fault == .clockAhead ? [LabFault.skewedDate] : []
+      transaction.respond(answer.status, answer.reason, headers: answer.headers + date)
       apply(answer.changes)
     }
   }

@@ -34,9 +34,11 @@ struct Registrar: Sendable {
   let domain: String
   /// Shorter registrations are refused with 423, in seconds.
   let minimumExpires: Int
+  private let fault: LabFault?
   private var bindings: [String: [Binding]] = [:]
 
-  init(domain: String, minimumExpires: Int) {
+  init(domain: String, minimumExpires: Int, fault: LabFault? = nil) {
+    self.fault = fault
     self.domain = domain
     self.minimumExpires = minimumExpires
   }
@@ -157,10 +159,11 @@ struct Registrar: Sendable {
   ) -> Binding {
     var contact = contact
     contact[parameter: "expires"] = nil
+    if fault == .specsLost { contact[parameter: "+org.linphone.specs"] = nil }
     let instance = Self.instance(of: contact)
     let gruu = instance.map { SIPURI(user: user, host: domain, parameters: [Parameter("gr", $0)]) }
     return Binding(
-      user: user, contact: contact, instance: instance, gruu: supportsGRUU ? gruu : nil, expires: expires,
+      user: user, contact: contact, instance: instance, gruu: supportsGRUU && fault != .gruuOff ? gruu : nil, expires: expires,
       connection: connection, callID: callID, sequence: sequence)
   }
 

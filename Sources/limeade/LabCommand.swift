@@ -1,6 +1,7 @@
 // LabCommand.swift: limeade lab: registrar, conference focus and key server on loopback, in one process.
 import ArgumentParser
 import ChatCore
+import FlexisipCheck
 import Foundation
 import Lab
 
@@ -23,6 +24,15 @@ struct LabCommand: AsyncParsableCommand {
   @Option(help: "File with lines name:password.") var users: String?
   @Option(help: "The SIP domain.") var domain = "sip.example.org"
   @Option(help: "Write a configuration file with an account for each user.") var writeConfig: String?
+  @Option(help: ArgumentHelp(
+    "Set one thing up wrongly, for 'limeade check': \(LabFault.allCases.map(\.rawValue).joined(separator: ", ")).",
+    valueName: "name"))
+  var fault: LabFault?
+  @Flag(help: "Print a flexisip.conf for the same users and addresses, and end.") var printConfig = false
+  @Option(help: "With --print-config: write flexisip.conf and users.db there in place of printing.")
+  var configFolder: String?
+  @Option(help: "With --print-config: the Flexisip it is for, 2.2 or 2.5 (default: the one on this machine, else 2.5).")
+  var flexisipVersion: ConfTemplate.Version?
 
   func run() async throws {
     let users = try users.map { try UsersFile.read($0).users } ?? ["alice", "bob", "carol"].map { ($0, $0) }
@@ -31,6 +41,8 @@ struct LabCommand: AsyncParsableCommand {
     configuration.address = listen
     configuration.port = port
     configuration.domain = domain
+    configuration.fault = fault
+    if printConfig { return try writeFlexisipConf(configuration) }
     let lab = Lab(configuration)
     let events = lab.events
     let log = Task { [verbose = options.verbose] in

@@ -23,7 +23,7 @@ struct Limeade: AsyncParsableCommand {
     version: Version.current,
     subcommands: [
       ChatCommand.self, SendCommand.self, ListenCommand.self, RoomCommand.self, HistoryCommand.self, KeysCommand.self,
-      AccountCommand.self, LabCommand.self, KeyserverCommand.self,
+      AccountCommand.self, CheckCommand.self, LabCommand.self, KeyserverCommand.self,
     ])
 
   @OptionGroup var options: GlobalOptions

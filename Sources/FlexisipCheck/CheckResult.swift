@@ -1,0 +1,69 @@
+// CheckResult.swift: the outcome of one step, and what probably causes a failure
+
+public struct CheckResult: Sendable {
+  public enum Outcome: String, Sendable { case passed, failed, notTried = "not-tried" }
+
+  public var step: CheckStep
+  public var outcome: Outcome
+  public var seconds: Double
+  /// What was seen on the wire; for a step that was not tried, why.
+  public var seen: String
+  /// The most probable first. Empty unless failed.
+  public var causes: [CheckCause]
+}
+
+/// One possible cause of a failure and where to change it.
+public struct CheckCause: Sendable, Equatable {
+  public var text: String
+  /// Of flexisip.conf; nil when the cause is on the client's side or outside both.
+  public var section: String?
+  public var key: String?
+  /// A right value.
+  public var value: String?
+  /// `file:line`, when the server's configuration file was given.
+  public var place: String?
+
+  public init(_ text: String, section: String? = nil, key: String? = nil, value: String? = nil) {
+    self.text = text
+    self.section = section
+    self.key = key
+    self.value = value
+  }
+
+  /// `[section] key=value`
+  public var setting: String? {
+    guard let section, let key else { return nil }
+    return "[\(section)] \(key)" + (value.map { "=\($0)" } ?? "")
+  }
+}
+
+/// Puts causes into order with the server's configuration file at hand.
+struct CauseRanking: Sendable {
+  var conf: FlexisipConf?
+  var findings: [ConfFinding] = []
+
+  /// Settings that the file has wrong come first, with their lines and corrections.
+  func rank(_ causes: [CheckCause]) -> [CheckCause] {
+    guard let conf else { return causes }
+    var wrong: [CheckCause] = []
+    var others: [CheckCause] = []
+    for var cause in causes {
+      guard let section = cause.section, let key = cause.key else {
+        others.append(cause)
+        continue
+      }
+      let finding = findings.first { $0.section == section && $0.key == key && $0.severity == .error }
+        ?? findings.first { $0.section == section && $0.key == key }
+      let line = finding?.line ?? conf.line(of: section, key)
+      cause.place = line.map { "\(conf.path):\($0)" } ?? conf.path
+      if let finding {
+        cause.text = finding.problem
+        cause.value = finding.correction.split(separator: "=", maxSplits: 1).last.map(String.init) ?? cause.value
+        wrong.append(cause)
+      } else {
+        others.append(cause)
+      }
+    }
+    return wrong + others
+  }
+}

@@ -1,0 +1,63 @@
+// CheckStep.swift: what the live check tries, in this order
+
+public enum CheckStep: String, Sendable, CaseIterable {
+  case name
+  case reachability
+  case tls
+  case challenge
+  case clock
+  case registration
+  case gruu
+  case secondRegistration = "second-registration"
+  case factory
+  case keyServer = "key-server"
+  case keyServerDigest = "key-server-digest"
+  case devices
+  case capabilities
+  case keysPublished = "keys-published"
+  case keysFetched = "keys-fetched"
+  case roomInvite = "room-invite"
+  case notify
+  case invitation
+  case joined
+  case message
+  case notification
+  case reply
+  case encryptedRoom = "encrypted-room"
+  case encryptedMessage = "encrypted-message"
+  case encryptedReply = "encrypted-reply"
+  case offlineMessage = "offline-message"
+  case cleanup
+
+  public var title: String {
+    switch self {
+    case .name: "the server's name has an address"
+    case .reachability: "the server takes connections"
+    case .tls: "TLS"
+    case .challenge: "REGISTER without a password is challenged"
+    case .clock: "the server's clock"
+    case .registration: "REGISTER with the password is accepted"
+    case .gruu: "the device gets an address of its own (GRUU)"
+    case .secondRegistration: "the same device registers again"
+    case .factory: "the conference factory makes a room (302)"
+    case .keyServer: "the LIME key server answers"
+    case .keyServerDigest: "the key server's digest fits the account"
+    case .devices: "a device of each account is online"
+    case .capabilities: "the registrar keeps the devices' capabilities"
+    case .keysPublished: "both devices have published their keys"
+    case .keysFetched: "the other device's keys can be had"
+    case .roomInvite: "the room accepts its creator and the other account"
+    case .notify: "the room's state comes (NOTIFY)"
+    case .invitation: "the other account is invited"
+    case .joined: "the other device is in the room"
+    case .message: "a message arrives"
+    case .notification: "its delivery is reported back (IMDN)"
+    case .reply: "the other's message arrives"
+    case .encryptedRoom: "an encrypted room with both"
+    case .encryptedMessage: "an encrypted message is read and acknowledged"
+    case .encryptedReply: "the other's encrypted message is read"
+    case .offlineMessage: "a message for a device that is away comes on its return"
+    case .cleanup: "rooms, keys and devices of the check are removed"
+    }
+  }
+}

@@ -1,0 +1,242 @@
+// ConfCheck+Authentication.swift: who is challenged, who is trusted, which domains are served
+import Foundation
+
+extension ConfCheck {
+  private static let authentication = "module::Authentication"
+  private static let authorization = "module::Authorization"
+  private static let openID = "module::AuthOpenIDConnect"
+  private static let trusted = "module::AuthTrustedHosts"
+  private static let registrar = "module::Registrar"
+
+  // MARK: Authentication
+
+  mutating func checkAuthentication() {
+    let isDigest = conf.isOn(Self.authentication, "enabled")
+    guard isDigest || conf.isOn(Self.openID, "enabled") || conf.isOn("module::ExternalAuthentication", "enabled") else {
+      report(
+        Self.authentication, "enabled",
+        "nothing authenticates: every client is let in under any name"
+          + (conf.setting(Self.authentication, "enabled") == nil ? " (false is the default)" : ""),
+        correction: "enabled=true")
+      return
+    }
+    if isDigest {
+      checkDomains(of: Self.authentication, consequence: "REGISTER gets '403 Domain forbidden'")
+      checkAlgorithms()
+      checkUsers()
+      checkRealm()
+    }
+    if conf.isOn(Self.authorization, "enabled"), !["flexiapi"].contains(conf.value(Self.authorization, "auth-domains-mode")),
+      conf.value(Self.authorization, "account-manager-host").isEmpty
+    {
+      checkDomains(of: Self.authorization, consequence: "requests of that domain are refused")
+    }
+    if conf.isOn(Self.trusted, "enabled"), !conf.isOn(Self.authorization, "enabled") {
+      report(
+        Self.trusted, "enabled", "AuthTrustedHosts needs the Authorization module: the server does not start",
+        correction: "enabled=false", remedy: "or [module::Authorization] enabled=true, in place of module::Authentication")
+    }
+    if conf.isOn(Self.trusted, "enabled"), isDigest {
+      report(
+        Self.trusted, "enabled", "AuthTrustedHosts and Authentication do not go together",
+        correction: "enabled=false", remedy: "module::Authentication has a trusted-hosts of its own")
+    }
+  }
+
+  /// `auth-domains` has every domain that the registrar, the factories and the client use.
+  private mutating func checkDomains(of section: String, consequence: String) {
+    let listed = conf.words(section, "auth-domains")
+    for domain in neededDomains where !Self.lists(listed, domain) {
+      let kept = listed.filter { $0 != "localhost" }
+      add(
+        client == nil || isUsersDomain(domain) ? .error : .warning, section, "auth-domains",
+        "\(domain) is missing\(conf.setting(section, "auth-domains") == nil ? " (the default is localhost only)" : ""): \(consequence)",
+        correction: "auth-domains=\((kept + [domain]).joined(separator: " "))")
+    }
+  }
+
+  private var neededDomains: [String] {
+    var domains = conf.words(Self.registrar, "reg-domains").filter { $0 != "*" && $0 != "localhost" }
+    if let client { domains.append(client.address.host) }
+    var seen = Set<String>()
+    return domains.filter { seen.insert($0.lowercased()).inserted }
+  }
+
+  private mutating func checkAlgorithms() {
+    let key = "available-algorithms"
+    let listed = conf.words(Self.authentication, key)
+    let unknown = listed.filter { !["MD5", "SHA-256"].contains($0) }
+    if !unknown.isEmpty || listed.isEmpty {
+      report(
+        Self.authentication, key,
+        listed.isEmpty ? "no algorithm: nobody can authenticate" : "unknown: \(unknown.joined(separator: " "))",
+        correction: "\(key)=MD5 SHA-256")
+    } else if !listed.contains("MD5") {
+      warn(
+        Self.authentication, key,
+        "only SHA-256: clients that know MD5 only leave the challenge unanswered and never register",
+        correction: "\(key)=MD5 SHA-256")
+    }
+  }
+
+  private mutating func checkUsers() {
+    switch conf.value(Self.authentication, "db-implementation") {
+    case "file": checkUsersFile()
+    case "soci":
+      if conf.value(Self.authentication, "soci-password-request").isEmpty {
+        report(
+          Self.authentication, "soci-password-request", "no SQL request for passwords: nobody can authenticate",
+          correction: "soci-password-request=select password, algorithm from accounts where login = :id and domain = :domain")
+      }
+    case let other:
+      report(
+        Self.authentication, "db-implementation", "'\(other)' is neither file nor soci",
+        correction: "db-implementation=file")
+    }
+  }
+
+  private mutating func checkUsersFile() {
+    let path = conf.value(Self.authentication, "file-path").isEmpty
+      ? conf.value(Self.authentication, "datasource") : conf.value(Self.authentication, "file-path")
+    let example = "file-path=/etc/flexisip/users.db"
+    guard !path.isEmpty else {
+      return report(
+        Self.authentication, "file-path", "no file of users: nobody can authenticate", correction: example)
+    }
+    guard isServersMachine else { return }
+    guard let data = FileManager.default.contents(atPath: path) else {
+      return report(
+        Self.authentication, "file-path", "\(path) cannot be read", correction: example,
+        remedy: "its first line is version:1, then one line a user: alice@\(domain) clrtxt:secret ;")
+    }
+    let lines = String(decoding: data.prefix(1 << 20), as: UTF8.self).split(whereSeparator: \.isNewline).map {
+      String($0).trimmed
+    }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
+    if lines.first?.replacingOccurrences(of: " ", with: "") != "version:1" {
+      report(
+        Self.authentication, "file-path", "\(path) does not begin with the line version:1",
+        correction: "file-path=\(path)", remedy: "make version:1 the first line of \(path)")
+    } else if let client, let user = client.address.user,
+      !lines.contains(where: { $0.lowercased().hasPrefix("\(user)@\(client.address.host) ".lowercased()) })
+    {
+      report(
+        Self.authentication, "file-path", "\(path) has no line for \(user)@\(client.address.host)",
+        correction: "file-path=\(path)", remedy: "add to \(path): \(user)@\(client.address.host) clrtxt:PASSWORD ;")
+    }
+  }
+
+  private mutating func checkRealm() {
+    let realm = conf.value(Self.authentication, "realm")
+    guard !realm.isEmpty, !realm.hasPrefix("regex:"), !Self.lists(neededDomains, realm), !neededDomains.isEmpty else {
+      return
+    }
+    warn(
+      Self.authentication, "realm",
+      "the realm \(realm) is not the SIP domain: clients that look passwords up by domain do not answer, and the LIME "
+        + "key server must use the same realm",
+      correction: "realm=\(domain)")
+  }
+
+  // MARK: trusted-hosts
+
+  mutating func checkTrustedHosts() {
+    let section = conf.isOn(Self.trusted, "enabled") ? Self.trusted : Self.authentication
+    guard conf.isOn(section, "enabled") else { return }
+    let hosts = trustedHosts(of: section)
+    for host in hosts where Self.trustsEveryone(host) {
+      report(
+        section, "trusted-hosts", "\(host) trusts everyone: nobody is asked for a password",
+        correction: "trusted-hosts=\(focusHost)")
+      return
+    }
+    for network in hosts where network.contains("/") {
+      report(
+        section, "trusted-hosts", "\(network) is a network: Flexisip takes single addresses here",
+        correction: "trusted-hosts=\((hosts.filter { !$0.contains("/") } + [focusHost]).joined(separator: " "))")
+      return
+    }
+    guard conf.has(section: Self.conference), !exemptsFocus(section) else { return }
+    if !hosts.contains(where: { SIPTransportAddress.isSame($0, focusHost) }) {
+      report(
+        section, "trusted-hosts",
+        "the conference server's address \(focusHost) ([conference-server]/transport) is not trusted: what the focus "
+          + "sends is challenged (407), so rooms are made but no NOTIFY, invitation or message ever comes",
+        correction: "trusted-hosts=\((hosts + [focusHost]).joined(separator: " "))",
+        remedy: "or a filter that exempts it: filter=!(from.uri.user contains 'conference-focus')")
+    } else if let proxy = client?.outboundProxy?.host, hosts.contains(where: { SIPTransportAddress.isSame($0, proxy) }) {
+      warn(
+        section, "trusted-hosts",
+        "the client comes from \(proxy) too, which is trusted: it is never asked for a password",
+        correction: "trusted-hosts=\(focusHost)",
+        remedy: "bind the conference server to an address of its own ([conference-server] transport=sip:127.0.0.2:6064;transport=tcp), and trust that")
+    }
+  }
+
+  /// Where the conference server's requests come from: the host of its transport.
+  private var focusHost: String {
+    let host = SIPTransportAddress(conf.value(Self.conference, "transport"))?.host ?? "127.0.0.1"
+    return SIPTransportAddress.isWildcard(host) || host.lowercased() == "localhost" ? "127.0.0.1" : host
+  }
+
+  /// With references to other lists (`${cluster/nodes}`) resolved, and with the nodes of a cluster.
+  private func trustedHosts(of section: String) -> [String] {
+    let written = conf.words(section, "trusted-hosts").flatMap { word -> [String] in
+      guard word.hasPrefix("${"), word.hasSuffix("}") else { return [word] }
+      let parts = word.dropFirst(2).dropLast().split(separator: "/").map(String.init)
+      return parts.count == 2 ? conf.words(parts[0], parts[1]) : []
+    }
+    return written + (conf.isOn("cluster", "enabled") ? conf.words("cluster", "nodes") : [])
+  }
+
+  private func exemptsFocus(_ section: String) -> Bool {
+    let filter = conf.value(section, "filter").lowercased()
+    let names = (conf.words(Self.conference, "conference-factory-uris") + conf.words(Self.conference, "conference-focus-uris"))
+      .compactMap { $0.split(separator: "@").first?.dropFirst(4).lowercased() }
+    return filter.contains("conference") || filter.contains("chatroom") || filter.contains("isfocus")
+      || names.contains { !$0.isEmpty && filter.contains($0) }
+  }
+
+  private static func trustsEveryone(_ host: String) -> Bool {
+    ["*", "0.0.0.0", "::", "::0", "0"].contains(host) || host.hasSuffix("/0")
+  }
+
+  // MARK: Registrar
+
+  mutating func checkRegistrar() {
+    for module in [Self.registrar, "module::Router"] where ["false", "0"].contains(conf.value(module, "enabled")) {
+      report(module, "enabled", "\(module) is off: nobody can register or be reached", correction: "enabled=true")
+    }
+    if ["false", "0"].contains(conf.value(Self.registrar, "enable-gruu")) {
+      report(
+        Self.registrar, "enable-gruu",
+        "without GRUUs a device has no address of its own: the 200 to REGISTER lacks pub-gruu, and no device can be in a room",
+        correction: "enable-gruu=true")
+    }
+    let served = conf.words(Self.registrar, "reg-domains")
+    var wanted = conf.isOn(Self.authentication, "enabled")
+      ? conf.words(Self.authentication, "auth-domains").filter { $0 != "*" && $0 != "localhost" } : []
+    if let client { wanted.append(client.address.host) }
+    var seen = Set<String>()
+    for domain in wanted where seen.insert(domain.lowercased()).inserted && !Self.lists(served, domain) {
+      add(
+        client == nil || isUsersDomain(domain) ? .error : .warning, Self.registrar, "reg-domains",
+        "\(domain) is missing\(conf.setting(Self.registrar, "reg-domains") == nil ? " (the default is localhost only)" : ""): "
+          + "an authenticated REGISTER of that domain is never answered",
+        correction: "reg-domains=\((served.filter { $0 != "localhost" } + [domain]).joined(separator: " "))")
+    }
+    checkLocalDomains(served)
+  }
+
+  private mutating func checkLocalDomains(_ served: [String]) {
+    guard conf.has(section: Self.conference) else { return }
+    let factories = conf.words(Self.conference, "conference-factory-uris") + conf.words(Self.conference, "conference-factory-uri")
+    let local = conf.words(Self.conference, "local-domains")
+    let known = local + factories.compactMap { $0.split(separator: "@").last?.split(separator: ";").first.map(String.init) }
+    for domain in served where domain != "*" && domain != "localhost" && !Self.lists(known, domain) {
+      warn(
+        Self.conference, "local-domains",
+        "\(domain) is served here but the conference server does not know it: its users' devices are not found",
+        correction: "local-domains=\((local + [domain]).joined(separator: " "))")
+    }
+  }
+}

@@ -1,0 +1,28 @@
+// ConfFinding.swift: something in flexisip.conf that does not fit, and the line that does
+
+public struct ConfFinding: Sendable, Equatable {
+  public enum Severity: String, Sendable {
+    /// Chat rooms do not work with it.
+    case error
+    /// Works, at least with some versions or for some clients.
+    case warning
+  }
+
+  public var severity: Severity
+  public var file: String
+  /// nil when neither the key nor its section is in the file.
+  public var line: Int?
+  public var section: String
+  public var key: String
+  public var problem: String
+  /// What the line should be, without its section.
+  public var correction: String
+  /// More to do than to change the line, or another way.
+  public var remedy: String?
+
+  /// `file:line: error: [section] problem`
+  public var headline: String {
+    let place = line.map { "\(file):\($0)" } ?? file
+    return "\(place): \(severity.rawValue): \(section.isEmpty ? "" : "[\(section)] ")\(problem)"
+  }
+}

@@ -1,0 +1,88 @@
+// ConfTemplate.swift: a flexisip.conf and its file of users that work: the starting point of a set-up
+
+/// What the files are made for.
+public struct ConfTemplate: Sendable {
+  /// Which keys the file may have: Flexisip refuses unknown ones.
+  public enum Version: String, Sendable, CaseIterable {
+    /// 2.1 and 2.2: no focus URIs
+    case v2_2 = "2.2"
+    /// 2.3 to 2.5: a focus URI for each factory URI
+    case v2_5 = "2.5"
+  }
+
+  public var version = Version.v2_5
+  public var domain: String
+  /// User part of the factory's address.
+  public var factoryUser = "conference-factory"
+  public var users: [(name: String, password: String)]
+  /// Address and port of the proxy, numeric.
+  public var host: String
+  public var port: Int
+  /// Where the file of users and the database of rooms are.
+  public var folder = "/etc/flexisip"
+
+  public init(domain: String, users: [(name: String, password: String)], host: String = "127.0.0.1", port: Int = 5060) {
+    self.domain = domain
+    self.users = users
+    self.host = host
+    self.port = port
+  }
+
+  public var usersPath: String { "\(folder)/users.db" }
+
+  /// The file that `[module::Authentication]/file-path` names.
+  public var usersFile: String {
+    "version:1\n" + users.map { "\($0.name)@\(domain) clrtxt:\($0.password) ;\n" }.joined()
+  }
+
+  public var conf: String {
+    let focusPort = port == 6064 ? 6065 : 6064
+    let shownHost = host.contains(":") ? "[\(host)]" : host
+    let focusURIs = version == .v2_5 ? "conference-focus-uris=sip:conference-focus@\(domain)\n" : ""
+    return """
+      # flexisip.conf: registrar, proxy and conference server in one process, for Flexisip \(version == .v2_5 ? "2.3 to 2.5" : "2.1 and 2.2").
+      # One key=value a line. Flexisip refuses keys that it does not know.
+
+      [global]
+      default-servers=proxy conference
+      # outbound-proxy of [conference-server] must be one of these.
+      transports=sip:\(shownHost):\(port);transport=tcp sip:\(shownHost):\(port);transport=udp
+      aliases=\(domain)
+
+      [conference-server]
+      enabled=true
+      # Where the focus listens.
+      transport=sip:\(shownHost):\(focusPort);transport=tcp
+      # The proxy, to which the focus sends all it has to say.
+      outbound-proxy=sip:\(shownHost):\(port);transport=tcp
+      # The clients' conference-factory.
+      conference-factory-uris=sip:\(factoryUser)@\(domain)
+      \(focusURIs)database-backend=sqlite3
+      database-connection-string=\(folder)/conference.db
+      check-capabilities=true
+
+      [module::Authentication]
+      enabled=true
+      # The focus must not be challenged. Here it has the clients' address, so it is told by its name. On a server that
+      # others can reach, drop the filter and set trusted-hosts to the conference server's address.
+      filter=!(user-agent contains 'Flexisip-conference')
+      auth-domains=\(domain)
+      available-algorithms=MD5 SHA-256
+      db-implementation=file
+      file-path=\(usersPath)
+
+      [module::Registrar]
+      enabled=true
+      reg-domains=\(domain)
+      enable-gruu=true
+      # internal is enough for one process; with the conference server as another process it must be redis.
+      db-implementation=internal
+
+      [module::Router]
+      enabled=true
+      # Messages for devices that are out of reach wait here.
+      message-fork-late=true
+
+      """
+  }
+}

@@ -1,0 +1,100 @@
+// FlexisipConf.swift: reads flexisip.conf: what it says to Flexisip, what its author meant, and where they differ
+import Foundation
+
+/// One `key=value` of a section.
+public struct ConfSetting: Sendable, Equatable {
+  public var section: String
+  public var key: String
+  /// As meant: continued lines joined, `key+=` appended, blanks at both ends removed.
+  public var value: String
+  /// Of the line that begins the setting, from 1 on.
+  public var line: Int
+
+  /// The words of a list. Commas separate too, as in Flexisip up to 2.5.
+  var words: [String] { value.split { $0 == " " || $0 == "," || $0 == "\t" }.map(String.init) }
+}
+
+/// A configuration file of Flexisip.
+///
+/// Flexisip's own reader takes one `key=value` a line, without continuation, `+=` or comments behind a value, and refuses
+/// a key that comes twice. Files that use these are read here as their author meant them, so that one mistake is reported
+/// once, and not again as a missing value.
+public struct FlexisipConf: Sendable {
+  /// Larger files are refused, in bytes.
+  public static let maximumSize = 4 << 20
+
+  public let path: String
+  public private(set) var settings: [ConfSetting] = []
+  /// Sections in the order of their first line.
+  public private(set) var sections: [(name: String, line: Int)] = []
+  /// Lines that Flexisip reads differently from how they are meant.
+  public private(set) var syntax: [ConfFinding] = []
+
+  /// - Throws: `ConfError` when the file cannot be read.
+  public init(path: String) throws {
+    guard let data = FileManager.default.contents(atPath: path) else { throw ConfError.unreadable(path) }
+    guard data.count <= Self.maximumSize else { throw ConfError.tooLarge(path, data.count) }
+    self.init(path: path, text: String(decoding: data, as: UTF8.self))
+  }
+
+  public init(path: String, text: String) {
+    self.path = path
+    var reader = ConfReader(path: path)
+    reader.read(text)
+    (settings, sections, syntax) = (reader.settings, reader.sections, reader.findings)
+  }
+
+  /// The same with misspelt sections and keys read as what they were meant to be, at their lines.
+  func withMeantNames() -> FlexisipConf {
+    var copy = self
+    copy.sections = sections.map { (FlexisipKeys.meantSection($0.name), $0.line) }
+    copy.settings = settings.map { setting in
+      var meant = setting
+      meant.section = FlexisipKeys.meantSection(setting.section)
+      meant.key = FlexisipKeys.meantKey(setting.key, in: meant.section)
+      return meant
+    }
+    return copy
+  }
+
+  // MARK: Looking up; names without regard to case, as Flexisip compares them
+
+  public func setting(_ section: String, _ key: String) -> ConfSetting? {
+    settings.first {
+      $0.section.caseInsensitiveCompare(section) == .orderedSame && $0.key.caseInsensitiveCompare(key) == .orderedSame
+    }
+  }
+
+  public func has(section: String) -> Bool { line(ofSection: section) != nil }
+
+  func line(ofSection name: String) -> Int? {
+    sections.first { $0.name.caseInsensitiveCompare(name) == .orderedSame }?.line
+  }
+
+  /// The value, or Flexisip's default when it is not set.
+  func value(_ section: String, _ key: String) -> String {
+    setting(section, key)?.value ?? FlexisipKeys.defaultValue(section, key)
+  }
+
+  func words(_ section: String, _ key: String) -> [String] {
+    (setting(section, key) ?? ConfSetting(section: section, key: key, value: value(section, key), line: 0)).words
+  }
+
+  func isOn(_ section: String, _ key: String) -> Bool { ["true", "1"].contains(value(section, key)) }
+
+  /// Where to write or change a key: its own line, else its section's, else nowhere.
+  func line(of section: String, _ key: String) -> Int? { setting(section, key)?.line ?? line(ofSection: section) }
+}
+
+public enum ConfError: Error, LocalizedError, CustomStringConvertible {
+  case unreadable(String)
+  case tooLarge(String, Int)
+
+  public var description: String {
+    switch self {
+    case .unreadable(let path): "\(path) cannot be read"
+    case .tooLarge(let path, let size): "\(path) has \(size) bytes: that is no flexisip.conf"
+    }
+  }
+  public var errorDescription: String? { description }
+}

@@ -1,0 +1,153 @@
+// FlexisipKeys.swift: sections and keys that Flexisip 2.0 to 2.7 knows, old names, and defaults
+import Foundation
+
+enum FlexisipKeys {
+  /// Every key of the sections that chat rooms depend on. Other sections are known by name only.
+  static let keys: [String: Set<String>] = [
+    "global": words(
+      """
+      advanced-account-data aliases auto-respawn connection-establishment-timeout contextual-log-filter
+      contextual-log-level default-servers dump-corefiles enable-snmp idle-timeout keepalive-interval log-directory
+      log-filename log-level max-log-size memory-usage-log-interval plugins plugins-dir
+      proxy-to-proxy-keepalive-interval require-peer-certificate rtp-bind-address show-body-for sofia-level
+      syslog-level tcp-max-read-size tls-certificates-ca-file tls-certificates-check-interval tls-certificates-dir
+      tls-certificates-file tls-certificates-private-key tls-ciphers tport-message-queue-size transaction-timeout
+      transports udp-mtu unique-id use-maddr use-rfc2543-record-route user-errors-logs watchdog-notify-interval
+      """),
+    "cluster": words("cluster-domain enabled internal-transport nodes"),
+    "conference-server": words(
+      """
+      audio-engine-mode audio-port call-timeout check-capabilities cleanup-expired-conferences conference-factory-uri
+      conference-factory-uris conference-focus-uris conferences-availability-before-start conferences-expiry-time
+      database-backend database-connection-string empty-chat-room-deletion enable-one-to-one-chat-room enabled
+      encryption local-domains nat-addresses no-rtp-timeout outbound-proxy state-directory subscription-refresh-delay
+      supported-media-types transport video-engine-mode video-port
+      """),
+    "module::Authentication": moduleKeys(
+      """
+      auth-domains available-algorithms cache-expire datasource db-implementation disable-qop-auth
+      enable-test-accounts-creation file-path hashed-passwords new-auth-on-407 no-403 nonce-expires realm realm-regex
+      reject-wrong-client-certificates soci-backend soci-connection-string soci-max-queue-size soci-password-request
+      soci-poolsize soci-user-with-phone-request soci-users-with-phones-request
+      tls-client-certificate-required-subject trust-domain-certificates trusted-client-certificates trusted-hosts
+      """),
+    "module::Authorization": moduleKeys(
+      """
+      account-manager-api-key account-manager-host account-manager-port accounts-refresh-delay auth-domains
+      auth-domains-mode
+      """),
+    "module::AuthTrustedHosts": moduleKeys("trusted-hosts"),
+    "module::Registrar": moduleKeys(
+      """
+      db-implementation default-expires enable-gruu force-expires max-contacts-by-aor max-contacts-per-registration
+      max-expires message-expires-param-name min-expires name-message-expires redis-auth-password redis-auth-user
+      redis-connection redis-record-serializer redis-server-domain redis-server-port redis-server-timeout
+      redis-slave-check-period redis-subscription-keep-alive-check-period redis-tls-cafile redis-tls-certificate
+      redis-tls-key redis-use-slaves-as-backup reg-domains reg-on-response register-expire-randomizer-max
+      service-route static-records-file static-records-timeout unique-id-parameters
+      """),
+    "module::Router": moduleKeys(
+      """
+      allow-target-factorization call-fork-current-branches-timeout call-fork-timeout call-fork-urgent-timeout
+      call-push-response-timeout enable-call-diversions fallback-route fallback-route-filter fork fork-late
+      fork-no-global-decline forwarding-status-codes generate-contact-even-on-filled-aor
+      generated-contact-expected-realm generated-contact-route max-call-diversions max-request-retention-time
+      message-accept-timeout message-database-backend message-database-connection-string message-database-enabled
+      message-database-pool-size message-delivery-timeout message-fork-late parent-domain-fallback
+      permit-self-generated-provisional-response preroute resolve-routes stateful static-targets
+      treat-all-as-urgent treat-decline-as-urgent use-global-domain voicemail-server
+      """),
+  ]
+
+  static let sections = Set(keys.keys).union(
+    words(
+      """
+      event-logs global::flexiapi inter-domain-connections mdns-register monitor presence-server regevent-server
+      stun-server voicemail-server b2bua-server b2bua-server::trenscrypter b2bua-server::sip-bridge
+      """)
+  ).union(
+    words(
+      """
+      AuthOpenIDConnect B2bua Capabilities ContactRouteInserter DateHandler DoSProtection ExternalAuthentication Forward
+      GarbageIn GatewayAdapter JweAuth LoadBalancer MediaRelay NatHelper Presence PushNotification Redirect RegEvent
+      SanityChecker StatisticsCollector Transcoder
+      """
+    ).map { "module::\($0)" })
+
+  static func meantSection(_ name: String) -> String {
+    sections.first { $0.caseInsensitiveCompare(name) == .orderedSame } ?? EditDistance.nearest(to: name, of: sections)
+      ?? name
+  }
+
+  static func meantKey(_ key: String, in section: String) -> String {
+    guard let known = keys[section], !known.contains(key.lowercased()) else { return key }
+    return EditDistance.nearest(to: key, of: known) ?? key
+  }
+
+  struct Renamed: Sendable {
+    var section: String
+    var old: String
+    var new: String
+    /// What happens to the old name.
+    var fate: String
+  }
+
+  static let renamed: [Renamed] = [
+    Renamed(
+      section: "conference-server", old: "conference-factory-uri", new: "conference-factory-uris",
+      fate: "is the name before 2.1; later versions still read it, those of flexisip-conference do not"),
+    Renamed(
+      section: "module::Registrar", old: "max-contacts-by-aor", new: "max-contacts-per-registration",
+      fate: "is the name before 2.5"),
+    Renamed(
+      section: "module::Registrar", old: "name-message-expires", new: "message-expires-param-name",
+      fate: "is the name before 2.0"),
+    Renamed(
+      section: "global", old: "tls-certificates-dir", new: "tls-certificates-file",
+      fate: "is gone since 2.6; file, private key and authorities have a key each"),
+    Renamed(
+      section: "module::Authentication", old: "datasource", new: "file-path", fate: "is the name before 2.0"),
+  ]
+
+  /// Keys that came with 2.3 or later: a file that has one belongs to a version that wants focus URIs.
+  static let markersOfNewerVersions: [(section: String, key: String)] = [
+    ("conference-server", "conference-focus-uris"), ("conference-server", "supported-media-types"),
+    ("conference-server", "empty-chat-room-deletion"), ("conference-server", "state-directory"),
+    ("module::Authorization", "enabled"), ("module::AuthTrustedHosts", "enabled"),
+    ("module::AuthTrustedHosts", "trusted-hosts"),
+  ]
+
+  static let booleans: [(section: String, key: String)] =
+    keys.keys.filter { $0.hasPrefix("module::") }.sorted().map { ($0, "enabled") } + [
+      ("cluster", "enabled"), ("conference-server", "enabled"), ("conference-server", "check-capabilities"),
+      ("module::Registrar", "enable-gruu"), ("module::Authentication", "disable-qop-auth"),
+      ("module::Router", "message-fork-late"),
+    ]
+
+  static func defaultValue(_ section: String, _ key: String) -> String {
+    switch (section, key) {
+    case ("global", "transports"): "sip:*"
+    case ("global", "default-servers"): "proxy"
+    case ("conference-server", "enabled"), ("conference-server", "check-capabilities"): "true"
+    case ("conference-server", "transport"): "sip:127.0.0.1:6064;transport=tcp"
+    case ("conference-server", "outbound-proxy"): "sip:127.0.0.1:5060;transport=tcp"
+    case ("conference-server", "database-backend"): "mysql"
+    case ("conference-server", "supported-media-types"): "text"
+    case ("module::Registrar", "enabled"), ("module::Router", "enabled"), ("module::Registrar", "enable-gruu"): "true"
+    case ("module::Registrar", "reg-domains"), ("module::Authentication", "auth-domains"),
+      ("module::Authorization", "auth-domains"), ("module::Registrar", "redis-server-domain"):
+      "localhost"
+    case ("module::Registrar", "redis-server-port"): "6379"
+    case ("module::Registrar", "db-implementation"): "internal"
+    case ("module::Authentication", "db-implementation"): "file"
+    case ("module::Authentication", "available-algorithms"): "MD5"
+    default: ""
+    }
+  }
+
+  private static func words(_ text: String) -> Set<String> { Set(text.split { $0 == " " || $0 == "\n" }.map(String.init)) }
+
+  private static func moduleKeys(_ text: String) -> Set<String> {
+    words(text).union(["enabled", "filter", "from-domains", "to-domains"])
+  }
+}

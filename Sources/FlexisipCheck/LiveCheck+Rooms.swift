@@ -1,0 +1,259 @@
+// LiveCheck+Rooms.swift: two temporary devices make rooms and write to each other, plain and encrypted
+import ChatCore
+import Foundation
+import Lime
+import MessageFormats
+
+extension LiveCheck {
+  private static let subject = "limeade check"
+  /// Until a server has noticed that a connection is closed.
+  private static let absence = Duration.seconds(1)
+
+  /// Everything that needs a second account.
+  func tryRooms() async {
+    guard let other else {
+      let later = CheckStep.allCases.drop { $0 != .devices }
+      for step in later where step != .cleanup { notTried(step, "needs a second account: --with ACCOUNT2") }
+      return
+    }
+    let before: [CheckStep] = [.name, .reachability, .challenge, .registration, .gruu, .factory]
+    guard !before.contains(where: hasFailed) else { return }
+    guard let (here, there) = await startDevices(with: other) else { return }
+    await tryCapabilities(here)
+    let hasKeys = await tryKeys(here, there)
+    guard let room = await tryPlainRoom(here, there) else { return }
+    await tryMessages(room, here, there)
+    if hasKeys { await tryEncryptedRoom(here, there) } else {
+      for step in [CheckStep.encryptedRoom, .encryptedMessage, .encryptedReply] {
+        notTried(step, "without keys nothing can be encrypted")
+      }
+    }
+    await tryOfflineMessage(room, here, there)
+  }
+
+  // MARK: Devices
+
+  private func startDevices(with other: AccountConfiguration) async -> (TemporaryDevice, TemporaryDevice)? {
+    let devices = await step(.devices) { () -> (seen: String, value: (TemporaryDevice, TemporaryDevice)) in
+      let here = try TemporaryDevice(account, logger: logger)
+      self.here = here
+      let there = try TemporaryDevice(other, logger: logger)
+      self.there = there
+      for device in [here, there] {
+        do { try await capped(timeouts.arrival) { try await device.start() } } catch {
+          throw StepFailure("\(device.address): \(Self.text(of: error))", registrationCauses(error))
+        }
+      }
+      let names = await [here.client.device, there.client.device].compactMap { $0 }
+      return (names.joined(separator: " and "), (here, there))
+    }
+    return devices
+  }
+
+  private func registrationCauses(_ error: any Error) -> [CheckCause] {
+    switch error {
+    case ChatError.wrongCredentials: causes.wrongPassword
+    case ChatError.noGRUU: causes.noGRUU
+    case ChatError.refused(_, 403, _): causes.domainForbidden
+    case is TookTooLong: causes.silentRegistrar
+    default: causes.silentRegistrar
+    }
+  }
+
+  private func tryCapabilities(_ here: TemporaryDevice) async {
+    guard probe != nil, let device = await here.client.device else {
+      return notTried(.capabilities, "single requests are sent over TCP only")
+    }
+    _ = await passes(.capabilities) {
+      guard let specs = await keptSpecs(of: device) else {
+        return "the registrar does not list the device's Contact"
+      }
+      let wanted = account.keyServer == nil ? ["groupchat"] : ["groupchat", "lime"]
+      let names = specs.split(separator: ",").compactMap { $0.split(separator: "/").first.map(String.init) }
+      let missing = wanted.filter { !names.contains($0) }
+      guard missing.isEmpty else {
+        throw StepFailure("+org.linphone.specs=\"\(specs)\" lacks \(missing.joined(separator: ", "))", causes.lostCapabilities)
+      }
+      return "+org.linphone.specs=\"\(specs)\""
+    }
+  }
+
+  // MARK: Rooms
+
+  private func makeRoom(_ here: TemporaryDevice, _ there: TemporaryDevice, encrypted: Bool) async throws -> RoomSummary {
+    let client = here.client
+    let member = there.account.address
+    let subject = Self.subject + (encrypted ? " encrypted" : "")
+    return try await capped(timeouts.answer * 2 + timeouts.arrival) {
+      try await client.createRoom(named: subject, members: [member], encrypted: encrypted)
+    }
+  }
+
+  /// The room, when the other device is in it too.
+  private func tryPlainRoom(_ here: TemporaryDevice, _ there: TemporaryDevice) async -> String? {
+    // One call does two steps: the room is stored between them.
+    let start = ContinuousClock.now
+    let made: Result<RoomSummary, any Error>
+    do { made = .success(try await makeRoom(here, there, encrypted: false)) } catch { made = .failure(error) }
+    let stored = try? await here.client.rooms().first { $0.room.subject == Self.subject }
+    let accepted = await passes(.roomInvite, since: start) {
+      if let stored { return "200, \(stored.room.address)" }
+      guard case .failure(let error) = made else { return "200" }
+      throw StepFailure(Self.text(of: error), roomCauses(error, there))
+    }
+    guard accepted else { return nil }
+    let room = await step(.notify, since: start) { () -> (seen: String, value: RoomSummary) in
+      switch made {
+      case .success(let room):
+        return ("version \(room.room.version), \(room.participants.count) member(s)", room)
+      case .failure(let error):
+        if let stored { rooms.append(stored.room.address) }
+        throw StepFailure("SUBSCRIBE accepted, but no NOTIFY: \(Self.text(of: error))", causes.noNotify)
+      }
+    }
+    guard let address = room?.room.address else { return nil }
+    rooms.append(address)
+    guard await tryInvitation(address, here, there) else { return nil }
+    return address
+  }
+
+  private func roomCauses(_ error: any Error, _ there: TemporaryDevice) -> [CheckCause] {
+    switch error {
+    case ChatError.refused(_, 488, _): causes.nobodyInvited(there.account.address)
+    case ChatError.refused(_, 403, _), ChatError.refused(_, 603, _): causes.nobodyInvited(there.account.address)
+    case ChatError.refused(_, 404, _): causes.unknownFactory
+    case ChatError.factoryDidNotRedirect: causes.noRoomFromFactory
+    case ChatError.wrongCredentials: causes.wrongPassword
+    default: causes.silentFactory
+    }
+  }
+
+  private func tryInvitation(_ room: String, _ here: TemporaryDevice, _ there: TemporaryDevice) async -> Bool {
+    let member = there.address
+    let isListed = ((try? await here.client.rooms()) ?? []).first { $0.room.address == room }?
+      .participants.contains { $0.address == member } ?? false
+    let invited = await passes(.invitation) {
+      let arrived = await there.first(within: timeouts.arrival) { event -> Bool? in
+        if case .room(let summary, _) = event, summary.room.address == room { return true }
+        return nil
+      }
+      guard arrived == true else {
+        throw StepFailure(
+          "no INVITE came to \(member)" + (isListed ? "" : ", which the room's state does not list"),
+          isListed ? causes.notInvited(there.account.address) : causes.nobodyInvited(there.account.address))
+      }
+      return "INVITE of the room to \(member)"
+    }
+    guard invited else { return false }
+    return await passes(.joined) { try await deviceIsIn(room, here, there) }
+  }
+
+  /// Waits until the creator's room state has the other's device.
+  private func deviceIsIn(_ room: String, _ here: TemporaryDevice, _ there: TemporaryDevice) async throws -> String {
+    guard let device = await there.client.device else { throw StepFailure("\(there.address) is offline", []) }
+    let joined = await here.first(within: timeouts.arrival) { event -> Bool? in
+      if case .device(room, _, device, .added) = event { return true }
+      return nil
+    }
+    guard joined == true else {
+      throw StepFailure(
+        "NOTIFY never shows \(device)",
+        causes.leftOutOfEncryptedRoom(there.account.address, hasKeyServer: there.account.keyServer != nil))
+    }
+    return "NOTIFY shows \(device)"
+  }
+
+  // MARK: Messages
+
+  private func tryMessages(_ room: String, _ here: TemporaryDevice, _ there: TemporaryDevice) async {
+    guard let sent = await trySending(.message, room, from: here, to: there) else { return }
+    _ = await passes(.notification) { try await awaitDelivery(of: sent, to: here, by: there.address) }
+    _ = await trySending(.reply, room, from: there, to: here)
+  }
+
+  private func tryEncryptedRoom(_ here: TemporaryDevice, _ there: TemporaryDevice) async {
+    let room = await step(.encryptedRoom) { () -> (seen: String, value: String) in
+      let room: RoomSummary
+      do { room = try await makeRoom(here, there, encrypted: true) } catch {
+        if case ChatError.refused(_, 488, _) = error {
+          throw StepFailure(
+            Self.text(of: error),
+            causes.leftOutOfEncryptedRoom(there.account.address, hasKeyServer: there.account.keyServer != nil))
+        }
+        throw StepFailure(Self.text(of: error), roomCauses(error, there))
+      }
+      rooms.append(room.room.address)
+      return (try await deviceIsIn(room.room.address, here, there), room.room.address)
+    }
+    guard let room else { return }
+    let sent = await trySending(.encryptedMessage, room, from: here, to: there)
+    if sent != nil { _ = await trySending(.encryptedReply, room, from: there, to: here) }
+  }
+
+  /// Sends a text and waits until the other has read it, encrypted if the room is; in an encrypted room until it is
+  /// acknowledged too. Returns its Message-ID.
+  private func trySending(
+    _ step: CheckStep, _ room: String, from sender: TemporaryDevice, to receiver: TemporaryDevice
+  ) async -> String? {
+    let isEncrypted = step == .encryptedMessage || step == .encryptedReply
+    return await self.step(step) { () -> (seen: String, value: String) in
+      let text = "limeade check: \(step.rawValue) \(UUID().uuidString.prefix(8))"
+      let message = try await sender.client.send(text, to: room)
+      let arrived = await receiver.first(within: timeouts.arrival) { event -> Message? in
+        guard case .message(let received) = event, received.messageID == message.messageID else { return nil }
+        return received
+      }
+      guard let arrived else {
+        let failure = await sender.first(within: 0) { event -> String? in
+          guard case .messageState(let state) = event, state.messageID == message.messageID else { return nil }
+          return state.failure ?? "taken by the focus"
+        }
+        throw StepFailure(
+          "\(receiver.address) got nothing (\(failure ?? sender.complaints.last ?? "not taken by the focus"))",
+          isEncrypted ? causes.undecryptable + causes.noMessage : causes.noMessage)
+      }
+      guard arrived.state == .received, arrived.text == text, arrived.isEncrypted == isEncrypted else {
+        throw StepFailure("it cannot be read: \(arrived.failure ?? "other text")", causes.undecryptable)
+      }
+      var seen = "\(text.utf8.count) bytes, \(isEncrypted ? "decrypted" : "not encrypted")"
+      if step == .encryptedMessage {
+        seen += ", " + (try await awaitDelivery(of: message.messageID, to: sender, by: receiver.address))
+      }
+      return (seen, message.messageID)
+    }
+  }
+
+  private func awaitDelivery(of id: String, to sender: TemporaryDevice, by receiver: String) async throws -> String {
+    let state = await sender.first(within: timeouts.arrival) { event -> Delivery.State? in
+      if case .delivery(_, id, receiver, let state, _, _) = event { return state }
+      return nil
+    }
+    guard let state else { throw StepFailure("no notification (IMDN) of \(receiver) came back", causes.noMessage) }
+    guard state >= .delivered else { throw StepFailure("\(receiver) reports: \(state.rawValue)", causes.undecryptable) }
+    return "\(receiver) reports: \(state.rawValue)"
+  }
+
+  private func tryOfflineMessage(_ room: String, _ here: TemporaryDevice, _ there: TemporaryDevice) async {
+    _ = await passes(.offlineMessage) {
+      await there.stop()
+      try await Task.sleep(for: Self.absence)
+      let message = try await here.client.send("limeade check: offline \(UUID().uuidString.prefix(8))", to: room)
+      let taken = await here.first(within: timeouts.answer) { event -> Bool? in
+        guard case .messageState(let state) = event, state.messageID == message.messageID else { return nil }
+        return state.state == .sent
+      }
+      guard taken == true else { throw StepFailure("the focus does not take it", causes.noMessage) }
+      do { try await capped(timeouts.arrival) { try await there.restart() } } catch {
+        throw StepFailure("\(there.address) does not get back: \(Self.text(of: error))", registrationCauses(error))
+      }
+      let arrived = await there.first(within: timeouts.arrival) { event -> Bool? in
+        guard case .message(let received) = event, received.messageID == message.messageID else { return nil }
+        return true
+      }
+      guard arrived == true else {
+        throw StepFailure("\(there.address) came back and got nothing", causes.noOfflineMessage)
+      }
+      return "delivered on the device's next REGISTER"
+    }
+  }
+}

@@ -1,0 +1,214 @@
+// LiveCheck+Server.swift: from the name to a registration and to the factory, by single requests (RFC 3261, RFC 5627)
+import ChatCore
+import DigestAuth
+import Foundation
+import MessageFormats
+import SIPAgent
+
+/// A registration that the probe made.
+struct ProbeDevice: Sendable {
+  var instance: String
+  var gruu: SIPURI?
+}
+
+extension LiveCheck {
+  /// Clocks further apart than this disturb message order and certificates, in seconds.
+  private static let allowedSkew = 120.0
+
+  func tryServer() async {
+    let proxy = causes.proxy
+    let transport = proxy.isSecure ? "tls" : proxy[parameter: "transport"]?.lowercased() ?? "tcp"
+    let port = UInt16(proxy.port ?? (transport == "tls" ? 5061 : 5060))
+    let found = await passes(.name) {
+      do throws(TCPConnection.Failure) {
+        let addresses = try TCPConnection.addresses(of: proxy.host, port: port)
+        return "\(proxy.host): \(Set(addresses.map(\.name)).sorted().joined(separator: ", "))"
+      } catch { throw StepFailure("\(proxy.host): \(error)", causes.unknownName) }
+    }
+    guard found else { return }
+    guard transport != "udp" else { return notTried(.reachability, "UDP has no connections") }
+    let probe = await step(.reachability) { () -> (seen: String, value: SIPProbe) in
+      do {
+        let limit = timeouts.answer
+        let probe = try await capped(limit + 2) {
+          try SIPProbe(host: proxy.host, port: port, timeout: limit)
+        }
+        return ("connected to \(probe.peer) port \(port) from \(probe.local)", probe)
+      } catch { throw StepFailure("\(proxy.host) port \(port): \(error)", causes.refusedConnection) }
+    }
+    guard let probe else { return }
+    guard transport == "tcp" else {
+      for step in [CheckStep.tls, .challenge, .clock, .registration, .gruu, .secondRegistration, .factory] {
+        notTried(step, step == .tls ? "seen when the devices register" : "single requests are sent over TCP only")
+      }
+      return
+    }
+    notTried(.tls, "the account uses TCP")
+    self.probe = probe
+    causes.isSameMachine = probe.isSameMachine
+    await tryRegistration(probe)
+    if hasPassed(.gruu) { await tryFactory(probe) }
+  }
+
+  // MARK: Registration
+
+  private var registrar: String { "sip:\(account.address.host)" }
+
+  private var credentials: SIPProbe.Credentials {
+    let password = account.password
+    return SIPProbe.Credentials(
+      user: account.address.user ?? "", password: .init(reveal: { password.reveal() }))
+  }
+
+  private func tryRegistration(_ probe: SIPProbe) async {
+    let challenged = await step(.challenge) { () -> (seen: String, value: ProbeAnswer) in
+      // Without Contact it only asks for the bindings: nothing is registered even if nobody is challenged.
+      let answer = await probe.perform(
+        "REGISTER", registrar, from: account.address, to: account.address, credentials: nil)
+      return (try judgeChallenge(answer), answer)
+    }
+    guard let challenged else { return }
+    if let date = challenged.final?[header: "Date"] { await compareClock(date) }
+    guard let registered = await register(probe, as: .registration) else { return }
+    if !hasPassed(.clock), !hasFailed(.clock) {
+      if let date = registered[header: "Date"] { await compareClock(date) } else {
+        notTried(.clock, "the server sends no Date")
+      }
+    }
+    let gruu = await step(.gruu) { () -> (seen: String, value: SIPURI) in
+      let contacts = registered.headers.all(named: "Contact").flatMap(NameAddress.list)
+      guard let gruu = contacts.lazy.compactMap({ $0[parameter: "pub-gruu"] }).compactMap(SIPURI.init)
+        .first(where: { $0.gruu == probeDevice?.instance })
+        ?? contacts.lazy.compactMap({ $0[parameter: "pub-gruu"] }).compactMap(SIPURI.init).first
+      else { throw StepFailure("200 without pub-gruu", causes.noGRUU) }
+      return ("pub-gruu \(gruu)", gruu)
+    }
+    guard let gruu else { return }
+    probeDevice?.gruu = gruu
+    guard let again = await register(probe, as: .secondRegistration) else { return }
+    let instance = probeDevice?.instance ?? ""
+    let bindings = again.headers.all(named: "Contact").count { $0.contains(instance) }
+    _ = await passes(.secondRegistration) {
+      if bindings > 1 { throw StepFailure("\(bindings) bindings of one device", causes.doubledRegistration) }
+      return "200, still one binding"
+    }
+  }
+
+  private func judgeChallenge(_ answer: ProbeAnswer) throws -> String {
+    guard let final = answer.final else { throw StepFailure(answer.summary, causes.noSIPAnswer) }
+    switch final.status {
+    case 401, 407:
+      let lines = final.headers.all(named: final.status == 401 ? "WWW-Authenticate" : "Proxy-Authenticate")
+      let challenges = DigestChallenge.list(lines)
+      guard !challenges.isEmpty else {
+        throw StepFailure("\(final.status) with \(lines.joined(separator: "; "))", causes.unknownAlgorithm)
+      }
+      let realm = challenges[0].realm
+      let note = realm.caseInsensitiveCompare(account.address.host) == .orderedSame
+        ? "" : " (not the domain: the key server must use the same)"
+      return "\(final.status), algorithms \(challenges.map(\.algorithm.rawValue).joined(separator: " ")), realm \(realm)\(note)"
+    case 200..<300: throw StepFailure("\(answer.summary) without any 401", causes.notChallenged)
+    case 403: throw StepFailure(answer.summary, causes.domainForbidden)
+    case 404, 416, 604: throw StepFailure(answer.summary, causes.silentRegistrar)
+    default: throw StepFailure(answer.summary, causes.noSIPAnswer)
+    }
+  }
+
+  /// Registers the probe's device. For `secondRegistration` the caller reports success.
+  private func register(_ probe: SIPProbe, as step: CheckStep) async -> SIPResponse? {
+    let instance = probeDevice?.instance ?? "urn:uuid:\(UUID().uuidString.lowercased())"
+    // No specs: the focus takes the device into no room.
+    let contact = "<sip:\(account.address.user ?? "")@\(probe.local);transport=tcp>;+sip.instance=\"<\(instance)>\""
+    let answer = await probe.perform(
+      "REGISTER", registrar, from: account.address, to: account.address,
+      headers: [SIPHeader("Contact", contact), SIPHeader("Expires", "120"), SIPHeader("Supported", "gruu, path")],
+      credentials: credentials)
+    if let final = answer.final, final.isSuccess {
+      probeDevice = ProbeDevice(instance: instance, gruu: probeDevice?.gruu)
+      if step == .registration { _ = await passes(step) { answer.summary } }
+      return final
+    }
+    _ = await passes(step) {
+      switch answer.final?.status {
+      case nil: throw StepFailure("401, then no answer to the REGISTER with the password", causes.silentRegistrar)
+      case 403: throw StepFailure(answer.summary, answer.summary.lowercased().contains("domain") ? causes.domainForbidden : causes.wrongPassword)
+      case 401, 407: throw StepFailure("\(answer.summary) again", causes.wrongPassword)
+      default: throw StepFailure(answer.summary, causes.silentRegistrar)
+      }
+    }
+    return nil
+  }
+
+  /// Takes the probe's registration back.
+  func unregisterProbe() async {
+    guard let probe, let device = probeDevice else { return }
+    let contact = "<sip:\(account.address.user ?? "")@\(probe.local);transport=tcp>;+sip.instance=\"<\(device.instance)>\""
+    _ = await probe.perform(
+      "REGISTER", registrar, from: account.address, to: account.address,
+      headers: [SIPHeader("Contact", contact + ";expires=0"), SIPHeader("Expires", "0"), SIPHeader("Supported", "gruu, path")],
+      credentials: credentials)
+  }
+
+  private func compareClock(_ date: String) async {
+    _ = await passes(.clock) {
+      let formatter = DateFormatter()
+      formatter.locale = Locale(identifier: "en_US_POSIX")
+      formatter.timeZone = TimeZone(identifier: "GMT")
+      formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss zzz"
+      guard let server = formatter.date(from: date) else { return "Date: \(date)" }
+      let skew = server.timeIntervalSinceNow
+      guard abs(skew) <= Self.allowedSkew else {
+        throw StepFailure("the server's clock is \(Int(abs(skew))) s \(skew > 0 ? "ahead" : "behind")", causes.wrongClock)
+      }
+      return "\(Int(abs(skew).rounded())) s apart"
+    }
+  }
+
+  // MARK: Factory
+
+  private func tryFactory(_ probe: SIPProbe) async {
+    guard let gruu = probeDevice?.gruu else { return }
+    let factory = account.conferenceFactory
+    _ = await passes(.factory) {
+      let answer = await probe.perform(
+        "INVITE", "\(factory)", from: account.address, to: factory,
+        headers: [
+          SIPHeader("Contact", "<\(gruu)>;text"), SIPHeader("Subject", "limeade check"),
+          SIPHeader("Require", "recipient-list-invite"), SIPHeader("Content-Type", "application/resource-lists+xml"),
+          SIPHeader("Content-Disposition", "recipient-list"), SIPHeader("Supported", "gruu"),
+        ], body: ResourceList([other?.address ?? account.address]).serialized, credentials: credentials)
+      return try judgeFactory(answer)
+    }
+  }
+
+  private func judgeFactory(_ answer: ProbeAnswer) throws -> String {
+    guard let final = answer.final else {
+      throw StepFailure(answer.summary, answer.provisional.isEmpty ? causes.silentFactory : causes.factoryRings)
+    }
+    switch final.status {
+    case 300..<400:
+      guard let room = final[header: "Contact"].flatMap(NameAddress.init), room.has(parameter: "isfocus") else {
+        throw StepFailure("\(answer.summary) to no focus", causes.noRoomFromFactory)
+      }
+      return "\(answer.summary), room \(room.uri)"
+    case 404, 480, 604: throw StepFailure(answer.summary, causes.unknownFactory)
+    case 401, 407: throw StepFailure("\(answer.summary) again", causes.wrongPassword)
+    case 403: throw StepFailure(answer.summary, causes.domainForbidden + causes.unknownFactory)
+    case 408, 500, 503, 504: throw StepFailure(answer.summary, causes.silentFactory)
+    default: throw StepFailure(answer.summary, causes.noRoomFromFactory)
+    }
+  }
+
+  // MARK: Capabilities
+
+  /// The +org.linphone.specs that the registrar keeps for a device; nil when it does not list it.
+  func keptSpecs(of device: String) async -> String? {
+    guard let probe, let instance = SIPURI(device)?.gruu else { return nil }
+    let answer = await probe.perform(
+      "REGISTER", registrar, from: account.address, to: account.address, headers: [SIPHeader("Supported", "gruu")],
+      credentials: credentials)
+    let contacts = answer.final?.headers.all(named: "Contact").flatMap(NameAddress.list) ?? []
+    return contacts.first { $0[parameter: "+sip.instance"]?.contains(instance) == true || $0[parameter: "pub-gruu"] == device }
+      .map { $0[parameter: "+org.linphone.specs"] ?? "" }
+  }
+}

@@ -1,0 +1,184 @@
+// LiveCheck.swift: tries chat rooms on a server step by step, each request once, and cleans up after itself
+import ChatCore
+import Foundation
+import Logging
+import MessageFormats
+
+/// One run of the check. Results come through `report` as soon as a step has ended.
+public actor LiveCheck {
+  public struct Timeouts: Sendable {
+    /// For the answer to one request, in seconds.
+    public var answer = 10.0
+    /// For something that another device has to send, in seconds.
+    public var arrival = 20.0
+
+    public init() {}
+  }
+
+  let account: AccountConfiguration
+  let other: AccountConfiguration?
+  let timeouts: Timeouts
+  let logger: Logger
+  private let ranking: CauseRanking
+  private let report: @Sendable (CheckResult) -> Void
+  private var outcomes: [CheckStep: CheckResult.Outcome] = [:]
+  private var blocker: String?
+
+  var causes: CheckCauses
+  var probe: SIPProbe?
+  /// Of the probe's own registration.
+  var probeDevice: ProbeDevice?
+  var here: TemporaryDevice?
+  var there: TemporaryDevice?
+  /// Rooms to leave in the end.
+  var rooms: [String] = []
+
+  /// - Parameters:
+  ///   - account: makes the rooms.
+  ///   - other: is invited; nil leaves out what needs two.
+  ///   - conf: the server's configuration, to point at its lines.
+  public init(
+    account: AccountConfiguration, other: AccountConfiguration? = nil, conf: FlexisipConf? = nil,
+    findings: [ConfFinding] = [], timeouts: Timeouts = Timeouts(), logger: Logger,
+    report: @escaping @Sendable (CheckResult) -> Void
+  ) {
+    self.account = account
+    self.other = other
+    self.timeouts = timeouts
+    self.logger = logger
+    self.report = report
+    ranking = CauseRanking(conf: conf, findings: findings)
+    causes = CheckCauses(
+      domain: account.address.host, factory: account.conferenceFactory,
+      proxy: account.outboundProxy ?? SIPURI(user: nil, host: account.address.host, port: account.address.port))
+  }
+
+  /// - Returns: whether every step that was tried has passed.
+  public func run() async -> Bool {
+    await tryServer()
+    await tryKeyServer()
+    await tryRooms()
+    await cleanUp()
+    for step in CheckStep.allCases where outcomes[step] == nil { notTried(step, blocker ?? reasonLeftOut(step)) }
+    return !outcomes.values.contains(.failed)
+  }
+
+  private func reasonLeftOut(_ step: CheckStep) -> String { "a step before it has failed" }
+
+  // MARK: Steps
+
+  /// Why a step failed.
+  struct StepFailure: Error {
+    var seen: String
+    var causes: [CheckCause]
+
+    init(_ seen: String, _ causes: [CheckCause]) {
+      self.seen = seen
+      self.causes = causes
+    }
+  }
+
+  /// Runs a step and reports it. nil when it failed.
+  /// - Parameter start: when its work began, if that was before this call.
+  func step<Value>(
+    _ step: CheckStep, since start: ContinuousClock.Instant = .now,
+    _ body: () async throws -> (seen: String, value: Value)
+  ) async -> Value? {
+    func seconds() -> Double {
+      let elapsed = start.duration(to: .now).components
+      return Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18
+    }
+    do {
+      let result = try await body()
+      tell(CheckResult(step: step, outcome: .passed, seconds: seconds(), seen: result.seen, causes: []))
+      return result.value
+    } catch {
+      let failure = error as? StepFailure ?? StepFailure(Self.text(of: error), [])
+      tell(
+        CheckResult(
+          step: step, outcome: .failed, seconds: seconds(), seen: failure.seen, causes: ranking.rank(failure.causes)))
+      if blocker == nil { blocker = "'\(step.title)' has failed" }
+      return nil
+    }
+  }
+
+  /// A step without a result.
+  func passes(
+    _ step: CheckStep, since start: ContinuousClock.Instant = .now, _ body: () async throws -> String
+  ) async -> Bool {
+    await self.step(step, since: start) { (try await body(), true) } ?? false
+  }
+
+  func notTried(_ step: CheckStep, _ reason: String) {
+    tell(CheckResult(step: step, outcome: .notTried, seconds: 0, seen: reason, causes: []))
+  }
+
+  func hasPassed(_ step: CheckStep) -> Bool { outcomes[step] == .passed }
+  func hasFailed(_ step: CheckStep) -> Bool { outcomes[step] == .failed }
+
+  private func tell(_ result: CheckResult) {
+    outcomes[result.step] = result.outcome
+    report(result)
+  }
+
+  static func text(of error: any Error) -> String { (error as? LocalizedError)?.errorDescription ?? "\(error)" }
+
+  // MARK: Time limits
+
+  struct TookTooLong: Error, LocalizedError {
+    var seconds: Double
+    var errorDescription: String? { "nothing within \(Int(seconds)) s" }
+  }
+
+  /// Waits no longer than `seconds`; work that does not end by then goes on alone.
+  func capped<Value: Sendable>(
+    _ seconds: Double, _ work: @escaping @Sendable () async throws -> Value
+  ) async throws -> Value {
+    let (values, sink) = AsyncThrowingStream.makeStream(of: Value.self)
+    let working = Task {
+      do {
+        sink.yield(try await work())
+        sink.finish()
+      } catch { sink.finish(throwing: error) }
+    }
+    let timer = Task {
+      try? await Task.sleep(for: .seconds(seconds))
+      sink.finish(throwing: TookTooLong(seconds: seconds))
+    }
+    defer {
+      timer.cancel()
+      working.cancel()
+    }
+    for try await value in values { return value }
+    throw TookTooLong(seconds: seconds)
+  }
+
+  // MARK: Afterwards
+
+  /// Leaves the rooms, deletes the temporary devices' keys and unregisters them.
+  private func cleanUp() async {
+    await unregisterProbe()
+    guard here != nil || there != nil else {
+      if probeDevice == nil { return }
+      return notTried(.cleanup, "there was nothing to clean up but a registration, which is gone")
+    }
+    let rooms = self.rooms
+    _ = await passes(.cleanup) {
+      var left: [String] = []
+      for device in [there, here].compactMap({ $0 }) {
+        let client = device.client
+        for room in rooms {
+          do { try await capped(timeouts.answer) { try await client.leave(room) } } catch {
+            left.append("\(device.address) has not left \(room): \(Self.text(of: error))")
+          }
+        }
+        if let cause = await deleteKeys(of: device) { left.append(cause) }
+        await device.remove()
+      }
+      guard left.isEmpty else {
+        throw StepFailure(left.joined(separator: "; "), [CheckCause("a step before this one has failed")])
+      }
+      return "\(rooms.count) room(s) left, keys deleted, devices unregistered"
+    }
+  }
+}

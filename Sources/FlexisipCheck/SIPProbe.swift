@@ -1,0 +1,177 @@
+// SIPProbe.swift: single SIP requests over a TCP connection of their own, to see what a server answers (RFC 3261)
+import DigestAuth
+import Foundation
+import MessageFormats
+import SIPAgent
+
+/// What came back for one request.
+struct ProbeAnswer: Sendable {
+  /// The final response; nil when none came in time.
+  var final: SIPResponse?
+  /// Of provisional responses other than 100.
+  var provisional: [Int] = []
+
+  var summary: String {
+    if let final { return "\(final.status) \(final.reason)" }
+    return provisional.last.map { "\($0) and no final answer" } ?? "no answer"
+  }
+}
+
+/// Sends requests one after the other, each once; a challenge is answered once.
+///
+/// `@unchecked Sendable`: `sequence` and `received` are only touched by `perform`, whose calls the live check never
+/// overlaps.
+final class SIPProbe: @unchecked Sendable {
+  /// Larger answers are given up, in bytes.
+  private static let maximumAnswer = 1 << 20
+
+  struct Credentials: Sendable {
+    var user: String
+    var password: Password
+  }
+
+  struct Password: Sendable {
+    var reveal: @Sendable () -> String
+  }
+
+  private let connection: TCPConnection
+  private let timeout: Double
+  private var sequence = 0
+  private var received = Data()
+  /// `host:port` of our end.
+  let local: String
+  /// Numeric address of the server.
+  let peer: String
+
+  init(host: String, port: UInt16, timeout: Double) throws {
+    connection = try TCPConnection(host: host, port: port, timeout: timeout)
+    self.timeout = timeout
+    local = connection.local
+    peer = connection.peer
+  }
+
+  /// Whether the server runs on this machine, as far as addresses tell.
+  var isSameMachine: Bool { local.hasPrefix(peer + ":") || peer.hasPrefix("127.") || peer == "::1" }
+
+  /// - Parameters:
+  ///   - from: the address in From; To is `to`, or the same.
+  ///   - credentials: nil leaves a challenge unanswered.
+  func perform(
+    _ method: String, _ uri: String, from: SIPURI, to: SIPURI, headers: [SIPHeader] = [], body: Data = Data(),
+    credentials: Credentials?
+  ) async -> ProbeAnswer {
+    await withCheckedContinuation { continuation in
+      DispatchQueue.global().async {
+        continuation.resume(
+          returning: self.exchange(method, uri, from: from, to: to, headers: headers, body: body, credentials: credentials))
+      }
+    }
+  }
+
+  private func exchange(
+    _ method: String, _ uri: String, from: SIPURI, to: SIPURI, headers: [SIPHeader], body: Data,
+    credentials: Credentials?
+  ) -> ProbeAnswer {
+    let dialog = DialogNames(from: from, to: to)
+    var answer = once(method, uri, dialog, headers, body)
+    guard let challenge = answer.final, [401, 407].contains(challenge.status), let credentials else { return answer }
+    let names = challenge.status == 401 ? ("WWW-Authenticate", "Authorization") : ("Proxy-Authenticate", "Proxy-Authorization")
+    guard let offered = DigestChallenge.strongest(of: challenge.headers.all(named: names.0)) else { return answer }
+    var responder = DigestResponder(
+      username: credentials.user, password: credentials.password.reveal(), challenge: offered)
+    let authorization = responder.credentials(method: method, uri: uri, body: body).headerValue
+    answer = once(method, uri, dialog, headers + [SIPHeader(names.1, authorization)], body)
+    return answer
+  }
+
+  private struct DialogNames {
+    let from: SIPURI
+    let to: SIPURI
+    let callID = UUID().uuidString
+    let tag = String(UUID().uuidString.prefix(8))
+  }
+
+  private func once(
+    _ method: String, _ uri: String, _ dialog: DialogNames, _ headers: [SIPHeader], _ body: Data
+  ) -> ProbeAnswer {
+    sequence += 1
+    let number = sequence
+    let branch = "z9hG4bK-\(UUID().uuidString)"
+    func request(_ method: String, to: String, _ headers: [SIPHeader], _ body: Data) -> Data? {
+      SIPRequest(
+        method: method, uri: uri,
+        headers: [
+          SIPHeader("Via", "SIP/2.0/TCP \(local);branch=\(branch);rport"), SIPHeader("Max-Forwards", "70"),
+          SIPHeader("From", "<\(dialog.from)>;tag=\(dialog.tag)"), SIPHeader("To", to),
+          SIPHeader("Call-ID", dialog.callID), SIPHeader("CSeq", "\(number) \(method)"),
+          SIPHeader("User-Agent", "limeade-check"),
+        ] + headers, body: body
+      ).wireText
+    }
+    guard let data = request(method, to: "<\(dialog.to)>", headers, body), connection.send(data) else {
+      return ProbeAnswer()
+    }
+    var answer = ProbeAnswer()
+    let end = ContinuousClock.now + .seconds(timeout)
+    while let response = nextResponse(until: end) {
+      guard response[header: "CSeq"] == "\(number) \(method)", response[header: "Call-ID"] == dialog.callID else { continue }
+      if response.status >= 200 {
+        answer.final = response
+        break
+      }
+      if response.status > 100 { answer.provisional.append(response.status) }
+    }
+    if method == "INVITE" {
+      if let final = answer.final {
+        _ = request("ACK", to: final[header: "To"] ?? "<\(dialog.to)>", [], Data()).map(connection.send)
+      } else {
+        _ = request("CANCEL", to: "<\(dialog.to)>", [], Data()).map(connection.send)
+      }
+    }
+    return answer
+  }
+
+  // MARK: Reading
+
+  private func nextResponse(until end: ContinuousClock.Instant) -> SIPResponse? {
+    while true {
+      if let message = takeMessage() {
+        if let response = message { return response }
+        continue
+      }
+      let left = ContinuousClock.now.duration(to: end)
+      let seconds = Double(left.components.seconds) + Double(left.components.attoseconds) / 1e18
+      guard seconds > 0, received.count < Self.maximumAnswer, let more = connection.receive(within: seconds),
+        !more.isEmpty
+      else { return nil }
+      received.append(more)
+    }
+  }
+
+  /// nil: no whole message yet. The inner nil: a message that is no response.
+  private func takeMessage() -> SIPResponse?? {
+    while received.starts(with: [13, 10]) { received = Data(received.dropFirst(2)) }
+    guard let end = received.range(of: Data("\r\n\r\n".utf8)) else { return nil }
+    let lines = String(decoding: received[..<end.lowerBound], as: UTF8.self).components(separatedBy: "\r\n")
+    var headers: [SIPHeader] = []
+    for line in lines.dropFirst() {
+      if line.first == " " || line.first == "\t", let last = headers.indices.last {
+        headers[last].value += " " + line.trimmed
+      } else if let colon = line.firstIndex(of: ":") {
+        let name = String(line[..<colon]).trimmed
+        headers.append(SIPHeader(Self.fullNames[name.lowercased()] ?? name, String(line[line.index(after: colon)...]).trimmed))
+      }
+    }
+    let length = min(headers.first(named: "Content-Length").flatMap { Int($0) } ?? 0, Self.maximumAnswer)
+    guard length >= 0, received.distance(from: end.upperBound, to: received.endIndex) >= length else { return nil }
+    let bodyEnd = received.index(end.upperBound, offsetBy: length)
+    let body = Data(received[end.upperBound..<bodyEnd])
+    received = Data(received[bodyEnd...])
+    let words = (lines.first ?? "").split(separator: " ", maxSplits: 2).map(String.init)
+    guard words.count >= 2, words[0] == "SIP/2.0", let status = Int(words[1]) else { return .some(nil) }
+    return SIPResponse(status: status, reason: words.count > 2 ? words[2] : "", headers: headers, body: body)
+  }
+
+  /// Compact names (RFC 3261 §7.3.3) of what is read here.
+  private static let fullNames = ["i": "Call-ID", "m": "Contact", "t": "To", "f": "From", "l": "Content-Length"]
+}

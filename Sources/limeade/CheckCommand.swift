@@ -1,0 +1,69 @@
+// CheckCommand.swift: limeade check: why chat rooms do not work, by trying them and by reading flexisip.conf.
+import ArgumentParser
+import ChatCore
+import FlexisipCheck
+import Foundation
+
+struct CheckCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract: "Find out why chat rooms do not work on a Flexisip server.",
+    discussion: """
+      limeade check --with bob              tries everything, as the default account and as account bob
+      limeade check                         what one account can try
+      limeade check --flexisip-conf FILE    reads the server's configuration only; with --account or --with, does both \
+      and points at its lines
+
+      The check uses devices of its own, made for it and removed afterwards, and sends each request once. The other \
+      members of the two accounts' rooms see these devices come and go: take accounts made for tests.
+
+      Exit code 0 when every step that was tried has passed and the file has no error, 76 when a step has failed, 78 \
+      when the file has an error. Warnings do not count.
+      """)
+
+  @OptionGroup var options: GlobalOptions
+  @Option(help: ArgumentHelp("A second account of the configuration file, to be invited.", valueName: "account2"))
+  var with: String?
+  @Option(help: ArgumentHelp("The server's configuration file.", valueName: "file")) var flexisipConf: String?
+  @Flag(help: "The file is a copy from another machine: look at no path or port that it names.") var elsewhere = false
+  @Option(help: "Seconds to wait for an answer; what another device sends gets twice as long.") var timeout = 10.0
+
+  func validate() throws {
+    guard (0.5...300).contains(timeout) else { throw ValidationError("--timeout is between 0.5 and 300 seconds") }
+  }
+
+  func run() async throws {
+    let report = CheckReport(json: options.json)
+    let isLive = flexisipConf == nil || options.account != nil || with != nil
+    let account = isLive || options.config != nil ? try options.accountConfiguration() : nil
+    let other = try with.map { try ConfigurationFile(path: options.config).account(named: $0) }
+    if let account, let other, account.address == other.address {
+      throw ValidationError("--with needs an account with another address than \(account.address)")
+    }
+    var conf: FlexisipConf?
+    var findings: [ConfFinding] = []
+    if let flexisipConf {
+      do { conf = try FlexisipConf(path: flexisipConf) } catch {
+        throw CommandFailure.badConfiguration(ExitStatus.text(of: error))
+      }
+      let client = account.map {
+        ConfClient(address: $0.address, outboundProxy: $0.outboundProxy, conferenceFactory: $0.conferenceFactory)
+      }
+      if let conf { findings = ConfCheck.findings(in: conf, client: client, isServersMachine: !elsewhere) }
+      for finding in findings { report.show(finding) }
+      report.conclude(findings, path: flexisipConf)
+    }
+    var passed = true
+    if isLive, let account {
+      var timeouts = LiveCheck.Timeouts()
+      timeouts.answer = timeout
+      timeouts.arrival = timeout * 2
+      let check = LiveCheck(
+        account: account, other: other, conf: conf, findings: findings, timeouts: timeouts, logger: options.logger
+      ) { report.show($0) }
+      passed = await check.run()
+    }
+    if findings.contains(where: { $0.severity == .error }) { throw ExitCode(78) }
+    if !passed { throw ExitCode(76) }
+  }
+}

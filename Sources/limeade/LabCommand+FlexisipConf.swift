@@ -1,0 +1,50 @@
+// LabCommand+FlexisipConf.swift: limeade lab --print-config: the lab's users and addresses as a flexisip.conf.
+import ArgumentParser
+import FlexisipCheck
+import Foundation
+import Lab
+
+extension LabFault: ExpressibleByArgument {}
+extension ConfTemplate.Version: ExpressibleByArgument {}
+
+extension LabCommand {
+  func writeFlexisipConf(_ lab: LabConfiguration) throws {
+    var template = ConfTemplate(
+      domain: lab.domain, users: lab.users.map { ($0.name, $0.password) }, host: lab.address,
+      port: lab.port == 0 ? 5060 : Int(lab.port))
+    template.factoryUser = lab.factoryUser
+    template.version = flexisipVersion ?? Self.installedVersion() ?? .v2_5
+    guard let configFolder else {
+      Output.line(template.conf)
+      Output.line("# \(template.usersPath):")
+      for line in template.usersFile.split(separator: "\n") { Output.line("#   \(line)") }
+      return
+    }
+    template.folder = URL(fileURLWithPath: configFolder).standardizedFileURL.path
+    try AccountWriter.writePrivately(template.usersFile, to: template.usersPath)
+    let path = "\(template.folder)/flexisip.conf"
+    try AccountWriter.writePrivately(template.conf, to: path)
+    Output.line(path)
+  }
+
+  /// Asks the program that is installed, if one is.
+  private static func installedVersion() -> ConfTemplate.Version? {
+    let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
+    let candidates = (folders + ["/opt/belledonne-communications/bin"]).map { "\($0)/flexisip" }
+    guard let program = candidates.first(where: { FileManager.default.isExecutableFile(atPath: $0) }) else { return nil }
+    let process = Process()
+    let output = Pipe()
+    process.executableURL = URL(fileURLWithPath: program)
+    process.arguments = ["--version"]
+    process.standardOutput = output
+    process.standardError = output
+    process.standardInput = FileHandle.nullDevice
+    guard (try? process.run()) != nil else { return nil }
+    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    guard let match = text.firstMatch(of: /(\d+)\.(\d+)/), let major = Int(match.1), let minor = Int(match.2) else {
+      return nil
+    }
+    return major < 2 || (major == 2 && minor < 3) ? .v2_2 : .v2_5
+  }
+}
