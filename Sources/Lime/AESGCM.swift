@@ -15,7 +15,7 @@ enum AESGCM {
   ///   - keyAndIV: key, then IV: all derivations of LIME give both in one go.
   ///   - message: gets the ciphertext, as long as the plaintext, and the tag of 16 bytes at its end.
   static func seal(
-    _ plaintext: some ContiguousBytes, keyAndIV: SecretBytes, associatedData: Data, appendingTo message: inout Data
+    _ plaintext: some ContiguousBytes, keyAndIV: SecretBytes, associatedData: [UInt8], appendingTo message: inout Data
   ) throws {
     let context = try Context(keyAndIV: keyAndIV, encrypting: true)
     try context.authenticate(associatedData)
@@ -32,7 +32,7 @@ enum AESGCM {
 
   /// - Returns: the plaintext, or nil when the tag does not fit: key, IV, associated data or ciphertext differ.
   static func open(
-    _ ciphertext: Data, tag: Data, keyAndIV: SecretBytes, associatedData: Data
+    _ ciphertext: Data, tag: Data, keyAndIV: SecretBytes, associatedData: [UInt8]
   ) throws -> SecretBytes? {
     guard tag.count == tagLength else { return nil }
     let context = try Context(keyAndIV: keyAndIV, encrypting: false)
@@ -68,7 +68,7 @@ enum AESGCM {
 
     deinit { EVP_CIPHER_CTX_free(context) }
 
-    func authenticate(_ bytes: Data) throws {
+    func authenticate(_ bytes: [UInt8]) throws {
       try bytes.withBytePointer { try update($0, $1, into: nil) }
     }
 

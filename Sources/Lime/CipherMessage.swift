@@ -37,7 +37,7 @@ enum CipherMessage {
     HKDF.derive(AESGCM.keyLength + AESGCM.ivLength, salt: Data(), keyMaterial: [seed], info: derivationInfo)
   }
 
-  private static func associatedData(_ sender: DeviceID, _ recipientUser: String) -> Data {
-    Data(sender.string.utf8) + Data(recipientUser.utf8)
+  private static func associatedData(_ sender: DeviceID, _ recipientUser: String) -> [UInt8] {
+    sender.bytes + Array(recipientUser.utf8)
   }
 }

@@ -33,8 +33,8 @@ extension LimeAccount {
     let recipients = unique(devices)
     let known = try sessions.sending(to: recipients)
     var ready: [SendingSession] = []
-    for recipient in recipients {
-      if let session = known[recipient], !(session.chain?.isExhausted ?? false) {
+    for (recipient, session) in zip(recipients, known) {
+      if let session, !(session.chain?.isExhausted ?? false) {
         ready.append(session.chain == nil ? try stepForSending(sessions, session) : session)
       } else {
         result.failures[recipient] = .noSession(recipient)
@@ -89,7 +89,9 @@ extension LimeAccount {
   }
 
   /// - Returns: the message for the session's device, and the chain after it.
-  private func encrypt(_ payload: Payload, with session: SendingSession) throws -> (message: Data, chain: SendingChain) {
+  private func encrypt(
+    _ payload: Payload, with session: SendingSession
+  ) throws -> (message: Data, chain: SendingChain) {
     guard var chain = session.chain, let next = chain.advance() else {
       throw LimeError.internalFailure("a sending chain gave no key")
     }

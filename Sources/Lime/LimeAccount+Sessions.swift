@@ -9,7 +9,7 @@ extension LimeAccount {
     let keys = try keys(db)
     let usable = try sessionStore(keys).usable(among: devices)
     var seen: Set<DeviceID> = [device]
-    return devices.filter { seen.insert($0).inserted && !usable.contains($0) }
+    return devices.indices.filter { seen.insert(devices[$0]).inserted && !usable.contains($0) }.map { devices[$0] }
   }
 
   /// The request for the keys of devices. The server hands out one of each device's one-time keys, so ask only for

@@ -9,17 +9,18 @@ enum MessageBinding: Sendable {
   /// Cipher policy: the tag of the cipher message, which in turn is bound to the recipient.
   case cipherMessage(tag: Data)
 
-  func associatedData(sender: DeviceID, recipient: DeviceID, session: Data, header: Data) -> Data {
-    var data = Data(capacity: 384)
+  func associatedData(sender: DeviceID, recipient: DeviceID, session: Data, header: Data) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(384)
     switch self {
-    case .recipientUser(let user): data.append(contentsOf: user.utf8)
-    case .cipherMessage(let tag): data.append(tag)
+    case .recipientUser(let user): bytes.append(contentsOf: user.utf8)
+    case .cipherMessage(let tag): bytes.append(contentsOf: tag)
     }
-    data.append(contentsOf: sender.string.utf8)
-    data.append(contentsOf: recipient.string.utf8)
-    data.append(session)
-    data.append(header)
-    return data
+    bytes.append(contentsOf: sender.string.utf8)
+    bytes.append(contentsOf: recipient.string.utf8)
+    bytes.append(contentsOf: session)
+    bytes.append(contentsOf: header)
+    return bytes
   }
 }
 
@@ -47,7 +48,7 @@ struct RatchetMessage: Sendable {
 
   /// The bytes of a new message.
   static func seal(
-    _ payload: some ContiguousBytes, header: Data, key: SecretBytes, associatedData: Data
+    _ payload: some ContiguousBytes, header: Data, key: SecretBytes, associatedData: [UInt8]
   ) throws -> Data {
     var message = header
     try AESGCM.seal(payload, keyAndIV: key, associatedData: associatedData, appendingTo: &message)
@@ -55,7 +56,7 @@ struct RatchetMessage: Sendable {
   }
 
   /// - Returns: the payload, or nil when key or associated data are not those the message was made with.
-  func open(key: SecretBytes, associatedData: Data) throws -> SecretBytes? {
+  func open(key: SecretBytes, associatedData: [UInt8]) throws -> SecretBytes? {
     try AESGCM.open(ciphertext, tag: tag, keyAndIV: key, associatedData: associatedData)
   }
 }

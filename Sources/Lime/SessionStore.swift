@@ -16,7 +16,8 @@ struct StoredSession: Sendable {
 }
 
 /// What encrypting with a session takes whose sending chain runs: messages to a large room read a thousand of these.
-struct SendingSession: Sendable {
+/// A class, as passing a structure of so many references on costs as much as the encryption.
+final class SendingSession: Sendable {
   let id: Int64
   let peerID: Int64
   let device: DeviceID
@@ -24,12 +25,27 @@ struct SendingSession: Sendable {
   let status: PeerStatus
   let associatedData: Data
   /// nil when a ratchet step is due before the next message.
-  var chain: SendingChain?
+  let chain: SendingChain?
   /// Of that chain: empty when there is none.
   let ratchetKey: Data
   let previousChainLength: UInt16
   /// The bytes that each message carries until the peer has answered.
   let x3dhInit: Data?
+
+  init(
+    id: Int64, peerID: Int64, device: DeviceID, status: PeerStatus, associatedData: Data, chain: SendingChain?,
+    ratchetKey: Data, previousChainLength: UInt16, x3dhInit: Data?
+  ) {
+    self.id = id
+    self.peerID = peerID
+    self.device = device
+    self.status = status
+    self.associatedData = associatedData
+    self.chain = chain
+    self.ratchetKey = ratchetKey
+    self.previousChainLength = previousChainLength
+    self.x3dhInit = x3dhInit
+  }
 }
 
 struct SessionStore {
@@ -69,52 +85,67 @@ struct SessionStore {
     return found
   }
 
-  /// The sessions to encrypt with, by device.
-  func sending(to devices: [DeviceID]) throws -> [DeviceID: SendingSession] {
+  /// The sessions to encrypt with, one for each device; nil where there is none.
+  func sending(to devices: [DeviceID]) throws -> [SendingSession?] {
     let rows = try Row.fetchCursor(
       db.cachedStatement(
         sql: """
-          SELECT lime_session.id, peer_id, device, status, associated_data, sending_key, sending_number, ratchet_public,
+          SELECT lime_session.id, peer_id, json_each.key, status, associated_data, sending_key, sending_number, ratchet_public,
             previous_chain_length, x3dh_init
           FROM json_each(?)
           CROSS JOIN lime_peer ON account_id = ? AND device = json_each.value
           JOIN lime_session ON peer_id = lime_peer.id AND active = 1
           """),
       arguments: [Self.json(devices), accountID])
-    var found = [DeviceID: SendingSession](minimumCapacity: devices.count)
+    var found = [SendingSession?](repeating: nil, count: devices.count)
     while let row = try rows.next() {
       guard let status = PeerStatus(rawValue: row[3]) else {
         throw LimeError.internalFailure("a peer in the store is damaged")
       }
       let chain = try row.secret(5).map { SendingChain(key: $0, nextNumber: row[6]) }
       let ratchetKey: Data? = row[7]
-      let session = SendingSession(
-        id: row[0], peerID: row[1], device: DeviceID(row[2]), status: status, associatedData: row[4], chain: chain,
+      let index: Int = row[2]
+      found[index] = SendingSession(
+        id: row[0], peerID: row[1], device: devices[index], status: status, associatedData: row[4], chain: chain,
         ratchetKey: ratchetKey ?? Data(), previousChainLength: row[8], x3dhInit: row[9])
-      found[session.device] = session
     }
     return found
   }
 
-  /// The devices there is a session with that another message may be encrypted with.
-  func usable(among devices: [DeviceID]) throws -> Set<DeviceID> {
+  /// The indices of the devices there is a session with that another message may be encrypted with.
+  func usable(among devices: [DeviceID]) throws -> Set<Int> {
     let rows = try Row.fetchCursor(
       db.cachedStatement(
         sql: """
-          SELECT device FROM json_each(?)
+          SELECT json_each.key FROM json_each(?)
           CROSS JOIN lime_peer ON account_id = ? AND device = json_each.value
           JOIN lime_session ON peer_id = lime_peer.id AND active = 1
           WHERE sending_key IS NULL OR sending_number < ?
           """),
       arguments: [Self.json(devices), accountID, RatchetLimits.sendingChainLength])
-    var usable: Set<DeviceID> = []
-    while let row = try rows.next() { usable.insert(DeviceID(row[0])) }
+    var usable: Set<Int> = []
+    while let row = try rows.next() { usable.insert(row[0]) }
     return usable
   }
 
   /// The devices as the argument of json_each.
-  private static func json(_ devices: [DeviceID]) throws -> String {
-    String(decoding: try JSONEncoder().encode(devices), as: UTF8.self)
+  private static func json(_ devices: [DeviceID]) -> String {
+    var json: [UInt8] = [UInt8(ascii: "[")]
+    json.reserveCapacity(devices.count * 64)
+    for device in devices {
+      if json.count > 1 { json.append(UInt8(ascii: ",")) }
+      json.append(UInt8(ascii: "\""))
+      for byte in device.string.utf8 {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): json += [UInt8(ascii: "\\"), byte]
+        case ..<0x20: json += Array("\\u00\(byte < 16 ? "0" : "")\(String(byte, radix: 16))".utf8)
+        default: json.append(byte)
+        }
+      }
+      json.append(UInt8(ascii: "\""))
+    }
+    json.append(UInt8(ascii: "]"))
+    return String(decoding: json, as: UTF8.self)
   }
 
   private func fetch(_ condition: String, _ arguments: StatementArguments) throws -> [StoredSession] {

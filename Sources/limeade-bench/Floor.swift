@@ -68,13 +68,13 @@ enum Floor {
     } / Double(count)
   }
 
-  /// KiB that this process holds in memory, without what malloc keeps for later.
+  /// Bytes that this process holds in memory, without what malloc keeps for later.
   static func memory() throws -> Double {
     // Swift's Glibc module leaves malloc.h out.
     typealias Trim = @convention(c) (Int) -> Int32
     if let symbol = dlsym(nil, "malloc_trim") { _ = unsafeBitCast(symbol, to: Trim.self)(0) }
     let pages = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ")
     guard pages.count > 1, let resident = Double(pages[1]) else { throw LimeDriver.Failure.system("statm") }
-    return resident * Double(sysconf(Int32(_SC_PAGESIZE))) / 1024
+    return resident * Double(sysconf(Int32(_SC_PAGESIZE)))
   }
 }

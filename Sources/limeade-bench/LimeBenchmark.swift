@@ -174,46 +174,37 @@ struct LimeMeasurement {
     "encrypt \(store) \(sender)0 \(Self.plaintextLength) \(receiver) 1"
   }
 
-  /// On disk: the closed database with sessions less the one without. In memory: what new processes hold after a
-  /// message to all devices, less what they held before.
+  /// On disk: the database with sessions less the one with one. In memory: what new processes hold after a message to all
+  /// devices, less what they held before.
   private mutating func measureSpace() throws {
     let count = Self.deviceCounts.max() ?? 1
-    let disk = try [ours, reference].map { side in
-      let full = try Self.size(of: side.folder.appendingPathComponent("sessions0-\(count)"))
-      let empty = try Self.size(of: side.folder.appendingPathComponent("sessions0-1"))
-      return (full - empty) / Double(count - 1)
+    func perSession(_ bytes: (Side) throws -> Double) throws -> (ours: Double, reference: Double) {
+      // New processes: those before have grown by all that was measured.
+      let ours = Side(driver: try Self.makeOurs(), folder: self.ours.folder)
+      let reference = Side(driver: try Self.makeReference(peers), folder: self.reference.folder)
+      for side in [ours, reference] { try side.driver.run("curve \(curve.rawValue)") }
+      return (try bytes(ours) / Double(count - 1), try bytes(reference) / Double(count - 1))
     }
-    table.add("disk for a session", unit: .bytes, ours: disk[0], reference: disk[1])
-    let fresh = [
-      Side(driver: try Self.makeOurs(), folder: ours.folder),
-      Side(driver: try Self.makeReference(peers), folder: reference.folder),
-    ]
-    let memory = try fresh.map { side in
-      let driver = side.driver
-      try driver.run("curve \(curve.rawValue)")
-      try driver.run("load new \(side.folder.appendingPathComponent("sessions0-\(count)").path) \(Self.alice)0")
+    func database(_ side: Side, _ sessions: Int) -> String {
+      side.folder.appendingPathComponent("sessions0-\(sessions)").path
+    }
+    let disk = try perSession { side in
+      try side.driver.run("size \(database(side, count))") - side.driver.run("size \(database(side, 1))")
+    }
+    let memory = try perSession { side in
+      try side.driver.run("load new \(database(side, count)) \(Self.alice)0")
       // What the first message allocates for good is not the sessions'.
-      let first = "encrypt new \(Self.alice)0 \(Self.plaintextLength) \(Self.others)"
-      try driver.run("\(first) 1")
-      try driver.run("forget")
-      let before = try driver.run("memory")
-      try driver.run("\(first) \(count)")
-      try driver.run("forget")
-      return max(0, try driver.run("memory") - before) * 1024 / Double(count)
+      let message = "encrypt new \(Self.alice)0 \(Self.plaintextLength) \(Self.others)"
+      try side.driver.run("\(message) 1")
+      try side.driver.run("forget")
+      let before = try side.driver.run("memory")
+      try side.driver.run("\(message) \(count)")
+      try side.driver.run("forget")
+      return max(0, try side.driver.run("memory") - before)
     }
-    table.add("memory for a session in use", unit: .bytes, ours: memory[0], reference: memory[1])
-  }
-
-  /// Bytes of a file, or of the files in a folder.
-  private static func size(of item: URL) throws -> Double {
-    let manager = FileManager.default
-    var isFolder: ObjCBool = false
-    _ = manager.fileExists(atPath: item.path, isDirectory: &isFolder)
-    let files = isFolder.boolValue ? try manager.subpathsOfDirectory(atPath: item.path) : [""]
-    return try files.reduce(0) { sum, file in
-      let attributes = try manager.attributesOfItem(atPath: item.appendingPathComponent(file).path)
-      return sum + ((attributes[.size] as? NSNumber)?.doubleValue ?? 0)
-    }
+    table.add("\(curve.name): disk for a session", unit: .bytes, ours: disk.ours, reference: disk.reference)
+    table.add(
+      "\(curve.name): memory for a session in use", unit: .bytes, ours: memory.ours, reference: memory.reference)
   }
 
   // MARK: Turns

@@ -40,7 +40,7 @@ struct LimeDriver {
   private var stores: [String: AccountStore] = [:]
   private var waiting: [DeviceID: [Message]] = [:]
 
-  /// - Returns: milliseconds, or KiB for `memory`.
+  /// - Returns: milliseconds, or bytes for `memory` and `size`.
   mutating func run(_ command: String, _ words: [String]) throws -> Double {
     func word(_ index: Int) throws -> String {
       guard words.indices.contains(index) else { throw Failure.wordMissing(command) }
@@ -74,7 +74,8 @@ struct LimeDriver {
     case "encrypt":
       let prefix = try word(3)
       let devices = (0..<(try number(4))).map { DeviceID("\(prefix)\($0)") }
-      return try encrypt(store(word(0)), from: device(1), plaintext: Data(repeating: 0x78, count: number(2)), to: devices)
+      return try encrypt(
+        store(word(0)), from: device(1), plaintext: Data(repeating: 0x78, count: number(2)), to: devices)
     case "decrypt": return try decrypt(store(word(0)), device(1), sender: device(2))
     case "forget":
       waiting = [:]
@@ -83,6 +84,7 @@ struct LimeDriver {
     case "gcm": return try Floor.encrypt(count: number(0))
     case "fsync": return try Floor.sync(word(0), count: number(1))
     case "memory": return try Floor.memory()
+    case "size": return try size(word(0))
     default: throw Failure.unknownCommand(command)
     }
   }
@@ -94,6 +96,16 @@ struct LimeDriver {
   private func store(_ name: String) throws -> AccountStore {
     guard let store = stores[name] else { throw Failure.noStore(name) }
     return store
+  }
+
+  /// The write-ahead log is of one size however many sessions there are, so it goes into the database first.
+  private func size(_ path: String) throws -> Double {
+    let store = try openStore(path)
+    try store.database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+    let database = store.directory.appendingPathComponent("limeade.sqlite").path
+    try store.database.close()
+    let size = try FileManager.default.attributesOfItem(atPath: database)[.size] as? NSNumber
+    return size?.doubleValue ?? 0
   }
 
   private mutating func create(_ store: AccountStore, _ device: DeviceID, keys: Int) throws -> Double {

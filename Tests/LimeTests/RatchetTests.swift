@@ -93,6 +93,19 @@ import Testing
     }
   }
 
+  @Test func `Device ids may have any characters`() throws {
+    let pair = try Pair()
+    let devices = try ["\"quoted\"", "back\\slash", "日本語👍"].map { try TestDevice($0) }
+    for device in devices { try device.register(at: pair.server) }
+    let ids = devices.map(\.id)
+    try pair.alice.startSessions(with: ids, at: pair.server)
+    #expect(try pair.alice.encrypt("to all", to: ids).ratchetMessages.map(\.device) == ids)
+    // No key server carries these, so there are no sessions with them.
+    let others = [DeviceID("control\u{1}\u{1F}"), DeviceID("")]
+    let missing = try pair.alice.queue.read { try pair.alice.account.devicesWithoutSession($0, among: ids + others) }
+    #expect(missing == others)
+  }
+
   @Test(arguments: [EncryptionPolicy.direct, .cipherMessage])
   func `Empty and long plaintexts`(policy: EncryptionPolicy) throws {
     let pair = try Pair()

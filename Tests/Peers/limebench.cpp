@@ -17,7 +17,8 @@
 //   decrypt NAME DEVICE SENDER          opens the oldest message that waits for the device
 //   forget                              drops the messages that wait
 //   dh N | gcm N | fsync FILE N         the time of one of N Diffie-Hellman exchanges, encryptions of 100 bytes, syncs
-//   memory                              "= KIB": what the process holds in memory
+//   memory                              "= BYTES": what the process holds in memory
+//   size DATABASE                       "= BYTES": what a closed store holds on disk
 //   quit
 
 #include <bctoolbox/crypto.h>
@@ -32,6 +33,7 @@
 #include <deque>
 #include <fstream>
 #include <functional>
+#include <iomanip>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -160,6 +162,7 @@ class Benchmark {
     if (command == "gcm") return encryptRaw(number(words));
     if (command == "fsync") return sync(words);
     if (command == "memory") return memory();
+    if (command == "size") return size(word(words));
     throw std::runtime_error("unknown command " + command);
   }
 
@@ -306,12 +309,18 @@ class Benchmark {
     return time / count;
   }
 
+  static double size(const std::string &path) {
+    std::ifstream file(path, std::ios::binary | std::ios::ate);
+    if (!file) throw std::runtime_error("cannot read " + path);
+    return static_cast<double>(file.tellg());
+  }
+
   static double memory() {
     // Without what malloc keeps for later.
     malloc_trim(0);
     long total = 0, resident = 0;
     std::ifstream("/proc/self/statm") >> total >> resident;
-    return static_cast<double>(resident) * sysconf(_SC_PAGESIZE) / 1024;
+    return static_cast<double>(resident) * sysconf(_SC_PAGESIZE);
   }
 
   static lime::limeCallback expectDone() {
@@ -337,7 +346,7 @@ int main() {
     if (command == "quit") break;
     try {
       const double result = benchmark.run(command, words);
-      std::cout << "= " << result << std::endl;
+      std::cout << "= " << std::setprecision(12) << result << std::endl;
     } catch (const std::exception &error) {
       std::cout << "! " << error.what() << std::endl;
     }
