@@ -64,10 +64,11 @@ extension LiveCheck {
     guard probe != nil, let device = await here.client.device else {
       return notTried(.capabilities, "single requests are sent over TCP only")
     }
-    _ = await passes(.capabilities) {
-      guard let specs = await keptSpecs(of: device) else {
-        return "the registrar does not list the device's Contact"
-      }
+    let start = ContinuousClock.now
+    guard let specs = await keptSpecs(of: device) else {
+      return notTried(.capabilities, "the registrar's answer does not show them")
+    }
+    _ = await passes(.capabilities, since: start) {
       let wanted = account.keyServer == nil ? ["groupchat"] : ["groupchat", "lime"]
       let names = specs.split(separator: ",").compactMap { $0.split(separator: "/").first.map(String.init) }
       let missing = wanted.filter { !names.contains($0) }

@@ -201,14 +201,15 @@ extension LiveCheck {
 
   // MARK: Capabilities
 
-  /// The +org.linphone.specs that the registrar keeps for a device; nil when it does not list it.
+  /// The +org.linphone.specs that the registrar keeps for a device; nil when it does not list the device or its Contact's
+  /// parameters.
   func keptSpecs(of device: String) async -> String? {
     guard let probe, let instance = SIPURI(device)?.gruu else { return nil }
     let answer = await probe.perform(
       "REGISTER", registrar, from: account.address, to: account.address, headers: [SIPHeader("Supported", "gruu")],
       credentials: credentials)
     let contacts = answer.final?.headers.all(named: "Contact").flatMap(NameAddress.list) ?? []
-    return contacts.first { $0[parameter: "+sip.instance"]?.contains(instance) == true || $0[parameter: "pub-gruu"] == device }
+    return contacts.first { $0[parameter: "+sip.instance"]?.contains(instance) == true }
       .map { $0[parameter: "+org.linphone.specs"] ?? "" }
   }
 }
