@@ -34,7 +34,8 @@ struct CheckCauses: Sendable {
 
   var noSIPAnswer: [CheckCause] {
     [
-      CheckCause("what listens at this port is no SIP server over TCP: check host, port and transport of outbound-proxy"),
+      CheckCause(
+        "what listens at this port is no SIP server over TCP: check host, port and transport of outbound-proxy"),
       CheckCause("the server is overloaded or hangs: see its log"),
     ]
   }
@@ -59,7 +60,8 @@ struct CheckCauses: Sendable {
   var domainForbidden: [CheckCause] {
     [
       CheckCause(
-        "the domain is not one that is authenticated", section: Self.authentication, key: "auth-domains", value: domain),
+        "the domain is not one that is authenticated", section: Self.authentication, key: "auth-domains",
+        value: domain),
       CheckCause(
         "the domain is not authorized", section: "module::Authorization", key: "auth-domains", value: domain),
       CheckCause("the account's address has another domain than the server"),
@@ -219,7 +221,9 @@ struct CheckCauses: Sendable {
 
   var noMessage: [CheckCause] {
     [
-      CheckCause("the focus does not reach the device", section: Self.conference, key: "outbound-proxy", value: "one of [global]/transports"),
+      CheckCause(
+        "the focus does not reach the device", section: Self.conference, key: "outbound-proxy",
+        value: "one of [global]/transports"),
       CheckCause(
         "a message is larger than the server takes", section: "global", key: "tcp-max-read-size"),
     ]
