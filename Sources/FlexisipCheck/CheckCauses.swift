@@ -104,7 +104,7 @@ struct CheckCauses: Sendable {
   var noGRUU: [CheckCause] {
     [
       CheckCause("GRUUs are off", section: Self.registrar, key: "enable-gruu", value: "true"),
-      CheckCause("the server is no Flexisip, or one before 2.0"),
+      CheckCause("the server is no Flexisip, or one before 2.1"),
     ]
   }
 
@@ -252,7 +252,7 @@ struct CheckCauses: Sendable {
     [
       CheckCause(
         "the key server's realm is \(offered.joined(separator: ", ")), but must be the SIP domain: set it to \(domain) "
-          + "in the key server's configuration (lime-server.php: auth_realm)"),
+          + "in the key server's own configuration"),
       CheckCause("key-server of the account is the one of another domain"),
     ]
   }

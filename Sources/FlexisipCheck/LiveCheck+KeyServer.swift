@@ -39,7 +39,7 @@ extension LiveCheck {
         throw StepFailure("realm \(realms.joined(separator: ", "))", causes.otherKeyServerRealm(realms))
       }
       let algorithms = challenges.map(\.algorithm.rawValue)
-      let note = algorithms.contains("MD5") ? "" : " (clients before 5.3 answer MD5 only)"
+      let note = algorithms.contains("MD5") ? "" : " (clients that know MD5 only do not answer)"
       return "algorithms \(algorithms.joined(separator: " ")), realm \(account.address.host)\(note)"
     }
   }
