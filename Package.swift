@@ -81,7 +81,8 @@ let package = Package(
     .testTarget(name: "ChatCoreTests", dependencies: ["ChatCore", "TestSupport"]),
     .testTarget(name: "KeyServerTests", dependencies: ["KeyServer", "TestSupport"]),
     .testTarget(name: "LabTests", dependencies: ["Lab", "TestSupport"]),
-    .testTarget(name: "FlexisipCheckTests", dependencies: ["FlexisipCheck", "Lab", "TestSupport", "limeade"]),
+    .testTarget(
+      name: "FlexisipCheckTests", dependencies: ["FlexisipCheck", "Lab", "KeyServer", "TestSupport", "limeade"]),
     .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI", "TestSupport"]),
     .testTarget(
       name: "InteropTests",

@@ -34,7 +34,8 @@ struct CheckCauses: Sendable {
 
   var noSIPAnswer: [CheckCause] {
     [
-      CheckCause("what listens at this port is no SIP server over TCP: check host, port and transport of outbound-proxy"),
+      CheckCause(
+        "what listens at this port is no SIP server over TCP: check host, port and transport of outbound-proxy"),
       CheckCause("the server is overloaded or hangs: see its log"),
     ]
   }
@@ -59,7 +60,8 @@ struct CheckCauses: Sendable {
   var domainForbidden: [CheckCause] {
     [
       CheckCause(
-        "the domain is not one that is authenticated", section: Self.authentication, key: "auth-domains", value: domain),
+        "the domain is not one that is authenticated", section: Self.authentication, key: "auth-domains",
+        value: domain),
       CheckCause(
         "the domain is not authorized", section: "module::Authorization", key: "auth-domains", value: domain),
       CheckCause("the account's address has another domain than the server"),
@@ -102,7 +104,7 @@ struct CheckCauses: Sendable {
   var noGRUU: [CheckCause] {
     [
       CheckCause("GRUUs are off", section: Self.registrar, key: "enable-gruu", value: "true"),
-      CheckCause("the server is no Flexisip, or one before 2.0"),
+      CheckCause("the server is no Flexisip, or one before 2.1"),
     ]
   }
 
@@ -219,7 +221,9 @@ struct CheckCauses: Sendable {
 
   var noMessage: [CheckCause] {
     [
-      CheckCause("the focus does not reach the device", section: Self.conference, key: "outbound-proxy", value: "one of [global]/transports"),
+      CheckCause(
+        "the focus does not reach the device", section: Self.conference, key: "outbound-proxy",
+        value: "one of [global]/transports"),
       CheckCause(
         "a message is larger than the server takes", section: "global", key: "tcp-max-read-size"),
     ]
@@ -248,7 +252,7 @@ struct CheckCauses: Sendable {
     [
       CheckCause(
         "the key server's realm is \(offered.joined(separator: ", ")), but must be the SIP domain: set it to \(domain) "
-          + "in the key server's configuration (lime-server.php: auth_realm)"),
+          + "in the key server's own configuration"),
       CheckCause("key-server of the account is the one of another domain"),
     ]
   }

@@ -1,7 +1,10 @@
 // CheckResult.swift: the outcome of one step, and what probably causes a failure
 
 public struct CheckResult: Sendable {
-  public enum Outcome: String, Sendable { case passed, failed, notTried = "not-tried" }
+  public enum Outcome: String, Sendable {
+    case passed, failed
+    case notTried = "not-tried"
+  }
 
   public var step: CheckStep
   public var outcome: Outcome
@@ -52,7 +55,8 @@ struct CauseRanking: Sendable {
         others.append(cause)
         continue
       }
-      let finding = findings.first { $0.section == section && $0.key == key && $0.severity == .error }
+      let finding =
+        findings.first { $0.section == section && $0.key == key && $0.severity == .error }
         ?? findings.first { $0.section == section && $0.key == key }
       let line = finding?.line ?? conf.line(of: section, key)
       cause.place = line.map { "\(conf.path):\($0)" } ?? conf.path

@@ -26,7 +26,8 @@ extension ConfCheck {
       checkUsers()
       checkRealm()
     }
-    if conf.isOn(Self.authorization, "enabled"), !["flexiapi"].contains(conf.value(Self.authorization, "auth-domains-mode")),
+    if conf.isOn(Self.authorization, "enabled"),
+      !["flexiapi"].contains(conf.value(Self.authorization, "auth-domains-mode")),
       conf.value(Self.authorization, "account-manager-host").isEmpty
     {
       checkDomains(of: Self.authorization, consequence: "requests of that domain are refused")
@@ -34,7 +35,8 @@ extension ConfCheck {
     if conf.isOn(Self.trusted, "enabled"), !conf.isOn(Self.authorization, "enabled") {
       report(
         Self.trusted, "enabled", "AuthTrustedHosts needs the Authorization module: the server does not start",
-        correction: "enabled=false", remedy: "or [module::Authorization] enabled=true, in place of module::Authentication")
+        correction: "enabled=false",
+        remedy: "or [module::Authorization] enabled=true, in place of module::Authentication")
     }
     if conf.isOn(Self.trusted, "enabled"), isDigest {
       report(
@@ -50,9 +52,13 @@ extension ConfCheck {
       let kept = listed.filter { $0 != "localhost" }
       add(
         client == nil || isUsersDomain(domain) ? .error : .warning, section, "auth-domains",
-        "\(domain) is missing\(conf.setting(section, "auth-domains") == nil ? " (the default is localhost only)" : ""): \(consequence)",
+        "\(domain) is missing\(defaultNote(section, "auth-domains")): \(consequence)",
         correction: "auth-domains=\((kept + [domain]).joined(separator: " "))")
     }
+  }
+
+  private func defaultNote(_ section: String, _ key: String) -> String {
+    conf.setting(section, key) == nil ? " (the default is localhost only)" : ""
   }
 
   private var neededDomains: [String] {
@@ -86,7 +92,8 @@ extension ConfCheck {
       if conf.value(Self.authentication, "soci-password-request").isEmpty {
         report(
           Self.authentication, "soci-password-request", "no SQL request for passwords: nobody can authenticate",
-          correction: "soci-password-request=select password, algorithm from accounts where login = :id and domain = :domain")
+          correction:
+            "soci-password-request=select password, algorithm from accounts where login = :id and domain = :domain")
       }
     case let other:
       report(
@@ -96,7 +103,8 @@ extension ConfCheck {
   }
 
   private mutating func checkUsersFile() {
-    let path = conf.value(Self.authentication, "file-path").isEmpty
+    let path =
+      conf.value(Self.authentication, "file-path").isEmpty
       ? conf.value(Self.authentication, "datasource") : conf.value(Self.authentication, "file-path")
     let example = "file-path=/etc/flexisip/users.db"
     guard !path.isEmpty else {
@@ -163,12 +171,16 @@ extension ConfCheck {
           + "sends is challenged (407), so rooms are made but no NOTIFY, invitation or message ever comes",
         correction: "trusted-hosts=\((hosts + [focusHost]).joined(separator: " "))",
         remedy: "or a filter that exempts it: filter=!(from.uri.user contains 'conference-focus')")
-    } else if let proxy = client?.outboundProxy?.host, hosts.contains(where: { SIPTransportAddress.isSame($0, proxy) }) {
+    } else if let proxy = client?.outboundProxy?.host, hosts.contains(where: { SIPTransportAddress.isSame($0, proxy) })
+    {
       warn(
         section, "trusted-hosts",
         "the client comes from \(proxy) too, which is trusted: it is never asked for a password",
         correction: "trusted-hosts=\(focusHost)",
-        remedy: "bind the conference server to an address of its own ([conference-server] transport=sip:127.0.0.2:6064;transport=tcp), and trust that")
+        remedy:
+          "bind the conference server to an address of its own and trust that: [conference-server] "
+          + "transport=sip:127.0.0.2:6064;transport=tcp"
+      )
     }
   }
 
@@ -190,7 +202,8 @@ extension ConfCheck {
 
   private func exemptsFocus(_ section: String) -> Bool {
     let filter = conf.value(section, "filter").lowercased()
-    let names = (conf.words(Self.conference, "conference-factory-uris") + conf.words(Self.conference, "conference-focus-uris"))
+    let names =
+      (conf.words(Self.conference, "conference-factory-uris") + conf.words(Self.conference, "conference-focus-uris"))
       .compactMap { $0.split(separator: "@").first?.dropFirst(4).lowercased() }
     return filter.contains("conference") || filter.contains("chatroom") || filter.contains("isfocus")
       || names.contains { !$0.isEmpty && filter.contains($0) }
@@ -209,18 +222,20 @@ extension ConfCheck {
     if ["false", "0"].contains(conf.value(Self.registrar, "enable-gruu")) {
       report(
         Self.registrar, "enable-gruu",
-        "without GRUUs a device has no address of its own: the 200 to REGISTER lacks pub-gruu, and no device can be in a room",
+        "without GRUUs a device has no address of its own: the 200 to REGISTER lacks pub-gruu, and no device can be in "
+          + "a room",
         correction: "enable-gruu=true")
     }
     let served = conf.words(Self.registrar, "reg-domains")
-    var wanted = conf.isOn(Self.authentication, "enabled")
+    var wanted =
+      conf.isOn(Self.authentication, "enabled")
       ? conf.words(Self.authentication, "auth-domains").filter { $0 != "*" && $0 != "localhost" } : []
     if let client { wanted.append(client.address.host) }
     var seen = Set<String>()
     for domain in wanted where seen.insert(domain.lowercased()).inserted && !Self.lists(served, domain) {
       add(
         client == nil || isUsersDomain(domain) ? .error : .warning, Self.registrar, "reg-domains",
-        "\(domain) is missing\(conf.setting(Self.registrar, "reg-domains") == nil ? " (the default is localhost only)" : ""): "
+        "\(domain) is missing\(defaultNote(Self.registrar, "reg-domains")): "
           + "an authenticated REGISTER of that domain is never answered",
         correction: "reg-domains=\((served.filter { $0 != "localhost" } + [domain]).joined(separator: " "))")
     }
@@ -229,9 +244,11 @@ extension ConfCheck {
 
   private mutating func checkLocalDomains(_ served: [String]) {
     guard conf.has(section: Self.conference) else { return }
-    let factories = conf.words(Self.conference, "conference-factory-uris") + conf.words(Self.conference, "conference-factory-uri")
+    let factories =
+      conf.words(Self.conference, "conference-factory-uris") + conf.words(Self.conference, "conference-factory-uri")
     let local = conf.words(Self.conference, "local-domains")
-    let known = local + factories.compactMap { $0.split(separator: "@").last?.split(separator: ";").first.map(String.init) }
+    let known =
+      local + factories.compactMap { $0.split(separator: "@").last?.split(separator: ";").first.map(String.init) }
     for domain in served where domain != "*" && domain != "localhost" && !Self.lists(known, domain) {
       warn(
         Self.conference, "local-domains",

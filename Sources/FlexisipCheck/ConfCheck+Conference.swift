@@ -13,7 +13,8 @@ extension ConfCheck {
         Self.conference, "conference-factory-uris",
         "there is no [conference-server] section, so no conference factory",
         correction: "[conference-server]\nenabled=true\nconference-factory-uris=sip:conference-factory@\(domain)",
-        remedy: "from Flexisip 2.6 on the section belongs into the configuration of flexisip-conference: check that file")
+        remedy:
+          "from Flexisip 2.6 on the section belongs into the configuration of flexisip-conference: check that file")
     }
     if ["false", "0"].contains(conf.value(Self.conference, "enabled")) {
       report(
@@ -68,7 +69,9 @@ extension ConfCheck {
     let sameHost = transports.filter {
       SIPTransportAddress.isWildcard($0.host) || SIPTransportAddress.isSame($0.maddr ?? $0.host, outbound.host)
     }
-    if sameHost.contains(where: { $0.port == outbound.port }) { return (sameHost.lazy.compactMap(uri).first, " (other protocol)") }
+    if sameHost.contains(where: { $0.port == outbound.port }) {
+      return (sameHost.lazy.compactMap(uri).first, " (other protocol)")
+    }
     if let other = sameHost.lazy.compactMap(uri).first { return (other, " (other port)") }
     return (transports.lazy.compactMap(uri).first, "")
   }
@@ -100,9 +103,12 @@ extension ConfCheck {
 
   mutating func checkConferenceAddresses() {
     guard conf.has(section: Self.conference) else { return }
-    let key = conf.setting(Self.conference, "conference-factory-uris") == nil
-      && conf.setting(Self.conference, "conference-factory-uri") != nil ? "conference-factory-uri" : "conference-factory-uris"
-    let factories = conf.words(Self.conference, "conference-factory-uri")
+    let key =
+      conf.setting(Self.conference, "conference-factory-uris") == nil
+        && conf.setting(Self.conference, "conference-factory-uri") != nil
+      ? "conference-factory-uri" : "conference-factory-uris"
+    let factories =
+      conf.words(Self.conference, "conference-factory-uri")
       + conf.words(Self.conference, "conference-factory-uris")
     let suggested = client?.conferenceFactory.description ?? "sip:conference-factory@\(domain)"
     guard !factories.isEmpty else {
@@ -117,7 +123,9 @@ extension ConfCheck {
       report(
         Self.conference, key,
         "the client's conference-factory \(wanted) is not listed: its INVITE gets 404",
-        correction: "\(key)=\(key.hasSuffix("s") ? (factories + [wanted.description]).joined(separator: " ") : wanted.description)",
+        correction:
+          "\(key)="
+          + (key.hasSuffix("s") ? (factories + [wanted.description]).joined(separator: " ") : wanted.description),
         remedy: uris.first.map { "or set the client's to \($0)" })
     }
   }

@@ -20,7 +20,8 @@ extension ConfCheck {
       report(
         section, key,
         "internal\(conf.setting(section, key) == nil ? " (the default)" : "") keeps registrations in one process, and "
-          + "default-servers=\(conf.value("global", "default-servers")) starts the conference server as another: it finds no one's devices",
+          + "default-servers=\(conf.value("global", "default-servers")) starts the conference server as another: "
+          + "it finds no one's devices",
         correction: "db-implementation=redis",
         remedy: "or start both in one process: [global] default-servers=proxy conference")
     case "redis":
@@ -43,7 +44,9 @@ extension ConfCheck {
     guard conf.words(Self.conference, "supported-media-types").contains("text") else { return }
     let key = "database-connection-string"
     let text = conf.value(Self.conference, key)
-    let sqlite = "database-backend=sqlite3\ndatabase-connection-string=/var/opt/belledonne-communications/lib/flexisip/conference.db"
+    let sqlite =
+      "database-backend=sqlite3\n"
+      + "database-connection-string=/var/opt/belledonne-communications/lib/flexisip/conference.db"
     let backend = conf.value(Self.conference, "database-backend")
     guard ["mysql", "sqlite3", "sqlite"].contains(backend) else {
       return report(
@@ -53,7 +56,8 @@ extension ConfCheck {
     guard !text.isEmpty, !text.contains("host='myhost.com'") else {
       return report(
         Self.conference, key, "the database of rooms is not set: the server does not start",
-        correction: backend == "mysql" ? "\(key)=db='flexisip' user='flexisip' password='PASSWORD' host='localhost'" : sqlite)
+        correction: backend == "mysql"
+          ? "\(key)=db='flexisip' user='flexisip' password='PASSWORD' host='localhost'" : sqlite)
     }
     guard isServersMachine else { return }
     if backend.hasPrefix("sqlite") { checkSQLite(text, key) } else { checkMySQL(text, key) }
@@ -74,7 +78,8 @@ extension ConfCheck {
     if !exists || !isFolder.boolValue {
       report(
         Self.conference, key, "the folder \(folder) does not exist: the server does not start",
-        correction: "\(key)=/var/opt/belledonne-communications/lib/flexisip/\(URL(fileURLWithPath: path).lastPathComponent)",
+        correction:
+          "\(key)=/var/opt/belledonne-communications/lib/flexisip/\(URL(fileURLWithPath: path).lastPathComponent)",
         remedy: "or make the folder, owned by the user that Flexisip runs as")
     } else if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
       report(

@@ -84,7 +84,8 @@ public struct ConfCheck: Sendable {
       guard let section = knownSections[setting.section.lowercased()], let known = FlexisipKeys.keys[section] else {
         continue
       }
-      if let renamed = FlexisipKeys.renamed.first(where: { $0.section == section && $0.old == setting.key.lowercased() }) {
+      if let renamed = FlexisipKeys.renamed.first(where: { $0.section == section && $0.old == setting.key.lowercased() }
+      ) {
         warn(
           section, setting.key, "\(setting.key) \(renamed.fate)", correction: "\(renamed.new)=\(setting.value)")
       } else if !known.contains(setting.key.lowercased()) {
@@ -106,7 +107,9 @@ public struct ConfCheck: Sendable {
 
   private mutating func checkBooleans() {
     for (section, key) in FlexisipKeys.booleans {
-      guard let setting = conf.setting(section, key), !["true", "false", "1", "0"].contains(setting.value) else { continue }
+      guard let setting = conf.setting(section, key), !["true", "false", "1", "0"].contains(setting.value) else {
+        continue
+      }
       let isYes = ["yes", "on", "true", "enabled", "y"].contains(setting.value.lowercased())
       report(
         section, key, "'\(setting.value)' is no truth value: Flexisip takes true, false, 1 and 0",

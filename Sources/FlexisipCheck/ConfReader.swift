@@ -91,7 +91,7 @@ struct ConfReader {
       number, key,
       appends
         ? "Flexisip knows no '+=': it refuses to start with the unknown key '\(key)+'"
-        : "\(key) is set on line \(settings[place].line) already, and Flexisip refuses to start with a key that comes twice",
+        : "\(key) is set on line \(settings[place].line) already: with a key that comes twice Flexisip does not start",
       correction: "\(key)=\(appends ? joined : value)", section: section,
       remedy: "one line with all values, in place of line \(settings[place].line) and this one")
     settings[place].value = appends ? joined : value

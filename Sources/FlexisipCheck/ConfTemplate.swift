@@ -38,9 +38,10 @@ public struct ConfTemplate: Sendable {
   public var conf: String {
     let focusPort = port == 6064 ? 6065 : 6064
     let shownHost = host.contains(":") ? "[\(host)]" : host
+    let versions = version == .v2_5 ? "2.3 to 2.5" : "2.1 and 2.2"
     let focusURIs = version == .v2_5 ? "conference-focus-uris=sip:conference-focus@\(domain)\n" : ""
     return """
-      # flexisip.conf: registrar, proxy and conference server in one process, for Flexisip \(version == .v2_5 ? "2.3 to 2.5" : "2.1 and 2.2").
+      # flexisip.conf: registrar, proxy and conference server in one process, for Flexisip \(versions)
       # One key=value a line. Flexisip refuses keys that it does not know.
 
       [global]

@@ -16,9 +16,9 @@ public struct ConfSetting: Sendable, Equatable {
 
 /// A configuration file of Flexisip.
 ///
-/// Flexisip's own reader takes one `key=value` a line, without continuation, `+=` or comments behind a value, and refuses
-/// a key that comes twice. Files that use these are read here as their author meant them, so that one mistake is reported
-/// once, and not again as a missing value.
+/// Flexisip's own reader takes one `key=value` a line, without continuation, `+=` or comments behind a value, and
+/// refuses a key that comes twice. Files that use these are read here as their author meant them, so that one mistake
+/// is reported once, and not again as a missing value.
 public struct FlexisipConf: Sendable {
   /// Larger files are refused, in bytes.
   public static let maximumSize = 4 << 20

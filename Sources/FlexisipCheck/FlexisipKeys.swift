@@ -145,7 +145,9 @@ enum FlexisipKeys {
     }
   }
 
-  private static func words(_ text: String) -> Set<String> { Set(text.split { $0 == " " || $0 == "\n" }.map(String.init)) }
+  private static func words(_ text: String) -> Set<String> {
+    Set(text.split { $0 == " " || $0 == "\n" }.map(String.init))
+  }
 
   private static func moduleKeys(_ text: String) -> Set<String> {
     words(text).union(["enabled", "filter", "from-domains", "to-domains"])

@@ -22,7 +22,9 @@ extension LiveCheck {
           throw StepFailure("HTTP \(response.status), no LIME answer", causes.noKeyServer(url.absoluteString))
         }
         return ("200, asks for no password", response)
-      } catch let error as HTTPClientError { throw StepFailure(error.description, causes.noKeyServer(url.absoluteString)) }
+      } catch let error as HTTPClientError {
+        throw StepFailure(error.description, causes.noKeyServer(url.absoluteString))
+      }
     }
     guard let answer else { return }
     guard answer.status == 401 else { return notTried(.keyServerDigest, "the key server asks for no password") }
@@ -37,7 +39,7 @@ extension LiveCheck {
         throw StepFailure("realm \(realms.joined(separator: ", "))", causes.otherKeyServerRealm(realms))
       }
       let algorithms = challenges.map(\.algorithm.rawValue)
-      let note = algorithms.contains("MD5") ? "" : " (clients before 5.3 answer MD5 only)"
+      let note = algorithms.contains("MD5") ? "" : " (clients that know MD5 only do not answer)"
       return "algorithms \(algorithms.joined(separator: " ")), realm \(account.address.host)\(note)"
     }
   }
@@ -48,7 +50,9 @@ extension LiveCheck {
       headers: [HTTPField("From", device), HTTPField("X-Lime-user-identity", device)])
   }
 
-  private func exchange(_ request: KeyServerRequest, for account: AccountConfiguration, device: String) async throws -> KeyServerAnswer {
+  private func exchange(_ request: KeyServerRequest, for account: AccountConfiguration, device: String) async throws
+    -> KeyServerAnswer
+  {
     guard let url = account.keyServer else { throw StepFailure("no key-server", []) }
     let client = HTTPClient(
       caFile: account.caFile,
@@ -65,7 +69,8 @@ extension LiveCheck {
     guard !hasFailed(.keyServer), !hasFailed(.keyServerDigest), account.keyServer != nil, there.account.keyServer != nil
     else {
       let missing = [here, there].filter { $0.account.keyServer == nil }.map(\.address)
-      let reason = missing.isEmpty ? "the key server's step has failed" : "no key-server: \(missing.joined(separator: ", "))"
+      let reason =
+        missing.isEmpty ? "the key server's step has failed" : "no key-server: \(missing.joined(separator: ", "))"
       for step in [CheckStep.keysPublished, .keysFetched] { notTried(step, reason) }
       return false
     }

@@ -71,15 +71,18 @@ extension LiveCheck {
     if let date = challenged.final?[header: "Date"] { await compareClock(date) }
     guard let registered = await register(probe, as: .registration) else { return }
     if !hasPassed(.clock), !hasFailed(.clock) {
-      if let date = registered[header: "Date"] { await compareClock(date) } else {
+      if let date = registered[header: "Date"] {
+        await compareClock(date)
+      } else {
         notTried(.clock, "the server sends no Date")
       }
     }
     let gruu = await step(.gruu) { () -> (seen: String, value: SIPURI) in
       let contacts = registered.headers.all(named: "Contact").flatMap(NameAddress.list)
-      guard let gruu = contacts.lazy.compactMap({ $0[parameter: "pub-gruu"] }).compactMap(SIPURI.init)
-        .first(where: { $0.gruu == probeDevice?.instance })
-        ?? contacts.lazy.compactMap({ $0[parameter: "pub-gruu"] }).compactMap(SIPURI.init).first
+      guard
+        let gruu = contacts.lazy.compactMap({ $0[parameter: "pub-gruu"] }).compactMap(SIPURI.init)
+          .first(where: { $0.gruu == probeDevice?.instance })
+          ?? contacts.lazy.compactMap({ $0[parameter: "pub-gruu"] }).compactMap(SIPURI.init).first
       else { throw StepFailure("200 without pub-gruu", causes.noGRUU) }
       return ("pub-gruu \(gruu)", gruu)
     }
@@ -104,9 +107,12 @@ extension LiveCheck {
         throw StepFailure("\(final.status) with \(lines.joined(separator: "; "))", causes.unknownAlgorithm)
       }
       let realm = challenges[0].realm
-      let note = realm.caseInsensitiveCompare(account.address.host) == .orderedSame
+      let algorithms = challenges.map(\.algorithm.rawValue).joined(separator: " ")
+      let note =
+        realm.caseInsensitiveCompare(account.address.host) == .orderedSame
         ? "" : " (not the domain: the key server must use the same)"
-      return "\(final.status), algorithms \(challenges.map(\.algorithm.rawValue).joined(separator: " ")), realm \(realm)\(note)"
+      return
+        "\(final.status), algorithms \(algorithms), realm \(realm)\(note)"
     case 200..<300: throw StepFailure("\(answer.summary) without any 401", causes.notChallenged)
     case 403: throw StepFailure(answer.summary, causes.domainForbidden)
     case 404, 416, 604: throw StepFailure(answer.summary, causes.silentRegistrar)
@@ -131,7 +137,10 @@ extension LiveCheck {
     _ = await passes(step) {
       switch answer.final?.status {
       case nil: throw StepFailure("401, then no answer to the REGISTER with the password", causes.silentRegistrar)
-      case 403: throw StepFailure(answer.summary, answer.summary.lowercased().contains("domain") ? causes.domainForbidden : causes.wrongPassword)
+      case 403:
+        throw StepFailure(
+          answer.summary, answer.summary.lowercased().contains("domain") ? causes.domainForbidden : causes.wrongPassword
+        )
       case 401, 407: throw StepFailure("\(answer.summary) again", causes.wrongPassword)
       default: throw StepFailure(answer.summary, causes.silentRegistrar)
       }
@@ -142,10 +151,13 @@ extension LiveCheck {
   /// Takes the probe's registration back.
   func unregisterProbe() async {
     guard let probe, let device = probeDevice else { return }
-    let contact = "<sip:\(account.address.user ?? "")@\(probe.local);transport=tcp>;+sip.instance=\"<\(device.instance)>\""
+    let contact =
+      "<sip:\(account.address.user ?? "")@\(probe.local);transport=tcp>;+sip.instance=\"<\(device.instance)>\""
     _ = await probe.perform(
       "REGISTER", registrar, from: account.address, to: account.address,
-      headers: [SIPHeader("Contact", contact + ";expires=0"), SIPHeader("Expires", "0"), SIPHeader("Supported", "gruu, path")],
+      headers: [
+        SIPHeader("Contact", contact + ";expires=0"), SIPHeader("Expires", "0"), SIPHeader("Supported", "gruu, path"),
+      ],
       credentials: credentials)
   }
 
@@ -158,7 +170,8 @@ extension LiveCheck {
       guard let server = formatter.date(from: date) else { return "Date: \(date)" }
       let skew = server.timeIntervalSinceNow
       guard abs(skew) <= Self.allowedSkew else {
-        throw StepFailure("the server's clock is \(Int(abs(skew))) s \(skew > 0 ? "ahead" : "behind")", causes.wrongClock)
+        throw StepFailure(
+          "the server's clock is \(Int(abs(skew))) s \(skew > 0 ? "ahead" : "behind")", causes.wrongClock)
       }
       return "\(Int(abs(skew).rounded())) s apart"
     }
@@ -201,14 +214,14 @@ extension LiveCheck {
 
   // MARK: Capabilities
 
-  /// The +org.linphone.specs that the registrar keeps for a device; nil when it does not list it.
+  /// The +org.linphone.specs that the registrar keeps for a device; nil when its answer shows none.
   func keptSpecs(of device: String) async -> String? {
     guard let probe, let instance = SIPURI(device)?.gruu else { return nil }
     let answer = await probe.perform(
       "REGISTER", registrar, from: account.address, to: account.address, headers: [SIPHeader("Supported", "gruu")],
       credentials: credentials)
     let contacts = answer.final?.headers.all(named: "Contact").flatMap(NameAddress.list) ?? []
-    return contacts.first { $0[parameter: "+sip.instance"]?.contains(instance) == true || $0[parameter: "pub-gruu"] == device }
-      .map { $0[parameter: "+org.linphone.specs"] ?? "" }
+    return contacts.first { $0[parameter: "+sip.instance"]?.contains(instance) == true }
+      .flatMap { $0[parameter: "+org.linphone.specs"] }
   }
 }

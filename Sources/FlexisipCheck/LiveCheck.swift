@@ -30,6 +30,8 @@ public actor LiveCheck {
   var probeDevice: ProbeDevice?
   var here: TemporaryDevice?
   var there: TemporaryDevice?
+  /// Whether the registrar's answer lacked what our device can do.
+  var showsNoSpecs = false
   /// Rooms to leave in the end.
   var rooms: [String] = []
 

@@ -63,7 +63,8 @@ final class SIPProbe: @unchecked Sendable {
     await withCheckedContinuation { continuation in
       DispatchQueue.global().async {
         continuation.resume(
-          returning: self.exchange(method, uri, from: from, to: to, headers: headers, body: body, credentials: credentials))
+          returning: self.exchange(
+            method, uri, from: from, to: to, headers: headers, body: body, credentials: credentials))
       }
     }
   }
@@ -75,7 +76,8 @@ final class SIPProbe: @unchecked Sendable {
     let dialog = DialogNames(from: from, to: to)
     var answer = once(method, uri, dialog, headers, body)
     guard let challenge = answer.final, [401, 407].contains(challenge.status), let credentials else { return answer }
-    let names = challenge.status == 401 ? ("WWW-Authenticate", "Authorization") : ("Proxy-Authenticate", "Proxy-Authorization")
+    let names =
+      challenge.status == 401 ? ("WWW-Authenticate", "Authorization") : ("Proxy-Authenticate", "Proxy-Authorization")
     guard let offered = DigestChallenge.strongest(of: challenge.headers.all(named: names.0)) else { return answer }
     var responder = DigestResponder(
       username: credentials.user, password: credentials.password.reveal(), challenge: offered)
@@ -114,7 +116,9 @@ final class SIPProbe: @unchecked Sendable {
     var answer = ProbeAnswer()
     let end = ContinuousClock.now + .seconds(timeout)
     while let response = nextResponse(until: end) {
-      guard response[header: "CSeq"] == "\(number) \(method)", response[header: "Call-ID"] == dialog.callID else { continue }
+      guard response[header: "CSeq"] == "\(number) \(method)", response[header: "Call-ID"] == dialog.callID else {
+        continue
+      }
       if response.status >= 200 {
         answer.final = response
         break
@@ -159,7 +163,8 @@ final class SIPProbe: @unchecked Sendable {
         headers[last].value += " " + line.trimmed
       } else if let colon = line.firstIndex(of: ":") {
         let name = String(line[..<colon]).trimmed
-        headers.append(SIPHeader(Self.fullNames[name.lowercased()] ?? name, String(line[line.index(after: colon)...]).trimmed))
+        headers.append(
+          SIPHeader(Self.fullNames[name.lowercased()] ?? name, String(line[line.index(after: colon)...]).trimmed))
       }
     }
     let length = min(headers.first(named: "Content-Length").flatMap { Int($0) } ?? 0, Self.maximumAnswer)

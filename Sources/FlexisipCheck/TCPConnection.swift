@@ -52,7 +52,8 @@ final class TCPConnection {
     data.withUnsafeBytes { bytes in
       var sent = 0
       while sent < bytes.count {
-        let count = Foundation.send(descriptor, bytes.baseAddress?.advanced(by: sent), bytes.count - sent, Int32(MSG_NOSIGNAL))
+        let count = Foundation.send(
+          descriptor, bytes.baseAddress?.advanced(by: sent), bytes.count - sent, Int32(MSG_NOSIGNAL))
         if count <= 0 { return false }
         sent += count
       }

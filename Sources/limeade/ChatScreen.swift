@@ -30,6 +30,8 @@ final class ChatScreen {
   private var notices: [String: [MessageRow]] = [:]
   private var noticeCount = 0
   private var loaded = ChatScreen.page
+  /// The room that is to be shown: reading the database takes time, in which another one may be chosen.
+  private var opening: String?
   private var typing: [String: [String: Task<Void, Never>]] = [:]
   private var composing: Task<Void, Never>?
   private var isConnected = false
@@ -166,10 +168,12 @@ final class ChatScreen {
 
   func open(_ address: String) async {
     guard let summary = summaries.first(where: { $0.room.address == address }) else { return }
+    opening = address
     loaded = Self.page
     let entries = await history(of: address)
     let firstUnread = entries.first { !$0.message.isRead && !$0.message.isOutgoing }
     let (header, members) = await headerAndMembers(of: summary)
+    guard opening == address else { return }
     interface.open(
       address, header: header, messages: rows(entries, room: address), members: members,
       firstUnread: firstUnread.map { "m\($0.message.id ?? 0)" })
@@ -236,7 +240,11 @@ final class ChatScreen {
 
   func refreshOpenRoom() async {
     guard let summary = openRoom else { return }
-    (interface.screen.header, interface.screen.members) = await headerAndMembers(of: summary)
+    let (header, members) = await headerAndMembers(of: summary)
+    // Another room may have been opened meanwhile.
+    guard interface.screen.openRoom == summary.room.address else { return }
+    interface.screen.header = header
+    interface.screen.members = members
   }
 
   private func markRead(_ address: String) async {
@@ -262,7 +270,9 @@ final class ChatScreen {
 
   private func reloadMessages() async {
     guard let address = interface.screen.openRoom else { return }
-    interface.screen.messages = rows(await history(of: address), room: address)
+    let entries = await history(of: address)
+    guard interface.screen.openRoom == address else { return }
+    interface.screen.messages = rows(entries, room: address)
   }
 
   /// A line of the program's own in the open room.

@@ -31,7 +31,9 @@ extension LabCommand {
   private static func installedVersion() -> ConfTemplate.Version? {
     let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
     let candidates = (folders + ["/opt/belledonne-communications/bin"]).map { "\($0)/flexisip" }
-    guard let program = candidates.first(where: { FileManager.default.isExecutableFile(atPath: $0) }) else { return nil }
+    guard let program = candidates.first(where: { FileManager.default.isExecutableFile(atPath: $0) }) else {
+      return nil
+    }
     let process = Process()
     let output = Pipe()
     process.executableURL = URL(fileURLWithPath: program)

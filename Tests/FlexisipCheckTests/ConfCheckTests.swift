@@ -123,7 +123,8 @@ struct ConfMistake: Sendable, CustomTestStringConvertible {
       section: "module::Registrar", key: "reg-domains", correction: "reg-domains=sip.example.com sip.example.org"),
     ConfMistake(
       line: "auth-domains=", becomes: "auth-domains=sip.example.com \\\n  sip.example.org",
-      section: "module::Authentication", key: "auth-domains", correction: "auth-domains=sip.example.com sip.example.org"),
+      section: "module::Authentication", key: "auth-domains", correction: "auth-domains=sip.example.com sip.example.org"
+    ),
     ConfMistake(
       line: "enable-gruu=", becomes: "enable-gruu=true # needed", section: "module::Registrar", key: "enable-gruu",
       correction: "enable-gruu=true"),

@@ -53,7 +53,7 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
     FaultCase(fault: .gruuOff, step: .gruu, section: "module::Registrar", key: "enable-gruu"),
     FaultCase(
       fault: .registrationsNotShared, step: .roomInvite, section: "module::Registrar", key: "db-implementation"),
-    FaultCase(fault: .specsLost, step: .capabilities, section: "conference-server", key: "check-capabilities"),
+    FaultCase(fault: .specsLost, step: .roomInvite, section: "conference-server", key: "check-capabilities"),
     FaultCase(fault: .offlineMessagesLost, step: .offlineMessage, section: "module::Router", key: "message-fork-late"),
     FaultCase(fault: .keyServerRealm, step: .keyServerDigest, words: "realm"),
     FaultCase(fault: .keyServerDown, step: .keyServer, words: "does not run"),
@@ -118,7 +118,8 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
   @Test(arguments: FaultCase.all) func theRightCauseComesFirst(_ fault: FaultCase) async throws {
     var conf: FlexisipConf?
     if let broken = fault.broken {
-      var lines = ConfTemplate(domain: "sip.example.org", users: [("alice", "alice")]).conf.components(separatedBy: "\n")
+      var lines = ConfTemplate(domain: "sip.example.org", users: [("alice", "alice")]).conf.components(
+        separatedBy: "\n")
       let place = try #require(lines.firstIndex { $0.hasPrefix(broken.line) })
       lines[place] = broken.becomes
       conf = FlexisipConf(path: "flexisip.conf", text: lines.joined(separator: "\n"))
