@@ -65,7 +65,9 @@ final class LimePeer {
     }
   }
 
-  func encrypt(_ text: String, from: DeviceID, to devices: [DeviceID], policy: String) async throws -> [DeviceID: Envelope] {
+  func encrypt(
+    _ text: String, from: DeviceID, to devices: [DeviceID], policy: String
+  ) async throws -> [DeviceID: Envelope] {
     let plaintext = text.isEmpty ? "-" : Data(text.utf8).base64EncodedString()
     let line = try await run(
       "encrypt \(from) \(room) \(policy) \(plaintext) \(devices.map(\.string).joined(separator: " "))")

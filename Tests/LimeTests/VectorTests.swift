@@ -55,7 +55,9 @@ import Testing
     let identity = try #require(IdentityKey(curve: curve, bytes: Data(hex: bundle.identity)))
     let signedPrekey = try SignedPrekey(
       id: bundle.signedPrekeyId, publicKey: Data(hex: bundle.signedPrekey), signature: Data(hex: bundle.signature))
-    let oneTimeKey = try bundle.oneTimePrekeyId.map { try OneTimeKey(id: $0, publicKey: Data(hex: bundle.oneTimePrekey)) }
+    let oneTimeKey = try bundle.oneTimePrekeyId.map {
+      try OneTimeKey(id: $0, publicKey: Data(hex: bundle.oneTimePrekey))
+    }
     return KeyBundle(
       device: device,
       keys: KeyBundle.Keys(identity: identity, signedPrekey: signedPrekey, oneTimeKey: oneTimeKey))
