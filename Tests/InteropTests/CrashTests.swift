@@ -36,7 +36,10 @@ import Testing
       alice = try program.start("alice", "listen", "--echo", "--json")
     }
     try carol.process.send("send \(room) last")
-    try await carol.process.event("message", within: 60, ["text": Self.echo("last")])
+    do { try await carol.process.event("message", within: 60, ["text": Self.echo("last")]) } catch {
+      let lines = alice.output.suffix(30).joined(separator: "\n")
+      throw TestFailure("seed \(seed): \(error)\nand the last lines of alice:\n\(lines)")
+    }
     ended.append(alice)
 
     let sent = ["first"] + (1...Self.kills).map { "text \($0)" } + ["last"]
