@@ -36,6 +36,8 @@ final class ChatScreen {
   private var composing: Task<Void, Never>?
   private var isConnected = false
   private var wanted: String?
+  private var roomReads = 0
+  private var shownRoomRead = 0
   private var isPaintDue = false
   private let happenings: AsyncStream<Happening>
   private let report: AsyncStream<Happening>.Continuation
@@ -99,7 +101,7 @@ final class ChatScreen {
     terminal.paint(interface.grid)
   }
 
-  private func paintSoon() {
+  func paintSoon() {
     guard !isPaintDue else { return }
     isPaintDue = true
     Task {
@@ -168,6 +170,7 @@ final class ChatScreen {
 
   func open(_ address: String) async {
     guard let summary = summaries.first(where: { $0.room.address == address }) else { return }
+    // Another room may be asked for while this one is read: the last wish counts.
     opening = address
     loaded = Self.page
     let entries = await history(of: address)
@@ -209,7 +212,12 @@ final class ChatScreen {
   }
 
   func reloadRooms() async {
+    roomReads += 1
+    let read = roomReads
     let all = (try? await client.rooms()) ?? []
+    // What was read earlier must not replace what was read later.
+    guard read > shownRoomRead else { return }
+    shownRoomRead = read
     // A room keeps its number while the program runs: new ones come at the end.
     let known = Dictionary(summaries.enumerated().map { ($1.room.address, $0) }) { first, _ in first }
     summaries = all.filter { $0.room.state != .left }

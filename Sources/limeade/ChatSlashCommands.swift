@@ -35,12 +35,15 @@ extension ChatScreen {
       let members = try addresses.map(address)
       let progress = note("making the room \(name)…")
       inBackground {
-        let made: Result<RoomSummary, any Error>
-        do { made = .success(try await client.createRoom(named: name, members: members)) } catch { made = .failure(error) }
+        let room: RoomSummary
+        do { room = try await client.createRoom(named: name, members: members) } catch {
+          await self.withdraw(progress)
+          throw error
+        }
         await self.withdraw(progress)
-        let room = try made.get()
         await self.reloadRooms()
         await self.open(room.room.address)
+        await self.paintSoon()
       }
     } catch { complain(ExitStatus.text(of: error)) }
   }

@@ -11,7 +11,8 @@ struct HistoryCommand: AsyncParsableCommand {
   @OptionGroup var options: GlobalOptions
   @Argument(help: "A room's address or the beginning of its name.") var room: String
   @Option(help: "Only messages that contain this.") var search: String?
-  @Option(help: "Only messages from this time on: 2026-11-21, 2026-11-21T09:00, or 90m, 12h, 7d ago.") var since: String?
+  @Option(help: "Only messages from this time on: 2026-11-21, 2026-11-21T09:00, or 90m, 12h, 7d ago.")
+  var since: String?
   @Option(help: "At most this many, the newest.") var limit = 200
 
   func run() async throws {

@@ -48,15 +48,18 @@ struct ListenCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await options.withClient { client, events in
-      let address: String? = if let room { try await client.store.room(named: room, for: client.account.address).room.address } else { nil }
+      var address: String?
+      if let room { address = try await client.store.room(named: room, for: client.account.address).room.address }
+      let only = address
       let command = self
       try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await command.printMessages(events, client: client, room: address) }
+        group.addTask { try await command.printMessages(events, client: client, room: only) }
         group.addTask { for await _ in Interruption.signals() { return } }
         if let timeout {
           group.addTask {
             try await Task.sleep(for: .seconds(timeout))
-            if command.count != nil { throw CommandFailure.timedOut("no further message within \(timeout.formatted()) s") }
+            guard command.count != nil else { return }
+            throw CommandFailure.timedOut("no further message within \(timeout.formatted()) s")
           }
         }
         defer { group.cancelAll() }

@@ -140,7 +140,8 @@ final class ChatAccount: @unchecked Sendable {
       if let summary = try await client.store.room(at: room), matches(summary) { return }
       try await Task.sleep(for: .milliseconds(10))
     }
-    throw TestFailure("\(address): not \(what) within \(seconds) s: \(String(describing: try await client.store.room(at: room)))")
+    let summary = try await client.store.room(at: room)
+    throw TestFailure("\(address): not \(what) within \(seconds) s: \(String(describing: summary))")
   }
 
   @discardableResult

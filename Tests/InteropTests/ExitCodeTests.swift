@@ -21,16 +21,19 @@ import Testing
       name: "unknown setting", account: "\(head)proxy = \"sip:x\"\n", arguments: ["room", "list"], exitCode: 78,
       says: "unknown setting 'proxy'"),
     Case(
-      name: "not a URI", account: "\(head)outbound-proxy = \"example.org\"\n", arguments: ["room", "list"], exitCode: 78,
-      says: "outbound-proxy"),
+      name: "not a URI", account: "\(head)outbound-proxy = \"example.org\"\n", arguments: ["room", "list"],
+      exitCode: 78, says: "outbound-proxy"),
     Case(
       name: "no such account", account: head, arguments: ["--account", "b", "room", "list"], exitCode: 78,
       says: "has no [account.b]"),
-    Case(name: "no such room", account: head, arguments: ["history", "Ops"], exitCode: 65, says: "no room is called 'Ops'"),
+    Case(
+      name: "no such room", account: head, arguments: ["history", "Ops"], exitCode: 65,
+      says: "no room is called 'Ops'"),
     Case(name: "no keys yet", account: head, arguments: ["keys", "show"], exitCode: 69, says: "no keys yet"),
     Case(name: "no text", account: head, arguments: ["send"], exitCode: 64, says: "Usage"),
     Case(
-      name: "bad time", account: head, arguments: ["history", "Ops", "--since", "soon"], exitCode: 65, says: "--since soon"),
+      name: "bad time", account: head, arguments: ["history", "Ops", "--since", "soon"], exitCode: 65,
+      says: "--since soon"),
     Case(
       name: "bad address", account: head, arguments: ["room", "create", "Ops", "bob"], exitCode: 65,
       says: "'bob' is not a SIP address"),
@@ -38,7 +41,8 @@ import Testing
       name: "host without address", account: "\(head)outbound-proxy = \"sip:nowhere.invalid;transport=tcp\"\n",
       arguments: ["send", "sip:bob@sip.example.org", "hi"], exitCode: 69, says: "nowhere.invalid has no address"),
     Case(
-      name: "domain without address", account: "[account.a]\naddress = \"sip:alice@nowhere.invalid\"\npassword = \"x\"\n",
+      name: "domain without address",
+      account: "[account.a]\naddress = \"sip:alice@nowhere.invalid\"\npassword = \"x\"\n",
       arguments: ["send", "sip:bob@sip.example.org", "hi"], exitCode: 69, says: "nowhere.invalid has no address"),
   ]
 

@@ -1,4 +1,4 @@
-// MembershipTests.swift: rename, roles, inviting, removing and leaving, seen by limeade and Linphone (RFC 4579, RFC 4575).
+// MembershipTests.swift: rename, roles, inviting, removing and leaving, as all members see it (RFC 4579, RFC 4575).
 import ChatCore
 import Foundation
 import TestSupport
@@ -36,7 +36,9 @@ import Testing
       try await alice.members(of: address, are: ["alice", "bob", "carol"].map(scene.aor))
       try carol.process.send("send \(atCarol) bob is back")
       #expect(try await bob.message("bob is back").isEncrypted)
-      #expect(!bob.events.contains { if case .message(let message) = $0 { message.text == "bob is out" } else { false } })
+      #expect(!bob.events.contains { event in
+        if case .message(let message) = event { message.text == "bob is out" } else { false }
+      })
 
       try await bob.client.leave(address)
       #expect(try await bob.client.store.room(at: address)?.room.state == .left)

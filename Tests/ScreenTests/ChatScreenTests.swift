@@ -91,7 +91,9 @@ import Testing
       try await stage.screen.line(with: "Act: 1(2)")
 
       try await stage.screen.press("M-1")
-      let lines = try await stage.screen.wait(for: "both messages") { lines in lines.contains { $0.contains("e  two") } }
+      let lines = try await stage.screen.wait(for: "both messages") { lines in
+        lines.contains { $0.contains("e  two") }
+      }
       let rule = try #require(lines.firstIndex { $0.contains("-- new --") })
       #expect(lines[rule + 1].contains("bob        e  one"))
       try await stage.screen.wait(for: "no unread messages") { !$0.contains { $0.contains("Act:") } }

@@ -35,7 +35,8 @@ public struct CommandRun: Sendable {
     while child.exitCode == nil, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(5)) }
     guard let exitCode = child.exitCode else {
       child.stop(patience: 1)
-      throw TestFailure("\(executable.lastPathComponent) \(arguments.joined(separator: " ")) ran longer than \(seconds) s")
+      let line = "\(executable.lastPathComponent) \(arguments.joined(separator: " "))"
+      throw TestFailure("\(line) ran longer than \(seconds) s")
     }
     self.exitCode = exitCode
     output = String(decoding: try Data(contentsOf: folder.file("stdout")), as: UTF8.self)
