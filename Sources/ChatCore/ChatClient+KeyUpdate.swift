@@ -35,7 +35,9 @@ extension ChatClient {
           try await updateKeysIfDue()
           hasFailed = false
         } catch {
-          if !hasFailed { hub.send(.error(room: nil, text: "this device's keys could not be renewed: \(describe(error))")) }
+          if !hasFailed {
+            hub.send(.error(room: nil, text: "this device's keys could not be renewed: \(describe(error))"))
+          }
           hasFailed = true
         }
       }
@@ -54,7 +56,9 @@ extension ChatClient {
     guard let lime else { throw ChatError.notConnected }
     try await publishKeys()
     let left = try await ask(lime.oneTimeKeyIDsRequest())
-    let requests = try await explained { try await self.store.database.write { try lime.updateRequests($0, after: left) } }
+    let requests = try await explained {
+      try await self.store.database.write { try lime.updateRequests($0, after: left) }
+    }
     var update = KeyUpdate()
     do {
       for request in requests {
