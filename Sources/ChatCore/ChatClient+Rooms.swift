@@ -228,15 +228,16 @@ extension ChatClient {
   public func leave(_ address: String) async throws {
     guard let agent else { throw ChatError.notConnected }
     if let subscription = live[address]?.subscription { await agent.unsubscribe(subscription) }
-    var dialog: DialogID?
-    do { dialog = try await self.dialog(with: address) } catch let error as SIPError {
-      // The focus no longer counts us as a member: that is what was wanted.
-      guard case .refused(let status, _) = error, [403, 404, 481, 603].contains(status) else {
-        throw ChatError(from: error, during: "leaving the room")
+    do {
+      do { try await agent.bye(try await dialog(with: address)) } catch SIPError.noSuchDialog {
+        // Accepted but not yet acknowledged by the focus, or gone: leaving needs a dialog that stands.
+        live[address]?.dialog = nil
+        try await agent.bye(try await dialog(with: address))
       }
-    }
+    } catch SIPError.refused(let status, _) where [403, 404, 481, 603].contains(status) {
+      // The focus no longer counts us as a member: that is what was wanted.
+    } catch { throw ChatError(from: error, during: "leaving the room") }
     live[address]?.dialog = nil
-    if let dialog { try? await agent.bye(dialog) }
     try await markLeft(address)
   }
 
