@@ -1,5 +1,6 @@
 // ChatClient+Members.swift: changing a room one administers: members, roles, name (RFC 4579 §5; protocol/chat.md).
 import Foundation
+import GRDB
 import MessageFormats
 import SIPAgent
 
@@ -14,7 +15,8 @@ extension ChatClient {
   }
 
   public func makeAdmin(_ address: SIPURI, in room: String, _ isAdmin: Bool = true) async throws {
-    try await refer(room, address, [Parameter("admin", isAdmin ? "true" : "false")], what: "changing the role of \(address)")
+    let role = Parameter("admin", isAdmin ? "true" : "false")
+    try await refer(room, address, [role], what: "changing the role of \(address)")
   }
 
   /// Renames the room: a re-INVITE with another Subject, in a dialog that is made first when a restart ended it.
@@ -28,11 +30,17 @@ extension ChatClient {
         throw ChatError.refused(what: "renaming the room", status: response.status, reason: response.reason)
       }
     } catch { throw ChatError(from: error, during: "renaming the room") }
+    // The focus answers 200 to everyone, but takes the name only from an administrator.
+    guard await stateCame(room, where: { $0.subject == subject }) else {
+      throw ChatError.refused(
+        what: "renaming the room", status: 200, reason: "but it kept its name: only an administrator may change it")
+    }
   }
 
   private func refer(_ room: String, _ target: SIPURI, _ parameters: [Parameter], what: String) async throws {
     guard let agent else { throw ChatError.notConnected }
     guard let uri = SIPURI(room) else { throw ChatError.badInput("'\(room)' is not a room address") }
+    let before = try await store.database.read { try Room.fetchOne($0, key: room)?.version } ?? 0
     do {
       let referTo = NameAddress(target, parameters: [Parameter("text")] + parameters)
       let response = try await agent.refer(to: uri, referTo: referTo)
@@ -40,6 +48,19 @@ extension ChatClient {
         throw ChatError.refused(what: what, status: response.status, reason: response.reason)
       }
     } catch { throw ChatError(from: error, during: what) }
+    // The change itself comes as a NOTIFY; one that changes nothing brings none.
+    _ = await stateCame(room, where: { $0.version > before })
+  }
+
+  /// Waits a moment for the focus to report the room as it should be now.
+  private func stateCame(_ room: String, where isSo: (Room) -> Bool) async -> Bool {
+    let deadline = ContinuousClock.now + .seconds(3)
+    while ContinuousClock.now < deadline {
+      let now = try? await store.database.read { try Room.fetchOne($0, key: room) }
+      if let now = now ?? nil, isSo(now) { return true }
+      try? await Task.sleep(for: .milliseconds(20))
+    }
+    return false
   }
 
   /// The dialog with the room's focus. After a restart there is none, so it is made by an INVITE without body.

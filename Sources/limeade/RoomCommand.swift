@@ -1,4 +1,4 @@
-// RoomCommand.swift: limeade room create|list|show|leave.
+// RoomCommand.swift: limeade room create|list|show|leave; what an administrator changes is in RoomChangeCommands.
 import ArgumentParser
 import ChatCore
 import Foundation
@@ -6,8 +6,10 @@ import MessageFormats
 
 struct RoomCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "room", abstract: "Make, list, show and leave chat rooms.",
-    subcommands: [Create.self, List.self, Show.self, Leave.self])
+    commandName: "room", abstract: "Make, list, show, change and leave chat rooms.",
+    subcommands: [
+      Create.self, List.self, Show.self, Invite.self, Remove.self, Admin.self, Rename.self, Leave.self,
+    ])
 
   struct Create: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

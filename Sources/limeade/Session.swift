@@ -1,4 +1,4 @@
-// Session.swift: what the subcommands share: the account's store and client, output, and waiting with a deadline.
+// Session.swift: what the subcommands share: the account's configuration, store and client.
 import ChatCore
 import Foundation
 import Logging
@@ -47,54 +47,5 @@ extension GlobalOptions {
       await client.stop()
       throw error
     }
-  }
-}
-
-/// Standard output, line by line, so that a reader at the other end of a pipe sees each line at once.
-enum Output {
-  static func line(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
-  static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
-}
-
-/// Times as people write them: seconds for --timeout.
-enum Deadline {
-  /// Runs `body`; when it has not ended after `seconds`, throws exit code 75 with `text`.
-  static func run<Value: Sendable>(
-    seconds: Double?, or text: String, _ body: @escaping @Sendable () async throws -> Value
-  ) async throws -> Value {
-    guard let seconds else { return try await body() }
-    return try await withThrowingTaskGroup(of: Value.self) { group in
-      group.addTask(operation: body)
-      group.addTask {
-        try await Task.sleep(for: .seconds(seconds))
-        throw CommandFailure.timedOut(text)
-      }
-      defer { group.cancelAll() }
-      guard let first = try await group.next() else { throw CancellationError() }
-      return first
-    }
-  }
-}
-
-/// Ends a long-running command in order on Ctrl-C, SIGTERM and hang-up.
-enum Interruption {
-  static func signals() -> AsyncStream<Int32> {
-    AsyncStream { continuation in
-      let sources = Sources([SIGINT, SIGTERM, SIGHUP].map { number in
-        signal(number, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-        source.setEventHandler { continuation.yield(number) }
-        source.resume()
-        return source
-      })
-      continuation.onTermination = { _ in sources.cancel() }
-    }
-  }
-
-  /// `@unchecked Sendable`: dispatch sources may be cancelled from any thread, and the array never changes.
-  private final class Sources: @unchecked Sendable {
-    private let all: [any DispatchSourceSignal]
-    init(_ all: [any DispatchSourceSignal]) { self.all = all }
-    func cancel() { for source in all { source.cancel() } }
   }
 }

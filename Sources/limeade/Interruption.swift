@@ -1,0 +1,26 @@
+// Interruption.swift: Ctrl-C, SIGTERM and hang-up as events, so that long-running commands end in order.
+import Dispatch
+import Foundation
+
+/// Ends a long-running command in order on Ctrl-C, SIGTERM and hang-up.
+enum Interruption {
+  static func signals() -> AsyncStream<Int32> {
+    AsyncStream { continuation in
+      let sources = Sources([SIGINT, SIGTERM, SIGHUP].map { number in
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+        source.setEventHandler { continuation.yield(number) }
+        source.resume()
+        return source
+      })
+      continuation.onTermination = { _ in sources.cancel() }
+    }
+  }
+
+  /// `@unchecked Sendable`: dispatch sources may be cancelled from any thread, and the array never changes.
+  private final class Sources: @unchecked Sendable {
+    private let all: [any DispatchSourceSignal]
+    init(_ all: [any DispatchSourceSignal]) { self.all = all }
+    func cancel() { for source in all { source.cancel() } }
+  }
+}
