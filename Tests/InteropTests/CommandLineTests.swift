@@ -36,6 +36,26 @@ import Testing
     }
   }
 
+  @Test func anAdministratorChangesARoomAndTheResultShowsAtOnce() async throws {
+    try await Self.play { lab in
+      let (bob, carol) = (try await lab.listener("bob"), try await lab.listener("carol"))
+      _ = try await lab.run(as: "alice", "room", "create", "Ops", "sip:bob@sip.example.org")
+      func change(_ arguments: String...) async throws -> String {
+        let done = try await lab.run(as: "alice", ["room"] + arguments)
+        #expect(done.exitCode == 0, "\(done.errors)")
+        return try await lab.run(as: "alice", "room", "show", "o").output
+      }
+      #expect(try await change("rename", "Ops", "On call").hasPrefix("On call\n"))
+      #expect(try await change("invite", "On call", "sip:carol@sip.example.org").contains("sip:carol@sip.example.org"))
+      #expect(try await change("admin", "On call", "sip:bob@sip.example.org").contains("sip:bob@sip.example.org (admin)"))
+      #expect(try await !change("remove", "On call", "sip:carol@sip.example.org").contains("sip:carol@sip.example.org"))
+      let stranger = try await lab.run(as: "alice", "room", "remove", "On call", "sip:nobody@sip.example.org")
+      #expect(stranger.exitCode == 76)
+      bob.stop()
+      carol.stop()
+    }
+  }
+
   @Test func someoneWithoutDevicesIsNamedWhenARoomIsMade() async throws {
     try await Self.play { lab in
       let bob = try await lab.listener("bob")

@@ -33,6 +33,13 @@ public final class LabProgram: Sendable {
     as account: String, _ arguments: String..., input: String = "", environment: [String: String] = [:],
     within seconds: Double = 60
   ) async throws -> CommandRun {
+    try await run(as: account, arguments, input: input, environment: environment, within: seconds)
+  }
+
+  public func run(
+    as account: String, _ arguments: [String], input: String = "", environment: [String: String] = [:],
+    within seconds: Double = 60
+  ) async throws -> CommandRun {
     try await CommandRun(
       TestPaths.limeade, self.arguments(account, arguments), input: input,
       environment: self.environment.merging(environment) { $1 }, within: seconds)
