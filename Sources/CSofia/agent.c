@@ -98,9 +98,6 @@ void sofia_handle_abandon(sofia_handle *handle) {
   // at once would not do: nua then removes the usage twice and stops the process.)
   nua_handle_t *nh = (nua_handle_t *)handle;
   nua_set_hparams(nh, NUTAG_PROXY("sip:127.0.0.1:9;transport=sctp"), TAG_END());
-  // A registration keeps its connection and would un-REGISTER over it, whatever the proxy. While a REGISTER is pending
-  // nua says nothing more: this one is told to forget the connection, so that it is pending and goes nowhere.
-  if (nua_handle_has_registrations(nh)) nua_register(nh, NTATAG_TPORT(NULL), TAG_END());
   nua_handle_destroy(nh);
 }
 
