@@ -93,10 +93,10 @@ extension ChatClient {
       hasNewsForOutbox = false
       let now = Date()
       blockedRooms = blockedRooms.filter { $0.value > now }
-      let blocked = Set(blockedRooms.keys)
-      let order = OutboxEntry.order(sql: "isUrgent DESC, id")
-      guard let waiting = try? await store.database.read({ try order.fetchAll($0) }) else { break }
-      if let entry = waiting.first(where: { !blocked.contains($0.room) }) {
+      let next = OutboxEntry.filter(!Array(blockedRooms.keys).contains(Column("room"))).order(sql: "isUrgent DESC, id")
+      let entry: OutboxEntry?
+      do { entry = try await store.database.read { try next.fetchOne($0) } } catch { break }
+      if let entry {
         await process(entry)
       } else if !hasNewsForOutbox {
         break
