@@ -6,17 +6,19 @@ import SIPAgent
 
 extension ChatClient {
   public func invite(_ address: SIPURI, to room: String) async throws {
-    try await refer(room, address, [], what: "inviting \(address)")
+    try await refer(room, address, [], what: "inviting \(address)") { $0.member(address) != nil }
   }
 
   public func remove(_ address: SIPURI, from room: String) async throws {
     let target = address.with(parameter: "method", "BYE")
-    try await refer(room, target, [], what: "removing \(address)")
+    try await refer(room, target, [], what: "removing \(address)") { $0.member(address) == nil }
   }
 
   public func makeAdmin(_ address: SIPURI, in room: String, _ isAdmin: Bool = true) async throws {
     let role = Parameter("admin", isAdmin ? "true" : "false")
-    try await refer(room, address, [role], what: "changing the role of \(address)")
+    try await refer(room, address, [role], what: "changing the role of \(address)") {
+      $0.member(address)?.isAdmin == isAdmin
+    }
   }
 
   /// Renames the room: a re-INVITE with another Subject, in a dialog that is made first when a restart ended it.
@@ -31,16 +33,17 @@ extension ChatClient {
       }
     } catch { throw ChatError(from: error, during: "renaming the room") }
     // The focus answers 200 to everyone, but takes the name only from an administrator.
-    guard await stateCame(room, where: { $0.subject == subject }) else {
+    guard await stateCame(room, where: { $0.room.subject == subject }) else {
       throw ChatError.refused(
         what: "renaming the room", status: 200, reason: "but it kept its name: only an administrator may change it")
     }
   }
 
-  private func refer(_ room: String, _ target: SIPURI, _ parameters: [Parameter], what: String) async throws {
+  private func refer(
+    _ room: String, _ target: SIPURI, _ parameters: [Parameter], what: String, until isSo: (RoomSummary) -> Bool
+  ) async throws {
     guard let agent else { throw ChatError.notConnected }
     guard let uri = SIPURI(room) else { throw ChatError.badInput("'\(room)' is not a room address") }
-    let before = try await store.database.read { try Room.fetchOne($0, key: room)?.version } ?? 0
     do {
       let referTo = NameAddress(target, parameters: [Parameter("text")] + parameters)
       let response = try await agent.refer(to: uri, referTo: referTo)
@@ -48,15 +51,15 @@ extension ChatClient {
         throw ChatError.refused(what: what, status: response.status, reason: response.reason)
       }
     } catch { throw ChatError(from: error, during: what) }
-    // The change itself comes as a NOTIFY; one that changes nothing brings none.
-    _ = await stateCame(room, where: { $0.version > before })
+    // The change itself comes as a NOTIFY; none comes of somebody invited who has no device.
+    _ = await stateCame(room, where: isSo)
   }
 
   /// Waits a moment for the focus to report the room as it should be now.
-  private func stateCame(_ room: String, where isSo: (Room) -> Bool) async -> Bool {
-    let deadline = ContinuousClock.now + .seconds(3)
+  private func stateCame(_ room: String, where isSo: (RoomSummary) -> Bool) async -> Bool {
+    let deadline = ContinuousClock.now + .seconds(10)
     while ContinuousClock.now < deadline {
-      let now = try? await store.database.read { try Room.fetchOne($0, key: room) }
+      let now = try? await store.database.read { try RoomQueries.summary($0, room) }
       if let now = now ?? nil, isSo(now) { return true }
       try? await Task.sleep(for: .milliseconds(20))
     }
@@ -73,5 +76,11 @@ extension ChatClient {
     }
     live[room]?.dialog = dialog.id
     return dialog.id
+  }
+}
+
+extension RoomSummary {
+  fileprivate func member(_ address: SIPURI) -> Participant? {
+    participants.first { $0.address == address.withoutParameters.description }
   }
 }

@@ -124,7 +124,8 @@ extension ChatClient {
     }
   }
 
-  private func subscribe(to room: Room) async throws {
+  /// The focus tells what we missed since the version we know; all of it when `repair` is by the full state.
+  private func subscribe(to room: Room, repair: GapRepair? = nil) async throws {
     guard let agent, let gruu else { throw ChatError.notConnected }
     guard let uri = SIPURI(room.address) else { return }
     if let old = live[room.address]?.subscription {
@@ -133,9 +134,11 @@ extension ChatClient {
     }
     let state = try await store.database.read { try Self.storedState($0, room, entity: uri) }
     live[room.address, default: LiveRoom(state: state)].state = state
+    live[room.address]?.gapRepair = repair
+    let version = repair == .fullState ? 0 : room.version
     do {
       let id = try await agent.subscribe(
-        to: uri, from: gruu, headers: [SIPHeader("Last-Notify-Version", "\(room.version)")],
+        to: uri, from: gruu, headers: [SIPHeader("Last-Notify-Version", "\(version)")],
         expires: Self.subscriptionLifetime)
       live[room.address]?.subscription = id
       // An up-to-date subscriber gets no NOTIFY: the room is what we know.
@@ -176,13 +179,12 @@ extension ChatClient {
       for info in infos {
         let changes = state.apply(info)
         if changes.contains(where: { if case .versionGap = $0 { true } else { false } }) {
-          // A partial state is missing: ask for what we lack.
-          guard let room = try await store.database.read({ try Room.fetchOne($0, key: address) }) else { return }
-          try await subscribe(to: room)
+          try await repairGap(in: address)
           return
         }
       }
       live[address]?.state = state
+      live[address]?.gapRepair = nil
       let merged = state
       let events = try await store.database.write { db -> [ChatEvent] in
         guard var room = try Room.fetchOne(db, key: address) else { return [] }
@@ -194,6 +196,17 @@ extension ChatClient {
       wakeOutbox()
     } catch {
       hub.send(.error(room: address, text: "the room's state cannot be read: \(describe(error))"))
+    }
+  }
+
+  /// A partial state is missing: asks for what we lack. The focus may lack it too (liblinphone's tells only the changes
+  /// that it keeps), so a gap in the answer is repaired by the full state, and no gap by asking the same again.
+  private func repairGap(in address: String) async throws {
+    guard let room = try await store.database.read({ try Room.fetchOne($0, key: address) }) else { return }
+    switch live[address]?.gapRepair {
+    case nil: try await subscribe(to: room, repair: .missedChanges)
+    case .missedChanges: try await subscribe(to: room, repair: .fullState)
+    case .fullState: break
     }
   }
 

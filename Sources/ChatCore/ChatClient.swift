@@ -31,7 +31,10 @@ public actor ChatClient {
     var dialog: DialogID?
     var subscription: SubscriptionID?
     var state: ConferenceState
+    /// What was asked for when a version was missed, until a state fits again.
+    var gapRepair: GapRepair?
   }
+  enum GapRepair { case missedChanges, fullState }
   var live: [String: LiveRoom] = [:]
 
   private var eventTask: Task<Void, Never>?
