@@ -19,7 +19,7 @@ let package = Package(
     .target(name: "CSofia", dependencies: ["CSofiaHeaders"]),
     .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .target(name: "CDecaf", linkerSettings: [.linkedLibrary("decaf")]),
-    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
     .target(name: "CNcurses", linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
@@ -30,7 +30,8 @@ let package = Package(
       name: "Lime",
       dependencies: ["CSodium", "CDecaf", "CCrypto", .product(name: "GRDB", package: "GRDB.swift")]),
     .target(name: "HTTPClient", dependencies: ["CCurl", "DigestAuth"]),
-    .target(name: "SIPAgent", dependencies: ["CSofia", "DigestAuth", "MessageFormats"]),
+    .target(name: "ServerConnection", dependencies: ["CCrypto"]),
+    .target(name: "SIPAgent", dependencies: ["CSofia", "DigestAuth", "MessageFormats", "ServerConnection"]),
     .target(
       name: "ChatCore",
       dependencies: [
@@ -77,6 +78,7 @@ let package = Package(
       name: "MessageFormatsTests", dependencies: ["MessageFormats", "TestSupport"], resources: [.copy("Corpus")]),
     .testTarget(name: "LimeTests", dependencies: ["Lime", "TestSupport"], resources: [.copy("Vectors")]),
     .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "TestSupport"]),
+    .testTarget(name: "ServerConnectionTests", dependencies: ["ServerConnection", "TestSupport"]),
     .testTarget(name: "SIPAgentTests", dependencies: ["SIPAgent", "DigestAuth", "TestSupport"]),
     .testTarget(name: "ChatCoreTests", dependencies: ["ChatCore", "TestSupport"]),
     .testTarget(name: "KeyServerTests", dependencies: ["KeyServer", "TestSupport"]),

@@ -10,7 +10,9 @@ import Testing
     names: String, settings: String = "", _ body: (Lighttpd, String) async throws -> Void
   ) async throws {
     let folder = try TemporaryFolder()
-    try await Certificates.make(in: folder.url, subjectAlternativeNames: names)
+    let authority = try await TestAuthority()
+    let identity = try await authority.issue(names)
+    try (Data(contentsOf: identity.key) + Data(contentsOf: identity.certificate)).write(to: folder.file("server.pem"))
     let configuration = """
       server.modules = ("mod_openssl")
       ssl.engine = "enable"
@@ -19,7 +21,7 @@ import Testing
       """
     try await Lighttpd.run(configuration, in: folder) { server in
       try Data("hello".utf8).write(to: server.documents.appendingPathComponent("a.txt"))
-      try await body(server, folder.file("ca.pem").path)
+      try await body(server, authority.certificate.path)
     }
   }
 
@@ -85,30 +87,5 @@ import Testing
         return
       }
     }
-  }
-}
-
-/// Makes a private authority (`ca.pem`) and a server's key with certificate (`server.pem`) with the openssl program.
-private enum Certificates {
-  static func make(in folder: URL, subjectAlternativeNames: String) async throws {
-    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    try await openssl(
-      ["req", "-x509", "-subj", "/CN=test authority", "-days", "2", "-keyout", "ca.key", "-out", "ca.pem"] + key,
-      in: folder)
-    try await openssl(
-      ["req", "-subj", "/CN=test server", "-keyout", "server.key", "-out", "server.csr"] + key, in: folder)
-    try "subjectAltName=\(subjectAlternativeNames)\n"
-      .write(to: folder.appendingPathComponent("names"), atomically: true, encoding: .utf8)
-    try await openssl(
-      [
-        "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
-        "-extfile", "names", "-out", "server.crt",
-      ], in: folder)
-    let pem = try ["server.key", "server.crt"].map { try Data(contentsOf: folder.appendingPathComponent($0)) }
-    try (pem[0] + pem[1]).write(to: folder.appendingPathComponent("server.pem"))
-  }
-
-  private static func openssl(_ arguments: [String], in folder: URL) async throws {
-    try await PeerProcess.run(URL(fileURLWithPath: "/usr/bin/openssl"), arguments, in: folder)
   }
 }
