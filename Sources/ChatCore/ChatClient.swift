@@ -205,14 +205,6 @@ public actor ChatClient {
 extension AccountStore {
   public func rooms() async throws -> [RoomSummary] { try await database.read { try RoomQueries.summaries($0) } }
 
-  public func history(
-    room: String, search: String? = nil, since: Date? = nil, limit: Int = 200
-  ) async throws -> [MessageWithDeliveries] {
-    try await database.read {
-      try MessageQueries.history($0, room: room, search: search, since: since, limit: limit)
-    }
-  }
-
   public func message(room: String, messageID: String) async throws -> MessageWithDeliveries? {
     try await database.read { db in
       let sql = "SELECT * FROM message WHERE room = ? AND messageID = ? ORDER BY isOutgoing DESC"
