@@ -213,6 +213,18 @@ extension AccountStore {
     }
   }
 
+  /// - Parameter number: its `id`.
+  public func message(number: Int64) async throws -> MessageWithDeliveries? {
+    try await database.read { db in
+      try Message.fetchOne(db, key: number).map { try MessageQueries.withDeliveries(db, $0) }
+    }
+  }
+
+  /// nil for a room that is not known.
+  public func summary(ofRoom address: String) async throws -> RoomSummary? {
+    try await database.read { try RoomQueries.summary($0, address) }
+  }
+
   /// The GRUU of the last registration, which is the LIME device id; nil before the first.
   public func deviceID() async throws -> String? { try await database.read { try Setting.gruu.read($0) } }
 
