@@ -16,8 +16,11 @@
 #include "CNcurses.h"
 #include "internal.h"
 
+// Bracketed paste; reports of the focus; presses and the wheel of the mouse, in SGR form. In xterm's numbers.
 #define PASTE_ON "\033[?2004h"
 #define PASTE_OFF "\033[?2004l"
+#define MOUSE_ON "\033[?1004h\033[?1000h\033[?1006h"
+#define MOUSE_OFF "\033[?1006l\033[?1000l\033[?1004l"
 // DECAWM. Terminals know it even where their terminfo entry does not say so.
 #define WRAP_OFF "\033[?7l"
 #define WRAP_ON "\033[?7h"
@@ -25,6 +28,7 @@
 static SCREEN *terminal;
 static struct termios original_mode;
 static volatile int taken;  // the terminal is in our mode now: read by signal handlers
+static int with_mouse;
 static char restore_sequence[256];
 static size_t restore_length;
 
@@ -71,7 +75,17 @@ static void append_restore(const char *capability) {
 
 static void at_exit(void) { cncurses_stop(); }
 
-int cncurses_start(void) {
+static void modes_on(void) {
+  write_all(PASTE_ON, sizeof PASTE_ON - 1);
+  if (with_mouse) write_all(MOUSE_ON, sizeof MOUSE_ON - 1);
+}
+
+static void modes_off(void) {
+  if (with_mouse) write_all(MOUSE_OFF, sizeof MOUSE_OFF - 1);
+  write_all(PASTE_OFF, sizeof PASTE_OFF - 1);
+}
+
+int cncurses_start(int mouse) {
   static int registered;
   if (terminal) return 0;
   setlocale(LC_CTYPE, "");
@@ -89,21 +103,23 @@ int cncurses_start(void) {
     start_color();
     use_default_colors();
   }
+  with_mouse = mouse && key_mouse;
   restore_length = 0;
+  if (with_mouse) append_restore(MOUSE_OFF);
   append_restore(PASTE_OFF);
   append_restore(exit_attribute_mode);
   append_restore(WRAP_ON);
   append_restore(cursor_normal);
   append_restore(exit_ca_mode);
   taken = 1;
-  write_all(PASTE_ON, sizeof PASTE_ON - 1);
+  modes_on();
   if (!registered) registered = atexit(at_exit) == 0;
   return 0;
 }
 
 void cncurses_pause(void) {
   if (!terminal || !taken) return;
-  write_all(PASTE_OFF, sizeof PASTE_OFF - 1);
+  modes_off();
   curs_set(1);
   endwin();
   taken = 0;
@@ -115,7 +131,7 @@ void cncurses_continue(void) {
   refresh();  // leaves the mode of endwin
   raw();
   taken = 1;
-  write_all(PASTE_ON, sizeof PASTE_ON - 1);
+  modes_on();
 }
 
 void cncurses_stop(void) {
@@ -145,7 +161,7 @@ void cncurses_resize(int rows, int columns) {
 void cncurses_repaint(void) {
   // After a stop that could not be caught the shell has left its own modes.
   reset_prog_mode();
-  write_all(PASTE_ON, sizeof PASTE_ON - 1);
+  modes_on();
   clearok(curscr, TRUE);
 }
 

@@ -101,6 +101,7 @@ public final class AccountStore: Sendable {
         table.add(column: "requiresTrust", .boolean).notNull().defaults(to: false)
       }
     }
+    migrator.registerMigration("chat search 1") { db in try SearchIndex.create(db) }
     LimeAccount.registerMigrations(&migrator)
     return migrator
   }

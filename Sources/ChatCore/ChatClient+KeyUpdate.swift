@@ -26,10 +26,12 @@ extension ChatClient {
     return try await task.value
   }
 
-  /// Until the client stops: updates the keys when a day has passed. A failure is reported once and tried again.
+  /// Until the client stops: updates the keys when a day has passed, and clears the search index of removed words. A
+  /// failure with the keys is reported once and tried again.
   func maintainKeys() async {
     var hasFailed = false
     while !Task.isCancelled {
+      try? await store.purgeSearchIndex()
       if isConnected, keyServer != nil {
         do {
           try await updateKeysIfDue()

@@ -211,11 +211,14 @@ extension ChatClient {
   }
 
   /// `Date` header (RFC 3261 §20.17).
-  private static func rfc1123(_ date: Date) -> String {
+  private static func rfc1123(_ date: Date) -> String { rfc1123Formatter.string(from: date) }
+
+  // Made once, as making one takes longer than all else about a message; DateFormatter is thread-safe.
+  private static let rfc1123Formatter: DateFormatter = {
     let formatter = DateFormatter()
     formatter.locale = Locale(identifier: "en_US_POSIX")
     formatter.timeZone = TimeZone(identifier: "GMT")
     formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
-    return formatter.string(from: date)
-  }
+    return formatter
+  }()
 }

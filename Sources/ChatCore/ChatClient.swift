@@ -205,20 +205,24 @@ public actor ChatClient {
 extension AccountStore {
   public func rooms() async throws -> [RoomSummary] { try await database.read { try RoomQueries.summaries($0) } }
 
-  public func history(
-    room: String, search: String? = nil, since: Date? = nil, limit: Int = 200
-  ) async throws -> [MessageWithDeliveries] {
-    try await database.read {
-      try MessageQueries.history($0, room: room, search: search, since: since, limit: limit)
-    }
-  }
-
   public func message(room: String, messageID: String) async throws -> MessageWithDeliveries? {
     try await database.read { db in
       let sql = "SELECT * FROM message WHERE room = ? AND messageID = ? ORDER BY isOutgoing DESC"
       guard let message = try Message.fetchOne(db, sql: sql, arguments: [room, messageID]) else { return nil }
       return try MessageQueries.withDeliveries(db, message)
     }
+  }
+
+  /// - Parameter number: its `id`.
+  public func message(number: Int64) async throws -> MessageWithDeliveries? {
+    try await database.read { db in
+      try Message.fetchOne(db, key: number).map { try MessageQueries.withDeliveries(db, $0) }
+    }
+  }
+
+  /// nil for a room that is not known.
+  public func summary(ofRoom address: String) async throws -> RoomSummary? {
+    try await database.read { try RoomQueries.summary($0, address) }
   }
 
   /// The GRUU of the last registration, which is the LIME device id; nil before the first.

@@ -42,31 +42,8 @@ enum MessageQueries {
       room: message.room, messageID: messageID, by: participant, state: state, reason: reason, isComplete: waiting == 0)
   }
 
-  static func history(
-    _ db: Database, room: String, search: String?, since: Date?, limit: Int
-  ) throws -> [MessageWithDeliveries] {
-    var conditions = ["room = ?"]
-    var arguments: StatementArguments = [room]
-    if let search {
-      conditions.append("text LIKE ? ESCAPE '\\'")
-      let escaped = search.replacing("\\", with: "\\\\").replacing("%", with: "\\%").replacing("_", with: "\\_")
-      arguments += ["%\(escaped)%"]
-    }
-    if let since {
-      conditions.append("time >= ?")
-      arguments += [since]
-    }
-    arguments += [limit]
-    let newestFirst = try Message.fetchAll(
-      db, sql: "SELECT * FROM message WHERE \(conditions.joined(separator: " AND ")) ORDER BY time DESC, id DESC LIMIT ?",
-      arguments: arguments)
-    return try newestFirst.reversed().map { try withDeliveries(db, $0) }
-  }
-
   static func withDeliveries(_ db: Database, _ message: Message) throws -> MessageWithDeliveries {
-    guard message.isOutgoing else { return MessageWithDeliveries(message: message, deliveries: []) }
-    let deliveries = try Delivery.filter(sql: "message = ?", arguments: [message.id]).order(sql: "participant").fetchAll(db)
-    return MessageWithDeliveries(message: message, deliveries: deliveries)
+    try withDeliveries(db, [message]).first ?? MessageWithDeliveries(message: message, deliveries: [])
   }
 
   /// Marks everything in the room as read; returns the messages that were not.

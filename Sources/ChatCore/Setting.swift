@@ -14,6 +14,8 @@ enum Setting: String {
   case generation
   /// "due" when the database was found to be an older one, until its published keys were replaced.
   case recovery
+  /// "due" while words of removed messages are in the search index's file.
+  case searchPurge
 
   func read(_ db: Database) throws -> String? {
     try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = ?", arguments: [rawValue])

@@ -5,11 +5,10 @@ extension ScreenPainter {
 
   mutating func paintRooms(_ columns: Range<Int>) {
     paintBorder(rightOf: columns)
-    let open = state.rooms.firstIndex { $0.id == state.openRoom } ?? 0
-    // The open room stays visible in a long list.
-    let first = max(0, min(open - layout.body.count / 2, state.rooms.count - layout.body.count))
+    let first = layout.firstRoom(state)
     for (offset, room) in state.rooms.dropFirst(first).prefix(layout.body.count).enumerated() {
-      paint(room, number: first + offset + 1, row: layout.body.lowerBound + offset, columns: columns)
+      paint(
+        room, number: room.label(at: first + offset), row: layout.body.lowerBound + offset, columns: columns)
     }
   }
 
@@ -45,32 +44,40 @@ extension ScreenPainter {
 
   mutating func paintMembers(_ columns: Range<Int>) {
     paintBorder(leftOf: columns)
+    let lines = layout.memberLines(state)
     let height = layout.body.count
-    guard height > 0 else { return }
-    let isTooLong = state.members.count > height
-    for (offset, member) in state.members.prefix(isTooLong ? height - 1 : height).enumerated() {
-      let row = layout.body.lowerBound + offset
-      let (letter, style): (String, Style) =
-        switch member.trust {
-        case .verified: ("v", theme.verified)
-        case .notVerified: ("e", theme.faint)
-        case .unsafe: ("U", theme.error)
-        case .notEncrypted: ("-", theme.faint)
-        }
-      let devices = String(member.devices)
-      var column = grid.write(letter + " ", row: row, column: columns.lowerBound, end: columns.upperBound, style: style)
-      let name = DisplayText.line(member.name) + (member.isAdmin ? "*" : "") + (member.isSelf ? " (me)" : "")
-      let room = columns.count - devices.count - 3
-      column = grid.write(
-        name.clipped(to: max(0, room)), row: row, column: column, end: columns.upperBound, style: theme.text)
-      grid.write(
-        devices, row: row, column: columns.upperBound - devices.count, end: columns.upperBound, style: theme.faint)
+    let isTooLong = lines.count > height
+    for (row, line) in zip(layout.body, lines.prefix(isTooLong ? max(0, height - 1) : height)) {
+      paint(line, row: row, columns: columns)
     }
-    if isTooLong {
+    if isTooLong, let last = layout.body.last {
       grid.write(
-        "and \(state.members.count - height + 1) more", row: layout.body.upperBound - 1, column: columns.lowerBound,
-        end: columns.upperBound, style: theme.faint)
+        "and \(lines.count - height + 1) more", row: last, column: columns.lowerBound, end: columns.upperBound,
+        style: theme.faint)
     }
+  }
+
+  private mutating func paint(_ line: ScreenLayout.MemberLine, row: Int, columns: Range<Int>) {
+    let (trust, indent) = line.device.map { ($0.trust, 2) } ?? (line.member.trust, 0)
+    let style: Style =
+      switch trust {
+      case .verified: theme.verified
+      case .unsafe: theme.error
+      case .notVerified, .notEncrypted: theme.faint
+      }
+    var column = grid.write(
+      trust.letter + " ", row: row, column: columns.lowerBound + indent, end: columns.upperBound, style: style)
+    if let device = line.device {
+      grid.write(device.shortName, row: row, column: column, end: columns.upperBound, style: theme.faint)
+      return
+    }
+    let member = line.member
+    let count = line.showsCount ? String(member.devices.count) : ""
+    let name = DisplayText.line(member.name) + (member.isAdmin ? "*" : "") + (member.isSelf ? " (me)" : "")
+    let room = columns.upperBound - column - count.count - 1
+    column = grid.write(
+      name.clipped(to: max(0, room)), row: row, column: column, end: columns.upperBound, style: theme.text)
+    grid.write(count, row: row, column: columns.upperBound - count.count, end: columns.upperBound, style: theme.faint)
   }
 
   // MARK: Switcher

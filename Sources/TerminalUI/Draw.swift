@@ -24,11 +24,17 @@ struct ScreenPainter {
   mutating func paint() {
     guard grid.size.rows > 0, grid.size.columns > 0 else { return }
     if grid.size.rows >= 3 { paintHeader() }
-    if let columns = layout.messages { paintMessages(columns) }
-    if let columns = layout.rooms { paintRooms(columns) }
-    if let columns = layout.members { paintMembers(columns) }
+    let hasPanel = state.search != nil || state.verification != nil || state.page != nil
+    if !hasPanel {
+      if let columns = layout.messages { paintMessages(columns) }
+      if let columns = layout.rooms { paintRooms(columns) }
+      if let columns = layout.members { paintMembers(columns) }
+    }
     if grid.size.rows >= 2 { paintStatus() }
     paintInput()
+    if let page = state.page { paint(page) }
+    if let verification = state.verification { paintVerification(verification) }
+    if let search = state.search { paintSearch(search) }
     if let switcher = state.switcher { paintSwitcher(switcher) }
   }
 
@@ -107,7 +113,7 @@ struct ScreenPainter {
     let style = isWell ? theme.status : theme.statusError
     grid.fill(row: row, from: 0, to: width, style: style)
     var parts: [String] = []
-    if state.scroll != .end { parts.append("scrolled back, Alt-End") }
+    if state.scroll != .end || state.hasNewer { parts.append("scrolled back, Alt-End") }
     if let typing = state.status.typingWords { parts.append(typing) }
     let activity = activityWords
     if !activity.isEmpty { parts.append("Act: " + activity) }
@@ -121,15 +127,14 @@ struct ScreenPainter {
   /// Numbers of the rooms with unread messages, as "2(12) 3!".
   private var activityWords: String {
     state.rooms.enumerated().filter { $0.element.unread > 0 }.map { index, room in
-      "\(index + 1)(\(room.unread))" + (room.mentions > 0 ? "!" : "")
+      "\(room.label(at: index))(\(room.unread))" + (room.mentions > 0 ? "!" : "")
     }.joined(separator: " ")
   }
 
   private mutating func paintInput() {
     let input = InputLayout(state, columns: grid.size.columns)
     let height = layout.inputRows.count
-    // The rows around the cursor, when there are more than fit.
-    let first = min(max(0, input.cursorRow - height + 1), max(0, input.rows.count - height))
+    let first = input.firstRow(height: height)
     let indent = ClusterWidth.columns(of: input.prompt)
     for (offset, text) in input.rows.dropFirst(first).prefix(height).enumerated() {
       let row = layout.inputRows.lowerBound + offset

@@ -15,6 +15,8 @@ public struct InputLine: Hashable, Sendable {
     case deleteBackward, deleteForward
     case killToEnd, killToBeginning, killWordBackward, killWordForward
     case yank
+    /// Changes the characters on both sides of the cursor.
+    case transpose
     /// A line up or down in the text, at its edge the history.
     case up, down
     case clear
@@ -67,6 +69,7 @@ public struct InputLine: Hashable, Sendable {
     case .killWordBackward: remove(from: startOfWord, to: cursor, keep: true)
     case .killWordForward: remove(from: cursor, to: endOfWord, keep: true)
     case .yank: insert(killed)
+    case .transpose: transpose()
     case .up: moveUp()
     case .down: moveDown()
     case .clear: replace(with: "")
@@ -112,7 +115,8 @@ public struct InputLine: Hashable, Sendable {
   /// the current completion by its next, or previous, candidate.
   mutating func complete(backwards: Bool, candidates: (_ word: String, _ isFirst: Bool) -> [String]) {
     var next: Completion
-    if let completion {
+    // A single candidate leaves nothing to choose: Tab goes on from there, as into a folder.
+    if let completion, completion.candidates.count > 1 {
       next = completion
       let step = backwards ? completion.candidates.count - 1 : 1
       next.index = (completion.index + step) % completion.candidates.count
@@ -145,6 +149,22 @@ public struct InputLine: Hashable, Sendable {
     if keep { killed = String(text.dropFirst(start).prefix(end - start)) }
     text = String(head) + text.dropFirst(end)
     cursor = min(start, text.count)
+  }
+
+  private mutating func transpose() {
+    // At the end of the line the two before the cursor, as in Emacs.
+    let middle = cursor == endOfLine ? cursor - 1 : cursor
+    guard middle > startOfLine else { return }
+    var characters = Array(text)
+    characters.swapAt(middle - 1, middle)
+    text = String(characters)
+    cursor = min(middle + 1, text.count)
+  }
+
+  /// Puts the cursor before the cluster of that index, as a click does.
+  mutating func moveCursor(to position: Int) {
+    completion = nil
+    cursor = min(max(0, position), text.count)
   }
 
   /// Line breaks and tabs stay, other control characters go: what is sent should be what is seen.

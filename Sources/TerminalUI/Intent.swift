@@ -8,6 +8,18 @@ public enum Intent: Hashable, Sendable {
   case openRoom(RoomRow.ID)
   /// The oldest message known is on the screen: put older ones in front, if there are.
   case loadOlder(room: RoomRow.ID)
+  /// The newest message known is on the screen, and `hasNewer`: put newer ones behind.
+  case loadNewer(room: RoomRow.ID)
+  /// The newest message is wanted, and `hasNewer`.
+  case loadNewest(room: RoomRow.ID)
+  /// What is typed in the search panel has changed, or more is wanted. Answer with `UserInterface.showResults`.
+  case search(SearchRequest)
+  /// Open its room with the message and those around it, marked.
+  case openMessage(MessageRow.ID, room: RoomRow.ID)
+  /// Compare devices with this member; answer with `UserInterface.show(_: VerificationPanel)`.
+  case verify(MemberRow.ID)
+  /// The user's decision on a device; answer with a new panel.
+  case setTrust(VerificationPanel.Decision, device: String)
   /// The text of a message to the open room has changed; false when it became empty without being sent. For
   /// is-composing notifications (RFC 3994), whose timers are the program's.
   case composing(Bool, room: RoomRow.ID)

@@ -72,6 +72,7 @@ public struct KeyDecoder: Sendable {
 
   private enum Step {
     case stroke(KeyStroke)
+    case event(KeyEvent)
     case startPaste
     case ignored
     case incomplete
@@ -103,6 +104,7 @@ public struct KeyDecoder: Sendable {
     case .incomplete: return
     case .ignored: break
     case .stroke(let stroke): events.append(.stroke(stroke))
+    case .event(let event): events.append(event)
     case .startPaste: paste = []
     }
     pending.removeAll()
@@ -139,6 +141,12 @@ public struct KeyDecoder: Sendable {
       guard (0x41...0x45).contains(body[2]) else { return .ignored }
       return .stroke(KeyStroke(.function(Int(body[2]) - 0x40)))
     }
+    // A mouse report of terminals without SGR mode: three bytes follow, which are no keys.
+    if body.starts(with: [UInt8(ascii: "["), UInt8(ascii: "M")]) {
+      guard body.count >= 5 else { return isFinal ? .ignored : .incomplete }
+      let numbers = body[2..<5].map { Int($0) - 32 }
+      return Self.mouse(button: numbers[0], column: numbers[1], row: numbers[2], isPress: numbers[0] & 3 != 3)
+    }
     guard let final = body.dropFirst().firstIndex(where: { (0x40...0x7E).contains($0) }) else {
       if body.count > Self.maximumSequence { return .ignored }
       if !isFinal { return .incomplete }
@@ -146,7 +154,13 @@ public struct KeyDecoder: Sendable {
       return body.count == 1 ? .stroke(.alt(Character(Unicode.Scalar(body[0])))) : .ignored
     }
     let parameters = String(decoding: body[1..<final], as: UTF8.self)
-    // Private sequences are answers and mouse reports, never keys.
+    if parameters.hasPrefix("<"), [UInt8(ascii: "M"), UInt8(ascii: "m")].contains(body[final]) {
+      let numbers = parameters.dropFirst().split(separator: ";").compactMap { Int($0) }
+      guard numbers.count == 3 else { return .ignored }
+      return Self.mouse(
+        button: numbers[0], column: numbers[1], row: numbers[2], isPress: body[final] == UInt8(ascii: "M"))
+    }
+    // Other private sequences are answers, never keys.
     if let first = parameters.utf8.first, (0x3C...0x3F).contains(first) { return .ignored }
     let numbers = parameters.split(separator: ";", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
     if !isSS3, body[final] == UInt8(ascii: "~") {
@@ -154,11 +168,26 @@ public struct KeyDecoder: Sendable {
       guard let number = numbers.first, let key = Self.numberedKeys[number] else { return .ignored }
       return .stroke(KeyStroke(key, modifiers(numbers, extraAlt: extraAlt)))
     }
+    if !isSS3, parameters.isEmpty, body[final] == UInt8(ascii: "I") { return .event(.focus(true)) }
+    if !isSS3, parameters.isEmpty, body[final] == UInt8(ascii: "O") { return .event(.focus(false)) }
     if body[final] == UInt8(ascii: "Z") { return .stroke(KeyStroke(.tab, .shift)) }
     // The keypad's Enter; after "ESC [" the letter means something else.
     if isSS3, body[final] == UInt8(ascii: "M") { return .stroke(KeyStroke(.enter, extraAlt ? .alt : [])) }
     guard let key = Self.letterKeys[body[final]] else { return .ignored }
     return .stroke(KeyStroke(key, modifiers(numbers, extraAlt: extraAlt)))
+  }
+
+  /// Column and row count from 1. Bits of the button: 0-1 which, 2-4 modifiers, 5 motion, 6 the wheel.
+  private static func mouse(button: Int, column: Int, row: Int, isPress: Bool) -> Step {
+    guard isPress, column > 0, row > 0 else { return .ignored }
+    let kind: MouseEvent.Kind
+    switch button & 0b1110_0011 {
+    case 0: kind = .press
+    case 64: kind = .wheelUp
+    case 65: kind = .wheelDown
+    default: return .ignored
+    }
+    return .event(.mouse(MouseEvent(kind, column: column - 1, row: row - 1)))
   }
 
   /// xterm sends 1 + shift 1 + alt 2 + control 4 (+ meta 8) as the last parameter.

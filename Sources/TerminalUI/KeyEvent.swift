@@ -38,6 +38,9 @@ public enum KeyEvent: Hashable, Sendable {
   case stroke(KeyStroke)
   /// A bracketed paste, as it came.
   case paste(String)
+  case mouse(MouseEvent)
+  /// The terminal's window got the keyboard, or lost it; not every terminal tells.
+  case focus(Bool)
   case resize(ScreenSize)
   /// Another process asked to stop this one (SIGTSTP).
   case suspend
@@ -47,4 +50,20 @@ public enum KeyEvent: Hashable, Sendable {
   case terminate
 
   public static func key(_ key: Key, _ modifiers: KeyModifiers = []) -> KeyEvent { .stroke(KeyStroke(key, modifiers)) }
+}
+
+/// A press of the left button, or a step of the wheel.
+public struct MouseEvent: Hashable, Sendable {
+  public enum Kind: Hashable, Sendable { case press, wheelUp, wheelDown }
+
+  public var kind: Kind
+  /// From 0, at the left and at the top.
+  public var column: Int
+  public var row: Int
+
+  public init(_ kind: Kind, column: Int, row: Int) {
+    self.kind = kind
+    self.column = column
+    self.row = row
+  }
 }

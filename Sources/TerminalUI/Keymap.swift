@@ -11,8 +11,15 @@ public enum Action: Hashable, Sendable {
   /// The next room with unread messages: mentions and direct messages first, then the longest waiting.
   case openNextUnread
   case scrollPageUp, scrollPageDown, scrollLineUp, scrollLineDown, scrollToEnd
+  /// To the line above which everything was read.
+  case scrollToUnread
   case toggleRooms, toggleMembers
   case openSwitcher
+  /// In the open room.
+  case search
+  case searchEverywhere
+  /// A line as typed, "/members".
+  case run(String)
   case clearOrHint
   /// Deletes to the line's end, or opens the switcher when there is nothing to delete.
   case killOrSwitcher
@@ -75,6 +82,12 @@ public struct Keymap: Hashable, Sendable {
       KeyStroke(.pageDown, .alt): .scrollLineDown,
       KeyStroke(.end, .alt): .scrollToEnd,
       KeyStroke(.end, .control): .scrollToEnd,
+      .alt("u"): .scrollToUnread,
+      .control("s"): .search,
+      KeyStroke(.function(3)): .search,
+      .alt("s"): .searchEverywhere,
+      KeyStroke(.function(4)): .searchEverywhere,
+      .control("t"): .edit(.transpose),
       KeyStroke(.up, .alt): .openPreviousRoom,
       KeyStroke(.down, .alt): .openNextRoom,
       .alt("a"): .openNextUnread,
@@ -89,13 +102,27 @@ public struct Keymap: Hashable, Sendable {
     return Keymap(bindings: bindings)
   }()
 
-  /// The keys worth telling, for /help.
-  public static let help: [String] = [
-    "Enter sends, Alt-Enter starts a new line, Tab completes names, addresses and commands",
-    "Alt-1 to Alt-0 and Alt-Up, Alt-Down change the room; Alt-a goes to the next unread one",
-    "Ctrl-k on an empty line, or Alt-k, finds a room by a part of its name",
-    "PageUp, PageDown scroll; Alt-End goes to the newest message",
-    "F7 shows or hides the rooms, F8 the members; Ctrl-l draws the screen again",
-    "Ctrl-c clears the line; Ctrl-d on an empty line leaves; Ctrl-z suspends",
-  ]
+  /// The keys worth telling, for /help, as they are bound now.
+  public var help: [String] {
+    let lines: [(String, [Action])] = [
+      ("sends", [.submit]), ("starts a new line", [.edit(.insert("\n"))]),
+      ("completes commands, names, addresses and files", [.complete]),
+      ("goes to the next room with unread messages, those that mention you first", [.openNextUnread]),
+      ("opens the room above or below in the list", [.openPreviousRoom, .openNextRoom]),
+      ("opens the room of that number", [.openRoom(index: 0)]),
+      ("finds a room by a part of its name", [.openSwitcher]),
+      ("searches this room", [.search]), ("searches all rooms", [.searchEverywhere]),
+      ("scrolls", [.scrollPageUp, .scrollPageDown]), ("goes to the newest message", [.scrollToEnd]),
+      ("goes to the first unread message", [.scrollToUnread]),
+      ("shows or hides the rooms, the members", [.toggleRooms, .toggleMembers]),
+      ("clears the line", [.clearOrHint]), ("leaves, on an empty line", [.deleteOrQuit]),
+      ("draws the screen again", [.redraw]), ("goes back to the shell until fg", [.suspend]),
+    ]
+    return lines.compactMap { text, actions in
+      let keys = actions.compactMap { action in
+        bindings.filter { $0.value == action }.keys.map(\.name).min { ($0.count, $0) < ($1.count, $1) }
+      }
+      return keys.isEmpty ? nil : keys.joined(separator: ", ") + " " + text
+    }
+  }
 }

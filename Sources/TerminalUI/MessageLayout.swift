@@ -55,6 +55,19 @@ struct MessageLayout {
   /// True when the newest line is at the bottom.
   var isAtEnd: Bool { state.scroll == .end }
 
+  /// The scroll position that shows a message, with what surrounds it.
+  func scroll(showing id: MessageRow.ID, height: Int) -> Scroll {
+    guard let index = state.messages.lastIndex(where: { $0.id == id }) else { return state.scroll }
+    var below = height / 3
+    var bottom = index
+    while bottom + 1 < state.messages.count, below > 0 {
+      bottom += 1
+      below -= lines(ofMessageAt: bottom).count
+    }
+    let line = lines(ofMessageAt: bottom).count - 1
+    return bottom == state.messages.count - 1 ? .end : .held(message: state.messages[bottom].id, line: line)
+  }
+
   /// The scroll position `count` lines further down (up when negative). Going up stops where the oldest line is at the
   /// top of a pane of `height` lines, which `reachedOldest` reports.
   func scrolled(by count: Int, height: Int) -> (scroll: Scroll, reachedOldest: Bool) {
@@ -140,14 +153,16 @@ struct MessageLayout {
       switch message.encryption {
       case .undecryptable, .unsafe: theme.error
       case .notEncrypted: isPlaintextInEncryptedRoom ? theme.error : theme.text
-      case .encrypted, .verified: theme.text
+      case .encrypted, .verified: message.isMention ? theme.mention : theme.text
       }
     var text = cut(message.text)
     if isPlaintextInEncryptedRoom { text = "[not encrypted] " + text }
     if let delivery = message.delivery, delivery.isPartial { text += " [\(delivery.words)]" }
     let name = DisplayText.line(message.isOwn ? "me" : message.sender)
+    let timeStyle = message.id == state.selected ? theme.selection : theme.faint
     let head = [
-      StyledText(text: clock.time(of: message.time) + " ", style: theme.faint),
+      StyledText(text: clock.time(of: message.time), style: timeStyle),
+      StyledText(text: message.id == state.selected ? ">" : " ", style: timeStyle),
       StyledText(text: name.clipped(to: nameWidth).padded(to: nameWidth) + " ", style: theme.senderName(message)),
       StyledText(text: message.encryption.letter, style: markStyle(message.encryption, isPlaintextInEncryptedRoom)),
       StyledText(text: (message.delivery?.letter ?? " ") + " ", style: deliveryStyle(message.delivery)),

@@ -91,6 +91,8 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
   /// What the sender's colour is made from: an address, so that it stays when the name changes.
   public var senderID: String
   public var isOwn: Bool
+  /// Calls the user by name.
+  public var isMention = false
   public var text: String
   public var encryption: Encryption
   /// Of own messages.

@@ -13,6 +13,8 @@ public struct RoomRow: Identifiable, Hashable, Sendable {
   }
 
   public var id: String
+  /// The one by which Alt and a digit open it; stays when rooms change places.
+  public var number: Int
   public var name: String
   public var kind: Kind
   public var isEncrypted: Bool
@@ -25,10 +27,11 @@ public struct RoomRow: Identifiable, Hashable, Sendable {
   public var isTyping: Bool
 
   public init(
-    id: String, name: String, kind: Kind = .group, isEncrypted: Bool = true, unread: Int = 0, mentions: Int = 0,
+    id: String, number: Int = 0, name: String, kind: Kind = .group, isEncrypted: Bool = true, unread: Int = 0, mentions: Int = 0,
     presence: Presence = .active, activity: Int64 = 0, isTyping: Bool = false
   ) {
     self.id = id
+    self.number = number
     self.name = name
     self.kind = kind
     self.isEncrypted = isEncrypted
@@ -41,6 +44,9 @@ public struct RoomRow: Identifiable, Hashable, Sendable {
 
   /// Unread in a way that concerns the user in person.
   var isImportant: Bool { mentions > 0 || (kind == .direct && unread > 0) }
+
+  /// Its number, or its place in the list (from 0) when it has none.
+  func label(at index: Int) -> Int { number > 0 ? number : index + 1 }
 }
 
 /// How far the open room's encryption can be trusted: the levels of Linphone.
@@ -77,24 +83,58 @@ public struct RoomHeader: Hashable, Sendable {
 }
 
 public struct MemberRow: Identifiable, Hashable, Sendable {
-  public enum Trust: Hashable, Sendable { case verified, notVerified, unsafe, notEncrypted }
+  public enum Trust: Hashable, Sendable {
+    case verified, notVerified, unsafe, notEncrypted
+
+    var letter: String {
+      switch self {
+      case .verified: "v"
+      case .notVerified: "e"
+      case .unsafe: "U"
+      case .notEncrypted: "-"
+      }
+    }
+
+    public var words: String {
+      switch self {
+      case .verified: "verified"
+      case .notVerified: "not verified"
+      case .unsafe: "UNSAFE"
+      case .notEncrypted: "not encrypted"
+      }
+    }
+  }
+
+  public struct DeviceRow: Identifiable, Hashable, Sendable {
+    /// Its address.
+    public var id: String
+    public var trust: Trust
+
+    public init(id: String, trust: Trust) {
+      self.id = id
+      self.trust = trust
+    }
+
+    /// The end of the address, by which people tell devices apart: "…6f2a91c3".
+    var shortName: String { "…" + DisplayText.line(String(id.suffix(8))) }
+  }
 
   public var id: String
   public var name: String
   public var isSelf: Bool
   public var isAdmin: Bool
-  public var devices: Int
   public var trust: Trust
+  public var devices: [DeviceRow]
 
   public init(
-    id: String, name: String, isSelf: Bool = false, isAdmin: Bool = false, devices: Int = 1,
-    trust: Trust = .notVerified
+    id: String, name: String, isSelf: Bool = false, isAdmin: Bool = false, trust: Trust = .notVerified,
+    devices: [DeviceRow] = []
   ) {
     self.id = id
     self.name = name
     self.isSelf = isSelf
     self.isAdmin = isAdmin
-    self.devices = devices
     self.trust = trust
+    self.devices = devices
   }
 }

@@ -48,12 +48,39 @@ struct ScreenLayout: Equatable {
   }
 }
 
+extension ScreenLayout {
+  /// Index of the room at the top of the list: the open one stays visible.
+  func firstRoom(_ state: ScreenState) -> Int {
+    let open = state.rooms.firstIndex { $0.id == state.openRoom } ?? 0
+    return max(0, min(open - body.count / 2, state.rooms.count - body.count))
+  }
+
+  struct MemberLine: Equatable {
+    var member: MemberRow
+    /// nil: the line of the member itself.
+    var device: MemberRow.DeviceRow?
+    var showsCount: Bool
+  }
+
+  /// Each member with the devices below, or only their number where that is too long.
+  func memberLines(_ state: ScreenState) -> [MemberLine] {
+    let count = state.members.count + state.members.reduce(0) { $0 + $1.devices.count }
+    let isShort = count > body.count
+    return state.members.flatMap { member in
+      [MemberLine(member: member, showsCount: isShort)]
+        + (isShort ? [] : member.devices.map { MemberLine(member: member, device: $0, showsCount: false) })
+    }
+  }
+}
+
 /// The input line broken into rows, with the cursor's place in them.
 struct InputLayout: Equatable {
   static let promptName = 16
 
   var prompt: String
   var rows: [String]
+  /// How many clusters of the text stand before each row.
+  private var starts: [Int]
   var cursorRow: Int
   /// From the left edge of the screen.
   var cursorColumn: Int
@@ -63,6 +90,7 @@ struct InputLayout: Equatable {
     let indent = ClusterWidth.columns(of: prompt)
     let width = max(2, columns - indent)
     var rows = [""]
+    var starts = [0]
     var column = 0
     var place = (row: 0, column: 0)
     var position = 0
@@ -71,12 +99,14 @@ struct InputLayout: Equatable {
       let clusterWidth = cluster == "\n" ? 0 : ClusterWidth.columns(of: printable)
       if column + clusterWidth > width {
         rows.append("")
+        starts.append(position)
         column = 0
       }
       if position == state.input.cursor { place = (rows.count - 1, column) }
       position += 1
       if cluster == "\n" {
         rows.append("")
+        starts.append(position)
         column = 0
       } else {
         rows[rows.count - 1] += printable
@@ -87,13 +117,32 @@ struct InputLayout: Equatable {
       // The cursor behind a full row stands on the next one.
       if column >= width {
         rows.append("")
+        starts.append(position)
         column = 0
       }
       place = (rows.count - 1, column)
     }
     self.rows = rows
+    self.starts = starts
     cursorRow = place.row
     cursorColumn = indent + place.column
+  }
+
+  /// The row at the top when not all fit: those around the cursor are shown.
+  func firstRow(height: Int) -> Int { min(max(0, cursorRow - height + 1), max(0, rows.count - height)) }
+
+  /// The cluster of the text at a place: `row` counts from the first row, `column` from the screen's edge.
+  func position(row: Int, column: Int) -> Int {
+    var before = 0
+    for (index, start) in starts.enumerated() where index <= row { before = start }
+    guard rows.indices.contains(row) else { return before }
+    var left = max(0, column - ClusterWidth.columns(of: prompt))
+    for cluster in rows[row] {
+      left -= ClusterWidth.columns(of: cluster)
+      if left < 0 { break }
+      before += 1
+    }
+    return before
   }
 
   private static func prompt(_ state: ScreenState, columns: Int) -> String {

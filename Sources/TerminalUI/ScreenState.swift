@@ -10,6 +10,10 @@ public struct ScreenState: Equatable, Sendable {
   public var header = RoomHeader()
   /// Of the open room, oldest first.
   public var messages: [MessageRow] = []
+  /// True while the newest messages are not among `messages`, as after a jump far back.
+  public var hasNewer = false
+  /// A message that was chosen or jumped to.
+  public var selected: MessageRow.ID?
   /// The first message not yet read: a line is drawn above it.
   public var firstUnread: MessageRow.ID?
   /// Of the open room.
@@ -21,6 +25,12 @@ public struct ScreenState: Equatable, Sendable {
   public var panes = Panes()
   /// Not nil while the room switcher is open.
   public var switcher: Switcher?
+  /// Not nil while messages are searched; in place of the panes.
+  public var search: SearchPanel?
+  /// Not nil while devices are compared; in place of the panes.
+  public var verification: VerificationPanel?
+  /// A text that is read at the moment; in place of the panes.
+  public var page: TextPage?
 
   public var timeZone = TimeZone.current
 

@@ -51,6 +51,8 @@ public struct CommandTable: Hashable, Sendable {
     case command(CommandCall)
   }
 
+  private static let helpColumn = 24
+
   public var commands: [SlashCommand]
 
   public init(_ commands: [SlashCommand]) { self.commands = commands }
@@ -59,16 +61,25 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand("help", "[COMMAND]", "list the commands and keys", maximum: 1),
     SlashCommand("join", "ROOM", "open a room, or start a chat with an address", minimum: 1, maximum: 1),
     SlashCommand("create", "NAME ADDRESS...", "create an encrypted group room", minimum: 2, maximum: .max),
+    SlashCommand("create-plain", "NAME ADDRESS...", "create a group room without encryption", minimum: 2, maximum: .max),
     SlashCommand("invite", "ADDRESS...", "add people to this room", minimum: 1, maximum: .max),
     SlashCommand("remove", "ADDRESS...", "remove people from this room", minimum: 1, maximum: .max),
     SlashCommand("admin", "ADDRESS", "make someone an administrator of this room", minimum: 1, maximum: 1),
+    SlashCommand("unadmin", "ADDRESS", "take the administrator's rights away", minimum: 1, maximum: 1),
     SlashCommand("leave", "", "leave this room"),
     SlashCommand("rename", "NAME", "change this room's name", minimum: 1, maximum: .max),
     SlashCommand("members", "", "show or hide the members"),
     SlashCommand("info", "", "details of this room and of the last message"),
-    SlashCommand("verify", "ADDRESS", "compare security codes with someone", minimum: 1, maximum: 1),
+    SlashCommand("search", "[TEXT...]", "find messages of this room", maximum: .max),
+    SlashCommand("search-all", "[TEXT...]", "find messages of all rooms", maximum: .max),
+    SlashCommand("export", "FILE [json]", "write this room's messages to a new file", minimum: 1, maximum: 2),
+    SlashCommand("verify", "[ADDRESS]", "compare security codes with someone", maximum: 1),
     SlashCommand("trust", "DEVICE", "trust a device whose code you compared", minimum: 1, maximum: 1),
     SlashCommand("distrust", "DEVICE", "flag a device as unsafe", minimum: 1, maximum: 1),
+    SlashCommand("forget", "DEVICE", "forget a device's key, to accept another one", minimum: 1, maximum: 1),
+    SlashCommand("keys", "", "this device's keys and the devices it knows"),
+    SlashCommand("publish", "", "bring this device's keys on the key server up to date"),
+    SlashCommand("account", "", "the account's settings"),
     SlashCommand("file", "PATH [TEXT]", "send a file", minimum: 1, maximum: .max),
     SlashCommand("resend", "", "try again to send what was not delivered"),
     SlashCommand("quit", "", "leave the program"),
@@ -92,9 +103,10 @@ public struct CommandTable: Hashable, Sendable {
   /// One line a command, for /help; of one command when `name` is given.
   public func help(for name: String? = nil) -> [String] {
     let shown = commands.filter { name == nil || $0.name == name }
-    let width = shown.map(\.usage.count).max() ?? 0
+    // The few long ones stand out rather than push all others to the right.
+    let width = min(Self.helpColumn, shown.map(\.usage.count).max() ?? 0)
     return shown.map { command in
-      command.usage + String(repeating: " ", count: width - command.usage.count + 2) + command.help
+      command.usage + String(repeating: " ", count: max(0, width - command.usage.count) + 2) + command.help
     }
   }
 

@@ -45,7 +45,8 @@ public final class Terminal {
   public var colors: Int { reader == nil ? 0 : Int(cncurses_colors()) }
 
   /// Takes the terminal. `errorFile` gets what is written to standard error from now on. Once only per instance.
-  public func start(errorFile: String = "/dev/null") throws(Failure) {
+  /// - Parameter usesMouse: the terminal reports its mouse, and selects text only with Shift held.
+  public func start(errorFile: String = "/dev/null", usesMouse: Bool = false) throws(Failure) {
     guard !Self.isTaken, reader == nil else { throw .alreadyStarted }
     guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { throw .notATerminal }
     guard cncurses_redirect_stderr(errorFile) == 0 else {
@@ -58,7 +59,7 @@ public final class Terminal {
     }
     // Before ncurses, which would put its own handlers where it finds none.
     cncurses_watch_signals(reader.signalPipe)
-    guard cncurses_start() == 0 else {
+    guard cncurses_start(usesMouse ? 1 : 0) == 0 else {
       cncurses_unwatch_signals()
       cncurses_restore_stderr()
       throw .unknownTerminal(name: ProcessInfo.processInfo.environment["TERM"] ?? "")
@@ -130,13 +131,9 @@ public final class Terminal {
   /// Rings the bell.
   public func ring() { send("\u{07}") }
 
-  /// Asks the terminal for a desktop notification (OSC 777, which tmux and others without it ignore). Texts are cleaned
-  /// and shortened.
-  public func notify(title: String, body: String) {
-    func field(_ text: String) -> String {
-      String(DisplayText.line(text).prefix(200)).replacing(";", with: ",")
-    }
-    send("\u{1B}]777;notify;\(field(title));\(field(body))\u{07}")
+  /// Asks the terminal for a desktop notification. Texts are cleaned and shortened.
+  public func notify(_ form: NotificationForm, title: String, body: String) {
+    send(form.sequence(title: title, body: body, environment: ProcessInfo.processInfo.environment))
   }
 
   private func send(_ text: String) {

@@ -19,6 +19,12 @@ public struct Theme: Hashable, Sendable {
   public var ownName = Style(bold: true)
   public var verified = Style(bold: true)
   public var prompt = Style(bold: true)
+  /// A message that calls the user by name.
+  public var mention = Style(bold: true)
+  /// What other people's messages quote, and reactions to a message.
+  public var quote = Style(dim: true)
+  /// The row chosen in a list.
+  public var selection = Style(bold: true, reversed: true)
   /// One is chosen by a hash of the sender's address; empty leaves names plain.
   public var senderColors: [Color] = []
 
@@ -41,6 +47,9 @@ public struct Theme: Hashable, Sendable {
     theme.error = Style(foreground: Color(203), bold: true)
     theme.verified = Style(foreground: Color(114), bold: true)
     theme.prompt = Style(foreground: Color(75), bold: true)
+    theme.mention = Style(foreground: Color(222), bold: true)
+    theme.quote = Style(foreground: Color(109))
+    theme.selection = Style(foreground: Color(15), background: Color(24), bold: true)
     theme.senderColors = [75, 114, 141, 173, 180, 79, 212, 110, 149, 209, 147, 186].map(Color.init)
     return theme
   }()
@@ -59,6 +68,9 @@ public struct Theme: Hashable, Sendable {
     theme.error = Style(foreground: Color(160), bold: true)
     theme.verified = Style(foreground: Color(28), bold: true)
     theme.prompt = Style(foreground: Color(25), bold: true)
+    theme.mention = Style(foreground: Color(88), bold: true)
+    theme.quote = Style(foreground: Color(30))
+    theme.selection = Style(foreground: Color(15), background: Color(25), bold: true)
     theme.senderColors = [25, 28, 91, 130, 94, 30, 126, 61, 64, 124, 54, 100].map(Color.init)
     return theme
   }()
@@ -78,11 +90,13 @@ public struct Theme: Hashable, Sendable {
     }
   }
 
-  func senderName(_ message: MessageRow) -> Style {
-    if message.isOwn { return ownName }
+  func senderName(_ message: MessageRow) -> Style { senderName(message.senderID, isOwn: message.isOwn) }
+
+  func senderName(_ senderID: String, isOwn: Bool) -> Style {
+    if isOwn { return ownName }
     guard !senderColors.isEmpty else { return text }
     // FNV-1a: the same colour in every run, which Swift's own hash would not give.
-    let hash = message.senderID.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
+    let hash = senderID.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
     return Style(foreground: senderColors[Int(hash % UInt32(senderColors.count))])
   }
 }

@@ -33,7 +33,10 @@ public struct UserInterface: Sendable {
   public var grid: CellGrid { draw(screen, size: size, theme: theme) }
 
   /// True when the newest message is on the screen: what arrives now is seen.
-  public var showsNewest: Bool { screen.scroll == .end && ScreenLayout(screen, size: size).messages != nil }
+  public var showsNewest: Bool {
+    screen.scroll == .end && !screen.hasNewer && screen.search == nil && screen.verification == nil && screen.page == nil
+      && ScreenLayout(screen, size: size).messages != nil
+  }
 
   /// Shows another room; each room keeps its own input line.
   public mutating func open(
@@ -43,9 +46,11 @@ public struct UserInterface: Sendable {
     if screen.openRoom != room {
       if let previous = screen.openRoom { inputs[previous] = screen.input }
       screen.input = inputs.removeValue(forKey: room) ?? (screen.openRoom == nil ? screen.input : InputLine())
-      screen.scroll = .end
       screen.status.typing = []
     }
+    screen.scroll = .end
+    screen.hasNewer = false
+    screen.selected = nil
     screen.openRoom = room
     screen.header = header
     screen.messages = messages
@@ -63,6 +68,9 @@ public struct UserInterface: Sendable {
     screen.messages = []
     screen.members = []
     screen.firstUnread = nil
+    screen.hasNewer = false
+    screen.selected = nil
+    screen.verification = nil
     screen.scroll = .end
     screen.status.typing = []
   }
@@ -75,7 +83,12 @@ public struct UserInterface: Sendable {
     case .suspend: return [.suspend]
     case .resumed: return [.redraw]
     case .terminate: return [.quit]
+    case .focus: return []
+    case .mouse(let event): return handle(event)
     case .paste(let text):
+      screen.page = nil
+      if screen.search != nil { return editSearch(.paste(DisplayText.line(text))) }
+      if screen.verification != nil { return [] }
       if screen.switcher != nil {
         screen.switcher?.query += DisplayText.line(text)
         return []
@@ -84,6 +97,9 @@ public struct UserInterface: Sendable {
     case .stroke(let stroke):
       screen.status.error = nil
       if screen.switcher != nil { return handleInSwitcher(stroke) }
+      if screen.page != nil, let intents = handleInPage(stroke) { return intents }
+      if screen.search != nil { return handleInSearch(stroke) }
+      if screen.verification != nil { return handleInVerification(stroke) }
       guard let action = keymap.action(for: stroke) else { return [] }
       return perform(action)
     }
@@ -97,13 +113,19 @@ public struct UserInterface: Sendable {
     case .completeBackwards: return complete(backwards: true)
     case .openNextRoom: return openRoom(offset: 1)
     case .openPreviousRoom: return openRoom(offset: -1)
-    case .openRoom(let index): return screen.rooms.indices.contains(index) ? openRoom(screen.rooms[index]) : []
+    case .openRoom(let index):
+      let room = screen.rooms.enumerated().first { $0.element.label(at: $0.offset) == index + 1 }
+      return room.map { openRoom($0.element) } ?? []
     case .openNextUnread: return openNextUnread()
     case .scrollPageUp: return scroll(by: -pageHeight)
     case .scrollPageDown: return scroll(by: pageHeight)
     case .scrollLineUp: return scroll(by: -1)
     case .scrollLineDown: return scroll(by: 1)
-    case .scrollToEnd: screen.scroll = .end
+    case .scrollToEnd: return scrollToEnd()
+    case .scrollToUnread: scrollToUnread()
+    case .search: return openSearch(everywhere: false)
+    case .searchEverywhere: return openSearch(everywhere: true)
+    case .run(let line): return submit(line)
     case .toggleRooms: toggleRooms()
     case .toggleMembers: toggleMembers()
     case .openSwitcher: screen.switcher = Switcher()
@@ -141,18 +163,22 @@ public struct UserInterface: Sendable {
 
   private mutating func submit() -> [Intent] {
     guard screen.input.text.contains(where: { !$0.isWhitespace }) else { return [] }
+    return submit(screen.input.text) { interface in _ = interface.screen.input.submit() }
+  }
+
+  /// - Parameter accepted: called when the line makes sense, before it is carried out.
+  private mutating func submit(_ line: String, accepted: (inout UserInterface) -> Void = { _ in }) -> [Intent] {
     do throws(CommandTable.Failure) {
-      switch try commands.parse(screen.input.text) {
+      switch try commands.parse(line) {
       case .message(let text):
         guard let room = screen.openRoom else {
           screen.status.error = "no room is open: /join ROOM or Alt-1"
           return []
         }
-        _ = screen.input.submit()
-        screen.scroll = .end
-        return [.sendMessage(text, room: room)]
+        accepted(&self)
+        return [.sendMessage(text, room: room)] + scrollToEnd()
       case .command(let call):
-        _ = screen.input.submit()
+        accepted(&self)
         return run(call)
       }
     } catch {
@@ -167,6 +193,8 @@ public struct UserInterface: Sendable {
     case "members":
       toggleMembers()
       return []
+    case "search": return openSearch(everywhere: false, text: call.arguments.joined(separator: " "))
+    case "search-all": return openSearch(everywhere: true, text: call.arguments.joined(separator: " "))
     default: return [.command(call)]
     }
   }
@@ -180,7 +208,7 @@ public struct UserInterface: Sendable {
 
   // MARK: Rooms
 
-  private func openRoom(_ room: RoomRow) -> [Intent] { room.id == screen.openRoom ? [] : [.openRoom(room.id)] }
+  func openRoom(_ room: RoomRow) -> [Intent] { room.id == screen.openRoom ? [] : [.openRoom(room.id)] }
 
   private func openRoom(offset: Int) -> [Intent] {
     guard !screen.rooms.isEmpty else { return [] }
@@ -196,45 +224,41 @@ public struct UserInterface: Sendable {
     return next.map(openRoom) ?? []
   }
 
-  private mutating func handleInSwitcher(_ stroke: KeyStroke) -> [Intent] {
-    guard var switcher = screen.switcher else { return [] }
-    switch (stroke.key, stroke.modifiers) {
-    case (.enter, _):
-      screen.switcher = nil
-      let matches = switcher.matches(in: screen.rooms)
-      return matches.isEmpty ? [] : openRoom(matches[switcher.selection(among: matches.count)])
-    case (.escape, _), (.character("c"), .control), (.character("g"), .control):
-      screen.switcher = nil
-      return []
-    case (.character("l"), .control): return [.redraw]
-    case (.character("z"), .control): return [.suspend]
-    case (.down, _), (.tab, []), (.character("n"), .control), (.character("k"), .control), (.character("k"), .alt):
-      switcher.position += 1
-    case (.up, _), (.tab, .shift), (.character("p"), .control): switcher.position -= 1
-    case (.backspace, _):
-      switcher.query = String(switcher.query.dropLast())
-      switcher.position = 0
-    case (.character("u"), .control): switcher = Switcher()
-    case (.character(let character), []):
-      switcher.query.append(character)
-      switcher.position = 0
-    default: break
-    }
-    screen.switcher = switcher
-    return []
-  }
-
   // MARK: Panes and scrolling
 
-  private var pageHeight: Int { max(1, ScreenLayout(screen, size: size).body.count - Self.pageOverlap) }
+  var pageHeight: Int { max(1, ScreenLayout(screen, size: size).body.count - Self.pageOverlap) }
 
-  private mutating func scroll(by count: Int) -> [Intent] {
+  mutating func scroll(by count: Int) -> [Intent] {
     let layout = ScreenLayout(screen, size: size)
     guard let columns = layout.messages, let room = screen.openRoom else { return [] }
     let messages = MessageLayout(screen, width: columns.count, theme: theme)
     let (scroll, reachedOldest) = messages.scrolled(by: count, height: layout.body.count)
     screen.scroll = scroll
+    if scroll == .end, screen.hasNewer { return [.loadNewer(room: room)] }
     return reachedOldest ? [.loadOlder(room: room)] : []
+  }
+
+  private mutating func scrollToEnd() -> [Intent] {
+    screen.scroll = .end
+    screen.selected = nil
+    guard screen.hasNewer, let room = screen.openRoom else { return [] }
+    return [.loadNewest(room: room)]
+  }
+
+  private mutating func scrollToUnread() {
+    guard let unread = screen.firstUnread else {
+      screen.status.error = "nothing in this room is unread"
+      return
+    }
+    scroll(to: unread)
+  }
+
+  /// Shows a message of the open room with what surrounds it.
+  mutating func scroll(to message: MessageRow.ID) {
+    let layout = ScreenLayout(screen, size: size)
+    guard let columns = layout.messages else { return }
+    screen.scroll = MessageLayout(screen, width: columns.count, theme: theme)
+      .scroll(showing: message, height: layout.body.count)
   }
 
   private mutating func toggleRooms() {
@@ -245,7 +269,7 @@ public struct UserInterface: Sendable {
     }
   }
 
-  private mutating func toggleMembers() {
+  mutating func toggleMembers() {
     screen.panes.members = screen.panes.members == .shown ? .hidden : .shown
   }
 }

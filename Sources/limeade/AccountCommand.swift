@@ -86,18 +86,23 @@ struct AccountCommand: AsyncParsableCommand {
     func run() async throws {
       let account = try options.accountConfiguration()
       let store = try options.store(for: account, exclusive: false)
-      let rows: [(String, String?)] = [
-        ("account", account.name), ("address", account.address.description), ("device", try await store.deviceID()),
-        ("outbound-proxy", account.outboundProxy?.description),
-        ("conference-factory", account.conferenceFactory.description),
-        ("key-server", account.keyServer?.absoluteString), ("file-server", account.fileServer?.absoluteString),
-        ("curve", account.curve.name), ("ca-file", account.caFile), ("data", store.directory.path),
-      ]
+      let rows = Self.rows(account, device: try await store.deviceID(), data: store.directory)
       if options.json {
         Output.line(JSONLine.string(Dictionary(rows.compactMap { row in row.1.map { (row.0, $0) } }) { $1 }))
       } else {
         for (key, value) in rows { Output.line("\(key.padding(toLength: 20, withPad: " ", startingAt: 0))\(value ?? "-")") }
       }
+    }
+
+    /// The settings by name, without the password; nil for what is not set.
+    static func rows(_ account: AccountConfiguration, device: String?, data: URL) -> [(String, String?)] {
+      [
+        ("account", account.name), ("address", account.address.description), ("device", device),
+        ("outbound-proxy", account.outboundProxy?.description),
+        ("conference-factory", account.conferenceFactory.description),
+        ("key-server", account.keyServer?.absoluteString), ("file-server", account.fileServer?.absoluteString),
+        ("curve", account.curve.name), ("ca-file", account.caFile), ("data", data.path),
+      ]
     }
   }
 }

@@ -24,12 +24,11 @@ struct ChatCommand: AsyncParsableCommand {
   @Flag(help: "Line by line: lines of standard input are sent, what happens is printed.")
   var plain = false
 
-  @Option(help: "dark, light or none (also: NO_COLOR).")
-  var theme: String = "dark"
+  @Option(help: "dark, light, none (also: NO_COLOR), or a theme of your own (limeade-config: themes).")
+  var theme: String?
 
   func validate() throws {
     if plain, room == nil { throw ValidationError("--plain needs a ROOM") }
-    if Theme.named(theme) == nil { throw ValidationError("--theme is one of \(Theme.names.joined(separator: ", "))") }
   }
 
   func run() async throws {
@@ -39,12 +38,13 @@ struct ChatCommand: AsyncParsableCommand {
       }
       return
     }
+    let configuration = try InterfaceConfiguration(
+      try ConfigurationFile(path: options.config), theme: theme, environment: ProcessInfo.processInfo.environment)
     let account = try options.accountConfiguration()
     let store = try options.store(for: account, exclusive: true)
     let client = ChatClient(account: account, store: store, logger: options.logger)
-    let colors = Theme.named(theme, environment: ProcessInfo.processInfo.environment) ?? .dark
     let errorFile = store.directory.appendingPathComponent("stderr.log").path
-    let result = await ChatScreen(client: client, theme: colors).run(opening: room, errorFile: errorFile)
+    let result = await ChatScreen(client: client, configuration: configuration).run(opening: room, errorFile: errorFile)
     await client.flushOutbox(within: .seconds(2))
     await client.stop()
     try result.get()

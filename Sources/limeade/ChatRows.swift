@@ -36,7 +36,7 @@ extension RoomRow {
 }
 
 extension MessageRow {
-  init(_ entry: MessageWithDeliveries, names: ChatNames) {
+  init(_ entry: MessageWithDeliveries, names: ChatNames, mention: Mention) {
     let message = entry.message
     let encryption: Encryption =
       switch (message.state, message.isEncrypted, message.trust) {
@@ -50,9 +50,10 @@ extension MessageRow {
       }
     let text = message.state == .undecryptable ? "cannot be read: \(message.failure ?? "unknown reason")" : message.text
     self.init(
-      id: "m\(message.id ?? 0)", time: message.time, sender: message.isOutgoing ? "me" : names.short(message.sender),
+      id: Self.id(of: message), time: message.time, sender: message.isOutgoing ? "me" : names.short(message.sender),
       senderID: message.sender, isOwn: message.isOutgoing, text: text, encryption: encryption,
       delivery: message.isOutgoing ? Self.delivery(of: entry) : nil)
+    isMention = !message.isOutgoing && mention.isIn(message.text)
   }
 
   private static func delivery(of entry: MessageWithDeliveries) -> Delivery {
@@ -76,15 +77,24 @@ extension MemberRow {
     _ summary: RoomSummary, devices: [Device], trust: RoomTrust, account: SIPURI, names: ChatNames
   ) -> [MemberRow] {
     summary.participants.map { member in
-      MemberRow(
+      let rows = devices.filter { $0.participant == member.address }.map { device in
+        // This device is not among those to be trusted.
+        let known = trust.devices.first { $0.device == device.gruu }
+        return DeviceRow(id: device.gruu, trust: trust.isEncrypted ? known.map(Trust.init) ?? .verified : .notEncrypted)
+      }
+      let isVerified = !rows.isEmpty && rows.allSatisfy { $0.trust == .verified }
+      return MemberRow(
         id: member.address, name: names.short(member.address), isSelf: member.address == account.description,
-        isAdmin: member.isAdmin, devices: devices.count { $0.participant == member.address },
-        trust: Trust(trust.level(of: member.address)))
+        isAdmin: member.isAdmin, trust: isVerified ? .verified : Trust(trust.level(of: member.address)), devices: rows)
     }
   }
 }
 
 extension MemberRow.Trust {
+  init(_ device: DeviceTrust) {
+    self = device.isUnsafe ? .unsafe : device.status == .trusted ? .verified : .notVerified
+  }
+
   init(_ level: SecurityLevel) {
     self =
       switch level {

@@ -6,76 +6,97 @@ import TerminalUI
 
 @MainActor
 final class ChatScreen {
-  /// Messages of a room that are loaded at first, and each time the user scrolls past the oldest.
-  private static let page = 200
   /// Events that come in a burst are painted together.
   private static let paintDelay: Duration = .milliseconds(8)
-  /// A writer who says nothing more is no longer shown as writing (RFC 3994 refresh of 60 s and some slack).
-  private static let typingLifetime: Duration = .seconds(70)
   /// Our own pause after which we say that we stopped writing.
   private static let composingPause: Duration = .seconds(10)
 
-  private enum Happening: Sendable {
+  enum Happening: Sendable {
     case key(KeyEvent)
     case chat(ChatEvent)
     case failed(String)
     case typingExpired(room: String, address: String)
+    case found(SearchRequest, [MessageWithDeliveries], hasMore: Bool)
   }
 
   let client: ChatClient
-  private let terminal = Terminal()
-  private let names: ChatNames
+  let names: ChatNames
+  let mention: Mention
+  let configuration: InterfaceConfiguration
   var interface: UserInterface
-  private var summaries: [RoomSummary] = []
-  private var notices: [String: [MessageRow]] = [:]
-  private var noticeCount = 0
-  private var loaded = ChatScreen.page
+  var summaries: [RoomSummary] = []
+  /// Of each room; they stay while the program runs.
+  var numbers: [String: Int] = [:]
+  var mentions: [String: Int] = [:]
+  /// Lines of the program's own, by room.
+  var notices: [String: [MessageRow]] = [:]
+  var noticeCount = 0
   /// The room that is to be shown: reading the database takes time, in which another one may be chosen.
-  private var opening: String?
-  private var typing: [String: [String: Task<Void, Never>]] = [:]
+  var opening: String?
+  var typing: [String: [String: Task<Void, Never>]] = [:]
+  var isConnected = false
+  /// The room of the command line, until it is open.
+  var wanted: String?
+  var roomReads = 0
+  var shownRoomRead = 0
+  /// Nothing while the terminal tells nothing: then it is taken for unwatched when another room is open.
+  private var hasFocus: Bool?
+  private let terminal = Terminal()
+  private var notifications: NotificationQueue?
   private var composing: Task<Void, Never>?
-  private var isConnected = false
-  private var wanted: String?
-  private var roomReads = 0
-  private var shownRoomRead = 0
+  var searching: Task<Void, Never>?
   private var isPaintDue = false
   private let happenings: AsyncStream<Happening>
-  private let report: AsyncStream<Happening>.Continuation
+  let report: AsyncStream<Happening>.Continuation
 
-  init(client: ChatClient, theme: Theme) {
+  init(client: ChatClient, configuration: InterfaceConfiguration) {
     self.client = client
+    self.configuration = configuration
     names = ChatNames(account: client.account.address)
+    mention = Mention(client.account.address.user ?? "")
     (happenings, report) = AsyncStream.makeStream()
-    interface = UserInterface(size: terminal.size, theme: theme, commands: ChatSlashCommands.table)
+    interface = UserInterface(
+      size: terminal.size, theme: configuration.theme, keymap: configuration.keymap, commands: ChatSlashCommands.table)
+    interface.completeArgument = { command, word in
+      ["file", "export"].contains(command) ? PathCompletion.candidates(for: word) : []
+    }
     interface.screen.status = StatusBar(
       account: "\(client.account.address.user ?? "")@\(client.account.address.host)", connection: "connecting",
       health: .pending)
+    notifications = NotificationQueue(configuration, terminal: terminal) { [weak self] text in
+      self?.complain(text)
+      self?.paintSoon()
+    }
   }
 
   /// Runs until the user quits.
   func run(opening room: String?, errorFile: String) async -> Result<Void, any Error> {
-    do { try terminal.start(errorFile: errorFile) } catch {
+    do { try terminal.start(errorFile: errorFile, usesMouse: configuration.usesMouse) } catch {
       return .failure(CommandFailure(code: 64, text: error.description))
     }
     defer { terminal.stop() }
+    if terminal.colors < 8 { interface.theme = .monochrome }
     wanted = room
     let report = report
     let keys = terminal.keyEvents
     let events = client.events()
-    let tasks = [
+    var tasks = [
       Task { for await key in keys { report.yield(.key(key)) } },
       Task { for await event in events { report.yield(.chat(event)) } },
-      Task { [client] in
-        do { try await client.start() } catch { report.yield(.failed(ExitStatus.text(of: error))) }
-      },
     ]
-    defer { for task in tasks { task.cancel() } }
     await reloadRooms()
     await openWanted()
     paintNow()
+    // Only now: what is known already is to be read and answered before the network has been waited for.
+    tasks.append(
+      Task { [client] in
+        do { try await client.start() } catch { report.yield(.failed(ExitStatus.text(of: error))) }
+      })
+    defer { for task in tasks { task.cancel() } }
     for await happening in happenings {
       switch happening {
       case .key(let key):
+        if case .focus(let isFocused) = key { hasFocus = isFocused }
         for intent in interface.handle(key) where await !carryOut(intent) { return .success(()) }
         paintNow()
       case .chat(let event):
@@ -86,6 +107,9 @@ final class ChatScreen {
         interface.screen.status.health = .bad
         complain(text)
         paintNow()
+      case .found(let request, let found, let hasMore):
+        show(found, for: request, hasMore: hasMore)
+        paintSoon()
       case .typingExpired(let room, let address):
         stopTyping(room, address)
         paintSoon()
@@ -119,15 +143,18 @@ final class ChatScreen {
     case .redraw: terminal.repaint()
     case .suspend: terminal.suspend()
     case .openRoom(let room): await open(room)
-    case .loadOlder:
-      loaded += Self.page
-      await reloadMessages()
+    case .loadOlder(let room): await loadOlder(room)
+    case .loadNewer(let room): await loadNewer(room)
+    case .loadNewest(let room): await open(room)
+    case .search(let request): search(request)
+    case .openMessage(let message, let room): await open(room, around: message)
+    case .verify(let address): await verify(address)
+    case .setTrust(let decision, let device): await decide(decision, device: device)
     case .sendMessage(let text, let room):
       composing?.cancel()
       // Who answers has read what was new.
       interface.screen.firstUnread = nil
-      await attempt { _ = try await self.client.send(text, to: room) }
-      await reloadMessages()
+      await attempt { await self.add(try await self.client.send(text, to: room)) }
     case .composing(let isWriting, let room): tellComposing(isWriting, room: room)
     case .command(let call): await run(call)
     }
@@ -160,164 +187,14 @@ final class ChatScreen {
     }
   }
 
-  // MARK: Rooms
-
-  var openRoom: RoomSummary? { summaries.first { $0.room.address == interface.screen.openRoom } }
-
-  func summary(named name: String) async throws -> RoomSummary {
-    try await client.store.room(named: name, for: client.account.address)
-  }
-
-  func open(_ address: String) async {
-    guard let summary = summaries.first(where: { $0.room.address == address }) else { return }
-    // Another room may be asked for while this one is read: the last wish counts.
-    opening = address
-    loaded = Self.page
-    let entries = await history(of: address)
-    let firstUnread = entries.first { !$0.message.isRead && !$0.message.isOutgoing }
-    let (header, members) = await headerAndMembers(of: summary)
-    guard opening == address else { return }
-    interface.open(
-      address, header: header, messages: rows(entries, room: address), members: members,
-      firstUnread: firstUnread.map { "m\($0.message.id ?? 0)" })
-    interface.screen.status.typing = (typing[address] ?? [:]).keys.sorted().map(names.short)
-    await markRead(address)
-  }
-
-  /// The room of the command line: at once when it is known, else when the connection is there.
-  private func openWanted() async {
-    guard let name = wanted else {
-      if interface.screen.openRoom == nil, let first = summaries.first { await open(first.room.address) }
-      return
-    }
-    if let known = try? await summary(named: name) {
-      wanted = nil
-      await open(known.room.address)
-    } else if isConnected {
-      wanted = nil
-      startChat(with: name)
-    }
-  }
-
-  /// Opens the one-to-one room with an address, or a room by its name.
-  func startChat(with target: String) {
-    let (client, report) = (client, report)
-    inBackground {
-      let summary = try await client.room(for: target)
-      report.yield(.chat(.room(summary, displayName: summary.displayName(for: client.account.address))))
-      await self.reloadRooms()
-      await self.open(summary.room.address)
-      await self.paintSoon()
-    }
-  }
-
-  func reloadRooms() async {
-    roomReads += 1
-    let read = roomReads
-    let all = (try? await client.rooms()) ?? []
-    // What was read earlier must not replace what was read later.
-    guard read > shownRoomRead else { return }
-    shownRoomRead = read
-    // A room keeps its number while the program runs: new ones come at the end.
-    let known = Dictionary(summaries.enumerated().map { ($1.room.address, $0) }) { first, _ in first }
-    summaries = all.filter { $0.room.state != .left }
-      .sorted { known[$0.room.address] ?? .max < known[$1.room.address] ?? .max }
-    refreshRoomRows()
-  }
-
-  private func refreshRoomRows() {
-    interface.screen.rooms = summaries.map { summary in
-      RoomRow(
-        summary, names: names, isConnected: isConnected, isTyping: typing[summary.room.address]?.isEmpty == false)
-    }
-    if let open = interface.screen.openRoom, !summaries.contains(where: { $0.room.address == open }) {
-      interface.closeRoom()
-    }
-  }
-
-  private func headerAndMembers(of summary: RoomSummary) async -> (RoomHeader, [MemberRow]) {
-    let (store, account) = (client.store, client.account)
-    let devices = (try? await store.devices(room: summary.room.address)) ?? []
-    let trust = (try? await store.trust(room: summary.room.address, curve: account.curve))
-      ?? RoomTrust(isEncrypted: summary.room.isEncrypted, devices: [])
-    return (
-      RoomHeader(summary, trust: trust, names: names),
-      MemberRow.rows(summary, devices: devices, trust: trust, account: account.address, names: names)
-    )
-  }
-
-  func refreshOpenRoom() async {
-    guard let summary = openRoom else { return }
-    let (header, members) = await headerAndMembers(of: summary)
-    // Another room may have been opened meanwhile.
-    guard interface.screen.openRoom == summary.room.address else { return }
-    interface.screen.header = header
-    interface.screen.members = members
-  }
-
-  private func markRead(_ address: String) async {
-    guard isConnected, interface.showsNewest else { return }
-    try? await client.markRead(address)
-    if let index = summaries.firstIndex(where: { $0.room.address == address }) { summaries[index].unread = 0 }
-    refreshRoomRows()
-  }
-
-  // MARK: Messages
-
-  private func history(of address: String) async -> [MessageWithDeliveries] {
-    (try? await client.store.history(room: address, limit: loaded)) ?? []
-  }
-
-  private func rows(_ entries: [MessageWithDeliveries], room: String) -> [MessageRow] {
-    let messages = entries.map { MessageRow($0, names: names) }
-    let extra = (notices[room] ?? []).filter { notice in
-      messages.isEmpty || entries.count < loaded || notice.time >= messages[0].time
-    }
-    return extra.isEmpty ? messages : (messages + extra).sorted { $0.time < $1.time }
-  }
-
-  private func reloadMessages() async {
-    guard let address = interface.screen.openRoom else { return }
-    let entries = await history(of: address)
-    guard interface.screen.openRoom == address else { return }
-    interface.screen.messages = rows(entries, room: address)
-  }
-
-  /// A line of the program's own in the open room.
-  /// - Returns: its id, for `withdraw`; nil without an open room.
-  @discardableResult
-  func note(_ text: String, level: MessageRow.Level = .information, room: String? = nil) -> MessageRow.ID? {
-    guard let room = room ?? interface.screen.openRoom else {
-      interface.screen.status.error = text
-      return nil
-    }
-    noticeCount += 1
-    let row = MessageRow.notice(id: "n\(noticeCount)", time: Date(), text: text, level: level)
-    notices[room, default: []].append(row)
-    if room == interface.screen.openRoom { interface.screen.messages.append(row) }
-    return row.id
-  }
-
-  /// Takes a line of the program's own back, as when what it announced is done.
-  func withdraw(_ note: MessageRow.ID?) {
-    guard let note else { return }
-    for room in notices.keys { notices[room]?.removeAll { $0.id == note } }
-    interface.screen.messages.removeAll { $0.id == note }
-  }
-
-  func complain(_ text: String) {
-    interface.screen.status.error = text
-    if interface.screen.openRoom != nil { note(text, level: .error) }
-  }
-
   // MARK: Chat events
 
   private func show(_ event: ChatEvent) async {
     switch event {
     case .connection(let connection): await show(connection)
-    case .room:
-      await reloadRooms()
-      await refreshOpenRoom()
+    case .room(let summary, _):
+      update(summary)
+      if summary.room.address == interface.screen.openRoom { await refreshOpenRoom() }
       if interface.screen.openRoom == nil, wanted == nil { await openWanted() }
     case .participant(let room, let address, let isAdmin, let change):
       // Members of a room that is just being joined are no news.
@@ -334,17 +211,12 @@ final class ChatScreen {
       note("\(names.short(participant)) has \(change == .added ? "a new" : "no longer the") device \(device)", room: room)
     case .message(let message):
       stopTyping(message.room, message.sender)
-      await reloadRooms()
-      guard message.room == interface.screen.openRoom else {
-        if !message.isOutgoing { terminal.ring() }
-        return
-      }
-      await reloadMessages()
-      await markRead(message.room)
-    case .messageState(let message):
-      if message.room == interface.screen.openRoom { await reloadMessages() }
-    case .delivery(let room, _, _, _, _, _):
-      if room == interface.screen.openRoom { await reloadMessages() }
+      await refreshRoom(message.room)
+      await add(message)
+      if message.room == interface.screen.openRoom { await markRead(message.room) }
+      if !message.isOutgoing { announce(message) }
+    case .messageState(let message): await refresh(messageID: message.messageID, in: message.room)
+    case .delivery(let room, let messageID, _, _, _, _): await refresh(messageID: messageID, in: room)
     case .composing(let room, let address, let isActive): showTyping(room, address, isActive)
     case .security(let room, _, let text):
       note(text, level: .warning, room: room)
@@ -352,6 +224,16 @@ final class ChatScreen {
     case .error(let room, let text):
       if let room, room != interface.screen.openRoom { note(text, level: .error, room: room) } else { complain(text) }
     }
+  }
+
+  /// Rings and notifies, unless the user is looking at the message.
+  private func announce(_ message: Message) {
+    let isOpen = message.room == interface.screen.openRoom && interface.showsNewest
+    guard !isOpen || hasFocus == false,
+      let summary = summaries.first(where: { $0.room.address == message.room })
+    else { return }
+    notifications?.add(
+      message, room: names.room(summary), isPersonal: summary.room.isOneToOne || mention.isIn(message.text))
   }
 
   private func show(_ connection: ChatEvent.Connection) async {
@@ -373,28 +255,5 @@ final class ChatScreen {
       refreshRoomRows()
       complain("connection lost: \(reason)")
     }
-  }
-
-  private func showTyping(_ room: String, _ address: String, _ isActive: Bool) {
-    stopTyping(room, address)
-    guard isActive else { return }
-    let report = report
-    typing[room, default: [:]][address] = Task {
-      do { try await Task.sleep(for: Self.typingLifetime) } catch { return }
-      report.yield(.typingExpired(room: room, address: address))
-    }
-    refreshTyping(room)
-  }
-
-  private func stopTyping(_ room: String, _ address: String) {
-    guard let task = typing[room]?.removeValue(forKey: address) else { return }
-    task.cancel()
-    refreshTyping(room)
-  }
-
-  private func refreshTyping(_ room: String) {
-    refreshRoomRows()
-    guard room == interface.screen.openRoom else { return }
-    interface.screen.status.typing = (typing[room] ?? [:]).keys.sorted().map(names.short)
   }
 }

@@ -8,9 +8,8 @@ enum ChatSlashCommands {
   /// The commands of the terminal UI that this program carries out.
   static let table = CommandTable(
     CommandTable.standard.commands.filter {
-      ["help", "join", "create", "invite", "remove", "admin", "leave", "rename", "members", "info", "verify", "trust",
-        "distrust", "quit"]
-        .contains($0.name)
+      // File messages and what is sent again are not among them.
+      !["file", "resend"].contains($0.name)
     })
 }
 
@@ -18,25 +17,35 @@ extension ChatScreen {
   func run(_ call: CommandCall) async {
     switch call.name {
     case "help":
-      for line in interface.commands.help(for: call.arguments.first) { note(line) }
-      if call.arguments.isEmpty { for line in Keymap.help { note(line) } }
+      let command = call.arguments.first.map { $0.hasPrefix("/") ? String($0.dropFirst()) : $0 }
+      let commands = interface.commands.help(for: command)
+      guard !commands.isEmpty else { return complain("no command /\(command ?? ""); /help lists them") }
+      show("Help", commands + (command == nil ? [""] + interface.keymap.help : []))
     case "join": startChat(with: call.arguments[0])
-    case "create": create(named: call.arguments[0], addresses: Array(call.arguments.dropFirst()))
+    case "create", "create-plain":
+      create(
+        named: call.arguments[0], addresses: Array(call.arguments.dropFirst()), isEncrypted: call.name == "create")
     case "info": await info()
-    case "verify": await verify(call.arguments[0])
-    case "trust", "distrust": await changeTrust(call)
+    case "verify": await verify(call.arguments.first)
+    case "trust": await attempt { try await self.change(.trust, device: call.arguments[0]) }
+    case "distrust": await attempt { try await self.change(.distrust, device: call.arguments[0]) }
+    case "forget": await attempt { try await self.change(.forget, device: call.arguments[0]) }
+    case "keys": await showKeys()
+    case "publish": publish()
+    case "account": await showAccount()
+    case "export": export(to: call.arguments[0], as: call.arguments.last == "json" ? .json : .text)
     default: change(call)
     }
   }
 
-  private func create(named name: String, addresses: [String]) {
+  private func create(named name: String, addresses: [String], isEncrypted: Bool) {
     let client = client
     do {
       let members = try addresses.map(address)
       let progress = note("making the room \(name)…")
       inBackground {
         let room: RoomSummary
-        do { room = try await client.createRoom(named: name, members: members) } catch {
+        do { room = try await client.createRoom(named: name, members: members, encrypted: isEncrypted) } catch {
           await self.withdraw(progress)
           throw error
         }
@@ -58,14 +67,14 @@ extension ChatScreen {
       case "rename":
         let name = call.arguments.joined(separator: " ")
         inBackground { try await client.rename(room, to: name) }
-      case "invite", "remove", "admin":
+      case "invite", "remove", "admin", "unadmin":
         let members = try call.arguments.map(address)
         inBackground {
           for member in members {
             switch call.name {
             case "invite": try await client.invite(member, to: room)
             case "remove": try await client.remove(member, from: room)
-            default: try await client.makeAdmin(member, in: room)
+            default: try await client.makeAdmin(member, in: room, call.name == "admin")
             }
           }
         }
@@ -74,36 +83,53 @@ extension ChatScreen {
     } catch { complain(ExitStatus.text(of: error)) }
   }
 
+  private func show(_ title: String, _ lines: [String]) {
+    interface.screen.page = TextPage(title: title, lines: lines)
+  }
+
   private func info() async {
     guard let summary = openRoom else { return complain("no room is open: /join ROOM") }
-    note("address \(summary.room.address)")
-    note(summary.room.isEncrypted ? "end-to-end encrypted (LIME)" : "not encrypted")
-    let devices = (try? await client.store.devices(room: summary.room.address)) ?? []
-    for member in summary.participants {
-      note("\(member.address)\(member.isAdmin ? ", admin" : "")")
-      for device in devices where device.participant == member.address { note("  device \(device.gruu)") }
+    let room = summary.room
+    let trust = (try? await client.store.trust(room: room.address, curve: client.account.curve))
+      ?? RoomTrust(isEncrypted: room.isEncrypted, devices: [])
+    var lines = [
+      "room        \(names.room(summary))", "address     \(room.address)", "security    \(trust.level.words)", "",
+    ]
+    for member in interface.screen.members {
+      lines.append("member      \(member.id)\(member.isAdmin ? ", administrator" : "")")
+      for device in member.devices { lines.append("  device    \(device.id), \(device.trust.words)") }
     }
-    guard let last = try? await client.store.history(room: summary.room.address, limit: 1).last else { return }
-    let device = last.message.senderDevice.map { " from device \($0)" } ?? ""
-    note("last message \(last.message.messageID)\(device)")
-    for delivery in last.deliveries { note("  \(delivery.state.rawValue) \(delivery.participant)") }
+    if let last = try? await client.store.history(HistoryRequest(room: room.address, limit: 1)).last {
+      lines += ["", "last message \(last.message.messageID)"]
+      if let device = last.message.senderDevice { lines.append("  from device \(device)") }
+      for delivery in last.deliveries { lines.append("  \(delivery.state.rawValue) \(delivery.participant)") }
+    }
+    show("Room", lines)
   }
 
-  private func verify(_ address: String) async {
-    await attempt {
-      let lines = VerificationLines.all(try await self.client.verification(of: address))
-      for line in lines { self.note(line) }
-    }
-  }
-
-  private func changeTrust(_ call: CommandCall) async {
+  private func showKeys() async {
     let (store, curve) = (client.store, client.account.curve)
     await attempt {
-      let device = call.arguments[0]
-      let trust = call.name == "trust"
-        ? try await store.trust(device: device, curve: curve) : try await store.distrust(device: device, curve: curve)
-      self.note("\(trust.device) is now \(trust.status.rawValue)", level: trust.isUnsafe ? .warning : .information)
-      await self.refreshOpenRoom()
+      guard let keys = try await store.keys(curve: curve) else { throw ChatError.noKeys }
+      self.show("Keys", KeysCommand.Show.lines(keys))
+    }
+  }
+
+  private func publish() {
+    let client = client
+    inBackground {
+      let update = try await client.updateKeys()
+      for line in KeysCommand.Publish.lines(update) { await self.note(line) }
+      await self.paintSoon()
+    }
+  }
+
+  private func showAccount() async {
+    await attempt {
+      let rows = AccountCommand.Show.rows(
+        self.client.account, device: try await self.client.store.deviceID(), data: self.client.store.directory)
+      self.show(
+        "Account", rows.map { name, value in name.padding(toLength: 20, withPad: " ", startingAt: 0) + (value ?? "-") })
     }
   }
 

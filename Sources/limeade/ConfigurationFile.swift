@@ -8,6 +8,7 @@ import TOMLKit
 /// The parsed configuration file.
 struct ConfigurationFile {
   let path: String
+  let text: String
   private let table: TOMLTable
 
   static var defaultPath: String {
@@ -32,7 +33,6 @@ struct ConfigurationFile {
 
   init(path: String?) throws {
     self.path = path ?? Self.defaultPath
-    let text: String
     do { text = try String(contentsOfFile: self.path, encoding: .utf8) } catch {
       throw CommandFailure.badConfiguration(
         """
@@ -46,6 +46,9 @@ struct ConfigurationFile {
     } catch { throw CommandFailure.badConfiguration("\(self.path): \(error)") }
     try refuseReadablePassword()
   }
+
+  /// The section [ui].
+  var interface: TOMLTable? { table["ui"]?.table }
 
   var accountNames: [String] { table["account"]?.table?.keys.sorted() ?? [] }
 

@@ -9,7 +9,7 @@ struct ExternalCommand: Sendable {
 
   /// Writes `input` and a newline to its standard input and returns what it prints, without the last newline.
   func run(input: String) async throws -> String {
-    guard let program = words.first else { throw CommandFailure.badInput("--exec names no command") }
+    guard let program = words.first else { throw CommandFailure.badInput("the command is empty") }
     let text = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<String, any Error>) in
       DispatchQueue.global().async {
         // env(1) looks the program up in PATH; the words are passed as they are.

@@ -1,19 +1,27 @@
-// HistoryCommand.swift: limeade history: what was written in a room, with each message's delivery.
+// HistoryCommand.swift: limeade history: what was written, with each message's delivery; searching and exporting it.
 import ArgumentParser
 import ChatCore
 import Foundation
 
 struct HistoryCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "history", abstract: "Show a room's messages, oldest first.",
-    discussion: "limeade history Ops --search deploy --since 2026-11-01 --limit 20")
+    commandName: "history", abstract: "Show, search and export messages, oldest first.",
+    discussion: """
+      limeade history Ops --since 2026-11-01 --limit 20
+      limeade history --search "flexisip deploy"        all rooms: both words, or words that begin so
+      limeade history --search '"room is up"' Ops       these words together
+      limeade history --all --output team.txt Ops       the whole room into a file that only you can read
+      limeade history --all --json > everything.jsonl   every room, one JSON object a line
+      """)
 
   @OptionGroup var options: GlobalOptions
-  @Argument(help: "A room's address or the beginning of its name.") var room: String
-  @Option(help: "Only messages that contain this.") var search: String?
+  @Argument(help: "A room's address or the beginning of its name; every room without it.") var room: String?
+  @Option(help: "Only messages with all these words; in \"quotes\": together.") var search: String?
   @Option(help: "Only messages from this time on: 2026-11-21, 2026-11-21T09:00, or 90m, 12h, 7d ago.")
   var since: String?
   @Option(help: "At most this many, the newest.") var limit = 200
+  @Flag(help: "All of them, room by room, however many.") var all = false
+  @Option(help: "Write to this file, which must not exist, instead of standard output.") var output: String?
 
   func run() async throws {
     let start = try since.map { text in
@@ -24,31 +32,27 @@ struct HistoryCommand: AsyncParsableCommand {
     }
     let account = try options.accountConfiguration()
     let store = try options.store(for: account, exclusive: false)
-    let summary = try await store.room(named: room, for: account.address)
-    let messages = try await store.history(
-      room: summary.room.address, search: search, since: start, limit: max(0, limit))
-    for entry in messages { Output.line(options.json ? json(entry) : line(entry)) }
-  }
-
-  private func json(_ entry: MessageWithDeliveries) -> String {
-    var fields = entry.message.jsonFields
-    fields["event"] = "message"
-    if entry.message.isOutgoing {
-      fields["deliveries"] = entry.deliveries.map { ["by": $0.participant, "state": $0.state.rawValue] }
+    var rooms = try await store.rooms()
+    if let room { rooms = [try await store.room(named: room, for: account.address)] }
+    let lines = HistoryLines(
+      format: options.json ? .json : .text,
+      names: Dictionary(rooms.map { ($0.room.address, $0.displayName(for: account.address)) }) { first, _ in first },
+      showsRoom: room == nil)
+    let file = try output.map(PrivateFile.init(creating:))
+    func write(_ page: [MessageWithDeliveries]) throws {
+      for entry in page {
+        if let file { try file.write(lines.line(entry)) } else { Output.line(lines.line(entry)) }
+      }
     }
-    return JSONLine.string(fields)
-  }
-
-  private func line(_ entry: MessageWithDeliveries) -> String {
-    let day = entry.message.time.formatted(.iso8601.year().month().day())
-    let line = "\(day) \(EventLine.line(for: entry.message))"
-    guard entry.message.isOutgoing else { return line }
-    let delivered = entry.count(atLeast: .delivered)
-    let displayed = entry.count(atLeast: .displayed)
-    return switch entry.message.state {
-    case .queued: "\(line)  (not sent yet)"
-    case .failed: "\(line)  (failed: \(SafeLine.text(entry.message.failure ?? "")))"
-    default: "\(line)  (delivered \(delivered.done)/\(delivered.of), displayed \(displayed.done)/\(displayed.of))"
+    var request = HistoryRequest(search: search, since: start, limit: max(0, limit))
+    if all {
+      for room in rooms {
+        request.room = room.room.address
+        try await store.eachPage(of: request, write)
+      }
+    } else {
+      request.room = room == nil ? nil : rooms.first?.room.address
+      try write(try await store.history(request))
     }
   }
 }

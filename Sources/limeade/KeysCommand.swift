@@ -17,7 +17,7 @@ struct KeysCommand: AsyncParsableCommand {
       let account = try options.accountConfiguration()
       let store = try options.store(for: account, exclusive: false)
       guard let keys = try await store.keys(curve: account.curve) else { throw ChatError.noKeys }
-      Output.line(options.json ? json(keys) : lines(keys).joined(separator: "\n"))
+      Output.line(options.json ? json(keys) : Self.lines(keys).joined(separator: "\n"))
     }
 
     private func json(_ keys: KeyReport) -> String {
@@ -37,12 +37,12 @@ struct KeysCommand: AsyncParsableCommand {
       return JSONLine.string(fields)
     }
 
-    private func lines(_ keys: KeyReport) -> [String] {
+    static func lines(_ keys: KeyReport) -> [String] {
       var lines = [
         "this device     \(keys.device)",
         "fingerprint     \(keys.fingerprint)",
         "published       \(keys.isPublished ? "yes" : "not yet")",
-        "signed prekey   \(keys.signedPrekeyCreatedAt.map(Self.age) ?? "none yet")",
+        "signed prekey   \(keys.signedPrekeyCreatedAt.map(age) ?? "none yet")",
         "one-time keys   \(keys.oneTimeKeysLeft) left at the last look at the key server",
         "first messages  \(keys.firstMessagesWithOneTimeKey) with a one-time key, "
           + "\(keys.firstMessagesWithoutOneTimeKey) without",
@@ -79,10 +79,15 @@ struct KeysCommand: AsyncParsableCommand {
           ]))
         return
       }
-      if update.registeredAgain { Output.line("registered again: the key server did not know this device") }
-      if update.renewedSignedPrekey { Output.line("signed prekey renewed") }
-      if update.oneTimeKeysAdded > 0 { Output.line("\(update.oneTimeKeysAdded) one-time keys added") }
-      if update.isEmpty { Output.line("up to date") }
+      Self.lines(update).forEach(Output.line)
+    }
+
+    static func lines(_ update: KeyUpdate) -> [String] {
+      var lines: [String] = []
+      if update.registeredAgain { lines.append("registered again: the key server did not know this device") }
+      if update.renewedSignedPrekey { lines.append("signed prekey renewed") }
+      if update.oneTimeKeysAdded > 0 { lines.append("\(update.oneTimeKeysAdded) one-time keys added") }
+      return lines.isEmpty ? ["up to date"] : lines
     }
   }
 }

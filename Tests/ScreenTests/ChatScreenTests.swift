@@ -139,7 +139,9 @@ import Testing
   @Test func commandsHelpJoinAndMistakesAreAnsweredOnTheScreen() async throws {
     try await play { stage in
       try await stage.screen.enter("/help")
-      try await stage.screen.line(with: "-- Ctrl-c clears the line")
+      try await stage.screen.line(with: "/join ROOM", "open a room")
+      try await stage.screen.press("NPage", "NPage", "NPage")
+      try await stage.screen.line(with: "ctrl-c clears the line")
       try await stage.screen.enter("/create Ops bob")
       try await stage.screen.line(with: "[Ops] >")
       try await stage.screen.enter("/join lab")

@@ -114,19 +114,4 @@ import Testing
       #expect(!Clock(timeZone: Fixtures.utc).stamp(of: Date(timeIntervalSince1970: seconds)).isEmpty)
     }
   }
-
-  @Test func lineModeGivesOneCleanLine() {
-    let mode = LineMode(timeZone: Fixtures.utc)
-    let message = Fixtures.message("1", 9, 14, "bob\u{1B}", "one\r\ntwo\u{202E}")
-    #expect(
-      mode.line(for: message, room: "Lab\nteam")
-        == "2026-11-21 09:14 [Lab team] bob\u{FFFD} (verified): one / two\u{FFFD}")
-    let own = Fixtures.message("2", 9, 15, "alice", "hi", delivery: .displayed(1, of: 2))
-    #expect(mode.line(for: own, room: "Lab") == "2026-11-21 09:15 [Lab] me (verified, read by 1 of 2): hi")
-    #expect(mode.deliveryLine(for: own, room: "Lab") == "2026-11-21 09:15 [Lab] me: read by 1 of 2: hi")
-    let notice = MessageRow.notice(id: "3", time: Fixtures.time(9, 16), text: "bob left", level: .warning)
-    #expect(mode.line(for: notice, room: "Lab") == "2026-11-21 09:16 [Lab] -- warning: bob left")
-    #expect(mode.line(for: StatusBar(account: "a@b", connection: "registered")) == "-- a@b registered")
-    #expect(mode.line(for: StatusBar(error: "no\u{07} route")) == "-- error: no\u{FFFD} route")
-  }
 }

@@ -58,11 +58,11 @@ import Testing
     #expect(
       Fixtures.lines(state, columns: 80, rows: 12) == [
         " Lab team  E2EE verified 2/4  Alice*, Bob, Carol                      4 devices",
-        "> 1 # Lab team      |         (not verified)                 |v Alice* (me)    1",
-        "  2 # Ops        12 |----------------- new ----------------- |e Bob            2",
-        "  3 @ Carol      3! |09:20 me     vr 2.5, two processes with |U Carol          1",
-        "  4 @ Bob    typing |                redis [read by 2 of 3]  |",
-        "  5 #-Kamailio… off |09:22 bob    X  no session: a new one   |",
+        "> 1 # Lab team      |         (not verified)                 |v Alice* (me)",
+        "  2 # Ops        12 |----------------- new ----------------- |e Bob",
+        "  3 @ Carol      3! |09:20 me     vr 2.5, two processes with |  e …a1b2c3d4",
+        "  4 @ Bob    typing |                redis [read by 2 of 3]  |  e …e5f60718",
+        "  5 #-Kamailio… off |09:22 bob    X  no session: a new one   |U Carol",
         "                    |                was asked for           |",
         "                    |09:23 me     v! hello?                  |",
         "                    |                not delivered: 503 from |",
@@ -77,8 +77,12 @@ import Testing
     state.panes.members = .shown
     #expect(
       Array(Fixtures.lines(state, columns: 40, rows: 12)[1...4]) == [
-        "v Alice* (me)                          1", "e Bob                                  2",
-        "U Carol                                1", "",
+        "v Alice* (me)", "e Bob", "  e …a1b2c3d4", "  e …e5f60718",
+      ])
+    // Where the devices do not fit, their number stands instead.
+    #expect(
+      Fixtures.lines(state, columns: 40, rows: 7)[2...3] == [
+        "e Bob                                  2", "U Carol                                0",
       ])
     state.panes.rooms = .shown
     #expect(

@@ -19,7 +19,7 @@ import Testing
       ("\u{1B}\r\u{1B}\u{7F}", [.key(.enter, .alt), .key(.backspace, .alt)]),
       ("\u{1B}[1;3A\u{1B}[1;5C\u{1B}[5;3~", [.key(.up, .alt), .key(.right, .control), .key(.pageUp, .alt)]),
       ("\u{1B}\u{1B}[B", [.key(.down, .alt)]), ("\u{1B}[Z", [.key(.tab, .shift)]),
-      ("\u{1B}[<0;10;20M", []), ("\u{1B}OM", [.key(.enter)]), ("\u{1B}[99;99;99~x", [.key(.character("x"))]),
+      ("\u{1B}[<0;10;20m", []), ("\u{1B}OM", [.key(.enter)]), ("\u{1B}[99;99;99~x", [.key(.character("x"))]),
       ("\u{1B}[200~one\rtwo \u{1B}[A end\u{1B}[201~x", [.paste("one\rtwo \u{1B}[A end"), .key(.character("x"))]),
     ] as [(String, [KeyEvent])])
   func sequences(text: String, expected: [KeyEvent]) {

@@ -18,9 +18,10 @@ enum {
 
 // The screen. One thread only, and only between a successful cncurses_start and cncurses_stop.
 
-/// Takes over standard input and output: alternate screen, raw input, bracketed paste. Returns 0, or -1 when TERM names
-/// no terminal that can place its cursor.
-int cncurses_start(void);
+/// Takes over standard input and output: alternate screen, raw input, bracketed paste, reports of the focus and, unless
+/// `mouse` is 0 or the terminal has none, of the mouse (SGR mode). Returns 0, or -1 when TERM names no terminal that can
+/// place its cursor.
+int cncurses_start(int mouse);
 /// Gives the terminal back as it was. Harmless when not started.
 void cncurses_stop(void);
 /// As cncurses_stop but for a pause: cncurses_continue takes the terminal again and repaints everything.

@@ -1,0 +1,122 @@
+// HistoryRequest.swift: which messages to read: a page of a room or of all rooms, or what a search finds.
+import Foundation
+import GRDB
+
+/// A place between messages in the order of a room.
+public struct MessagePosition: Sendable, Hashable {
+  public var time: Date
+  public var id: Int64
+
+  public init(time: Date, id: Int64) {
+    self.time = time
+    self.id = id
+  }
+
+  public init(_ message: Message) { self.init(time: message.time, id: message.id ?? 0) }
+}
+
+public struct HistoryRequest: Sendable {
+  /// nil: of every room.
+  public var room: String?
+  /// What was typed to find messages: see `SearchTerms`.
+  public var search: String?
+  public var since: Date?
+  /// Older ones than this. A search, and a request of every room, goes by the order of arrival (`id`).
+  public var before: MessagePosition?
+  /// Newer ones than this, the oldest of them first to be taken; not with `before`.
+  public var after: MessagePosition?
+  public var limit: Int
+
+  public init(
+    room: String? = nil, search: String? = nil, since: Date? = nil, before: MessagePosition? = nil,
+    after: MessagePosition? = nil, limit: Int = 200
+  ) {
+    self.room = room
+    self.search = search
+    self.since = since
+    self.before = before
+    self.after = after
+    self.limit = limit
+  }
+}
+
+extension MessageQueries {
+  /// The newest that fit the request (with `after` the oldest), oldest first.
+  static func messages(_ db: Database, _ request: HistoryRequest) throws -> [Message] {
+    let terms = request.search.map(SearchTerms.init)
+    if let terms, terms.isEmpty { return [] }
+    var tables = "message"
+    var conditions: [String] = []
+    var arguments: StatementArguments = []
+    func require(_ condition: String, _ values: StatementArguments) {
+      conditions.append(condition)
+      arguments += values
+    }
+    // By rowid both FTS5 and the table deliver in order, so that a page of many hits costs a page.
+    var order = "message.id"
+    if let match = terms?.match {
+      // CROSS JOIN: SQLite must not turn it round and look up every message in the index.
+      tables = "messageText CROSS JOIN message ON message.id = messageText.rowid"
+      order = "messageText.rowid"
+      require("messageText MATCH ?", [match])
+    }
+    for pattern in terms?.patterns ?? [] { require("message.text LIKE ? ESCAPE '\\'", [pattern]) }
+    if let room = request.room { require("message.room = ?", [room]) }
+    if let since = request.since { require("message.time >= ?", [since]) }
+    let isByTime = request.room != nil && terms == nil
+    if isByTime { order = "message.time" }
+    for (position, comparison) in [(request.before, "<"), (request.after, ">")] {
+      guard let position else { continue }
+      if isByTime {
+        require("(message.time, message.id) \(comparison) (?, ?)", [position.time, position.id])
+      } else {
+        require("\(order) \(comparison) ?", [position.id])
+      }
+    }
+    let direction = request.after == nil ? "DESC" : "ASC"
+    let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+    let ordering = isByTime ? "message.time \(direction), message.id \(direction)" : "\(order) \(direction)"
+    let found = try Message.fetchAll(
+      db, sql: "SELECT message.* FROM \(tables) \(filter) ORDER BY \(ordering) LIMIT ?",
+      arguments: arguments + [max(0, request.limit)])
+    return request.after == nil ? found.reversed() : found
+  }
+
+  /// Messages with their deliveries, read in one go.
+  static func withDeliveries(_ db: Database, _ messages: [Message]) throws -> [MessageWithDeliveries] {
+    let outgoing = messages.filter(\.isOutgoing).compactMap(\.id)
+    let deliveries =
+      outgoing.isEmpty
+      ? [] : try Delivery.filter(outgoing.contains(Column("message"))).order(sql: "participant").fetchAll(db)
+    let byMessage = Dictionary(grouping: deliveries, by: \.message)
+    return messages.map { message in
+      MessageWithDeliveries(message: message, deliveries: message.id.flatMap { byMessage[$0] } ?? [])
+    }
+  }
+}
+
+extension AccountStore {
+  public func history(_ request: HistoryRequest) async throws -> [MessageWithDeliveries] {
+    try await database.read { try MessageQueries.withDeliveries($0, MessageQueries.messages($0, request)) }
+  }
+
+  public func history(
+    room: String, search: String? = nil, since: Date? = nil, limit: Int = 200
+  ) async throws -> [MessageWithDeliveries] {
+    try await history(HistoryRequest(room: room, search: search, since: since, limit: limit))
+  }
+
+  /// Unread messages of each room that call the account by its name.
+  public func mentions(of mention: Mention) async throws -> [String: Int] {
+    try await database.read { db in
+      let unread = try Row.fetchCursor(
+        db, sql: "SELECT room, text FROM message WHERE NOT isRead AND NOT isOutgoing AND text LIKE ? ESCAPE '\\'",
+        arguments: [mention.pattern])
+      var counts: [String: Int] = [:]
+      while let row = try unread.next() {
+        if mention.isIn(row["text"]) { counts[row["room"], default: 0] += 1 }
+      }
+      return counts
+    }
+  }
+}

@@ -1,0 +1,60 @@
+// SearchPanel.swift: searching messages: what was typed, what was found, and which of it is chosen.
+import Foundation
+
+/// One search, as the program is asked for it.
+public struct SearchRequest: Hashable, Sendable {
+  public var text: String
+  /// nil: every room.
+  public var room: RoomRow.ID?
+  /// Older ones than this result.
+  public var before: MessageRow.ID?
+}
+
+public struct SearchResult: Identifiable, Hashable, Sendable {
+  public var id: MessageRow.ID
+  public var room: RoomRow.ID
+  public var roomName: String
+  public var time: Date
+  public var sender: String
+  public var senderID: String
+  public var isOwn: Bool
+  public var text: String
+
+  public init(
+    id: MessageRow.ID, room: RoomRow.ID, roomName: String, time: Date, sender: String, senderID: String, isOwn: Bool,
+    text: String
+  ) {
+    self.id = id
+    self.room = room
+    self.roomName = roomName
+    self.time = time
+    self.sender = sender
+    self.senderID = senderID
+    self.isOwn = isOwn
+    self.text = text
+  }
+}
+
+/// Stands in the panes' place. The newest result is at the top.
+public struct SearchPanel: Hashable, Sendable {
+  public internal(set) var input: InputLine
+  /// The room that is searched while not everywhere; nil when none was open.
+  public let room: RoomRow.ID?
+  public internal(set) var isEverywhere: Bool
+  public internal(set) var results: [SearchResult] = []
+  /// True until the answer to the last request is there.
+  var isWaiting = false
+  /// There may be older results.
+  var hasMore = false
+  var position = 0
+
+  init(room: RoomRow.ID?, isEverywhere: Bool, text: String = "") {
+    input = InputLine(text: text)
+    self.room = room
+    self.isEverywhere = isEverywhere || room == nil
+  }
+
+  var request: SearchRequest { SearchRequest(text: input.text, room: isEverywhere ? nil : room, before: nil) }
+
+  var chosen: SearchResult? { results.indices.contains(position) ? results[position] : nil }
+}

@@ -1,0 +1,58 @@
+// VerificationPanel.swift: comparing the devices of a member: codes, fingerprints, and the user's decision.
+
+/// Stands in the panes' place. Both people look at the code of each pair of devices; it is the same on both screens
+/// when nobody stands between them.
+public struct VerificationPanel: Hashable, Sendable {
+  public enum Decision: Hashable, Sendable {
+    case trust, distrust, forget
+
+    var question: String {
+      switch self {
+      case .trust: "Is the code the same on both screens? Press t again to trust the device"
+      case .distrust: "Press d again to flag the device as unsafe: nothing is sent to its rooms then"
+      case .forget: "Press f again to forget its key: another one will be taken for its own"
+      }
+    }
+  }
+
+  public struct Device: Identifiable, Hashable, Sendable {
+    /// Its address.
+    public var id: String
+    public var trust: MemberRow.Trust
+    /// Groups of digits; nil while the device's key is not known.
+    public var code: String?
+    public var fingerprint: String?
+    /// Of another key that was offered for the device and refused.
+    public var refusedFingerprint: String?
+
+    public init(
+      id: String, trust: MemberRow.Trust, code: String?, fingerprint: String?, refusedFingerprint: String? = nil
+    ) {
+      self.id = id
+      self.trust = trust
+      self.code = code
+      self.fingerprint = fingerprint
+      self.refusedFingerprint = refusedFingerprint
+    }
+  }
+
+  /// The member's.
+  public var address: String
+  public var ownAddress: String
+  public var ownDevice: String
+  public var ownFingerprint: String
+  public var devices: [Device]
+  var position = 0
+  /// What is done when its key is pressed again.
+  var pending: Decision?
+
+  public init(address: String, ownAddress: String, ownDevice: String, ownFingerprint: String, devices: [Device]) {
+    self.address = address
+    self.ownAddress = ownAddress
+    self.ownDevice = ownDevice
+    self.ownFingerprint = ownFingerprint
+    self.devices = devices
+  }
+
+  var chosen: Device? { devices.indices.contains(position) ? devices[position] : nil }
+}

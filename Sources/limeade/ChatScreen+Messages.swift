@@ -1,0 +1,130 @@
+// ChatScreen+Messages.swift: the open room's messages: a stretch of its history, kept in step with the database.
+import ChatCore
+import Foundation
+import TerminalUI
+
+extension MessageRow {
+  static func id(of message: Message) -> MessageRow.ID { "m\(message.id ?? 0)" }
+
+  /// Of a message; nil for notices.
+  var position: MessagePosition? {
+    guard kind == .text, let number = Int64(id.dropFirst()) else { return nil }
+    return MessagePosition(time: time, id: number)
+  }
+}
+
+extension ChatScreen {
+  /// Messages that are read at once.
+  private static let page = 200
+  /// More are not kept while the newest are shown: a program that runs for months must not grow.
+  private static let kept = 2000
+
+  /// The newest page of a room, or a page up to a message.
+  func entries(of room: String, around message: MessageRow.ID?) async -> [MessageWithDeliveries] {
+    var request = HistoryRequest(room: room, limit: Self.page)
+    if let number = message.flatMap({ Int64($0.dropFirst()) }),
+      let found = try? await client.store.message(number: number)
+    {
+      // Those before it, and itself.
+      request.before = MessagePosition(time: found.message.time, id: number + 1)
+    }
+    return (try? await client.store.history(request)) ?? []
+  }
+
+  func rows(_ entries: [MessageWithDeliveries], room: String) -> [MessageRow] {
+    let messages = entries.map { MessageRow($0, names: names, mention: mention) }
+    let isWhole = entries.count < Self.page
+    let extra = (notices[room] ?? []).filter { notice in
+      messages.isEmpty || isWhole || notice.time >= messages[0].time
+    }
+    return extra.isEmpty ? messages : (messages + extra).sorted { $0.time < $1.time }
+  }
+
+  func loadOlder(_ room: String) async {
+    guard room == interface.screen.openRoom, let oldest = interface.screen.messages.lazy.compactMap(\.position).first
+    else { return }
+    let older = (try? await client.store.history(HistoryRequest(room: room, before: oldest, limit: Self.page))) ?? []
+    guard room == interface.screen.openRoom, !older.isEmpty else { return }
+    interface.screen.messages.insert(contentsOf: older.map { MessageRow($0, names: names, mention: mention) }, at: 0)
+  }
+
+  /// After a jump back: continues towards the newest.
+  func loadNewer(_ room: String) async {
+    guard room == interface.screen.openRoom, interface.screen.hasNewer else { return }
+    let newest = interface.screen.messages.lazy.reversed().compactMap(\.position).first
+    let newer = (try? await client.store.history(HistoryRequest(room: room, after: newest, limit: Self.page))) ?? []
+    guard room == interface.screen.openRoom else { return }
+    // What was at the bottom stays there, for the eye to go on from.
+    if interface.screen.scroll == .end, let last = interface.screen.messages.last, !newer.isEmpty {
+      interface.screen.scroll = .held(message: last.id, line: .max)
+    }
+    interface.screen.messages += newer.map { MessageRow($0, names: names, mention: mention) }
+    interface.screen.hasNewer = newer.count == Self.page
+  }
+
+  /// A message that was just written or came.
+  func add(_ message: Message) async {
+    guard let number = message.id, let row = await row(number: number, in: message.room),
+      !interface.screen.hasNewer
+    else { return }
+    guard !replace(row) else { return }
+    // Late ones go to the place of their time.
+    let later = interface.screen.messages.reversed().prefix { $0.time > row.time }.count
+    interface.screen.messages.insert(row, at: interface.screen.messages.count - later)
+    if interface.screen.scroll == .end, interface.screen.messages.count > Self.kept {
+      interface.screen.messages.removeFirst(Self.kept / 2)
+    }
+  }
+
+  /// Reads a message again, whose state, deliveries or text have changed.
+  func refresh(messageID: String, in room: String) async {
+    guard room == interface.screen.openRoom,
+      let entry = try? await client.store.message(room: room, messageID: messageID),
+      room == interface.screen.openRoom
+    else { return }
+    replace(MessageRow(entry, names: names, mention: mention))
+  }
+
+  /// nil when its room is not, or no longer, the open one.
+  private func row(number: Int64, in room: String) async -> MessageRow? {
+    guard room == interface.screen.openRoom, let entry = try? await client.store.message(number: number),
+      room == interface.screen.openRoom
+    else { return nil }
+    return MessageRow(entry, names: names, mention: mention)
+  }
+
+  /// False when it is not among those shown.
+  @discardableResult
+  private func replace(_ row: MessageRow) -> Bool {
+    guard let index = interface.screen.messages.lastIndex(where: { $0.id == row.id }) else { return false }
+    interface.screen.messages[index] = row
+    return true
+  }
+
+  /// A line of the program's own in the open room.
+  /// - Returns: its id, for `withdraw`; nil without an open room.
+  @discardableResult
+  func note(_ text: String, level: MessageRow.Level = .information, room: String? = nil) -> MessageRow.ID? {
+    guard let room = room ?? interface.screen.openRoom else {
+      interface.screen.status.error = text
+      return nil
+    }
+    noticeCount += 1
+    let row = MessageRow.notice(id: "n\(noticeCount)", time: Date(), text: text, level: level)
+    notices[room, default: []].append(row)
+    if room == interface.screen.openRoom { interface.screen.messages.append(row) }
+    return row.id
+  }
+
+  /// Takes a line of the program's own back, as when what it announced is done.
+  func withdraw(_ note: MessageRow.ID?) {
+    guard let note else { return }
+    for room in notices.keys { notices[room]?.removeAll { $0.id == note } }
+    interface.screen.messages.removeAll { $0.id == note }
+  }
+
+  func complain(_ text: String) {
+    interface.screen.status.error = text
+    if interface.screen.openRoom != nil { note(text, level: .error) }
+  }
+}

@@ -1,0 +1,169 @@
+// ChatScreen+Rooms.swift: the room list, the open room's header and members, and who is typing.
+import ChatCore
+import Foundation
+import TerminalUI
+
+extension ChatScreen {
+  /// A writer who says nothing more is no longer shown as writing (RFC 3994 refresh of 60 s and some slack).
+  private static let typingLifetime: Duration = .seconds(70)
+
+  var openRoom: RoomSummary? { summaries.first { $0.room.address == interface.screen.openRoom } }
+
+  func summary(named name: String) async throws -> RoomSummary {
+    try await client.store.room(named: name, for: client.account.address)
+  }
+
+  /// - Parameter message: shown and marked; else the newest are shown.
+  func open(_ address: String, around message: MessageRow.ID? = nil) async {
+    guard let summary = summaries.first(where: { $0.room.address == address }) else { return }
+    // Another room may be asked for while this one is read: the last wish counts.
+    opening = address
+    let entries = await entries(of: address, around: message)
+    let firstUnread = entries.first { !$0.message.isRead && !$0.message.isOutgoing }
+    let (header, members) = await headerAndMembers(of: summary)
+    guard opening == address else { return }
+    interface.open(
+      address, header: header, messages: rows(entries, room: address), members: members,
+      firstUnread: firstUnread.map { MessageRow.id(of: $0.message) })
+    interface.screen.status.typing = (typing[address] ?? [:]).keys.sorted().map(names.short)
+    if let message {
+      // What is loaded reaches a page further, but perhaps not to the newest.
+      interface.screen.hasNewer = true
+      interface.mark(message)
+      await loadNewer(address)
+      interface.mark(message)
+    } else {
+      await markRead(address)
+    }
+  }
+
+  /// The room of the command line: at once when it is known, else when the connection is there.
+  func openWanted() async {
+    guard let name = wanted else {
+      if interface.screen.openRoom == nil, let first = summaries.first { await open(first.room.address) }
+      return
+    }
+    if let known = try? await summary(named: name) {
+      wanted = nil
+      await open(known.room.address)
+    } else if isConnected {
+      wanted = nil
+      startChat(with: name)
+    }
+  }
+
+  /// Opens the one-to-one room with an address, or a room by its name.
+  func startChat(with target: String) {
+    let (client, report) = (client, report)
+    inBackground {
+      let summary = try await client.room(for: target)
+      report.yield(.chat(.room(summary, displayName: summary.displayName(for: client.account.address))))
+      await self.reloadRooms()
+      await self.open(summary.room.address)
+      await self.paintSoon()
+    }
+  }
+
+  func reloadRooms() async {
+    roomReads += 1
+    let read = roomReads
+    let all = (try? await client.rooms()) ?? []
+    // What was read earlier must not replace what was read later.
+    guard read > shownRoomRead else { return }
+    shownRoomRead = read
+    summaries = all.filter { $0.room.state != .left }
+    mentions = (try? await client.store.mentions(of: mention)) ?? [:]
+    refreshRoomRows()
+  }
+
+  /// What changed in one room, without reading the others.
+  func refreshRoom(_ address: String) async {
+    guard let summary = try? await client.store.summary(ofRoom: address) else { return }
+    mentions = (try? await client.store.mentions(of: mention)) ?? mentions
+    update(summary)
+  }
+
+  func update(_ summary: RoomSummary) {
+    let index = summaries.firstIndex { $0.room.address == summary.room.address }
+    if summary.room.state == .left {
+      if let index { summaries.remove(at: index) }
+    } else if let index {
+      summaries[index] = summary
+    } else {
+      summaries.append(summary)
+    }
+    refreshRoomRows()
+  }
+
+  func refreshRoomRows() {
+    if configuration.roomOrder == .activity {
+      summaries.sort { ($0.room.lastActivity, $1.room.address) > ($1.room.lastActivity, $0.room.address) }
+    }
+    for summary in summaries where numbers[summary.room.address] == nil {
+      numbers[summary.room.address] = (numbers.values.max() ?? 0) + 1
+    }
+    interface.screen.rooms = summaries.map { summary in
+      let address = summary.room.address
+      var row = RoomRow(
+        summary, names: names, isConnected: isConnected, isTyping: typing[address]?.isEmpty == false)
+      row.number = numbers[address] ?? 0
+      row.mentions = summary.unread > 0 ? mentions[address] ?? 0 : 0
+      return row
+    }
+    if let open = interface.screen.openRoom, !summaries.contains(where: { $0.room.address == open }) {
+      interface.closeRoom()
+    }
+  }
+
+  private func headerAndMembers(of summary: RoomSummary) async -> (RoomHeader, [MemberRow]) {
+    let (store, account) = (client.store, client.account)
+    let devices = (try? await store.devices(room: summary.room.address)) ?? []
+    let trust = (try? await store.trust(room: summary.room.address, curve: account.curve))
+      ?? RoomTrust(isEncrypted: summary.room.isEncrypted, devices: [])
+    return (
+      RoomHeader(summary, trust: trust, names: names),
+      MemberRow.rows(summary, devices: devices, trust: trust, account: account.address, names: names)
+    )
+  }
+
+  func refreshOpenRoom() async {
+    guard let summary = openRoom else { return }
+    let (header, members) = await headerAndMembers(of: summary)
+    // Another room may have been opened meanwhile.
+    guard interface.screen.openRoom == summary.room.address else { return }
+    interface.screen.header = header
+    interface.screen.members = members
+  }
+
+  func markRead(_ address: String) async {
+    guard isConnected, interface.showsNewest else { return }
+    try? await client.markRead(address)
+    if let index = summaries.firstIndex(where: { $0.room.address == address }) { summaries[index].unread = 0 }
+    refreshRoomRows()
+  }
+
+  // MARK: Typing
+
+  func showTyping(_ room: String, _ address: String, _ isActive: Bool) {
+    stopTyping(room, address)
+    guard isActive else { return }
+    let report = report
+    typing[room, default: [:]][address] = Task {
+      do { try await Task.sleep(for: Self.typingLifetime) } catch { return }
+      report.yield(.typingExpired(room: room, address: address))
+    }
+    refreshTyping(room)
+  }
+
+  func stopTyping(_ room: String, _ address: String) {
+    guard let task = typing[room]?.removeValue(forKey: address) else { return }
+    task.cancel()
+    refreshTyping(room)
+  }
+
+  func refreshTyping(_ room: String) {
+    refreshRoomRows()
+    guard room == interface.screen.openRoom else { return }
+    interface.screen.status.typing = (typing[room] ?? [:]).keys.sorted().map(names.short)
+  }
+}

@@ -1,0 +1,80 @@
+// HistoryLines.swift: stored messages as lines of text or JSON, and the file they are exported to.
+import ChatCore
+import Foundation
+
+struct HistoryLines: Sendable {
+  enum Format: Sendable { case text, json }
+
+  let format: Format
+  /// By address.
+  let names: [String: String]
+  /// Whether a line of text begins with its room's name; JSON has the address always.
+  let showsRoom: Bool
+
+  func line(_ entry: MessageWithDeliveries) -> String { format == .json ? json(entry) : text(entry) }
+
+  private func json(_ entry: MessageWithDeliveries) -> String {
+    var fields = entry.message.jsonFields
+    fields["event"] = "message"
+    if entry.message.isOutgoing {
+      fields["deliveries"] = entry.deliveries.map { ["by": $0.participant, "state": $0.state.rawValue] }
+    }
+    return JSONLine.string(fields)
+  }
+
+  private func text(_ entry: MessageWithDeliveries) -> String {
+    let day = entry.message.time.formatted(.iso8601.year().month().day())
+    let room = showsRoom ? "\(SafeLine.text(names[entry.message.room] ?? entry.message.room)): " : ""
+    let line = "\(room)\(day) \(EventLine.line(for: entry.message))"
+    guard entry.message.isOutgoing else { return line }
+    let delivered = entry.count(atLeast: .delivered)
+    let displayed = entry.count(atLeast: .displayed)
+    return switch entry.message.state {
+    case .queued: "\(line)  (not sent yet)"
+    case .failed: "\(line)  (failed: \(SafeLine.text(entry.message.failure ?? "")))"
+    default: "\(line)  (delivered \(delivered.done)/\(delivered.of), displayed \(displayed.done)/\(displayed.of))"
+    }
+  }
+}
+
+extension AccountStore {
+  private static let exportPage = 1000
+
+  /// Everything that fits the request, oldest first, a page at a time, so that memory does not grow with the history.
+  func eachPage(of request: HistoryRequest, _ body: ([MessageWithDeliveries]) throws -> Void) async throws {
+    var request = request
+    request.after = MessagePosition(time: .distantPast, id: 0)
+    request.limit = Self.exportPage
+    while true {
+      let page = try await history(request)
+      guard let last = page.last else { return }
+      try body(page)
+      request.after = MessagePosition(last.message)
+    }
+  }
+}
+
+/// A new file that only its owner can read, written line by line.
+struct PrivateFile {
+  let path: String
+  private let handle: FileHandle
+
+  /// - Throws: `CommandFailure` when there is such a file already, or it cannot be made.
+  init(creating path: String) throws {
+    self.path = (path as NSString).expandingTildeInPath
+    let descriptor = open(self.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else {
+      throw CommandFailure.cannotWrite(
+        errno == EEXIST
+          ? "\(self.path) exists already: name another file"
+          : "\(self.path) cannot be written: \(String(cString: strerror(errno)))")
+    }
+    handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+  }
+
+  func write(_ line: String) throws {
+    do { try handle.write(contentsOf: Data((line + "\n").utf8)) } catch {
+      throw CommandFailure.cannotWrite("\(path) cannot be written: \(error.localizedDescription)")
+    }
+  }
+}

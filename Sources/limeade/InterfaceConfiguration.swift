@@ -1,0 +1,173 @@
+// InterfaceConfiguration.swift: [ui] of config.toml and theme files: colours, keys, mouse, notifications.
+import Foundation
+import TOMLKit
+import TerminalUI
+
+/// How the terminal UI looks and behaves.
+struct InterfaceConfiguration: Sendable {
+  enum NotifyFor: String, CaseIterable, Sendable {
+    /// Messages that mention the user, and those of one-to-one rooms.
+    case mentions
+    case all
+  }
+
+  enum RoomOrder: String, CaseIterable, Sendable {
+    /// The last active room at the top; numbers stay.
+    case activity
+    /// As at the start; new rooms at the end.
+    case fixed
+  }
+
+  var theme = Theme.dark
+  var keymap = Keymap.standard
+  var usesMouse = true
+  var rings = true
+  var notification: NotificationForm?
+  var notifyCommand: ExternalCommand?
+  var notifyFor = NotifyFor.mentions
+  var roomOrder = RoomOrder.activity
+
+  static let keys = [
+    "theme", "keys", "mouse", "bell", "notify", "notify-command", "notify-for", "room-order",
+  ]
+
+  /// - Parameters:
+  ///   - theme: a name or file that takes the place of the configured one.
+  ///   - environment: `NO_COLOR` is looked at.
+  /// - Throws: `CommandFailure` with the line and what to write instead.
+  init(_ file: ConfigurationFile?, theme wanted: String? = nil, environment: [String: String]) throws {
+    let reader = file.flatMap { file in file.interface.map { SettingsReader(file.path, file.text, $0, section: "ui") } }
+    var name = "dark"
+    if let reader {
+      try reader.requireKnown(Self.keys)
+      name = try reader.string("theme") ?? name
+      usesMouse = try reader.bool("mouse") ?? usesMouse
+      rings = try reader.bool("bell") ?? rings
+      let forms = ["none"] + NotificationForm.allCases.map(\.rawValue)
+      notification = try reader.choice("notify", of: forms).flatMap(NotificationForm.init)
+      notifyCommand = try reader.string("notify-command").map(ExternalCommand.init)
+      notifyFor = try reader.choice("notify-for", of: NotifyFor.allCases.map(\.rawValue)).flatMap(NotifyFor.init)
+        ?? notifyFor
+      roomOrder = try reader.choice("room-order", of: RoomOrder.allCases.map(\.rawValue)).flatMap(RoomOrder.init)
+        ?? roomOrder
+      if let keys = try reader.section("keys") {
+        for key in keys.names {
+          do throws(Keymap.Failure) { try keymap.bind(key, to: keys.text(key)) } catch {
+            throw keys.failure(key, error.description)
+          }
+        }
+      }
+    }
+    let isColorless = environment["NO_COLOR"]?.isEmpty == false
+    let folder = URL(fileURLWithPath: file?.path ?? ConfigurationFile.defaultPath).deletingLastPathComponent()
+    let theme = try Theme.named(wanted ?? name) ?? ThemeFile.read(wanted ?? name, folder: folder)
+    self.theme = isColorless ? .monochrome : theme
+  }
+}
+
+/// A theme in a file of its own: `base`, `sender-colors`, and a style for each part that is to differ.
+private enum ThemeFile {
+  /// - Parameter name: a path if it has a slash, else a file of the folder `themes` beside the configuration.
+  static func read(_ name: String, folder: URL) throws -> Theme {
+    let path = name.contains("/")
+      ? (name as NSString).expandingTildeInPath : folder.appendingPathComponent("themes/\(name).toml").path
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+      throw CommandFailure.badConfiguration(
+        "there is no theme '\(name)': it is \(Theme.names.joined(separator: ", ")), or a file \(path)")
+    }
+    let table: TOMLTable
+    do { table = try TOMLTable(string: text) } catch let error as TOMLParseError {
+      throw CommandFailure.badConfiguration("\(path), line \(error.source.begin.line): \(error.description)")
+    }
+    let reader = SettingsReader(path, text, table, section: nil)
+    var theme = try reader.choice("base", of: Theme.names).flatMap { Theme.named($0) } ?? .dark
+    for key in reader.names where key != "base" {
+      do throws(Theme.Failure) {
+        if key == "sender-colors" {
+          try theme.setSenderColors(reader.texts(key))
+        } else {
+          try theme.set(key, to: reader.text(key))
+        }
+      } catch { throw reader.failure(key, error.description) }
+    }
+    return theme
+  }
+}
+
+/// Typed settings of one TOML table, with errors that name file and line.
+struct SettingsReader {
+  private let path: String
+  private let lines: [Substring]
+  private let table: TOMLTable
+  private let section: String?
+
+  init(_ path: String, _ text: String, _ table: TOMLTable, section: String?) {
+    self.init(path, text.split(separator: "\n", omittingEmptySubsequences: false), table, section)
+  }
+
+  private init(_ path: String, _ lines: [Substring], _ table: TOMLTable, _ section: String?) {
+    (self.path, self.lines, self.table, self.section) = (path, lines, table, section)
+  }
+
+  var names: [String] { table.keys.sorted() }
+
+  func requireKnown(_ keys: [String]) throws {
+    for key in names where !keys.contains(key) {
+      throw failure(key, "unknown setting; known are \(keys.joined(separator: ", "))")
+    }
+  }
+
+  func section(_ key: String) throws -> SettingsReader? {
+    guard let value = table[key] else { return nil }
+    guard let inner = value.table else { throw failure(key, "write a section [\(section ?? "").\(key)]") }
+    return SettingsReader(path, lines, inner, [section, key].compactMap { $0 }.joined(separator: "."))
+  }
+
+  func string(_ key: String) throws -> String? {
+    guard let value = table[key] else { return nil }
+    guard let string = value.string else { throw failure(key, "write text in quotes") }
+    return string
+  }
+
+  /// The value as text, whatever its type is; empty for what is no text.
+  func text(_ key: String) -> String { table[key]?.string ?? table[key]?.int.map(String.init) ?? "" }
+
+  func texts(_ key: String) -> [String] {
+    guard let array = table[key]?.array else { return [text(key)] }
+    return array.map { $0.string ?? $0.int.map(String.init) ?? "" }
+  }
+
+  func bool(_ key: String) throws -> Bool? {
+    guard let value = table[key] else { return nil }
+    guard let isOn = value.bool else { throw failure(key, "write true or false") }
+    return isOn
+  }
+
+  func choice(_ key: String, of choices: [String]) throws -> String? {
+    guard let text = try string(key) else { return nil }
+    guard choices.contains(text) else {
+      throw failure(key, "\"\(text)\" is none of \(choices.joined(separator: ", "))")
+    }
+    return text
+  }
+
+  func failure(_ key: String, _ text: String) -> CommandFailure {
+    let place = section.map { "[\($0)] \(key)" } ?? key
+    return .badConfiguration("\(path)\(line(of: key).map { ", line \($0)" } ?? ""): \(place): \(text)")
+  }
+
+  /// Where the key is set, counted from 1; nil when it is written in a way that is not looked for.
+  private func line(of key: String) -> Int? {
+    var current: String?
+    for (index, line) in lines.enumerated() {
+      let text = line.trimmingCharacters(in: .whitespaces)
+      if text.hasPrefix("[") {
+        current = text.prefix { $0 != "]" }.dropFirst().trimmingCharacters(in: .whitespaces)
+      } else if current == section, let equals = text.firstIndex(of: "=") {
+        let name = text[..<equals].trimmingCharacters(in: CharacterSet(charactersIn: " \t\"'"))
+        if name == key { return index + 1 }
+      }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,72 @@
+// NotificationQueue.swift: which messages are announced outside the screen, and many of them at once as one.
+import ChatCore
+import Foundation
+import TerminalUI
+
+/// Collects what is to be announced for a moment: after a time offline there is one summary, not one for each message.
+@MainActor
+final class NotificationQueue {
+  private static let delay: Duration = .milliseconds(700)
+
+  private let configuration: InterfaceConfiguration
+  private let terminal: Terminal
+  private var waiting: [(message: Message, room: String)] = []
+  private var timer: Task<Void, Never>?
+  /// What went wrong with notify-command; told once.
+  private let complain: (String) -> Void
+  private var hasComplained = false
+
+  init(_ configuration: InterfaceConfiguration, terminal: Terminal, complain: @escaping (String) -> Void) {
+    self.configuration = configuration
+    self.terminal = terminal
+    self.complain = complain
+  }
+
+  /// - Parameters:
+  ///   - room: its name.
+  ///   - isPersonal: the message mentions the user or is of a one-to-one room.
+  func add(_ message: Message, room: String, isPersonal: Bool) {
+    guard isPersonal || configuration.notifyFor == .all else { return }
+    waiting.append((message, room))
+    guard timer == nil else { return }
+    timer = Task {
+      try? await Task.sleep(for: Self.delay)
+      timer = nil
+      announce()
+    }
+  }
+
+  private func announce() {
+    guard let first = waiting.first else { return }
+    let all = waiting
+    waiting = []
+    if configuration.rings { terminal.ring() }
+    if let form = configuration.notification {
+      let rooms = Set(all.map(\.room)).count
+      let isOne = all.count == 1
+      terminal.notify(
+        form, title: isOne ? "\(first.message.sender) in \(first.room)" : "limeade",
+        body: isOne
+          ? first.message.text : "\(all.count) new messages in \(rooms == 1 ? first.room : "\(rooms) rooms")")
+    }
+    if let command = configuration.notifyCommand { run(command, all) }
+  }
+
+  /// The command gets one JSON object: the message, or for several the newest with the number of all as `count`.
+  private func run(_ command: ExternalCommand, _ all: [(message: Message, room: String)]) {
+    guard let last = all.last else { return }
+    var fields = last.message.jsonFields
+    fields["event"] = "notify"
+    fields["name"] = SafeLine.text(last.room)
+    fields["text"] = SafeLine.text(last.message.text)
+    fields["count"] = all.count
+    let input = JSONLine.string(fields)
+    Task {
+      do { _ = try await command.run(input: input) } catch {
+        guard !hasComplained else { return }
+        hasComplained = true
+        complain("notify-command: \(ExitStatus.text(of: error))")
+      }
+    }
+  }
+}
