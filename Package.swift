@@ -28,7 +28,10 @@ let package = Package(
     .target(name: "MessageFormats", dependencies: ["CZlib"]),
     .target(
       name: "Lime",
-      dependencies: ["CSodium", "CDecaf", "CCrypto", .product(name: "GRDB", package: "GRDB.swift")]),
+      dependencies: [
+        "CSodium", "CDecaf", "CCrypto", .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "GRDBSQLite", package: "GRDB.swift"),
+      ]),
     .target(name: "HTTPClient", dependencies: ["CCurl", "DigestAuth"]),
     .target(name: "ServerConnection", dependencies: ["CCrypto"]),
     .target(name: "SIPAgent", dependencies: ["CSofia", "DigestAuth", "MessageFormats", "ServerConnection"]),

@@ -28,44 +28,69 @@ extension ChatClient {
   /// Gets bundles and starts sessions for the devices that have none. What could not be had is in the result.
   func ensureSessions(with devices: [DeviceID]) async throws -> [DeviceID: String] {
     guard let lime else { throw ChatError.notConnected }
-    guard keyServer != nil else { throw ChatError.noKeyServer }
-    try await publishKeys()
-    var refused: [DeviceID: String] = [:]
-    let missing = try await store.database.read { try lime.devicesWithoutSession($0, among: devices) }
-    let now = Date()
-    keylessDevices = keylessDevices.filter { now.timeIntervalSince($0.value) < Self.keylessMemory }
-    for device in missing where keylessDevices[device] != nil { refused[device] = Self.keyless }
-    let wanted = missing.filter { keylessDevices[$0] == nil }
-    guard !wanted.isEmpty else { return refused }
-
-    let answer = try await bundles(lime, for: wanted)
-    switch answer.content {
-    case .bundles:
-      let results = try await store.database.write { try lime.startSessions($0, with: answer, for: wanted) }
-      for (device, result) in results {
-        guard case .failure(let error) = result else { continue }
-        refused[device] = describe(error)
-        if case .noKeysPublished = error {
-          keylessDevices[device] = now
-          refused[device] = Self.keyless
-        } else if let alert = try await identityAlert(error, room: nil) {
-          hub.send(alert)
-        } else {
-          hub.send(.security(room: nil, device: device.string, text: describe(error)))
-        }
-      }
-    case .error(let code, let text): throw ChatError.keyServer(Self.explain(code, text, device: lime.device))
-    default: throw ChatError.keyServer("the key server's answer to a request for keys makes no sense")
+    var (bundles, refused) = try await missingBundles(for: devices)
+    if !bundles.isEmpty {
+      let results = try await store.database.write { [bundles] in try lime.startSessions($0, with: bundles) }
+      refused.merge(try await reasons(of: results)) { $1 }
     }
     return refused
   }
 
-  /// The bundles of devices. A server that does not know us any longer is told our keys first.
-  private func bundles(_ lime: LimeAccount, for devices: [DeviceID]) async throws -> KeyServerAnswer {
-    let answer = try await ask(lime.bundleRequest(for: devices))
-    guard case .error(.deviceNotFound, _) = answer.content else { return answer }
-    _ = try await updateKeys()
-    return try await ask(lime.bundleRequest(for: devices))
+  /// The bundles of the devices that there is no session with, for `LimeAccount.startSessions`, and why there is none
+  /// for some of them.
+  func missingBundles(for devices: [DeviceID]) async throws -> (bundles: [KeyBundle], refused: [DeviceID: String]) {
+    guard let lime else { throw ChatError.notConnected }
+    guard keyServer != nil else { throw ChatError.noKeyServer }
+    try await publishKeys()
+    var refused: [DeviceID: String] = [:]
+    let missing = try await store.database.writeWithoutTransaction { db in
+      // By the connection that encrypts next: it has read these rows before, and statements for them are prepared.
+      try lime.devicesWithoutSession(db, among: devices)
+    }
+    let now = Date()
+    keylessDevices = keylessDevices.filter { now.timeIntervalSince($0.value) < Self.keylessMemory }
+    for device in missing where keylessDevices[device] != nil { refused[device] = Self.keyless }
+    let wanted = missing.filter { keylessDevices[$0] == nil }
+    var bundles: [KeyBundle] = []
+    for start in stride(from: 0, to: wanted.count, by: KeyServerRequest.devicesPerRequest) {
+      let part = Array(wanted[start..<min(start + KeyServerRequest.devicesPerRequest, wanted.count)])
+      bundles += try await self.bundles(lime, for: part)
+    }
+    return (bundles, refused)
+  }
+
+  /// Reports the devices that no session could be started with.
+  /// - Returns: why, for each of them.
+  func reasons(of results: [DeviceID: Result<Void, LimeError>]) async throws -> [DeviceID: String] {
+    var refused: [DeviceID: String] = [:]
+    for (device, result) in results {
+      guard case .failure(let error) = result else { continue }
+      refused[device] = describe(error)
+      if case .noKeysPublished = error {
+        keylessDevices[device] = Date()
+        refused[device] = Self.keyless
+      } else if let alert = try await identityAlert(error, room: nil) {
+        hub.send(alert)
+      } else {
+        hub.send(.security(room: nil, device: device.string, text: describe(error)))
+      }
+    }
+    return refused
+  }
+
+  /// The bundles of devices, in one request. A server that does not know us any longer is told our keys first.
+  private func bundles(_ lime: LimeAccount, for devices: [DeviceID]) async throws -> [KeyBundle] {
+    var answer = try await ask(lime.bundleRequest(for: devices))
+    if case .error(.deviceNotFound, _) = answer.content {
+      _ = try await updateKeys()
+      answer = try await ask(lime.bundleRequest(for: devices))
+    }
+    if case .error(let code, let text) = answer.content {
+      throw ChatError.keyServer(Self.explain(code, text, device: lime.device))
+    }
+    do { return try lime.bundles(in: answer, for: devices) } catch {
+      throw ChatError.keyServer("the key server's answer to a request for keys makes no sense: \(describe(error))")
+    }
   }
 
   /// One exchange with the key server, unless it asked to be left alone.

@@ -152,20 +152,30 @@ extension ChatClient {
     } catch { throw ChatError(from: error, during: "MESSAGE to \(room.subject)") }
   }
 
+  private typealias OutgoingMessage = (
+    envelope: LimeEnvelope?, started: [DeviceID: Result<Void, LimeError>], failures: [DeviceID: LimeError]
+  )
+
   private func encrypt(
     _ entry: OutboxEntry, room: Room, address: RoomAddress, gruu: SIPURI
   ) async throws -> (contentType: String, body: Data) {
     guard let lime else { throw ChatError.notConnected }
     let devices = try await allowedDevices(for: entry, room: room, lime: lime)
-    var reasons = try await ensureSessions(with: devices)
-    let reachable = devices.filter { reasons[$0] == nil }
-    let (envelope, failures) = try await store.writeRatchets { db -> (LimeEnvelope?, [DeviceID: LimeError]) in
+    // New sessions and the message in one commit, as each waits for the disk. When the message may yet be refused they
+    // have a commit of their own, as their bundles are spent.
+    var (bundles, reasons) =
+      entry.requiresTrust
+      ? ([], try await ensureSessions(with: devices)) : try await missingBundles(for: devices)
+    let candidates = devices.filter { reasons[$0] == nil }
+    let (envelope, started, failures) = try await store.writeRatchets { [bundles] db -> OutgoingMessage in
+      let started = try lime.startSessions(db, with: bundles)
+      let reachable = candidates.filter { started[$0].map { (try? $0.get()) != nil } ?? true }
       if entry.requiresTrust {
         try Self.checkTrust(try reachable.map { ($0, try lime.status(db, of: $0)) }, room: room.subject)
       }
       let encrypted = try lime.encrypt(
         db, plaintext: entry.content, recipientUser: address.limeUser, devices: reachable, policy: .cipherMessage)
-      guard !encrypted.ratchetMessages.isEmpty else { return (nil, encrypted.failures) }
+      guard !encrypted.ratchetMessages.isEmpty else { return (nil, started, encrypted.failures) }
       try db.execute(sql: "UPDATE outbox SET attempts = attempts + 1 WHERE id = ?", arguments: [entry.id])
       if let row = entry.message {
         let trust = Self.weakest(encrypted.ratchetMessages.map(\.status))
@@ -175,8 +185,9 @@ extension ChatClient {
         sender: gruu, messageID: entry.messageID,
         deviceParts: Dictionary(encrypted.ratchetMessages.map { ($0.device.string, $0.data) }) { first, _ in first },
         cipherMessage: encrypted.cipherMessage)
-      return (envelope, encrypted.failures)
+      return (envelope, started, encrypted.failures)
     }
+    reasons.merge(try await self.reasons(of: started)) { $1 }
     for (device, error) in failures { reasons[device] = error.description }
     if entry.message != nil {
       for (device, reason) in reasons {

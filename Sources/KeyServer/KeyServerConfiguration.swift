@@ -45,7 +45,7 @@ public struct KeyServerConfiguration: Sendable {
     /// One-time keys stored for one device, as on the public servers.
     public var oneTimeKeysPerDevice = 200
     /// Devices in one request for bundles.
-    public var devicesPerRequest = 256
+    public var devicesPerRequest = KeyServerRequest.devicesPerRequest
     /// One-time keys of one device that one other device gets within an hour; then bundles come without. Else anyone
     /// could use up a device's keys, and first messages to it would lose the protection they give.
     public var oneTimeKeysPerPeerAndHour = 20

@@ -17,7 +17,7 @@ enum AESGCM {
   static func seal(
     _ plaintext: some ContiguousBytes, keyAndIV: SecretBytes, associatedData: [UInt8], appendingTo message: inout Data
   ) throws {
-    let context = try Context(keyAndIV: keyAndIV, encrypting: true)
+    let context = try Context(encrypting: true, keyAndIV: keyAndIV)
     try context.authenticate(associatedData)
     try plaintext.withBytePointer { source, count in
       let start = message.count
@@ -35,7 +35,7 @@ enum AESGCM {
     _ ciphertext: Data, tag: Data, keyAndIV: SecretBytes, associatedData: [UInt8]
   ) throws -> SecretBytes? {
     guard tag.count == tagLength else { return nil }
-    let context = try Context(keyAndIV: keyAndIV, encrypting: false)
+    let context = try Context(encrypting: false, keyAndIV: keyAndIV)
     try context.authenticate(associatedData)
     // Decrypted bytes are wiped with the rest when the tag turns out wrong.
     let plaintext = try SecretBytes(count: ciphertext.count) { target in
@@ -44,26 +44,36 @@ enum AESGCM {
     return try context.finishOpening(tag: tag) ? plaintext : nil
   }
 
-  /// One use of OpenSSL's cipher; wiped and freed with the last reference.
-  private final class Context {
+  /// OpenSSL's cipher, for one message after the other; wiped and freed with the last reference.
+  final class Context {
     /// Looked up once, as libcrypto's look-up costs more than encrypting a seed.
     // Unchecked, yet safe: libcrypto never changes a fetched algorithm, and this one is never freed.
     nonisolated(unsafe) private static let algorithm = EVP_CIPHER_fetch(nil, "AES-256-GCM", nil)
 
     private let context: OpaquePointer
+    private let direction: Int32
 
-    init(keyAndIV: SecretBytes, encrypting: Bool) throws {
+    /// Needs `setKey` before anything else.
+    init(encrypting: Bool) throws {
+      guard let context = EVP_CIPHER_CTX_new() else { throw LimeError.internalFailure("no memory for AES") }
+      self.context = context
+      direction = encrypting ? 1 : 0
+      try check(EVP_CipherInit_ex(context, Self.algorithm, nil, nil, nil, direction))
+      try check(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_IVLEN, Int32(AESGCM.ivLength), nil))
+    }
+
+    convenience init(encrypting: Bool, keyAndIV: SecretBytes) throws {
       guard keyAndIV.count == AESGCM.keyLength + AESGCM.ivLength else {
         throw LimeError.internalFailure("wrong length of an AES key")
       }
-      guard let context = EVP_CIPHER_CTX_new() else { throw LimeError.internalFailure("no memory for AES") }
-      self.context = context
-      let direction: Int32 = encrypting ? 1 : 0
-      try check(EVP_CipherInit_ex(context, Self.algorithm, nil, nil, nil, direction))
-      try check(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_IVLEN, Int32(AESGCM.ivLength), nil))
-      try keyAndIV.withBytePointer { key, _ in
-        try check(EVP_CipherInit_ex(context, nil, nil, key, key + AESGCM.keyLength, direction))
-      }
+      try self.init(encrypting: encrypting)
+      try keyAndIV.withBytePointer { key, _ in try setKey(key) }
+    }
+
+    /// Begins a message.
+    /// - Parameter keyAndIV: 48 bytes.
+    func setKey(_ keyAndIV: UnsafePointer<UInt8>) throws {
+      try check(EVP_CipherInit_ex(context, nil, nil, keyAndIV, keyAndIV + AESGCM.keyLength, direction))
     }
 
     deinit { EVP_CIPHER_CTX_free(context) }

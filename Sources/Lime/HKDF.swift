@@ -29,17 +29,24 @@ struct HMACSHA512: ~Copyable {
   func copy() -> HMACSHA512 { HMACSHA512(state) }
 
   /// The first bytes of the code, at most 64. The state is wiped.
-  consuming func finish(_ count: Int = length) -> SecretBytes {
-    defer { sodium_memzero(&state, MemoryLayout.size(ofValue: state)) }
-    return SecretBytes(count: count) { target in
-      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.length) { code in
-        guard let base = code.baseAddress else { return }
-        _ = crypto_auth_hmacsha512_final(&state, base)
-        target.update(from: base, count: count)
-        sodium_memzero(base, Self.length)
-      }
-    }
+  consuming func finish(_ count: Int = length, into target: UnsafeMutablePointer<UInt8>) {
+    write(count, to: target)
   }
+
+  consuming func finish(_ count: Int = length) -> SecretBytes {
+    SecretBytes(count: count) { write(count, to: $0) }
+  }
+
+  private mutating func write(_ count: Int, to target: UnsafeMutablePointer<UInt8>) {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.length) { code in
+      guard let base = code.baseAddress else { return }
+      _ = crypto_auth_hmacsha512_final(&state, base)
+      target.update(from: base, count: min(count, Self.length))
+      sodium_memzero(base, Self.length)
+    }
+    sodium_memzero(&state, MemoryLayout.size(ofValue: state))
+  }
+
 }
 
 /// Key derivation with HMAC-SHA-512.
@@ -56,7 +63,8 @@ enum HKDF {
     for part in keyMaterial { extract.update(part) }
     let key = extract.finish()
     var expand = HMACSHA512(key: key)
-    expand.update(Array(info.utf8))
+    var info = info
+    info.withUTF8 { expand.update($0) }
     expand.update(byte: 0x01)
     return expand.finish(count)
   }

@@ -6,6 +6,9 @@ import Foundation
 ///
 /// The asking device is not part of it: its id travels in the HTTP headers `From` and `X-Lime-user-identity`.
 public struct KeyServerRequest: Hashable, Sendable {
+  /// Devices to ask for at once. The format takes 65535; a server may take less, and answers some 300 bytes for each.
+  public static let devicesPerRequest = 256
+
   public enum Content: Hashable, Sendable {
     /// Publishes a device's keys; accepted again with the same identity and signed prekey.
     case register(identity: IdentityKey, signedPrekey: SignedPrekey, oneTimeKeys: [OneTimeKey])

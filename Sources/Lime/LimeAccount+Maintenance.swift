@@ -99,7 +99,7 @@ extension LimeAccount {
     let keys = try keys(db)
     let sessions = sessionStore(keys)
     return KeyReport(
-      identity: try keys.identity.publicKey, isRegistered: keys.isPublished,
+      identity: keys.identityKey, isRegistered: keys.isPublished,
       signedPrekeyCreatedAt: try keys.currentSignedPrekey()?.createdAt,
       oneTimeKeysLeft: try keys.undispatchedOneTimeKeys().count,
       sessionsWithOneTimeKey: try sessions.acceptedInits(withOneTimeKey: true),

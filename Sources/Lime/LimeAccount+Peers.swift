@@ -63,7 +63,7 @@ extension LimeAccount {
   public static func endAllSendingChains(_ db: Database, now: Date) throws -> Int {
     // A message of the peer may make a stale session the active one again, so its chain has to be at its end too.
     try db.execute(
-      sql: "UPDATE lime_session SET sending_number = ? WHERE sending_key IS NOT NULL",
+      sql: "UPDATE lime_sending SET number = ? WHERE chain_key IS NOT NULL",
       arguments: [RatchetLimits.sendingChainLength])
     try db.execute(
       sql: "UPDATE lime_session SET active = 0, stale_since = ? WHERE active = 1", arguments: [now.seconds])

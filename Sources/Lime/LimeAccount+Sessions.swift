@@ -7,15 +7,20 @@ extension LimeAccount {
   /// The devices that a bundle is needed for before something can be encrypted to them; this device is none of them.
   public func devicesWithoutSession(_ db: Database, among devices: [DeviceID]) throws -> [DeviceID] {
     let keys = try keys(db)
-    let usable = try sessionStore(keys).usable(among: devices)
     var seen: Set<DeviceID> = [device]
-    return devices.indices.filter { seen.insert(devices[$0]).inserted && !usable.contains($0) }.map { devices[$0] }
+    return try sessionStore(keys).unusable(among: devices).filter { seen.insert($0).inserted }
   }
 
   /// The request for the keys of devices. The server hands out one of each device's one-time keys, so ask only for
-  /// those of `devicesWithoutSession`.
+  /// those of `devicesWithoutSession`, at most `KeyServerRequest.devicesPerRequest` at once.
   public func bundleRequest(for devices: [DeviceID]) -> KeyServerRequest {
     KeyServerRequest(curve: curve, content: .getBundles(devices))
+  }
+
+  /// The bundles in the answer to `bundleRequest(for:)`.
+  /// - Throws: `LimeError.keyServer` for an error answer, `KeyServerMessageError` for one about other devices.
+  public func bundles(in answer: KeyServerAnswer, for devices: [DeviceID]) throws -> [KeyBundle] {
+    try answer.bundles(for: devices, curve: curve)
   }
 
   /// Starts sessions from the answer to `bundleRequest(for:)`.
@@ -23,7 +28,7 @@ extension LimeAccount {
   public func startSessions(
     _ db: Database, with answer: KeyServerAnswer, for devices: [DeviceID]
   ) throws -> [DeviceID: Result<Void, LimeError>] {
-    try startSessions(db, with: answer.bundles(for: devices, curve: curve))
+    try startSessions(db, with: bundles(in: answer, for: devices))
   }
 
   /// Starts a session with each device whose keys are in order.
@@ -33,6 +38,7 @@ extension LimeAccount {
   public func startSessions(
     _ db: Database, with bundles: [KeyBundle]
   ) throws -> [DeviceID: Result<Void, LimeError>] {
+    guard !bundles.isEmpty else { return [:] }
     let keys = try keys(db)
     var seen: Set<DeviceID> = [device]
     let bundles = bundles.filter { seen.insert($0.device).inserted }

@@ -43,7 +43,7 @@ public struct LimeAccount: Sendable {
 
   /// - Throws: `LimeError.noKeys`.
   public func identity(_ db: Database) throws -> IdentityKey {
-    try keys(db).identity.publicKey
+    try keys(db).identityKey
   }
 
   /// The request that publishes the device's keys, which are made on the first call. Until the server's acknowledgement
@@ -89,7 +89,7 @@ public struct LimeAccount: Sendable {
     KeyServerRequest(
       curve: curve,
       content: .register(
-        identity: try keys.identity.publicKey, signedPrekey: signedPrekey.published, oneTimeKeys: oneTimeKeys))
+        identity: keys.identityKey, signedPrekey: signedPrekey.published, oneTimeKeys: oneTimeKeys))
   }
 
   // MARK: Stores

@@ -13,6 +13,7 @@ enum LimeSchema {
             id INTEGER PRIMARY KEY,
             device TEXT NOT NULL,
             curve INTEGER NOT NULL,
+            identity_key BLOB NOT NULL,
             identity_seed BLOB NOT NULL,
             published INTEGER NOT NULL DEFAULT 0, -- whether the key server acknowledged the registration
             updated_at INTEGER, -- when the key server last said which one-time keys are left
@@ -52,18 +53,20 @@ enum LimeSchema {
             stale_since INTEGER, -- when another session became the active one
             received INTEGER NOT NULL DEFAULT 0, -- messages decrypted with it
             associated_data BLOB NOT NULL,
-            root_key BLOB NOT NULL,
+            secrets BLOB NOT NULL, -- root key; private ratchet key if there is the public one; receiving chain's if any
             peer_key BLOB NOT NULL,
-            ratchet_private BLOB, -- null, as the next three, when a ratchet step is due
-            ratchet_public BLOB,
-            sending_key BLOB,
-            sending_number INTEGER,
-            receiving_key BLOB, -- null, as the next, until the peer's first message
-            receiving_number INTEGER,
+            ratchet_public BLOB, -- null when a ratchet step is due
+            receiving_number INTEGER, -- null until the peer's first message
             previous_chain_length INTEGER NOT NULL,
             x3dh_init BLOB -- what each message carries until the peer has answered
           );
           CREATE INDEX lime_session_of_peer ON lime_session (peer_id, active);
+          -- All that a message to a large room changes: in few pages; whole sessions would take ten times more.
+          CREATE TABLE lime_sending (
+            session_id INTEGER PRIMARY KEY REFERENCES lime_session ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            chain_key BLOB -- null when a ratchet step is due
+          );
           CREATE TABLE lime_skipped_key (
             id INTEGER PRIMARY KEY,
             session_id INTEGER NOT NULL REFERENCES lime_session ON DELETE CASCADE,

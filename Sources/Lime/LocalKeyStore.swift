@@ -16,6 +16,8 @@ struct LocalKeyStore {
   let db: Database
   let accountID: Int64
   let curve: Curve
+  /// The public identity key.
+  let identityKey: IdentityKey
   private let identitySeed: SecretBytes
   /// Whether the key server acknowledged them.
   let isPublished: Bool
@@ -29,20 +31,24 @@ struct LocalKeyStore {
   static func find(_ db: Database, device: DeviceID, curve: Curve) throws -> LocalKeyStore? {
     let rows = try Row.fetchCursor(
       db.cachedStatement(
-        sql: "SELECT id, identity_seed, published FROM lime_account WHERE device = ? AND curve = ?"),
+        sql: "SELECT id, identity_key, identity_seed, published FROM lime_account WHERE device = ? AND curve = ?"),
       arguments: [device.string, curve.rawValue])
     guard let row = try rows.next() else { return nil }
+    guard let identityKey = IdentityKey(curve: curve, bytes: row[1]) else {
+      throw LimeError.internalFailure("the identity key in the store is damaged")
+    }
     return LocalKeyStore(
-      db: db, accountID: row["id"], curve: curve, identitySeed: try row.requiredSecret("identity_seed"),
-      isPublished: row["published"])
+      db: db, accountID: row[0], curve: curve, identityKey: identityKey, identitySeed: try row.requiredSecret(2),
+      isPublished: row[3])
   }
 
   static func create(_ db: Database, device: DeviceID, identity: IdentityKeyPair) throws -> LocalKeyStore {
     try db.execute(
-      sql: "INSERT INTO lime_account (device, curve, identity_seed) VALUES (?, ?, ?)",
-      arguments: [device.string, identity.curve.rawValue, identity.seed.parameter])
+      sql: "INSERT INTO lime_account (device, curve, identity_key, identity_seed) VALUES (?, ?, ?, ?)",
+      arguments: [device.string, identity.curve.rawValue, identity.publicKey.bytes, identity.seed.parameter])
     return LocalKeyStore(
-      db: db, accountID: db.lastInsertedRowID, curve: identity.curve, identitySeed: identity.seed, isPublished: false)
+      db: db, accountID: db.lastInsertedRowID, curve: identity.curve, identityKey: identity.publicKey,
+      identitySeed: identity.seed, isPublished: false)
   }
 
   func setPublished(_ published: Bool) throws {

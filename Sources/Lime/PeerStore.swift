@@ -21,17 +21,29 @@ struct PeerStore {
     var peer: Peer
   }
 
-  func find(_ device: DeviceID) throws -> Entry? {
-    let rows = try Row.fetchCursor(
-      db.cachedStatement(sql: "SELECT \(Self.columns) FROM lime_peer WHERE account_id = ? AND device = ?"),
-      arguments: [accountID, device.string])
-    return try rows.next().map { try entry($0) }
+  func find(_ device: DeviceID) throws -> Entry? { try finder()(device) }
+
+  /// As `find`, for many devices.
+  func finder() throws -> (DeviceID) throws -> Entry? {
+    let statement = try RawStatement(
+      db, "SELECT id, identity_key, status FROM lime_peer WHERE account_id = ? AND device = ?")
+    return { device in
+      try statement.run {
+        statement.bind(1, accountID)
+        statement.bind(2, device.string)
+        guard try statement.step() else { return nil }
+        return try entry(
+          id: statement.int64(0), device, identity: statement.isNull(1) ? nil : Data(statement.blob(1)),
+          status: statement.text(2))
+      }
+    }
   }
 
   func all() throws -> [Peer] {
     try Row.fetchAll(
-      db, sql: "SELECT \(Self.columns) FROM lime_peer WHERE account_id = ? ORDER BY device", arguments: [accountID]
-    ).map { try entry($0).peer }
+      db, sql: "SELECT id, device, identity_key, status FROM lime_peer WHERE account_id = ? ORDER BY device",
+      arguments: [accountID]
+    ).map { try entry(id: $0[0], DeviceID($0[1]), identity: $0[2], status: $0[3]).peer }
   }
 
   /// The entry of a device whose identity key was offered or proved.
@@ -57,10 +69,15 @@ struct PeerStore {
   }
 
   func insert(_ peer: Peer) throws -> Entry {
-    try db.cachedStatement(
-      sql: "INSERT INTO lime_peer (account_id, device, identity_key, status) VALUES (?, ?, ?, ?)"
-    ).execute(
-      arguments: [accountID, peer.device.string, peer.identity?.bytes, peer.status.rawValue])
+    let statement = try RawStatement(
+      db, "INSERT INTO lime_peer (account_id, device, identity_key, status) VALUES (?, ?, ?, ?)")
+    try statement.run {
+      statement.bind(1, accountID)
+      statement.bind(2, peer.device.string)
+      statement.bind(3, peer.identity?.bytes)
+      statement.bind(4, peer.status.rawValue)
+      try statement.step()
+    }
     return Entry(id: db.lastInsertedRowID, peer: peer)
   }
 
@@ -80,20 +97,28 @@ struct PeerStore {
   /// After a message was exchanged the device is no longer new.
   func recordContact(_ entry: Entry) throws { try recordContact(id: entry.id, status: entry.peer.status) }
 
-  func recordContact(id: Int64, status: PeerStatus) throws {
+  private func recordContact(id: Int64, status: PeerStatus) throws {
     if status == .unknown { try setStatus(.untrusted, id: id) }
   }
 
-  /// What `entry` reads, in its order: finding columns by name costs more than reading them.
-  static let columns = "lime_peer.id, device, identity_key, status"
-  static let columnCount = 4
+  /// As `recordContact`, for the devices of one message.
+  func recordContacts(_ entries: [SendingBatch.Entry]) throws {
+    guard entries.contains(where: { $0.status == .unknown }) else { return }
+    let statement = try RawStatement(db, "UPDATE lime_peer SET status = ?1 WHERE id = ?2")
+    for entry in entries where entry.status == .unknown {
+      try statement.run {
+        statement.bind(1, PeerStatus.untrusted.rawValue)
+        statement.bind(2, entry.peerID)
+        try statement.step()
+      }
+    }
+  }
 
-  func entry(_ row: Row) throws -> Entry {
-    let bytes: Data? = row[2]
+  private func entry(id: Int64, _ device: DeviceID, identity bytes: Data?, status: String) throws -> Entry {
     let identity = bytes.flatMap { IdentityKey(curve: curve, bytes: $0) }
-    guard let status = PeerStatus(rawValue: row[3]), (identity == nil) == (bytes == nil) else {
+    guard let status = PeerStatus(rawValue: status), (identity == nil) == (bytes == nil) else {
       throw LimeError.internalFailure("a peer in the store is damaged")
     }
-    return Entry(id: row[0], peer: Peer(device: DeviceID(row[1]), identity: identity, status: status))
+    return Entry(id: id, peer: Peer(device: device, identity: identity, status: status))
   }
 }

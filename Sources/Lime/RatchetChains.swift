@@ -19,19 +19,40 @@ enum RatchetLimits {
 }
 
 /// A chain key: gives message keys one after the other and cannot be turned back.
-private struct ChainKey: Sendable {
+struct ChainKey: Sendable {
   static let length = 32
+  /// Key and IV for AES-GCM.
+  static let messageKeyLength = AESGCM.keyLength + AESGCM.ivLength
 
   let bytes: SecretBytes
 
-  /// KDF_CK: the key and IV for AES-GCM, 48 bytes, and the chain key after this one.
+  /// KDF_CK: the message key and the chain key after this one.
   func advance() -> (messageKey: SecretBytes, next: ChainKey) {
-    var messageCode = HMACSHA512(key: bytes)
+    let keys = SecretBytes(count: Self.messageKeyLength + Self.length) { target in
+      bytes.withBytePointer { key, _ in
+        Self.advance(key, messageKey: target, next: target + Self.messageKeyLength)
+      }
+    }
+    return (
+      SecretBytes(copying: keys, range: 0..<Self.messageKeyLength),
+      ChainKey(bytes: SecretBytes(copying: keys, range: Self.messageKeyLength..<keys.count))
+    )
+  }
+
+  /// KDF_CK on bytes in place.
+  /// - Parameters:
+  ///   - key: 32 bytes.
+  ///   - messageKey: gets 48 bytes.
+  ///   - next: gets 32 bytes; may be `key`.
+  static func advance(
+    _ key: UnsafePointer<UInt8>, messageKey: UnsafeMutablePointer<UInt8>, next: UnsafeMutablePointer<UInt8>
+  ) {
+    var messageCode = HMACSHA512(key: UnsafeRawBufferPointer(start: key, count: length))
     var nextCode = messageCode.copy()
     messageCode.update(byte: 0x01)
     nextCode.update(byte: 0x02)
-    let messageKey = messageCode.finish(AESGCM.keyLength + AESGCM.ivLength)
-    return (messageKey, ChainKey(bytes: nextCode.finish(Self.length)))
+    messageCode.finish(messageKeyLength, into: messageKey)
+    nextCode.finish(length, into: next)
   }
 }
 

@@ -64,27 +64,41 @@ struct RatchetHeader: Hashable, Sendable {
   }
 
   var serialized: Data {
-    Self.serialized(
-      curve: curve, payload: payload, x3dhInit: x3dhInit?.serialized, messageNumber: messageNumber,
-      previousChainLength: previousChainLength, ratchetKey: ratchetKey)
+    let block = x3dhInit?.serialized ?? Data()
+    return Data(count: Self.fixedLength + block.count + ratchetKey.count) { target in
+      block.withUnsafeBytes { block in
+        ratchetKey.withUnsafeBytes { ratchetKey in
+          Self.write(
+            to: target, curve: curve, payload: payload, x3dhInit: block, messageNumber: messageNumber,
+            previousChainLength: previousChainLength, ratchetKey: ratchetKey)
+        }
+      }
+    }
   }
 
-  /// The bytes of a header whose X3DH init block is at hand as bytes.
-  static func serialized(
-    curve: Curve, payload: Payload, x3dhInit: Data?, messageNumber: UInt16, previousChainLength: UInt16,
-    ratchetKey: Data
-  ) -> Data {
-    let type =
-      (x3dhInit == nil ? 0 : TypeBit.hasInit) | (payload == .plaintext ? TypeBit.payloadIsPlaintext : 0)
-    // With room for the seed and the tag of a message.
-    var data = Data(capacity: 256)
-    data.append(Self.version)
-    data.append(type)
-    data.append(curve.rawValue)
-    if let x3dhInit { data.append(x3dhInit) }
-    data.append(bigEndian: messageNumber)
-    data.append(bigEndian: previousChainLength)
-    data.append(ratchetKey)
-    return data
+  /// Bytes besides the X3DH init block and the ratchet key.
+  static let fixedLength = 7
+
+  /// Writes a header whose parts are at hand as bytes.
+  /// - Parameters:
+  ///   - target: room for the fixed length and both parts.
+  ///   - x3dhInit: empty for none.
+  static func write(
+    to target: UnsafeMutablePointer<UInt8>, curve: Curve, payload: Payload, x3dhInit: UnsafeRawBufferPointer,
+    messageNumber: UInt16, previousChainLength: UInt16, ratchetKey: UnsafeRawBufferPointer
+  ) {
+    target[0] = Self.version
+    target[1] =
+      (x3dhInit.isEmpty ? 0 : TypeBit.hasInit) | (payload == .plaintext ? TypeBit.payloadIsPlaintext : 0)
+    target[2] = curve.rawValue
+    var next = UnsafeMutableRawPointer(target) + 3
+    func append(_ bytes: UnsafeRawBufferPointer) {
+      if let source = bytes.baseAddress { next.copyMemory(from: source, byteCount: bytes.count) }
+      next += bytes.count
+    }
+    append(x3dhInit)
+    withUnsafeBytes(of: messageNumber.bigEndian) { append($0) }
+    withUnsafeBytes(of: previousChainLength.bigEndian) { append($0) }
+    append(ratchetKey)
   }
 }

@@ -10,17 +10,15 @@ enum MessageBinding: Sendable {
   case cipherMessage(tag: Data)
 
   func associatedData(sender: DeviceID, recipient: DeviceID, session: Data, header: Data) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(384)
+    beginning(sender: sender) + recipient.bytes + session + header
+  }
+
+  /// The part of the associated data that all devices have in common.
+  func beginning(sender: DeviceID) -> [UInt8] {
     switch self {
-    case .recipientUser(let user): bytes.append(contentsOf: user.utf8)
-    case .cipherMessage(let tag): bytes.append(contentsOf: tag)
+    case .recipientUser(let user): Array(user.utf8) + sender.bytes
+    case .cipherMessage(let tag): tag + sender.bytes
     }
-    bytes.append(contentsOf: sender.string.utf8)
-    bytes.append(contentsOf: recipient.string.utf8)
-    bytes.append(contentsOf: session)
-    bytes.append(contentsOf: header)
-    return bytes
   }
 }
 

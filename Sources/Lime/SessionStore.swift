@@ -15,39 +15,6 @@ struct StoredSession: Sendable {
   var x3dhInit: X3DHInit?
 }
 
-/// What encrypting with a session takes whose sending chain runs: messages to a large room read a thousand of these.
-/// A class, as passing a structure of so many references on costs as much as the encryption.
-final class SendingSession: Sendable {
-  let id: Int64
-  let peerID: Int64
-  let device: DeviceID
-  /// What is known of the device.
-  let status: PeerStatus
-  let associatedData: Data
-  /// nil when a ratchet step is due before the next message.
-  let chain: SendingChain?
-  /// Of that chain: empty when there is none.
-  let ratchetKey: Data
-  let previousChainLength: UInt16
-  /// The bytes that each message carries until the peer has answered.
-  let x3dhInit: Data?
-
-  init(
-    id: Int64, peerID: Int64, device: DeviceID, status: PeerStatus, associatedData: Data, chain: SendingChain?,
-    ratchetKey: Data, previousChainLength: UInt16, x3dhInit: Data?
-  ) {
-    self.id = id
-    self.peerID = peerID
-    self.device = device
-    self.status = status
-    self.associatedData = associatedData
-    self.chain = chain
-    self.ratchetKey = ratchetKey
-    self.previousChainLength = previousChainLength
-    self.x3dhInit = x3dhInit
-  }
-}
-
 struct SessionStore {
   let db: Database
   let accountID: Int64
@@ -66,118 +33,70 @@ struct SessionStore {
 
   /// What is known of devices, and the sessions to encrypt with. A device nothing is known of is not in the result.
   func active(among devices: [DeviceID]) throws -> [DeviceID: (peer: PeerStore.Entry, session: StoredSession?)] {
-    let peers = PeerStore(db: db, accountID: accountID, curve: curve)
-    // One query for a whole room: running a statement for each device costs more than encrypting to it.
-    let rows = try Row.fetchCursor(
-      db.cachedStatement(
-        sql: """
-          SELECT \(PeerStore.columns), \(Self.columns) FROM json_each(?)
-          CROSS JOIN lime_peer ON account_id = ? AND device = json_each.value
-          LEFT JOIN lime_session ON peer_id = lime_peer.id AND active = 1
-          """),
-      arguments: [Self.json(devices), accountID])
+    let find = try PeerStore(db: db, accountID: accountID, curve: curve).finder()
     var found: [DeviceID: (peer: PeerStore.Entry, session: StoredSession?)] = [:]
-    while let row = try rows.next() {
-      let peer = try peers.entry(row)
-      let hasSession = !row.hasNull(atIndex: PeerStore.columnCount)
-      found[peer.peer.device] = (peer, hasSession ? try session(row, from: PeerStore.columnCount) : nil)
-    }
-    return found
-  }
-
-  /// The sessions to encrypt with, one for each device; nil where there is none.
-  func sending(to devices: [DeviceID]) throws -> [SendingSession?] {
-    let rows = try Row.fetchCursor(
-      db.cachedStatement(
-        sql: """
-          SELECT lime_session.id, peer_id, json_each.key, status, associated_data, sending_key, sending_number, ratchet_public,
-            previous_chain_length, x3dh_init
-          FROM json_each(?)
-          CROSS JOIN lime_peer ON account_id = ? AND device = json_each.value
-          JOIN lime_session ON peer_id = lime_peer.id AND active = 1
-          """),
-      arguments: [Self.json(devices), accountID])
-    var found = [SendingSession?](repeating: nil, count: devices.count)
-    while let row = try rows.next() {
-      guard let status = PeerStatus(rawValue: row[3]) else {
-        throw LimeError.internalFailure("a peer in the store is damaged")
-      }
-      let chain = try row.secret(5).map { SendingChain(key: $0, nextNumber: row[6]) }
-      let ratchetKey: Data? = row[7]
-      let index: Int = row[2]
-      found[index] = SendingSession(
-        id: row[0], peerID: row[1], device: devices[index], status: status, associatedData: row[4], chain: chain,
-        ratchetKey: ratchetKey ?? Data(), previousChainLength: row[8], x3dhInit: row[9])
-    }
-    return found
-  }
-
-  /// The indices of the devices there is a session with that another message may be encrypted with.
-  func usable(among devices: [DeviceID]) throws -> Set<Int> {
-    let rows = try Row.fetchCursor(
-      db.cachedStatement(
-        sql: """
-          SELECT json_each.key FROM json_each(?)
-          CROSS JOIN lime_peer ON account_id = ? AND device = json_each.value
-          JOIN lime_session ON peer_id = lime_peer.id AND active = 1
-          WHERE sending_key IS NULL OR sending_number < ?
-          """),
-      arguments: [Self.json(devices), accountID, RatchetLimits.sendingChainLength])
-    var usable: Set<Int> = []
-    while let row = try rows.next() { usable.insert(row[0]) }
-    return usable
-  }
-
-  /// The devices as the argument of json_each.
-  private static func json(_ devices: [DeviceID]) -> String {
-    var json: [UInt8] = [UInt8(ascii: "[")]
-    json.reserveCapacity(devices.count * 64)
     for device in devices {
-      if json.count > 1 { json.append(UInt8(ascii: ",")) }
-      json.append(UInt8(ascii: "\""))
-      for byte in device.string.utf8 {
-        switch byte {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"): json += [UInt8(ascii: "\\"), byte]
-        case ..<0x20: json += Array("\\u00\(byte < 16 ? "0" : "")\(String(byte, radix: 16))".utf8)
-        default: json.append(byte)
-        }
-      }
-      json.append(UInt8(ascii: "\""))
+      guard let peer = try find(device) else { continue }
+      found[device] = (peer, try fetch("peer_id = ? AND active = 1", [peer.id]).first)
     }
-    json.append(UInt8(ascii: "]"))
-    return String(decoding: json, as: UTF8.self)
+    return found
+  }
+
+  /// The devices there is no session with that another message may be encrypted with.
+  func unusable(among devices: [DeviceID]) throws -> [DeviceID] {
+    let statement = try RawStatement(
+      db,
+      """
+      SELECT 1 FROM lime_peer CROSS JOIN lime_session ON peer_id = lime_peer.id AND active = 1
+      CROSS JOIN lime_sending ON session_id = lime_session.id
+      WHERE account_id = ? AND device = ? AND (chain_key IS NULL OR number < ?)
+      """)
+    return try devices.filter { device in
+      try statement.run {
+        statement.bind(1, accountID)
+        statement.bind(2, device.string)
+        statement.bind(3, RatchetLimits.sendingChainLength)
+        return try !statement.step()
+      }
+    }
   }
 
   private func fetch(_ condition: String, _ arguments: StatementArguments) throws -> [StoredSession] {
     let rows = try Row.fetchCursor(
-      db.cachedStatement(sql: "SELECT \(Self.columns) FROM lime_session WHERE \(condition)"), arguments: arguments)
+      db.cachedStatement(
+        sql: """
+          SELECT id, peer_id, active, associated_data, secrets, peer_key, ratchet_public, chain_key, number,
+            receiving_number, previous_chain_length, x3dh_init
+          FROM lime_session JOIN lime_sending ON session_id = id WHERE \(condition)
+          """),
+      arguments: arguments)
     var sessions: [StoredSession] = []
     while let row = try rows.next() { sessions.append(try session(row)) }
     return sessions
   }
 
-  /// What `session` reads, in its order.
-  private static let columns = """
-    lime_session.id, peer_id, active, associated_data, root_key, peer_key, ratchet_private, ratchet_public, sending_key,
-    sending_number, receiving_key, receiving_number, previous_chain_length, x3dh_init
-    """
-
-  /// - Parameter first: the index of the first of `columns`.
-  private func session(_ row: Row, from first: Int = 0) throws -> StoredSession {
+  private func session(_ row: Row) throws -> StoredSession {
+    let ratchetPublic: Data? = row[6]
+    let receivingNumber: Int? = row[9]
+    let secrets = try SessionSecrets(
+      row.requiredSecret(4), curve: curve, hasRatchetKey: ratchetPublic != nil, isReceiving: receivingNumber != nil)
     var sending: DoubleRatchet.Sending?
-    if let privateKey = try row.secret(first + 6) {
-      let keyPair = AgreementKeyPair(
-        privateKey: try AgreementPrivateKey(curve: curve, bytes: privateKey), publicKey: row[first + 7])
+    if let ratchetPublic, let privateKey = secrets.ratchetPrivate {
       sending = DoubleRatchet.Sending(
-        keyPair: keyPair, chain: SendingChain(key: try row.requiredSecret(first + 8), nextNumber: row[first + 9]))
+        keyPair: AgreementKeyPair(
+          privateKey: try AgreementPrivateKey(curve: curve, bytes: privateKey), publicKey: ratchetPublic),
+        chain: SendingChain(key: try row.requiredSecret(7), nextNumber: row[8]))
     }
-    let receiving = try row.secret(first + 10).map { ReceivingChain(key: $0, nextNumber: row[first + 11]) }
-    let block: Data? = row[first + 13]
+    var receiving: ReceivingChain?
+    if let receivingNumber, let key = secrets.receivingKey {
+      receiving = ReceivingChain(key: key, nextNumber: receivingNumber)
+    }
+    let block: Data? = row[11]
     return StoredSession(
-      id: row[first], peerID: row[first + 1], isActive: row[first + 2],
+      id: row[0], peerID: row[1], isActive: row[2],
       ratchet: DoubleRatchet(
-        curve: curve, associatedData: row[first + 3], rootKey: try row.requiredSecret(first + 4),
-        peerKey: row[first + 5], sending: sending, receiving: receiving, previousChainLength: row[first + 12]),
+        curve: curve, associatedData: row[3], rootKey: secrets.rootKey, peerKey: row[5], sending: sending,
+        receiving: receiving, previousChainLength: row[10]),
       x3dhInit: try block.map { block in
         var reader = ByteReader(block)
         return try X3DHInit(reading: &reader, curve: curve)
@@ -192,40 +111,60 @@ struct SessionStore {
   @discardableResult
   func save(_ session: StoredSession, received: Int = 0) throws -> Int64 {
     let ratchet = session.ratchet
-    let state: StatementArguments = [
-      ratchet.rootKey.parameter, ratchet.peerKey, ratchet.sending?.keyPair.privateKey.bytes.parameter,
-      ratchet.sending?.keyPair.publicKey, ratchet.sending?.chain.keyBytes.parameter,
-      ratchet.sending?.chain.nextNumber, ratchet.receiving?.keyBytes.parameter, ratchet.receiving?.nextNumber,
-      ratchet.previousChainLength, session.x3dhInit?.serialized,
-    ]
-    if let id = session.id {
-      try db.cachedStatement(
-        sql: """
-          UPDATE lime_session SET root_key = ?, peer_key = ?, ratchet_private = ?, ratchet_public = ?, sending_key = ?,
-            sending_number = ?, receiving_key = ?, receiving_number = ?, previous_chain_length = ?, x3dh_init = ?,
-            received = received + ?
-          WHERE id = ?
+    let statement =
+      if session.id != nil {
+        try RawStatement(
+          db,
           """
-      ).execute(arguments: state + [received, id])
-      return id
+          UPDATE lime_session SET secrets = ?1, peer_key = ?2, ratchet_public = ?3, receiving_number = ?4,
+            previous_chain_length = ?5, x3dh_init = ?6, received = received + ?7 WHERE id = ?8
+          """)
+      } else {
+        try RawStatement(
+          db,
+          """
+          INSERT INTO lime_session (secrets, peer_key, ratchet_public, receiving_number, previous_chain_length,
+            x3dh_init, received, peer_id, active, associated_data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          """)
+      }
+    try SessionSecrets(of: ratchet).joined.withBytePointer { secrets, count in
+      try statement.run {
+        statement.bind(1, at: secrets, count: count)
+        statement.bind(2, ratchet.peerKey)
+        statement.bind(3, ratchet.sending?.keyPair.publicKey)
+        if let receiving = ratchet.receiving { statement.bind(4, receiving.nextNumber) }
+        statement.bind(5, Int(ratchet.previousChainLength))
+        statement.bind(6, session.x3dhInit?.serialized)
+        statement.bind(7, received)
+        if let id = session.id {
+          statement.bind(8, id)
+        } else {
+          statement.bind(8, session.peerID)
+          statement.bind(9, session.isActive ? 1 : 0)
+          statement.bind(10, ratchet.associatedData)
+        }
+        try statement.step()
+      }
     }
-    try db.cachedStatement(
-      sql: """
-        INSERT INTO lime_session (root_key, peer_key, ratchet_private, ratchet_public, sending_key, sending_number,
-          receiving_key, receiving_number, previous_chain_length, x3dh_init, received, peer_id, active, associated_data)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        """
-    ).execute(arguments: state + [received, session.peerID, session.isActive, ratchet.associatedData])
-    return db.lastInsertedRowID
+    let id = session.id ?? db.lastInsertedRowID
+    try saveSending(ratchet.sending?.chain, session: id)
+    return id
   }
 
-  /// Writes sending chains; nothing else of their sessions may have changed.
-  func save(_ chains: [(session: Int64, chain: SendingChain)]) throws {
-    let statement = try db.cachedStatement(
-      sql: "UPDATE lime_session SET sending_key = ?, sending_number = ? WHERE id = ?")
-    for (session, chain) in chains {
-      try statement.execute(arguments: [chain.keyBytes.parameter, chain.nextNumber, session])
+  /// - Parameter chain: nil when a ratchet step is due.
+  private func saveSending(_ chain: SendingChain?, session: Int64) throws {
+    let statement = try RawStatement(
+      db, "INSERT OR REPLACE INTO lime_sending (session_id, number, chain_key) VALUES (?, ?, ?)")
+    func write(_ key: UnsafePointer<UInt8>?) throws {
+      try statement.run {
+        statement.bind(1, session)
+        statement.bind(2, Int(chain?.nextNumber ?? 0))
+        if let key { statement.bind(3, at: key, count: ChainKey.length) }
+        try statement.step()
+      }
     }
+    guard let chain else { return try write(nil) }
+    try chain.keyBytes.withBytePointer { key, _ in try write(key) }
   }
 
   /// Makes one session the one to encrypt with; the others begin their time of grace.

@@ -13,6 +13,9 @@ struct X3DHInit: Hashable, Sendable {
   var signedPrekeyID: UInt32
   var oneTimeKeyID: UInt32?
 
+  /// Bytes of a block with a one-time key.
+  static func maximumLength(_ curve: Curve) -> Int { 1 + curve.identityKeyLength + curve.publicKeyLength + 8 }
+
   init(identity: IdentityKey, ephemeralKey: Data, signedPrekeyID: UInt32, oneTimeKeyID: UInt32?) {
     self.identity = identity
     self.ephemeralKey = ephemeralKey

@@ -66,7 +66,7 @@ struct LimeDriver {
       return try timed {
         let store = try openStore(word(1))
         stores[try word(0)] = store
-        _ = try store.database.read { try account.identity($0) }
+        _ = try store.database.writeWithoutTransaction { try account.identity($0) }
       }
     case "close":
       return try timed { try stores.removeValue(forKey: word(0))?.database.close() }
@@ -123,16 +123,16 @@ struct LimeDriver {
     let account = LimeAccount(device: sender, curve: curve)
     var message: EncryptedMessage?
     let time = try timed {
-      let missing = try store.database.read { try account.devicesWithoutSession($0, among: devices) }
-      if !missing.isEmpty {
-        let answer = try server.answer(account.bundleRequest(for: missing).body, from: sender)
-        let started = try store.database.write { db in
-          try account.startSessions(db, with: KeyServerAnswer(parsing: answer), for: missing)
-        }
-        for result in started.values { try result.get() }
+      // As ChatClient does it: one connection, and one commit for new sessions and the message.
+      let missing = try store.database.writeWithoutTransaction { try account.devicesWithoutSession($0, among: devices) }
+      let bundles = try stride(from: 0, to: missing.count, by: KeyServerRequest.devicesPerRequest).flatMap { start in
+        let part = Array(missing[start..<min(start + KeyServerRequest.devicesPerRequest, missing.count)])
+        let answer = try server.answer(account.bundleRequest(for: part).body, from: sender)
+        return try account.bundles(in: KeyServerAnswer(parsing: answer), for: part)
       }
       message = try store.database.write { db in
-        try account.encrypt(
+        for result in try account.startSessions(db, with: bundles).values { try result.get() }
+        return try account.encrypt(
           db, plaintext: plaintext, recipientUser: Self.recipientUser, devices: devices, policy: .cipherMessage)
       }
     }
