@@ -12,6 +12,7 @@ public enum CheckStep: String, Sendable, CaseIterable {
   case factory
   case keyServer = "key-server"
   case keyServerDigest = "key-server-digest"
+  case keyServerAccount = "key-server-account"
   case devices
   case capabilities
   case keysPublished = "keys-published"
@@ -42,6 +43,7 @@ public enum CheckStep: String, Sendable, CaseIterable {
     case .factory: "the conference factory makes a room (302)"
     case .keyServer: "the LIME key server answers"
     case .keyServerDigest: "the key server's digest fits the account"
+    case .keyServerAccount: "the key server takes the account's password and curve"
     case .devices: "a device of each account is online"
     case .capabilities: "the registrar keeps the devices' capabilities"
     case .keysPublished: "both devices have published their keys"

@@ -8,7 +8,9 @@ import Lime
 extension LiveCheck {
   func tryKeyServer() async {
     guard let url = account.keyServer else {
-      for step in [CheckStep.keyServer, .keyServerDigest] { notTried(step, "the account has no key-server") }
+      for step in [CheckStep.keyServer, .keyServerDigest, .keyServerAccount] {
+        notTried(step, "the account has no key-server")
+      }
       return
     }
     let device = "\(account.address);gr=urn:uuid:\(UUID().uuidString.lowercased())"
@@ -27,12 +29,31 @@ extension LiveCheck {
       }
     }
     guard let answer else { return }
-    guard answer.status == 401 else { return notTried(.keyServerDigest, "the key server asks for no password") }
-    _ = await passes(.keyServerDigest) {
-      let lines = answer.values(ofHeader: "WWW-Authenticate")
-      let challenges = DigestChallenge.list(lines)
+    let lines = answer.values(ofHeader: "WWW-Authenticate")
+    let challenges = DigestChallenge.list(lines)
+    if answer.status == 401 {
+      guard await tryKeyServerDigest(lines, challenges) else { return }
+    } else {
+      notTried(.keyServerDigest, "the key server asks for no password")
+    }
+    _ = await passes(.keyServerAccount) {
+      // What a device that is not there has published: nothing, whatever the device.
+      let request = KeyServerRequest(curve: account.curve, content: .getOneTimeKeyIDs)
+      let answer: KeyServerAnswer
+      do { answer = try await exchange(request, for: account, device: device) } catch let error as HTTPClientError {
+        throw StepFailure(error.description, causes.keyServerRefuses(challenges))
+      }
+      if case .error(let code, let text) = answer.content, code != .deviceNotFound {
+        throw StepFailure("\(code): \(text)", causes.keyServerError(code, account.curve))
+      }
+      return "accepted, \(account.curve.name)"
+    }
+  }
+
+  private func tryKeyServerDigest(_ lines: [String], _ challenges: [DigestChallenge]) async -> Bool {
+    await passes(.keyServerDigest) {
       guard !challenges.isEmpty else {
-        throw StepFailure("no Digest with MD5 or SHA-256: \(lines.joined(separator: "; "))", causes.keyServerRefuses)
+        throw StepFailure("no Digest with MD5 or SHA-256: \(lines.joined(separator: "; "))", causes.keyServerRefuses())
       }
       guard challenges.contains(where: { $0.realm == account.address.host }) else {
         let realms = Set(challenges.map(\.realm)).sorted()
@@ -60,7 +81,7 @@ extension LiveCheck {
         username: account.address.user ?? "", password: account.password.reveal(), realm: account.address.host),
       timeout: timeouts.answer)
     let response = try await client.send(Self.post(request, to: url, as: device))
-    guard response.status == 200 else { throw StepFailure("HTTP \(response.status)", causes.keyServerRefuses) }
+    guard response.status == 200 else { throw StepFailure("HTTP \(response.status)", causes.keyServerRefuses()) }
     return try KeyServerAnswer(parsing: response.body)
   }
 
@@ -77,7 +98,7 @@ extension LiveCheck {
     let published = await passes(.keysPublished) {
       for device in [here, there] where await !device.hasPublishedKeys() {
         throw StepFailure(
-          "\(device.address): \(device.complaints.last ?? "no keys")", causes.keyServerRefuses)
+          "\(device.address): \(device.complaints.last ?? "no keys")", causes.keyServerRefuses())
       }
       return "identity, signed prekey and one-time keys of both, \(account.curve.name)"
     }

@@ -34,7 +34,12 @@ extension LiveCheck {
           try SIPProbe(host: proxy.host, port: port, timeout: limit)
         }
         return ("connected to \(probe.peer) port \(port) from \(probe.local)", probe)
-      } catch { throw StepFailure("\(proxy.host) port \(port): \(error)", causes.refusedConnection) }
+      } catch {
+        let elsewhere = await otherListener(at: proxy, than: port)
+        throw StepFailure(
+          "\(proxy.host) port \(port): \(error)" + (elsewhere.map { "; \($0) answers" } ?? ""),
+          causes.refusedConnection(elsewhere: elsewhere))
+      }
     }
     guard let probe else { return }
     guard transport == "tcp" else {
@@ -52,9 +57,11 @@ extension LiveCheck {
 
   // MARK: Registration
 
-  private var registrar: String { "sip:\(account.address.host)" }
+  var registrar: String { "sip:\(account.address.host)" }
 
-  private var credentials: SIPProbe.Credentials {
+  var credentials: SIPProbe.Credentials { Self.credentials(of: account) }
+
+  static func credentials(of account: AccountConfiguration) -> SIPProbe.Credentials {
     let password = account.password
     return SIPProbe.Credentials(
       user: account.address.user ?? "", password: .init(reveal: { password.reveal() }))
@@ -65,7 +72,7 @@ extension LiveCheck {
       // Without Contact it only asks for the bindings: nothing is registered even if nobody is challenged.
       let answer = await probe.perform(
         "REGISTER", registrar, from: account.address, to: account.address, credentials: nil)
-      return (try judgeChallenge(answer), answer)
+      return (try await judgeChallenge(answer), answer)
     }
     guard let challenged else { return }
     if let date = challenged.final?[header: "Date"] { await compareClock(date) }
@@ -97,12 +104,14 @@ extension LiveCheck {
     }
   }
 
-  private func judgeChallenge(_ answer: ProbeAnswer) throws -> String {
+  private func judgeChallenge(_ answer: ProbeAnswer) async throws -> String {
     guard let final = answer.final else { throw StepFailure(answer.summary, causes.noSIPAnswer) }
+    let server = final[header: "Server"]
+    causes.version = server.flatMap(FlexisipVersion.init)
     switch final.status {
     case 401, 407:
       let lines = final.headers.all(named: final.status == 401 ? "WWW-Authenticate" : "Proxy-Authenticate")
-      let challenges = DigestChallenge.list(lines)
+      challenges = DigestChallenge.list(lines)
       guard !challenges.isEmpty else {
         throw StepFailure("\(final.status) with \(lines.joined(separator: "; "))", causes.unknownAlgorithm)
       }
@@ -112,10 +121,15 @@ extension LiveCheck {
         realm.caseInsensitiveCompare(account.address.host) == .orderedSame
         ? "" : " (not the domain: the key server must use the same)"
       return
-        "\(final.status), algorithms \(algorithms), realm \(realm)\(note)"
-    case 200..<300: throw StepFailure("\(answer.summary) without any 401", causes.notChallenged)
+        "\(final.status), algorithms \(algorithms), realm \(realm)\(note)" + (server.map { ", \($0)" } ?? "")
+    case 200..<300:
+      let elsewhere = await challengeFromElsewhere()
+      throw StepFailure(
+        "\(answer.summary) without any 401" + (elsewhere.map { "; \($0.seen)" } ?? ""),
+        causes.notChallenged(fromElsewhere: elsewhere?.isChallenged))
+    case 500..<600: throw StepFailure(answer.summary, causes.noUsers)
     case 403: throw StepFailure(answer.summary, causes.domainForbidden)
-    case 404, 416, 604: throw StepFailure(answer.summary, causes.silentRegistrar)
+    case 404, 416, 482, 483, 604: throw StepFailure(answer.summary, causes.noRegistrar)
     default: throw StepFailure(answer.summary, causes.noSIPAnswer)
     }
   }
@@ -136,13 +150,14 @@ extension LiveCheck {
     }
     _ = await passes(step) {
       switch answer.final?.status {
-      case nil: throw StepFailure("401, then no answer to the REGISTER with the password", causes.silentRegistrar)
+      case nil: throw StepFailure("401, then no answer to the REGISTER with the password", causes.noRegistrar)
       case 403:
         throw StepFailure(
-          answer.summary, answer.summary.lowercased().contains("domain") ? causes.domainForbidden : causes.wrongPassword
-        )
-      case 401, 407: throw StepFailure("\(answer.summary) again", causes.wrongPassword)
-      default: throw StepFailure(answer.summary, causes.silentRegistrar)
+          answer.summary,
+          answer.summary.lowercased().contains("domain") ? causes.domainForbidden : causes.wrongPassword(challenges))
+      case 401, 407: throw StepFailure("\(answer.summary) again", causes.wrongPassword(challenges))
+      case 500, 503, 504: throw StepFailure(answer.summary, causes.noStore)
+      default: throw StepFailure(answer.summary, causes.noRegistrar)
       }
     }
     return nil
@@ -177,49 +192,15 @@ extension LiveCheck {
     }
   }
 
-  // MARK: Factory
-
-  private func tryFactory(_ probe: SIPProbe) async {
-    guard let gruu = probeDevice?.gruu else { return }
-    let factory = account.conferenceFactory
-    _ = await passes(.factory) {
-      let answer = await probe.perform(
-        "INVITE", "\(factory)", from: account.address, to: factory,
-        headers: [
-          SIPHeader("Contact", "<\(gruu)>;text"), SIPHeader("Subject", "limeade check"),
-          SIPHeader("Require", "recipient-list-invite"), SIPHeader("Content-Type", "application/resource-lists+xml"),
-          SIPHeader("Content-Disposition", "recipient-list"), SIPHeader("Supported", "gruu"),
-        ], body: ResourceList([other?.address ?? account.address]).serialized, credentials: credentials)
-      return try judgeFactory(answer)
-    }
-  }
-
-  private func judgeFactory(_ answer: ProbeAnswer) throws -> String {
-    guard let final = answer.final else {
-      throw StepFailure(answer.summary, answer.provisional.isEmpty ? causes.silentFactory : causes.factoryRings)
-    }
-    switch final.status {
-    case 300..<400:
-      guard let room = final[header: "Contact"].flatMap(NameAddress.init), room.has(parameter: "isfocus") else {
-        throw StepFailure("\(answer.summary) to no focus", causes.noRoomFromFactory)
-      }
-      return "\(answer.summary), room \(room.uri)"
-    case 404, 480, 604: throw StepFailure(answer.summary, causes.unknownFactory)
-    case 401, 407: throw StepFailure("\(answer.summary) again", causes.wrongPassword)
-    case 403: throw StepFailure(answer.summary, causes.domainForbidden + causes.unknownFactory)
-    case 408, 500, 503, 504: throw StepFailure(answer.summary, causes.silentFactory)
-    default: throw StepFailure(answer.summary, causes.noRoomFromFactory)
-    }
-  }
-
   // MARK: Capabilities
 
   /// The +org.linphone.specs that the registrar keeps for a device; nil when its answer shows none.
-  func keptSpecs(of device: String) async -> String? {
-    guard let probe, let instance = SIPURI(device)?.gruu else { return nil }
+  func keptSpecs(of device: TemporaryDevice) async -> String? {
+    guard let probe, let name = await device.client.device, let instance = SIPURI(name)?.gruu else { return nil }
+    let address = device.account.address
     let answer = await probe.perform(
-      "REGISTER", registrar, from: account.address, to: account.address, headers: [SIPHeader("Supported", "gruu")],
-      credentials: credentials)
+      "REGISTER", "sip:\(address.host)", from: address, to: address, headers: [SIPHeader("Supported", "gruu")],
+      credentials: Self.credentials(of: device.account))
     let contacts = answer.final?.headers.all(named: "Contact").flatMap(NameAddress.list) ?? []
     return contacts.first { $0[parameter: "+sip.instance"]?.contains(instance) == true }
       .flatMap { $0[parameter: "+org.linphone.specs"] }

@@ -22,6 +22,7 @@ struct ProbeAnswer: Sendable {
 /// `@unchecked Sendable`: `sequence` and `received` are only touched by `perform`, whose calls the live check never
 /// overlaps.
 final class SIPProbe: @unchecked Sendable {
+  static let userAgent = "limeade-check"
   /// Larger answers are given up, in bytes.
   private static let maximumAnswer = 1 << 20
 
@@ -42,10 +43,13 @@ final class SIPProbe: @unchecked Sendable {
   let local: String
   /// Numeric address of the server.
   let peer: String
+  let port: UInt16
 
-  init(host: String, port: UInt16, timeout: Double) throws {
-    connection = try TCPConnection(host: host, port: port, timeout: timeout)
+  /// - Parameter source: as of `TCPConnection`.
+  init(host: String, port: UInt16, timeout: Double, from source: String? = nil) throws {
+    connection = try TCPConnection(host: host, port: port, timeout: timeout, from: source)
     self.timeout = timeout
+    self.port = port
     local = connection.local
     peer = connection.peer
   }
@@ -56,11 +60,13 @@ final class SIPProbe: @unchecked Sendable {
   /// - Parameters:
   ///   - from: the address in From; To is `to`, or the same.
   ///   - credentials: nil leaves a challenge unanswered.
+  ///   - userAgent: who we say that we are.
   func perform(
     _ method: String, _ uri: String, from: SIPURI, to: SIPURI, headers: [SIPHeader] = [], body: Data = Data(),
-    credentials: Credentials?
+    credentials: Credentials?, userAgent: String = SIPProbe.userAgent
   ) async -> ProbeAnswer {
-    await withCheckedContinuation { continuation in
+    let headers = [SIPHeader("User-Agent", userAgent)] + headers
+    return await withCheckedContinuation { continuation in
       DispatchQueue.global().async {
         continuation.resume(
           returning: self.exchange(
@@ -106,7 +112,6 @@ final class SIPProbe: @unchecked Sendable {
           SIPHeader("Via", "SIP/2.0/TCP \(local);branch=\(branch);rport"), SIPHeader("Max-Forwards", "70"),
           SIPHeader("From", "<\(dialog.from)>;tag=\(dialog.tag)"), SIPHeader("To", to),
           SIPHeader("Call-ID", dialog.callID), SIPHeader("CSeq", "\(number) \(method)"),
-          SIPHeader("User-Agent", "limeade-check"),
         ] + headers, body: body
       ).wireText
     }

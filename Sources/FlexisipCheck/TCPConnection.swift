@@ -1,4 +1,4 @@
-// TCPConnection.swift: one plain TCP connection with time limits
+// TCPConnection.swift: one plain connection, TCP or to a local socket, with time limits
 import Foundation
 
 /// Blocking; for threads of their own. Closed when released.
@@ -24,11 +24,12 @@ final class TCPConnection {
   let local: String
 
   /// Tries the host's addresses one after the other, each for `timeout` seconds.
-  init(host: String, port: UInt16, timeout: Double) throws(Failure) {
+  /// - Parameter source: numeric address of this machine to come from; nil: the one that the route has.
+  init(host: String, port: UInt16, timeout: Double, from source: String? = nil) throws(Failure) {
     var last = Failure.unresolvable("none")
     for address in try Self.addresses(of: host, port: port) {
       do throws(Failure) {
-        let descriptor = try Self.connect(address, timeout: timeout)
+        let descriptor = try Self.connect(address, timeout: timeout, from: source)
         self.descriptor = descriptor
         peer = address.name
         local = Self.localName(descriptor)
@@ -36,6 +37,31 @@ final class TCPConnection {
       } catch { last = error }
     }
     throw last
+  }
+
+  /// Connects to a local socket.
+  init(path: String) throws(Failure) {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let bytes = Array(path.utf8)
+    let size = MemoryLayout.size(ofValue: address.sun_path)
+    guard bytes.count < size else { throw .unresolvable("the path is too long") }
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { throw .refused(String(cString: strerror(errno))) }
+    let connected = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        Foundation.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+      }
+    }
+    guard connected else {
+      let cause = String(cString: strerror(errno))
+      close(descriptor)
+      throw .refused("\(path): \(cause)")
+    }
+    self.descriptor = descriptor
+    peer = path
+    local = path
   }
 
   deinit { close(descriptor) }
@@ -108,10 +134,15 @@ final class TCPConnection {
     return String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  private static func connect(_ address: Address, timeout: Double) throws(Failure) -> Int32 {
+  private static func connect(_ address: Address, timeout: Double, from source: String?) throws(Failure) -> Int32 {
     var storage = address.storage
     let descriptor = socket(Int32(storage.ss_family), Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw .refused(String(cString: strerror(errno))) }
+    if let source, let own = try addresses(of: source, port: 0).first, !bind(descriptor, to: own) {
+      let cause = String(cString: strerror(errno))
+      close(descriptor)
+      throw .refused("cannot come from \(source): \(cause)")
+    }
     let flags = fcntl(descriptor, F_GETFL)
     _ = fcntl(descriptor, F_SETFL, flags | O_NONBLOCK)
     let length = address.length
@@ -134,6 +165,13 @@ final class TCPConnection {
     }
     _ = fcntl(descriptor, F_SETFL, flags)
     return descriptor
+  }
+
+  private static func bind(_ descriptor: Int32, to address: Address) -> Bool {
+    var storage = address.storage
+    return withUnsafePointer(to: &storage) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Foundation.bind(descriptor, $0, address.length) == 0 }
+    }
   }
 
   private static func localName(_ descriptor: Int32) -> String {

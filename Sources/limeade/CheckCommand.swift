@@ -15,8 +15,7 @@ struct CheckCommand: AsyncParsableCommand {
       and points at its lines
 
       The check uses devices of its own, made for it and removed afterwards, and sends each request once. The other \
-      members of the two accounts' rooms see these devices come and go: take accounts made for tests. The factory's step \
-      leaves one empty room behind, which nobody is a member of.
+      members of the two accounts' rooms see these devices come and go: take accounts made for tests.
 
       Exit code 0 when every step that was tried has passed and the file has no error, 76 when a step has failed, 78 \
       when the file has an error. Warnings do not count.
