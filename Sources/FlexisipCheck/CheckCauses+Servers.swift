@@ -53,4 +53,55 @@ extension CheckCauses {
       CheckCause("the two accounts use different key servers: compare key-server of both"),
     ]
   }
+
+  // MARK: Files
+
+  func noFileServer(_ address: String) -> [CheckCause] {
+    [
+      CheckCause("the file server does not run, or not at \(address): check file-server of the account"),
+      CheckCause("something else answers there: an empty POST gets 204 from a file server"),
+    ]
+  }
+
+  var fileServerPassword: [CheckCause] {
+    [
+      CheckCause(
+        "the file server's digest does not fit the account: its realm must be \(domain), and it must read the same "
+          + "passwords as Flexisip"),
+      CheckCause("the account's password is wrong"),
+    ]
+  }
+
+  var uploadFails: [CheckCause] {
+    [
+      CheckCause("the file server cannot keep files: its folder is not writable, or the disk is full (see its log)"),
+      CheckCause("PHP takes no uploads: file_uploads=On, upload_tmp_dir"),
+    ]
+  }
+
+  var noContentLength: [CheckCause] {
+    [
+      CheckCause(
+        "the web server sends the answer in chunks: clients with liblinphone take it for empty and report a failed upload; "
+          + "switch off compression and output buffering for the file server")
+    ]
+  }
+
+  var largeUploadFails: [CheckCause] {
+    [
+      CheckCause(
+        "files of that size are refused: raise post_max_size and upload_max_filesize (PHP; 2M by default), "
+          + "client_max_body_size (nginx; 1m by default) or LimitRequestBody (Apache)"),
+      CheckCause("the disk of the file server is full"),
+    ]
+  }
+
+  func downloadFails(_ link: String) -> [CheckCause] {
+    [
+      CheckCause(
+        "the link that the file server gives does not lead to the file: \(link); set its public address and folder in its "
+          + "configuration"),
+      CheckCause("links want a password or an address that is not ours: they must work for everybody who has one"),
+    ]
+  }
 }

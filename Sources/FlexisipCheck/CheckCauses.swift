@@ -2,6 +2,7 @@
 import DigestAuth
 import Foundation
 import MessageFormats
+import ServerConnection
 
 /// Speaks about one account and its server.
 struct CheckCauses: Sendable {
@@ -40,6 +41,26 @@ struct CheckCauses: Sendable {
     ]
     let stopped = CheckCause("Flexisip does not run, or did not start (its log says why)")
     return elsewhere == nil ? [stopped, notListening] + others : [notListening] + others
+  }
+
+  /// - Parameter isFlexisip: whether it is the SIP server that has a certificate to renew, and not a web server.
+  func noTLS(_ failure: TLSFailure, isFlexisip: Bool) -> [CheckCause] {
+    let certificate = { (text: String) in
+      isFlexisip
+        ? CheckCause(
+          text, section: "global", key: "tls-certificates-file", value: "a file with the certificate and its chain")
+        : CheckCause(text)
+    }
+    let own = CheckCause("\(failure)")
+    switch failure {
+    case .expired, .notYetValid, .wrongName, .badCertificate: return [certificate("\(failure)")]
+    case .unknownIssuer, .selfSigned:
+      return [own, certificate("the server does not send the certificates between its own and a known authority's")]
+    case .plainText, .closed, .noAnswer:
+      return isFlexisip
+        ? [CheckCause("\(failure)", section: "global", key: "transports", value: "sips:\(proxy.host):5061")] : [own]
+    case .protocolTooOld, .clientCertificateWanted, .caFile, .failed: return [own]
+    }
   }
 
   var noSIPAnswer: [CheckCause] {

@@ -127,16 +127,14 @@ extension ConfCheck {
         "'\(text)' names no MySQL database: the server does not start",
         correction: text.contains("=") ? "\(key)=db='flexisip' \(text)" : "database-backend=sqlite3", preventsStart: true)
     }
-    let host = values["host"] ?? "localhost"
+    // Without a host, or with localhost, MySQL is spoken over a local socket.
+    guard let host = values["host"], host != "localhost" else { return }
     let port = values["port"].flatMap { UInt16($0) } ?? 3306
-    // With localhost, MySQL is spoken over a local socket.
-    let path = host == "localhost" ? values["unix_socket"] ?? MySQLProbe.usualSocket : nil
     do throws(MySQLProbe.Failure) {
-      try MySQLProbe.tryOut(host: host, port: port, socket: path, timeout: Self.connectTimeout)
+      try MySQLProbe.tryOut(host: host, port: port, timeout: Self.connectTimeout)
     } catch {
-      let place = path ?? "\(host) port \(port)"
       report(
-        Self.conference, key, "no MySQL or MariaDB at \(place): \(error); the server does not start",
+        Self.conference, key, "no MySQL or MariaDB at \(host) port \(port): \(error); the server does not start",
         correction: "\(key)=\(text.replacingOccurrences(of: host, with: "localhost"))",
         remedy: "or start it: systemctl start mariadb", preventsStart: true)
     }

@@ -8,17 +8,18 @@ import Lime
 extension LiveCheck {
   func tryKeyServer() async {
     guard let url = account.keyServer else {
-      for step in [CheckStep.keyServer, .keyServerDigest, .keyServerAccount] {
+      for step in [CheckStep.keyServerTLS, .keyServer, .keyServerDigest, .keyServerAccount] {
         notTried(step, "the account has no key-server")
       }
       return
     }
+    guard await tryTLS(.keyServerTLS, of: url) else { return }
     let device = "\(account.address);gr=urn:uuid:\(UUID().uuidString.lowercased())"
     let answer = await step(.keyServer) { () -> (seen: String, value: HTTPResponse) in
       let request = KeyServerRequest(curve: account.curve, content: .getOneTimeKeyIDs)
       do {
         let client = HTTPClient(caFile: account.caFile, timeout: timeouts.answer)
-        let response = try await client.send(Self.post(request, to: url, as: device))
+        let response = try await send(Self.post(request, to: url, as: device), by: client)
         if response.status == 401 { return ("401, asks for a password", response) }
         guard response.status == 200, (try? KeyServerAnswer(parsing: response.body)) != nil else {
           throw StepFailure("HTTP \(response.status), no LIME answer", causes.noKeyServer(url.absoluteString))
@@ -80,14 +81,14 @@ extension LiveCheck {
       credentials: HTTPCredentials(
         username: account.address.user ?? "", password: account.password.reveal(), realm: account.address.host),
       timeout: timeouts.answer)
-    let response = try await client.send(Self.post(request, to: url, as: device))
+    let response = try await send(Self.post(request, to: url, as: device), by: client)
     guard response.status == 200 else { throw StepFailure("HTTP \(response.status)", causes.keyServerRefuses()) }
     return try KeyServerAnswer(parsing: response.body)
   }
 
   /// What the two devices published can be fetched by each other.
   func tryKeys(_ here: TemporaryDevice, _ there: TemporaryDevice) async -> Bool {
-    guard !hasFailed(.keyServer), !hasFailed(.keyServerDigest), account.keyServer != nil, there.account.keyServer != nil
+    guard ![.keyServerTLS, .keyServer, .keyServerDigest, .keyServerAccount].contains(where: hasFailed), account.keyServer != nil, there.account.keyServer != nil
     else {
       let missing = [here, there].filter { $0.account.keyServer == nil }.map(\.address)
       let reason =

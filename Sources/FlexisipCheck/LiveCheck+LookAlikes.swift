@@ -3,6 +3,7 @@ import ChatCore
 import Foundation
 import MessageFormats
 import SIPAgent
+import ServerConnection
 
 extension LiveCheck {
   /// User parts of factories in examples, packages and public reports.
@@ -22,7 +23,9 @@ extension LiveCheck {
       }
       let others: [(port: UInt16, transport: String)] = [(5060, "tcp"), (5061, "tls")]
       for other in others where other.port != port {
-        guard TCPConnection.failure(host: proxy.host, port: other.port, timeout: limit) == nil else { continue }
+        let timeouts = ServerStream.Timeouts(connect: limit)
+        let stream = try? ServerStream.connect(host: proxy.host, port: Int(other.port), tls: nil, timeouts: timeouts)
+        guard stream != nil else { continue }
         return "sip:\(proxy.host):\(other.port);transport=\(other.transport)"
       }
       return nil
@@ -36,12 +39,13 @@ extension LiveCheck {
   func challengeFromElsewhere() async -> (isChallenged: Bool, seen: String)? {
     guard causes.isSameMachine, let first = probe, first.peer.contains(".") else { return nil }
     let port = first.port
-    let limit = timeouts.answer
-    let host = first.peer
-    let address = Self.unusualAddress
-    guard
-      let probe = try? await capped(limit + 2, { try SIPProbe(host: host, port: port, timeout: limit, from: address) })
-    else { return nil }
+    let (limit, trace, host, address) = (timeouts.answer, self.trace, first.peer, Self.unusualAddress)
+    // A certificate is not for a numeric address.
+    guard first.tls == nil else { return nil }
+    let attempt = try? await capped(limit + 2) {
+      try SIPProbe(host: host, port: port, timeout: limit, from: address, trace: trace)
+    }
+    guard let probe = attempt else { return nil }
     let answer = await probe.perform(
       "REGISTER", registrar, from: account.address, to: account.address, credentials: nil)
     guard let final = answer.final else { return nil }
@@ -65,10 +69,10 @@ extension LiveCheck {
       return (.none, nil)
     }
     let host = SIPTransportAddress.isWildcard(place.host) ? "127.0.0.1" : place.host
-    let limit = timeouts.answer
+    let (limit, trace) = (timeouts.answer, self.trace)
     let direct: SIPProbe
     do {
-      direct = try await capped(limit + 2) { try SIPProbe(host: host, port: port, timeout: limit) }
+      direct = try await capped(limit + 2) { try SIPProbe(host: host, port: port, timeout: limit, trace: trace) }
     } catch { return (.notThere, "no conference server at \(host) port \(port)") }
     let answer = await invite(wanted, over: direct, as: gruu)
     let seen = "the conference server itself, at port \(port), says \(answer.summary)"
@@ -88,10 +92,33 @@ extension LiveCheck {
   /// filter that exempts it; nil when a challenge may be for us alone.
   func focusPasses(_ room: SIPURI) async -> Bool? {
     guard let probe else { return nil }
-    let answer = await probe.perform(
+    let ownAddress = await probeFromConferenceServer()
+    let answer = await (ownAddress ?? probe).perform(
       "OPTIONS", registrar, from: room, to: account.address, headers: [SIPHeader("Contact", "<\(room)>;isfocus")],
       credentials: nil, userAgent: focusAgent)
     guard let status = answer.final?.status, [401, 403, 407].contains(status) else { return true }
     return causes.isSameMachine ? false : nil
+  }
+
+  /// A connection to the proxy from the conference server's address, where that is another one of this machine.
+  private func probeFromConferenceServer() async -> SIPProbe? {
+    guard causes.isSameMachine, let probe, probe.tls == nil, let host = conferenceServer?.host, host.isNumericAddress,
+      !SIPTransportAddress.isWildcard(host), !probe.local.hasPrefix(host + ":")
+    else { return nil }
+    let (limit, trace, peer, port) = (timeouts.answer, self.trace, probe.peer, probe.port)
+    return try? await capped(limit + 2) {
+      try SIPProbe(host: peer, port: port, timeout: limit, from: host, trace: trace)
+    }
+  }
+
+  // MARK: The registrar is silent
+
+  /// Whether the store of registrations is what fails: a request for a user of a served domain needs it too, and then
+  /// gets 500.
+  func storeFails() async -> Bool {
+    guard let probe else { return false }
+    let answer = await probe.perform(
+      "OPTIONS", "\(account.address)", from: account.address, to: account.address, credentials: credentials)
+    return answer.final.map { [500, 503].contains($0.status) } ?? false
   }
 }

@@ -20,6 +20,8 @@ public actor LiveCheck {
   let other: AccountConfiguration?
   let timeouts: Timeouts
   let logger: Logger
+  /// nil when nobody wants to see what goes over the wire.
+  let trace: WireTrace?
   private let ranking: CauseRanking
   private let report: @Sendable (CheckResult) -> Void
   private var outcomes: [CheckStep: CheckResult.Outcome] = [:]
@@ -49,12 +51,13 @@ public actor LiveCheck {
   ///   - conferenceServer: the URI where the conference server listens; by default what `conf` says, or Flexisip's.
   public init(
     account: AccountConfiguration, other: AccountConfiguration? = nil, conf: FlexisipConf? = nil,
-    findings: [ConfFinding] = [], conferenceServer: String? = nil, timeouts: Timeouts = Timeouts(), logger: Logger,
-    report: @escaping @Sendable (CheckResult) -> Void
+    findings: [ConfFinding] = [], conferenceServer: String? = nil, timeouts: Timeouts = Timeouts(), trace: WireTrace? = nil,
+    logger: Logger, report: @escaping @Sendable (CheckResult) -> Void
   ) {
     self.account = account
     self.other = other
     self.timeouts = timeouts
+    self.trace = trace
     self.logger = logger
     self.report = report
     ranking = CauseRanking(conf: conf, findings: findings)
@@ -70,6 +73,7 @@ public actor LiveCheck {
   public func run() async -> Bool {
     await tryServer()
     await tryKeyServer()
+    await tryFileServer()
     await tryRooms()
     await cleanUp()
     for step in CheckStep.allCases where outcomes[step] == nil { notTried(step, blocker ?? reasonLeftOut(step)) }

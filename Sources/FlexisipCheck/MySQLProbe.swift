@@ -1,5 +1,6 @@
 // MySQLProbe.swift: whether a MySQL or MariaDB server greets us (protocol 10, initial handshake packet)
 import Foundation
+import ServerConnection
 
 enum MySQLProbe {
   enum Failure: Error, CustomStringConvertible {
@@ -17,27 +18,18 @@ enum MySQLProbe {
     }
   }
 
-  /// Of Debian's servers and clients.
-  static let usualSocket = "/run/mysqld/mysqld.sock"
   /// Longest text of a server's refusal, in bytes.
   private static let maximumText = 500
 
   /// Waits for the greeting and hangs up. Blocking.
-  /// - Parameter socket: path of a local socket, used in place of host and port.
-  static func tryOut(host: String, port: UInt16, socket: String?, timeout: Double) throws(Failure) {
-    let connection: TCPConnection
-    do throws(TCPConnection.Failure) {
-      connection =
-        if let socket { try TCPConnection(path: socket) } else {
-          try TCPConnection(host: host, port: port, timeout: timeout)
-        }
+  static func tryOut(host: String, port: UInt16, timeout: Double) throws(Failure) {
+    let received: Data
+    do throws(ConnectionFailure) {
+      let stream = try ServerStream.connect(
+        host: host, port: Int(port), tls: nil, timeouts: ServerStream.Timeouts(connect: timeout))
+      // Three bytes of length, one of sequence, then the packet, which is short.
+      received = try stream.receive(within: timeout) ?? Data()
     } catch { throw .unreachable("\(error)") }
-    // Three bytes of length, one of sequence, then the packet.
-    var received = Data()
-    while received.count < 5 {
-      guard let more = connection.receive(within: timeout), !more.isEmpty else { throw .noMySQL }
-      received.append(more)
-    }
     let packet = Array(received.dropFirst(4))
     switch packet.first {
     case 10: return

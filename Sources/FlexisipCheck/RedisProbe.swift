@@ -1,5 +1,6 @@
 // RedisProbe.swift: whether a Redis server answers, and takes the password (RESP)
 import Foundation
+import ServerConnection
 
 enum RedisProbe {
   enum Failure: Error, Equatable {
@@ -20,9 +21,10 @@ enum RedisProbe {
   static func tryOut(
     host: String, port: UInt16, user: String, password: String, timeout: Double
   ) throws(Failure) {
-    let connection: TCPConnection
-    do throws(TCPConnection.Failure) {
-      connection = try TCPConnection(host: host, port: port, timeout: timeout)
+    let connection: ServerStream
+    do throws(ConnectionFailure) {
+      connection = try ServerStream.connect(
+        host: host, port: Int(port), tls: nil, timeouts: ServerStream.Timeouts(connect: timeout))
     } catch { throw .unreachable("\(error)") }
     if !password.isEmpty {
       let answer = try ask(["AUTH"] + (user.isEmpty ? [] : [user]) + [password], connection, timeout)
@@ -40,17 +42,19 @@ enum RedisProbe {
 
   /// The first line of the answer.
   private static func ask(
-    _ words: [String], _ connection: TCPConnection, _ timeout: Double
+    _ words: [String], _ connection: ServerStream, _ timeout: Double
   ) throws(Failure) -> String {
     let request = "*\(words.count)\r\n" + words.map { "$\($0.utf8.count)\r\n\($0)\r\n" }.joined()
-    guard connection.send(Data(request.utf8)) else { throw .noRedis }
     var received = Data()
-    while received.firstIndex(of: 13) == nil {
-      guard received.count < maximumLine, let more = connection.receive(within: timeout), !more.isEmpty else {
-        throw .noRedis
+    do throws(ConnectionFailure) {
+      try connection.send(Data(request.utf8), within: timeout)
+      while received.firstIndex(of: 13) == nil {
+        guard received.count < maximumLine, let more = try connection.receive(within: timeout), !more.isEmpty else {
+          throw .closed
+        }
+        received.append(more)
       }
-      received.append(more)
-    }
+    } catch { throw .noRedis }
     let line = String(decoding: received.prefix { $0 != 13 }, as: UTF8.self)
     guard line.first == "+" || line.first == "-" else { throw .noRedis }
     return line

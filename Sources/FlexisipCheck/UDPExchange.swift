@@ -1,19 +1,17 @@
 // UDPExchange.swift: one datagram out and its answer back
 import Foundation
 import MessageFormats
+import ServerConnection
 
 enum UDPExchange {
   /// The first answer to `request`, or nil when none comes within `timeout` seconds. Blocking.
   static func send(_ request: Data, host: String, port: UInt16, timeout: Double) -> Data? {
-    guard let address = try? TCPConnection.addresses(of: host, port: port).first else { return nil }
+    guard let address = try? SocketAddress.all(of: host, port: Int(port), type: SOCK_DGRAM).first else { return nil }
     let descriptor = socket(
-      Int32(address.storage.ss_family), Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+      address.family, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
-    var storage = address.storage
-    let connected = withUnsafePointer(to: &storage) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, address.length) == 0 }
-    }
+    let connected = address.withPointer { connect(descriptor, $0, $1) == 0 }
     let sent = connected && request.withUnsafeBytes { Foundation.send(descriptor, $0.baseAddress, $0.count, 0) > 0 }
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     guard sent, poll(&entry, 1, Int32(timeout * 1000)) > 0 else { return nil }

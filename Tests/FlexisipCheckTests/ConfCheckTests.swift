@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// A working file of 2.5 with its users, in a folder of its own.
-private struct Server {
+struct Server {
   let folder: TemporaryFolder
   let template: ConfTemplate
   let client: ConfClient

@@ -8,18 +8,6 @@ import MessageFormats
 import TestSupport
 import Testing
 
-/// Collects the results of one run.
-///
-/// `@unchecked Sendable`: `all` is only touched under `lock`.
-private final class Results: @unchecked Sendable {
-  private let lock = NSLock()
-  private var all: [CheckResult] = []
-
-  func add(_ result: CheckResult) { lock.withLock { all.append(result) } }
-  var list: [CheckResult] { lock.withLock { all } }
-  var failed: [CheckResult] { list.filter { $0.outcome == .failed } }
-}
-
 /// A fault, the step that fails first, and the setting (or words of the cause) that must come first.
 struct FaultCase: Sendable, CustomTestStringConvertible {
   var fault: LabFault
@@ -84,7 +72,7 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
 
   private func run(
     fault: LabFault? = nil, two: Bool = true, conf: FlexisipConf? = nil, otherHasKeys: Bool = true,
-    timeouts: (answer: Double, arrival: Double) = (2, 4)
+    timeouts: (answer: Double, arrival: Double) = (2, 4), trace: WireTrace? = nil
   ) async throws -> (passed: Bool, results: Results) {
     var configuration = LabConfiguration.example
     configuration.fault = fault
@@ -103,7 +91,7 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
     let check = LiveCheck(
       account: alice, other: two ? try account("bob", addresses, withKeys: otherHasKeys) : nil, conf: conf,
       findings: findings ?? [],
-      conferenceServer: addresses.conferenceServer ?? Self.nobody, timeouts: limits,
+      conferenceServer: addresses.conferenceServer ?? Self.nobody, timeouts: limits, trace: trace,
       logger: Logger(label: "check") { _ in SwiftLogNoOpLogHandler() }
     ) { results.add($0) }
     let passed = await check.run()
@@ -115,7 +103,7 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
     let (passed, results) = try await run(timeouts: (10, 20))
     #expect(passed, "\(results.failed)")
     let left = results.list.filter { $0.outcome == .notTried }.map(\.step)
-    #expect(left == [.tls, .clock])
+    #expect(left == [.tls, .clock, .keyServerTLS, .fileServerTLS, .fileServer, .fileUpload, .fileDownload, .largeFile])
     #expect(Set(results.list.map(\.step)) == Set(CheckStep.allCases), "a result for every step")
   }
 
@@ -164,6 +152,21 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
     let cause = try #require(results.failed.first?.causes.first)
     #expect(cause.key == "outbound-proxy", "what the file has wrong comes before what only looks like it")
     #expect(cause.place == "flexisip.conf:\(place + 1)")
+  }
+
+  @Test func theTraceShowsTheWireWithoutCredentials() async throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("trace").path
+    let (passed, results) = try await run(two: false, timeouts: (10, 20), trace: WireTrace(path: path))
+    #expect(passed, "\(results.failed)")
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    for part in ["REGISTER sip:sip.example.org SIP/2.0", "SIP/2.0 401", "pub-gruu", "INVITE sip:", "SIP/2.0 302", "POST "] {
+      #expect(text.contains(part), "\(part)")
+    }
+    #expect(text.contains("Authorization: (removed)"))
+    #expect(!text.contains("response="))
+    let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    #expect(mode == 0o600)
   }
 
   @Test func anInvitedAccountWithoutAKeyServerIsNamed() async throws {
