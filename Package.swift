@@ -55,7 +55,7 @@ let package = Package(
     .target(
       name: "FlexisipCheck",
       dependencies: [
-        "ChatCore", "SIPAgent", "MessageFormats", "HTTPClient", "DigestAuth", "Lime",
+        "ChatCore", "SIPAgent", "ServerConnection", "MessageFormats", "HTTPClient", "DigestAuth", "Lime",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .target(name: "TerminalUI", dependencies: ["CNcurses"]),

@@ -1,17 +1,23 @@
 // CheckCauses.swift: for each symptom the probable causes, the commonest first
+import DigestAuth
+import Foundation
 import MessageFormats
+import ServerConnection
 
 /// Speaks about one account and its server.
 struct CheckCauses: Sendable {
   let domain: String
   let factory: SIPURI
   let proxy: SIPURI
-  /// The address that the server sees us come from, when it is known.
+  /// Whether client and server run on one machine, so that the server sees its own address.
   var isSameMachine = false
+  /// As its Server header says; nil when the server is no Flexisip or does not tell.
+  var version: FlexisipVersion?
 
-  private static let conference = "conference-server"
-  private static let authentication = "module::Authentication"
-  private static let registrar = "module::Registrar"
+  static let conference = "conference-server"
+  static let authentication = "module::Authentication"
+  static let registrar = "module::Registrar"
+  static let router = "module::Router"
 
   // MARK: Reaching the server
 
@@ -22,14 +28,39 @@ struct CheckCauses: Sendable {
     ]
   }
 
-  var refusedConnection: [CheckCause] {
-    let uri = "sip:\(proxy.host):\(proxy.port ?? 5060);transport=tcp"
-    return [
-      CheckCause("Flexisip does not run, or did not start (its log says why)"),
-      CheckCause("it does not listen there", section: "global", key: "transports", value: uri),
-      CheckCause("a firewall is in between: open TCP port \(proxy.port ?? 5060)"),
+  /// - Parameter elsewhere: what answers on the same host instead, as a URI of `transports`.
+  func refusedConnection(elsewhere: String? = nil) -> [CheckCause] {
+    let port = proxy.port ?? 5060
+    let uri = "sip:\(proxy.host):\(port);transport=tcp"
+    let notListening = CheckCause(
+      elsewhere.map { "it does not listen there, but at \($0)" } ?? "it does not listen there", section: "global",
+      key: "transports", value: elsewhere.map { "\($0) \(uri)" } ?? uri)
+    let others = [
+      CheckCause("a firewall is in between: open TCP port \(port)"),
       CheckCause("the account's outbound-proxy names another host or port than the server has"),
     ]
+    let stopped = CheckCause("Flexisip does not run, or did not start (its log says why)")
+    return elsewhere == nil ? [stopped, notListening] + others : [notListening] + others
+  }
+
+  /// - Parameter isFlexisip: whether it is the SIP server that has a certificate to renew, and not a web server.
+  func noTLS(_ failure: TLSFailure, isFlexisip: Bool) -> [CheckCause] {
+    let certificate = { (text: String) in
+      isFlexisip
+        ? CheckCause(
+          text, section: "global", key: "tls-certificates-file", value: "a file with the certificate and its chain")
+        : CheckCause(text)
+    }
+    let own = CheckCause("\(failure)")
+    switch failure {
+    case .expired, .notYetValid, .wrongName, .badCertificate: return [certificate("\(failure)")]
+    case .unknownIssuer, .selfSigned:
+      return [own, certificate("the server does not send the certificates between its own and a known authority's")]
+    case .plainText, .closed, .noAnswer:
+      return isFlexisip
+        ? [CheckCause("\(failure)", section: "global", key: "transports", value: "sips:\(proxy.host):5061")] : [own]
+    case .protocolTooOld, .clientCertificateWanted, .caFile, .failed: return [own]
+    }
   }
 
   var noSIPAnswer: [CheckCause] {
@@ -42,7 +73,8 @@ struct CheckCauses: Sendable {
 
   // MARK: Registration
 
-  var notChallenged: [CheckCause] {
+  /// - Parameter fromElsewhere: whether requests from another address are challenged; nil when that is not known.
+  func notChallenged(fromElsewhere: Bool?) -> [CheckCause] {
     let trusted = [
       CheckCause(
         "our address is trusted, so nothing that comes from it authenticates", section: Self.authentication,
@@ -53,18 +85,18 @@ struct CheckCauses: Sendable {
       CheckCause(
         "a filter keeps our requests out of the module", section: Self.authentication, key: "filter", value: ""),
     ]
-    // From the server's own machine the usual entry 127.0.0.1 is enough.
-    return isSameMachine ? trusted + off : off + trusted
+    return fromElsewhere == true ? trusted + off : off + trusted
   }
 
   var domainForbidden: [CheckCause] {
-    [
+    let authorization = CheckCause(
+      "the domain is not authorized", section: "module::Authorization", key: "auth-domains", value: domain)
+    return [
       CheckCause(
         "the domain is not one that is authenticated", section: Self.authentication, key: "auth-domains",
-        value: domain),
-      CheckCause(
-        "the domain is not authorized", section: "module::Authorization", key: "auth-domains", value: domain),
-      CheckCause("the account's address has another domain than the server"),
+        value: domain)
+    ] + (isBefore(2, 5) ? [] : [authorization]) + [
+      CheckCause("the account's address has another domain than the server")
     ]
   }
 
@@ -76,24 +108,61 @@ struct CheckCauses: Sendable {
     ]
   }
 
-  var wrongPassword: [CheckCause] {
-    [
+  /// - Parameter challenges: what the server had offered.
+  func wrongPassword(_ challenges: [DigestChallenge] = []) -> [CheckCause] {
+    let account = [
       CheckCause("the account's password (or user name) is not the server's"),
       CheckCause(
         "the file of users has no such user", section: Self.authentication, key: "file-path",
         value: "a version:1 file with a line: user@\(domain) clrtxt:password ;"),
+    ]
+    // Flexisip makes the hash of a clear-text password with the user's domain, whatever realm it offers.
+    let realm = CheckCause(
+      "the realm of the challenge is not the domain that the passwords are stored for", section: Self.authentication,
+      key: "realm", value: domain)
+    let algorithm = CheckCause(
+      "the password is stored for an algorithm that is not offered", section: Self.authentication,
+      key: "available-algorithms", value: "MD5 SHA-256")
+    let isOtherRealm = challenges.contains { $0.realm.caseInsensitiveCompare(domain) != .orderedSame }
+    return isOtherRealm ? [realm] + account + [algorithm] : account + [algorithm, realm]
+  }
+
+  /// 500 to a REGISTER without a password: Flexisip looks the user up before it asks.
+  var noUsers: [CheckCause] {
+    [
       CheckCause(
-        "passwords are stored hashed for another realm", section: Self.authentication, key: "realm", value: domain),
+        "the database of users does not answer", section: Self.authentication, key: "soci-connection-string",
+        value: "one with which the mysql client connects"),
+      CheckCause(
+        "the regular expression finds no realm in the user's address", section: Self.authentication,
+        key: "realm-regex", value: ""),
+      CheckCause("the server hangs or is overloaded: see its log"),
     ]
   }
 
-  var silentRegistrar: [CheckCause] {
+  var noRegistrar: [CheckCause] {
     [
       CheckCause("the registrar does not serve the domain", section: Self.registrar, key: "reg-domains", value: domain),
+      CheckCause("the registrar is off", section: Self.registrar, key: "enabled", value: "true"),
       CheckCause(
         "its store of registrations does not answer (Redis)", section: Self.registrar, key: "db-implementation",
         value: "redis, with a Redis server that runs"),
-      CheckCause("the registrar is off", section: Self.registrar, key: "enabled", value: "true"),
+    ]
+  }
+
+  /// 5xx to a REGISTER whose password was accepted.
+  var noStore: [CheckCause] {
+    let redis = "the Redis server that keeps the registrations"
+    return [
+      CheckCause(
+        "\(redis) does not run or is not there", section: Self.registrar, key: "redis-server-domain",
+        value: "localhost"),
+      CheckCause("\(redis) has another port", section: Self.registrar, key: "redis-server-port", value: "6379"),
+      CheckCause(
+        "\(redis) wants another password (requirepass)", section: Self.registrar, key: "redis-auth-password"),
+      CheckCause(
+        "without Redis registrations can be kept in memory, if one process does all", section: Self.registrar,
+        key: "db-implementation", value: "internal"),
     ]
   }
 
@@ -116,158 +185,7 @@ struct CheckCauses: Sendable {
     ]
   }
 
-  // MARK: Factory
-
-  var unknownFactory: [CheckCause] {
-    [
-      CheckCause(
-        "the factory's address is not listed (before 2.1: conference-factory-uri)", section: Self.conference,
-        key: "conference-factory-uris", value: "\(factory)"),
-      CheckCause("the conference server is off", section: Self.conference, key: "enabled", value: "true"),
-      CheckCause(
-        "the conference server does not run: systemctl status flexisip-conference, or start it with the proxy",
-        section: "global", key: "default-servers", value: "proxy conference"),
-      CheckCause(
-        "the conference server is another process and does not share registrations with the proxy",
-        section: Self.registrar, key: "db-implementation", value: "redis"),
-      CheckCause("the account's conference-factory is not the server's: \(factory)"),
-    ]
-  }
-
-  var factoryRings: [CheckCause] {
-    [
-      CheckCause(
-        "the factory takes the INVITE for a call: conference-factory is the one for audio conferences, or the server "
-          + "makes no chat rooms", section: Self.conference, key: "supported-media-types", value: "text"),
-      CheckCause("conference-factory of the account is a person's address, whose phone rings: \(factory)"),
-    ]
-  }
-
-  var noRoomFromFactory: [CheckCause] {
-    [
-      CheckCause("conference-factory of the account is no factory but someone's address: \(factory)"),
-      CheckCause(
-        "the factory's address is not listed", section: Self.conference, key: "conference-factory-uris",
-        value: "\(factory)"),
-    ]
-  }
-
-  var silentFactory: [CheckCause] {
-    [
-      CheckCause(
-        "the conference server has stopped, but its registration stands", section: Self.conference, key: "transport",
-        value: "sip:127.0.0.1:6064;transport=tcp"),
-      CheckCause(
-        "its database cannot be opened", section: Self.conference, key: "database-connection-string"),
-    ]
-  }
-
-  // MARK: Rooms
-
-  func nobodyInvited(_ other: SIPURI) -> [CheckCause] {
-    [
-      CheckCause(
-        "the conference server does not see who is registered: proxy and conference server are two processes",
-        section: Self.registrar, key: "db-implementation", value: "redis"),
-      CheckCause(
-        "the other account's domain is not known to the conference server", section: Self.conference,
-        key: "local-domains", value: other.host),
-      CheckCause("\(other)'s device lost its registration meanwhile: run the check again with --verbose"),
-    ]
-  }
-
-  /// 302 and 200 came, SUBSCRIBE was accepted, and then nothing.
-  var noNotify: [CheckCause] {
-    [
-      CheckCause(
-        "the conference server's own requests are challenged (407)", section: Self.authentication,
-        key: "trusted-hosts", value: "the host of [conference-server]/transport"),
-      CheckCause(
-        "they go to an address where the proxy does not listen", section: Self.conference, key: "outbound-proxy",
-        value: "one of [global]/transports"),
-      CheckCause(
-        "the proxy does not listen where the conference server sends to", section: "global", key: "transports"),
-      CheckCause(
-        "the requests of trusted hosts are refused", section: "module::AuthTrustedHosts", key: "trusted-hosts",
-        value: "the host of [conference-server]/transport"),
-    ]
-  }
-
-  func notInvited(_ other: SIPURI) -> [CheckCause] {
-    [
-      CheckCause("\(other)'s device is unreachable for the server: the connection it opened is gone (NAT, firewall)"),
-      CheckCause("messages and invitations are not routed", section: "module::Router", key: "enabled", value: "true"),
-    ] + noNotify
-  }
-
-  func leftOutOfEncryptedRoom(_ other: SIPURI, hasKeyServer: Bool) -> [CheckCause] {
-    let spec = CheckCause(
-      "\(other)'s device does not say that it can do LIME (+org.linphone.specs without lime), and is left out "
-        + "silently: give its account a key-server")
-    let server = CheckCause(
-      "the registrar does not keep the devices' +org.linphone.specs, or they are checked although they are not kept",
-      section: Self.conference, key: "check-capabilities", value: "false")
-    return hasKeyServer ? [server, spec] : [spec, server]
-  }
-
-  var lostCapabilities: [CheckCause] {
-    [
-      CheckCause(
-        "something between client and registrar takes +org.linphone.specs out of the Contact, so no device may join: "
-          + "without the check they may", section: Self.conference, key: "check-capabilities", value: "false"),
-      CheckCause("the server is no Flexisip"),
-    ]
-  }
-
-  var noMessage: [CheckCause] {
-    [
-      CheckCause(
-        "the focus does not reach the device", section: Self.conference, key: "outbound-proxy",
-        value: "one of [global]/transports"),
-      CheckCause(
-        "a message is larger than the server takes", section: "global", key: "tcp-max-read-size"),
-    ]
-  }
-
-  var noOfflineMessage: [CheckCause] {
-    [
-      CheckCause(
-        "messages are not kept for devices that are away", section: "module::Router", key: "message-fork-late",
-        value: "true"),
-      CheckCause(
-        "they are kept for too short", section: "module::Router", key: "message-delivery-timeout", value: "604800"),
-    ]
-  }
-
-  // MARK: Keys
-
-  func noKeyServer(_ address: String) -> [CheckCause] {
-    [
-      CheckCause("the key server does not run, or not at \(address): check key-server of the account"),
-      CheckCause("its certificate is not trusted: put its authority into ca-file of the account"),
-    ]
-  }
-
-  func otherKeyServerRealm(_ offered: [String]) -> [CheckCause] {
-    [
-      CheckCause(
-        "the key server's realm is \(offered.joined(separator: ", ")), but must be the SIP domain: set it to \(domain) "
-          + "in the key server's own configuration"),
-      CheckCause("key-server of the account is the one of another domain"),
-    ]
-  }
-
-  var keyServerRefuses: [CheckCause] {
-    [
-      CheckCause("the key server reads passwords from another database than Flexisip: the account's is unknown to it"),
-      CheckCause("From of the request is not an address of the account's domain"),
-    ]
-  }
-
-  var undecryptable: [CheckCause] {
-    [
-      CheckCause("the two accounts use different curves: compare curve of both"),
-      CheckCause("the two accounts use different key servers: compare key-server of both"),
-    ]
+  private func isBefore(_ major: Int, _ minor: Int) -> Bool {
+    version.map { $0 < FlexisipVersion(major: major, minor: minor) } ?? false
   }
 }

@@ -46,8 +46,14 @@ struct CauseRanking: Sendable {
   var findings: [ConfFinding] = []
 
   /// Settings that the file has wrong come first, with their lines and corrections.
-  func rank(_ causes: [CheckCause]) -> [CheckCause] {
+  /// - Parameter serverIsDown: what keeps Flexisip from starting comes before all else, whatever setting it is.
+  func rank(_ causes: [CheckCause], serverIsDown: Bool = false) -> [CheckCause] {
     guard let conf else { return causes }
+    let blockers = findings.filter { serverIsDown && $0.preventsStart }.map { finding -> CheckCause in
+      var cause = CheckCause(finding.problem, section: finding.section, key: finding.key, value: finding.value)
+      cause.place = finding.line.map { "\(conf.path):\($0)" } ?? conf.path
+      return cause
+    }
     var wrong: [CheckCause] = []
     var others: [CheckCause] = []
     for var cause in causes {
@@ -62,12 +68,17 @@ struct CauseRanking: Sendable {
       cause.place = line.map { "\(conf.path):\($0)" } ?? conf.path
       if let finding {
         cause.text = finding.problem
-        cause.value = finding.correction.split(separator: "=", maxSplits: 1).last.map(String.init) ?? cause.value
+        cause.value = finding.value ?? cause.value
         wrong.append(cause)
       } else {
         others.append(cause)
       }
     }
-    return wrong + others
+    return blockers + wrong + others
   }
+}
+
+extension ConfFinding {
+  /// Of the corrected line.
+  fileprivate var value: String? { correction.split(separator: "=", maxSplits: 1).last.map(String.init) }
 }

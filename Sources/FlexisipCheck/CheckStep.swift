@@ -10,8 +10,15 @@ public enum CheckStep: String, Sendable, CaseIterable {
   case gruu
   case secondRegistration = "second-registration"
   case factory
+  case keyServerTLS = "key-server-tls"
   case keyServer = "key-server"
   case keyServerDigest = "key-server-digest"
+  case keyServerAccount = "key-server-account"
+  case fileServerTLS = "file-server-tls"
+  case fileServer = "file-server"
+  case fileUpload = "file-upload"
+  case fileDownload = "file-download"
+  case largeFile = "large-file"
   case devices
   case capabilities
   case keysPublished = "keys-published"
@@ -40,8 +47,15 @@ public enum CheckStep: String, Sendable, CaseIterable {
     case .gruu: "the device gets an address of its own (GRUU)"
     case .secondRegistration: "the same device registers again"
     case .factory: "the conference factory makes a room (302)"
+    case .keyServerTLS: "TLS of the key server"
     case .keyServer: "the LIME key server answers"
     case .keyServerDigest: "the key server's digest fits the account"
+    case .keyServerAccount: "the key server takes the account's password and curve"
+    case .fileServerTLS: "TLS of the file server"
+    case .fileServer: "the file server answers"
+    case .fileUpload: "a file goes up"
+    case .fileDownload: "the file comes down"
+    case .largeFile: "a file of 3 MB goes up"
     case .devices: "a device of each account is online"
     case .capabilities: "the registrar keeps the devices' capabilities"
     case .keysPublished: "both devices have published their keys"

@@ -76,7 +76,7 @@ extension ConfCheck {
       report(
         Self.authentication, key,
         listed.isEmpty ? "no algorithm: nobody can authenticate" : "unknown: \(unknown.joined(separator: " "))",
-        correction: "\(key)=MD5 SHA-256")
+        correction: "\(key)=MD5 SHA-256", preventsStart: !unknown.isEmpty)
     } else if !listed.contains("MD5") {
       warn(
         Self.authentication, key,
@@ -109,21 +109,28 @@ extension ConfCheck {
     let example = "file-path=/etc/flexisip/users.db"
     guard !path.isEmpty else {
       return report(
-        Self.authentication, "file-path", "no file of users: nobody can authenticate", correction: example)
+        Self.authentication, "file-path", "no file of users: the server does not start", correction: example,
+        preventsStart: true)
     }
     guard isServersMachine else { return }
     guard let data = FileManager.default.contents(atPath: path) else {
       return report(
-        Self.authentication, "file-path", "\(path) cannot be read", correction: example,
-        remedy: "its first line is version:1, then one line a user: alice@\(domain) clrtxt:secret ;")
+        Self.authentication, "file-path", "\(path) cannot be read: the server does not start", correction: example,
+        remedy: "its first line is version:1, then one line a user: alice@\(domain) clrtxt:secret ;",
+        preventsStart: true)
     }
     let lines = String(decoding: data.prefix(1 << 20), as: UTF8.self).split(whereSeparator: \.isNewline).map {
       String($0).trimmed
     }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
     if lines.first?.replacingOccurrences(of: " ", with: "") != "version:1" {
       report(
-        Self.authentication, "file-path", "\(path) does not begin with the line version:1",
-        correction: "file-path=\(path)", remedy: "make version:1 the first line of \(path)")
+        Self.authentication, "file-path", "\(path) does not begin with the line version:1: the server does not start",
+        correction: "file-path=\(path)", remedy: "make version:1 the first line of \(path)", preventsStart: true)
+    } else if let line = lines.dropFirst().first(where: { !$0.hasSuffix(";") }) {
+      let name = line.split(separator: " ").first.map(String.init) ?? ""
+      report(
+        Self.authentication, "file-path", "the line of \(name) in \(path) does not end with ' ;': the server does not start",
+        correction: "file-path=\(path)", remedy: "each line is: user@domain clrtxt:password ;", preventsStart: true)
     } else if let client, let user = client.address.user,
       !lines.contains(where: { $0.lowercased().hasPrefix("\(user)@\(client.address.host) ".lowercased()) })
     {
@@ -138,10 +145,11 @@ extension ConfCheck {
     guard !realm.isEmpty, !realm.hasPrefix("regex:"), !Self.lists(neededDomains, realm), !neededDomains.isEmpty else {
       return
     }
-    warn(
-      Self.authentication, "realm",
-      "the realm \(realm) is not the SIP domain: clients that look passwords up by domain do not answer, and the LIME "
-        + "key server must use the same realm",
+    // What the file has in clear text is hashed with the domain, whatever the realm is.
+    add(
+      conf.value(Self.authentication, "db-implementation") == "file" ? .error : .warning, Self.authentication, "realm",
+      "the realm \(realm) is not the SIP domain: passwords of the domain do not fit (403), clients that look them up by "
+        + "domain do not answer, and the LIME key server must use the same realm",
       correction: "realm=\(domain)")
   }
 
@@ -176,11 +184,10 @@ extension ConfCheck {
       warn(
         section, "trusted-hosts",
         "the client comes from \(proxy) too, which is trusted: it is never asked for a password",
-        correction: "trusted-hosts=\(focusHost)",
-        remedy:
-          "bind the conference server to an address of its own and trust that: [conference-server] "
-          + "transport=sip:127.0.0.2:6064;transport=tcp"
-      )
+        correction:
+          "trusted-hosts=\(hosts.filter { !SIPTransportAddress.isSame($0, proxy) }.joined(separator: " "))\n"
+          + "filter=!(user-agent contains 'Flexisip-conference')",
+        remedy: "as long as all is on one machine the focus must be told by its name, not by its address")
     }
   }
 
@@ -216,9 +223,6 @@ extension ConfCheck {
   // MARK: Registrar
 
   mutating func checkRegistrar() {
-    for module in [Self.registrar, "module::Router"] where ["false", "0"].contains(conf.value(module, "enabled")) {
-      report(module, "enabled", "\(module) is off: nobody can register or be reached", correction: "enabled=true")
-    }
     if ["false", "0"].contains(conf.value(Self.registrar, "enable-gruu")) {
       report(
         Self.registrar, "enable-gruu",

@@ -17,9 +17,15 @@ extension ConfCheck {
           "from Flexisip 2.6 on the section belongs into the configuration of flexisip-conference: check that file")
     }
     if ["false", "0"].contains(conf.value(Self.conference, "enabled")) {
-      report(
-        Self.conference, "enabled", "the conference server is off: an INVITE to the factory gets 404",
-        correction: "enabled=true")
+      if isAtLeast(2, 3) {
+        warn(
+          Self.conference, "enabled", "since 2.3 nothing reads it: default-servers and systemd decide what runs",
+          correction: "enabled=true")
+      } else {
+        report(
+          Self.conference, "enabled", "the conference server is off: an INVITE to the factory gets 404",
+          correction: "enabled=true")
+      }
     }
     let media = conf.words(Self.conference, "supported-media-types")
     if !media.contains("text") {
@@ -27,8 +33,33 @@ extension ConfCheck {
         Self.conference, "supported-media-types", "without 'text' the conference server makes no chat rooms",
         correction: "supported-media-types=\((["text"] + media).joined(separator: " "))")
     }
+    if ["false", "0"].contains(conf.value(Self.conference, "enable-one-to-one-chat-room")) {
+      report(
+        Self.conference, "enable-one-to-one-chat-room", "rooms for two are refused (488): nobody can write to one person",
+        correction: "enable-one-to-one-chat-room=true")
+    }
+    checkStateDirectory()
     checkOutboundProxy()
     checkConferenceTransport()
+  }
+
+  private mutating func checkStateDirectory() {
+    let key = "state-directory"
+    guard isServersMachine, let path = conf.setting(Self.conference, key)?.value, !path.isEmpty else { return }
+    var isFolder: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+    guard !exists || !isFolder.boolValue || !FileManager.default.isWritableFile(atPath: path) else { return }
+    let fault = !exists ? "does not exist" : isFolder.boolValue ? "cannot be written" : "is no folder"
+    report(
+      Self.conference, key, "\(path) \(fault): the conference server does not start",
+      correction: "\(key)=/var/opt/belledonne-communications/lib/flexisip",
+      remedy: "or make the folder, owned by the user that Flexisip runs as", preventsStart: true)
+  }
+
+  /// What is known of the version: given, or told by a key that older ones refuse.
+  func isAtLeast(_ major: Int, _ minor: Int) -> Bool {
+    if let version { return version >= FlexisipVersion(major: major, minor: minor) }
+    return major == 2 && conf.settings.contains { (FlexisipKeys.introduced($0.key, in: $0.section) ?? 0) >= minor }
   }
 
   private mutating func checkOutboundProxy() {
@@ -36,7 +67,7 @@ extension ConfCheck {
     guard let outbound = SIPTransportAddress(text) else {
       return report(
         Self.conference, "outbound-proxy", "'\(text)' is no SIP URI (write it without <>)",
-        correction: "outbound-proxy=sip:127.0.0.1:5060;transport=tcp")
+        correction: "outbound-proxy=sip:127.0.0.1:5060;transport=tcp", preventsStart: true)
     }
     let listed = conf.words("global", "transports")
     let transports = listed.compactMap(SIPTransportAddress.init)
@@ -81,7 +112,13 @@ extension ConfCheck {
     guard let transport = SIPTransportAddress(text) else {
       return report(
         Self.conference, "transport", "'\(text)' is no SIP URI (write it without <>): the server does not start",
-        correction: "transport=sip:127.0.0.1:6064;transport=tcp")
+        correction: "transport=sip:127.0.0.1:6064;transport=tcp", preventsStart: true)
+    }
+    if !transport.protocols.isSuperset(of: ["tcp"]) || !text.lowercased().contains("transport=tcp"), !isAtLeast(2, 5) {
+      report(
+        Self.conference, "transport",
+        "without ;transport=tcp the proxy sends to it over UDP, where nothing listens (before 2.5)",
+        correction: "transport=sip:\(transport.host):\(transport.port);transport=tcp")
     }
     if SIPTransportAddress.isWildcard(transport.host) {
       warn(
@@ -95,7 +132,8 @@ extension ConfCheck {
     if let taken {
       report(
         Self.conference, "transport", "the proxy listens there already (\(taken)): one of the two does not start",
-        correction: "transport=sip:\(transport.host):\(transport.port == 6064 ? 6065 : 6064);transport=tcp")
+        correction: "transport=sip:\(transport.host):\(transport.port == 6064 ? 6065 : 6064);transport=tcp",
+        preventsStart: true)
     }
   }
 
@@ -113,8 +151,9 @@ extension ConfCheck {
     let suggested = client?.conferenceFactory.description ?? "sip:conference-factory@\(domain)"
     guard !factories.isEmpty else {
       return report(
-        Self.conference, "conference-factory-uris", "no factory URI: no client can make a room (404)",
-        correction: "conference-factory-uris=\(suggested)")
+        Self.conference, "conference-factory-uris",
+        "no factory URI: Flexisip 2.2 does not start, and with later ones no client can make a room (404)",
+        correction: "conference-factory-uris=\(suggested)", preventsStart: !isAtLeast(2, 3))
     }
     let uris = check(factories, key: key)
     checkFocusURIs(factories: factories, uris: uris)
@@ -161,19 +200,20 @@ extension ConfCheck {
     let focuses = conf.words(Self.conference, key)
     let suggestion = uris.map { "sip:conference-focus@\($0.host)" }.joined(separator: " ")
     guard !focuses.isEmpty else {
-      let isNewer = FlexisipKeys.markersOfNewerVersions.contains { conf.setting($0.section, $0.key) != nil }
+      if let version, version < FlexisipVersion(major: 2, minor: 5) { return }
+      let isNewer = isAtLeast(2, 5)
       return add(
         isNewer ? .error : .warning, Self.conference, key,
-        "no focus URIs: from Flexisip 2.3 on there must be one for each factory URI, else the server does not start"
+        "no focus URIs: from Flexisip 2.5 on there must be one for each factory URI, else the server does not start"
           + (isNewer ? "" : " (Flexisip 2.2 and older do not know the key)"),
-        correction: "\(key)=\(suggestion)")
+        correction: "\(key)=\(suggestion)", preventsStart: true)
     }
     let known = check(focuses, key: key)
     if focuses.count < factories.count {
       report(
         Self.conference, key,
         "\(factories.count) factory URIs but \(focuses.count) focus URIs: the server does not start",
-        correction: "\(key)=\(suggestion)")
+        correction: "\(key)=\(suggestion)", preventsStart: true)
     }
     for (factory, focus) in zip(uris, known) where factory.host.lowercased() != focus.host.lowercased() {
       warn(

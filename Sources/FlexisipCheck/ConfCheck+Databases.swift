@@ -24,19 +24,50 @@ extension ConfCheck {
           + "it finds no one's devices",
         correction: "db-implementation=redis",
         remedy: "or start both in one process: [global] default-servers=proxy conference")
-    case "redis":
-      let host = conf.value(section, "redis-server-domain")
-      guard let port = UInt16(conf.value(section, "redis-server-port")) else {
-        return report(
-          section, "redis-server-port", "no port number", correction: "redis-server-port=6379")
-      }
-      if isServersMachine, let cause = TCPConnection.failure(host: host, port: port, timeout: Self.connectTimeout) {
-        report(
-          section, "redis-server-domain", "no Redis server at \(host) port \(port): \(cause)",
-          correction: "redis-server-domain=localhost", remedy: "start it: systemctl start redis-server")
-      }
+    case "redis": checkRedis(section)
     case let other:
-      report(section, key, "'\(other)' is neither redis nor internal", correction: "\(key)=redis")
+      report(section, key, "'\(other)' is neither redis nor internal", correction: "\(key)=redis",
+        preventsStart: true)
+    }
+  }
+
+  private mutating func checkRedis(_ section: String) {
+    let host = conf.value(section, "redis-server-domain")
+    guard let port = UInt16(conf.value(section, "redis-server-port")) else {
+      return report(section, "redis-server-port", "no port number", correction: "redis-server-port=6379")
+    }
+    guard isServersMachine else { return }
+    let password = conf.value(section, "redis-auth-password")
+    let user = conf.value(section, "redis-auth-user")
+    do throws(RedisProbe.Failure) {
+      try RedisProbe.tryOut(host: host, port: port, user: user, password: password, timeout: Self.connectTimeout)
+    } catch {
+      let unreachable = "registrations get 500"
+      switch error {
+      case .unreachable(let cause):
+        report(
+          section, "redis-server-domain", "no Redis server at \(host) port \(port) (\(cause)): \(unreachable)",
+          correction: "redis-server-domain=localhost",
+          remedy: "or redis-server-port is another, or start it: systemctl start redis-server")
+      case .noRedis:
+        report(
+          section, "redis-server-port", "what listens at \(host) port \(port) is no Redis: \(unreachable)",
+          correction: "redis-server-port=6379")
+      case .passwordWanted:
+        report(
+          section, "redis-auth-password", "the Redis server wants a password (requirepass): \(unreachable)",
+          correction: "redis-auth-password=PASSWORD", remedy: "the password is in redis.conf: requirepass")
+      case .passwordRefused(let text):
+        report(
+          section, "redis-auth-password", "the Redis server refuses the password (\(text)): \(unreachable)",
+          correction: "redis-auth-password=PASSWORD", remedy: "the password is in redis.conf: requirepass")
+      case .noPasswordSet:
+        report(
+          section, "redis-auth-password", "the Redis server has no password, and refuses that one: \(unreachable)",
+          correction: "redis-auth-password=")
+      case .loading(let text):
+        warn(section, "redis-server-domain", "the Redis server is not ready: \(text)", correction: "redis-server-domain=\(host)")
+      }
     }
   }
 
@@ -51,13 +82,13 @@ extension ConfCheck {
     guard ["mysql", "sqlite3", "sqlite"].contains(backend) else {
       return report(
         Self.conference, "database-backend", "'\(backend)' is neither mysql nor sqlite3: the server does not start",
-        correction: "database-backend=\(backend.lowercased().hasPrefix("sq") ? "sqlite3" : "mysql")")
+        correction: "database-backend=\(backend.lowercased().hasPrefix("sq") ? "sqlite3" : "mysql")", preventsStart: true)
     }
     guard !text.isEmpty, !text.contains("host='myhost.com'") else {
       return report(
         Self.conference, key, "the database of rooms is not set: the server does not start",
         correction: backend == "mysql"
-          ? "\(key)=db='flexisip' user='flexisip' password='PASSWORD' host='localhost'" : sqlite)
+          ? "\(key)=db='flexisip' user='flexisip' password='PASSWORD' host='localhost'" : sqlite, preventsStart: true)
     }
     guard isServersMachine else { return }
     if backend.hasPrefix("sqlite") { checkSQLite(text, key) } else { checkMySQL(text, key) }
@@ -70,7 +101,7 @@ extension ConfCheck {
     guard !text.contains("host=") else {
       return report(
         Self.conference, "database-backend", "database-connection-string is one of MySQL, but the backend is sqlite3",
-        correction: "database-backend=mysql")
+        correction: "database-backend=mysql", preventsStart: true)
     }
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
     var isFolder: ObjCBool = false
@@ -80,11 +111,11 @@ extension ConfCheck {
         Self.conference, key, "the folder \(folder) does not exist: the server does not start",
         correction:
           "\(key)=/var/opt/belledonne-communications/lib/flexisip/\(URL(fileURLWithPath: path).lastPathComponent)",
-        remedy: "or make the folder, owned by the user that Flexisip runs as")
+        remedy: "or make the folder, owned by the user that Flexisip runs as", preventsStart: true)
     } else if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
       report(
         Self.conference, key, "\(path) is a folder, not a database: the server does not start",
-        correction: "\(key)=\(path)/conference.db")
+        correction: "\(key)=\(path)/conference.db", preventsStart: true)
     }
   }
 
@@ -94,16 +125,18 @@ extension ConfCheck {
       return report(
         Self.conference, text.contains("=") ? key : "database-backend",
         "'\(text)' names no MySQL database: the server does not start",
-        correction: text.contains("=") ? "\(key)=db='flexisip' \(text)" : "database-backend=sqlite3")
+        correction: text.contains("=") ? "\(key)=db='flexisip' \(text)" : "database-backend=sqlite3", preventsStart: true)
     }
     // Without a host, or with localhost, MySQL is spoken over a local socket.
     guard let host = values["host"], host != "localhost" else { return }
     let port = values["port"].flatMap { UInt16($0) } ?? 3306
-    if let cause = TCPConnection.failure(host: host, port: port, timeout: Self.connectTimeout) {
+    do throws(MySQLProbe.Failure) {
+      try MySQLProbe.tryOut(host: host, port: port, timeout: Self.connectTimeout)
+    } catch {
       report(
-        Self.conference, key, "no database server at \(host) port \(port): \(cause); the server does not start",
+        Self.conference, key, "no MySQL or MariaDB at \(host) port \(port): \(error); the server does not start",
         correction: "\(key)=\(text.replacingOccurrences(of: host, with: "localhost"))",
-        remedy: "or start it: systemctl start mariadb")
+        remedy: "or start it: systemctl start mariadb", preventsStart: true)
     }
   }
 }

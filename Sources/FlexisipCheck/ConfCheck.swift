@@ -15,31 +15,38 @@ public struct ConfClient: Sendable {
   }
 }
 
-/// Checks one file. Nothing is changed; databases are only connected to, without a login.
+/// Checks one file. Nothing is changed; of databases only Redis is logged into.
 public struct ConfCheck: Sendable {
   let conf: FlexisipConf
   let client: ConfClient?
   /// Whether files and ports that the configuration names can be looked at from here.
   let isServersMachine: Bool
+  /// Which Flexisip reads the file, when that is known.
+  let version: FlexisipVersion?
   private(set) var findings: [ConfFinding]
 
   /// - Parameters:
   ///   - client: nil when no account is to be compared with.
   ///   - isServersMachine: false when the file was copied from another machine.
+  ///   - version: such as `2.2`, of the Flexisip that reads the file; nil when it is not known.
   /// - Returns: errors before warnings, each in the order of the lines; those without a line last.
   public static func findings(
-    in conf: FlexisipConf, client: ConfClient? = nil, isServersMachine: Bool = true
+    in conf: FlexisipConf, client: ConfClient? = nil, isServersMachine: Bool = true, version: String? = nil
   ) -> [ConfFinding] {
-    var names = ConfCheck(conf: conf, client: nil, isServersMachine: false, findings: conf.syntax)
+    let version = version.flatMap { FlexisipVersion(server: "flexisip/\($0)") }
+    var names = ConfCheck(
+      conf: conf, client: nil, isServersMachine: false, version: version, findings: conf.syntax)
     names.checkNames()
     var check = ConfCheck(
-      conf: conf.withMeantNames(), client: client, isServersMachine: isServersMachine, findings: names.findings)
+      conf: conf.withMeantNames(), client: client, isServersMachine: isServersMachine, version: version,
+      findings: names.findings)
     check.checkBooleans()
     check.checkConferenceServer()
     check.checkConferenceAddresses()
     check.checkAuthentication()
     check.checkTrustedHosts()
     check.checkRegistrar()
+    check.checkRouting()
     check.checkDatabases()
     func place(_ entry: (offset: Int, element: ConfFinding)) -> (Int, Int, Int) {
       (entry.element.severity == .error ? 0 : 1, entry.element.line ?? .max, entry.offset)
@@ -48,8 +55,11 @@ public struct ConfCheck: Sendable {
   }
 
   mutating func report(
-    _ section: String, _ key: String, _ problem: String, correction: String, remedy: String? = nil
-  ) { add(.error, section, key, problem, correction: correction, remedy: remedy) }
+    _ section: String, _ key: String, _ problem: String, correction: String, remedy: String? = nil,
+    preventsStart: Bool = false
+  ) {
+    add(.error, section, key, problem, correction: correction, remedy: remedy, preventsStart: preventsStart)
+  }
 
   mutating func warn(
     _ section: String, _ key: String, _ problem: String, correction: String, remedy: String? = nil
@@ -57,12 +67,12 @@ public struct ConfCheck: Sendable {
 
   mutating func add(
     _ severity: ConfFinding.Severity, _ section: String, _ key: String, _ problem: String, correction: String,
-    remedy: String? = nil
+    remedy: String? = nil, preventsStart: Bool = false
   ) {
     findings.append(
       ConfFinding(
         severity: severity, file: conf.path, line: conf.line(of: section, key), section: section, key: key,
-        problem: problem, correction: correction, remedy: remedy))
+        problem: problem, correction: correction, remedy: remedy, preventsStart: preventsStart))
   }
 
   // MARK: Names and truth values
@@ -78,13 +88,18 @@ public struct ConfCheck: Sendable {
         ConfFinding(
           severity: .error, file: conf.path, line: line, section: name, key: "",
           problem: "Flexisip knows no such section\(nearest.map { ": [\($0)] is meant?" } ?? "")",
-          correction: nearest.map { "[\($0)]" } ?? "# [\(name)]"))
+          correction: nearest.map { "[\($0)]" } ?? "# [\(name)]", preventsStart: true))
     }
     for setting in conf.settings {
       guard let section = knownSections[setting.section.lowercased()], let known = FlexisipKeys.keys[section] else {
         continue
       }
-      if let renamed = FlexisipKeys.renamed.first(where: { $0.section == section && $0.old == setting.key.lowercased() }
+      if let version, let refusal = FlexisipKeys.refusal(setting.key, in: section, by: version) {
+        let newer = FlexisipKeys.renamed.first { $0.section == section && $0.old == setting.key.lowercased() }?.new
+        report(
+          section, setting.key, refusal, correction: newer.map { "\($0)=\(setting.value)" } ?? "# \(setting.key)",
+          preventsStart: true)
+      } else if let renamed = FlexisipKeys.renamed.first(where: { $0.section == section && $0.old == setting.key.lowercased() }
       ) {
         warn(
           section, setting.key, "\(setting.key) \(renamed.fate)", correction: "\(renamed.new)=\(setting.value)")
@@ -94,7 +109,7 @@ public struct ConfCheck: Sendable {
           section, setting.key,
           "unknown key \(setting.key): Flexisip refuses to start with it\(nearest.map { "; \($0) is meant?" } ?? "")",
           correction: nearest.map { "\($0)=\(setting.value)" } ?? "# \(setting.key)=\(setting.value)",
-          remedy: nearest == nil ? home(of: setting.key) : nil)
+          remedy: nearest == nil ? home(of: setting.key) : nil, preventsStart: true)
       }
     }
   }
@@ -113,7 +128,7 @@ public struct ConfCheck: Sendable {
       let isYes = ["yes", "on", "true", "enabled", "y"].contains(setting.value.lowercased())
       report(
         section, key, "'\(setting.value)' is no truth value: Flexisip takes true, false, 1 and 0",
-        correction: "\(key)=\(isYes)")
+        correction: "\(key)=\(isYes)", preventsStart: true)
     }
   }
 }

@@ -20,6 +20,9 @@ public struct ConfFinding: Sendable, Equatable {
   /// More to do than to change the line, or another way.
   public var remedy: String?
 
+  /// Whether Flexisip does not start with it.
+  public var preventsStart = false
+
   /// `file:line: error: [section] problem`
   public var headline: String {
     let place = line.map { "\(file):\($0)" } ?? file

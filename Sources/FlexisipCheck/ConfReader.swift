@@ -82,7 +82,7 @@ struct ConfReader {
       if appends {
         report(
           number, key, "Flexisip knows no '+=': it refuses to start with the unknown key '\(key)+'",
-          correction: "\(key)=\(value)", section: section)
+          correction: "\(key)=\(value)", section: section, preventsStart: true)
       }
       return settings.append(ConfSetting(section: section, key: key, value: value, line: number))
     }
@@ -93,7 +93,7 @@ struct ConfReader {
         ? "Flexisip knows no '+=': it refuses to start with the unknown key '\(key)+'"
         : "\(key) is set on line \(settings[place].line) already: with a key that comes twice Flexisip does not start",
       correction: "\(key)=\(appends ? joined : value)", section: section,
-      remedy: "one line with all values, in place of line \(settings[place].line) and this one")
+      remedy: "one line with all values, in place of line \(settings[place].line) and this one", preventsStart: true)
     settings[place].value = appends ? joined : value
   }
 
@@ -117,12 +117,13 @@ struct ConfReader {
   }
 
   private mutating func report(
-    _ line: Int, _ key: String, _ problem: String, correction: String, section: String? = nil, remedy: String? = nil
+    _ line: Int, _ key: String, _ problem: String, correction: String, section: String? = nil, remedy: String? = nil,
+    preventsStart: Bool = false
   ) {
     findings.append(
       ConfFinding(
         severity: .error, file: path, line: line, section: section ?? self.section ?? "", key: key, problem: problem,
-        correction: correction, remedy: remedy))
+        correction: correction, remedy: remedy, preventsStart: preventsStart))
   }
 }
 

@@ -98,7 +98,7 @@ enum FlexisipKeys {
       fate: "is the name before 2.1; later versions still read it, those of flexisip-conference do not"),
     Renamed(
       section: "module::Registrar", old: "max-contacts-by-aor", new: "max-contacts-per-registration",
-      fate: "is the name before 2.5"),
+      fate: "is the name before 2.4"),
     Renamed(
       section: "module::Registrar", old: "name-message-expires", new: "message-expires-param-name",
       fate: "is the name before 2.0"),
@@ -109,13 +109,63 @@ enum FlexisipKeys {
       section: "module::Authentication", old: "datasource", new: "file-path", fate: "is the name before 2.0"),
   ]
 
-  /// Keys that came with 2.3 or later: a file that has one belongs to a version that wants focus URIs.
-  static let markersOfNewerVersions: [(section: String, key: String)] = [
-    ("conference-server", "conference-focus-uris"), ("conference-server", "supported-media-types"),
-    ("conference-server", "empty-chat-room-deletion"), ("conference-server", "state-directory"),
-    ("module::Authorization", "enabled"), ("module::AuthTrustedHosts", "enabled"),
-    ("module::AuthTrustedHosts", "trusted-hosts"),
+  /// The first minor version of 2 that knows a key; older ones refuse to start with it.
+  private static let since: [(section: String, minor: Int, keys: Set<String>)] = [
+    ("conference-server", 1, words("conference-factory-uris local-domains")),
+    (
+      "conference-server", 3,
+      words("conference-focus-uris empty-chat-room-deletion encryption nat-addresses supported-media-types")
+    ),
+    ("conference-server", 4, words("audio-port call-timeout state-directory video-port")),
+    ("conference-server", 5, words("audio-engine-mode subscription-refresh-delay video-engine-mode")),
+    ("module::Registrar", 1, words("enable-gruu redis-use-slaves-as-backup")),
+    ("module::Registrar", 3, words("redis-auth-user")),
+    ("module::Registrar", 4, words("max-contacts-per-registration redis-subscription-keep-alive-check-period")),
+    ("module::Registrar", 5, words("default-expires")),
+    ("module::Router", 1, words("fallback-route-filter")),
+    (
+      "module::Router", 2,
+      words("message-database-backend message-database-connection-string message-database-enabled")
+    ),
+    ("module::Router", 3, words("max-request-retention-time")),
+    ("module::Router", 4, words("message-database-pool-size static-targets")),
+    ("module::Authentication", 1, words("realm")),
+    ("module::Authorization", 5, moduleKeys("auth-domains account-manager-host")),
+    ("module::AuthTrustedHosts", 5, moduleKeys("trusted-hosts")),
+    (
+      "global", 2,
+      words("rtp-bind-address show-body-for tls-certificates-ca-file tls-certificates-file tls-certificates-private-key")
+    ),
+    ("global", 3, words("tport-message-queue-size")),
+    ("global", 4, words("sofia-level")),
+    ("global", 5, words("memory-usage-log-interval tcp-max-read-size tls-certificates-check-interval")),
   ]
+
+  /// The last minor version of 2 that knows a key.
+  private static let until: [(section: String, minor: Int, keys: Set<String>)] = [
+    ("module::Registrar", 3, words("max-contacts-by-aor redis-record-serializer")),
+    ("module::Registrar", 4, words("name-message-expires")),
+    ("global", 4, words("max-log-size use-maddr")),
+  ]
+
+  /// The minor version of 2 that a key came with; nil for those that 2.0 has.
+  static func introduced(_ key: String, in section: String) -> Int? {
+    since.first { $0.section == section && $0.keys.contains(key.lowercased()) }?.minor
+  }
+
+  /// Why a version refuses a key that others know; nil when it takes it.
+  static func refusal(_ key: String, in section: String, by version: FlexisipVersion) -> String? {
+    guard version.major == 2 else { return nil }
+    if let minor = introduced(key, in: section), version.minor < minor {
+      return "Flexisip \(version) does not know \(key), which came with 2.\(minor): it refuses to start"
+    }
+    if let entry = until.first(where: { $0.section == section && $0.keys.contains(key.lowercased()) }),
+      version.minor > entry.minor
+    {
+      return "Flexisip \(version) does not know \(key) any more, which went after 2.\(entry.minor): it refuses to start"
+    }
+    return nil
+  }
 
   static let booleans: [(section: String, key: String)] =
     keys.keys.filter { $0.hasPrefix("module::") }.sorted().map { ($0, "enabled") } + [
@@ -138,6 +188,9 @@ enum FlexisipKeys {
       ("module::Authorization", "auth-domains"), ("module::Registrar", "redis-server-domain"):
       "localhost"
     case ("module::Registrar", "redis-server-port"): "6379"
+    case ("module::Registrar", "unique-id-parameters"): "+sip.instance pn-tok line"
+    case ("module::Router", "message-fork-late"), ("conference-server", "enable-one-to-one-chat-room"): "true"
+    case ("module::Router", "message-delivery-timeout"): "604800"
     case ("module::Registrar", "db-implementation"): "internal"
     case ("module::Authentication", "db-implementation"): "file"
     case ("module::Authentication", "available-algorithms"): "MD5"

@@ -8,15 +8,18 @@ import Lime
 extension LiveCheck {
   func tryKeyServer() async {
     guard let url = account.keyServer else {
-      for step in [CheckStep.keyServer, .keyServerDigest] { notTried(step, "the account has no key-server") }
+      for step in [CheckStep.keyServerTLS, .keyServer, .keyServerDigest, .keyServerAccount] {
+        notTried(step, "the account has no key-server")
+      }
       return
     }
+    guard await tryTLS(.keyServerTLS, of: url) else { return }
     let device = "\(account.address);gr=urn:uuid:\(UUID().uuidString.lowercased())"
     let answer = await step(.keyServer) { () -> (seen: String, value: HTTPResponse) in
       let request = KeyServerRequest(curve: account.curve, content: .getOneTimeKeyIDs)
       do {
         let client = HTTPClient(caFile: account.caFile, timeout: timeouts.answer)
-        let response = try await client.send(Self.post(request, to: url, as: device))
+        let response = try await send(Self.post(request, to: url, as: device), by: client)
         if response.status == 401 { return ("401, asks for a password", response) }
         guard response.status == 200, (try? KeyServerAnswer(parsing: response.body)) != nil else {
           throw StepFailure("HTTP \(response.status), no LIME answer", causes.noKeyServer(url.absoluteString))
@@ -27,12 +30,31 @@ extension LiveCheck {
       }
     }
     guard let answer else { return }
-    guard answer.status == 401 else { return notTried(.keyServerDigest, "the key server asks for no password") }
-    _ = await passes(.keyServerDigest) {
-      let lines = answer.values(ofHeader: "WWW-Authenticate")
-      let challenges = DigestChallenge.list(lines)
+    let lines = answer.values(ofHeader: "WWW-Authenticate")
+    let challenges = DigestChallenge.list(lines)
+    if answer.status == 401 {
+      guard await tryKeyServerDigest(lines, challenges) else { return }
+    } else {
+      notTried(.keyServerDigest, "the key server asks for no password")
+    }
+    _ = await passes(.keyServerAccount) {
+      // What a device that is not there has published: nothing, whatever the device.
+      let request = KeyServerRequest(curve: account.curve, content: .getOneTimeKeyIDs)
+      let answer: KeyServerAnswer
+      do { answer = try await exchange(request, for: account, device: device) } catch let error as HTTPClientError {
+        throw StepFailure(error.description, causes.keyServerRefuses(challenges))
+      }
+      if case .error(let code, let text) = answer.content, code != .deviceNotFound {
+        throw StepFailure("\(code): \(text)", causes.keyServerError(code, account.curve))
+      }
+      return "accepted, \(account.curve.name)"
+    }
+  }
+
+  private func tryKeyServerDigest(_ lines: [String], _ challenges: [DigestChallenge]) async -> Bool {
+    await passes(.keyServerDigest) {
       guard !challenges.isEmpty else {
-        throw StepFailure("no Digest with MD5 or SHA-256: \(lines.joined(separator: "; "))", causes.keyServerRefuses)
+        throw StepFailure("no Digest with MD5 or SHA-256: \(lines.joined(separator: "; "))", causes.keyServerRefuses())
       }
       guard challenges.contains(where: { $0.realm == account.address.host }) else {
         let realms = Set(challenges.map(\.realm)).sorted()
@@ -59,14 +81,14 @@ extension LiveCheck {
       credentials: HTTPCredentials(
         username: account.address.user ?? "", password: account.password.reveal(), realm: account.address.host),
       timeout: timeouts.answer)
-    let response = try await client.send(Self.post(request, to: url, as: device))
-    guard response.status == 200 else { throw StepFailure("HTTP \(response.status)", causes.keyServerRefuses) }
+    let response = try await send(Self.post(request, to: url, as: device), by: client)
+    guard response.status == 200 else { throw StepFailure("HTTP \(response.status)", causes.keyServerRefuses()) }
     return try KeyServerAnswer(parsing: response.body)
   }
 
   /// What the two devices published can be fetched by each other.
   func tryKeys(_ here: TemporaryDevice, _ there: TemporaryDevice) async -> Bool {
-    guard !hasFailed(.keyServer), !hasFailed(.keyServerDigest), account.keyServer != nil, there.account.keyServer != nil
+    guard ![.keyServerTLS, .keyServer, .keyServerDigest, .keyServerAccount].contains(where: hasFailed), account.keyServer != nil, there.account.keyServer != nil
     else {
       let missing = [here, there].filter { $0.account.keyServer == nil }.map(\.address)
       let reason =
@@ -77,7 +99,7 @@ extension LiveCheck {
     let published = await passes(.keysPublished) {
       for device in [here, there] where await !device.hasPublishedKeys() {
         throw StepFailure(
-          "\(device.address): \(device.complaints.last ?? "no keys")", causes.keyServerRefuses)
+          "\(device.address): \(device.complaints.last ?? "no keys")", causes.keyServerRefuses())
       }
       return "identity, signed prekey and one-time keys of both, \(account.curve.name)"
     }

@@ -19,7 +19,7 @@ extension LiveCheck {
     let before: [CheckStep] = [.name, .reachability, .challenge, .registration, .gruu, .factory]
     guard !before.contains(where: hasFailed) else { return }
     guard let (here, there) = await startDevices(with: other) else { return }
-    await tryCapabilities(here)
+    await tryCapabilities(of: [here, there])
     let hasKeys = await tryKeys(here, there)
     guard let room = await tryPlainRoom(here, there) else { return }
     await tryMessages(room, here, there)
@@ -54,33 +54,35 @@ extension LiveCheck {
 
   private func registrationCauses(_ error: any Error) -> [CheckCause] {
     switch error {
-    case ChatError.wrongCredentials: causes.wrongPassword
+    case ChatError.wrongCredentials: causes.wrongPassword(challenges)
     case ChatError.noGRUU: causes.noGRUU
     case ChatError.refused(_, 403, _): causes.domainForbidden
-    case is TookTooLong: causes.silentRegistrar
-    default: causes.silentRegistrar
+    case is TookTooLong: causes.noRegistrar
+    default: causes.noRegistrar
     }
   }
 
-  private func tryCapabilities(_ here: TemporaryDevice) async {
-    guard probe != nil, let device = await here.client.device else {
-      return notTried(.capabilities, "single requests are sent over TCP only")
-    }
+  /// What the registrar keeps of what each side's device says that it can do (`+org.linphone.specs`).
+  private func tryCapabilities(of devices: [TemporaryDevice]) async {
+    guard probe != nil else { return notTried(.capabilities, "single requests are sent over TCP only") }
     let start = ContinuousClock.now
-    guard let specs = await keptSpecs(of: device) else {
+    var kept: [(device: TemporaryDevice, specs: String?)] = []
+    for device in devices { kept.append((device, await keptSpecs(of: device))) }
+    guard kept.contains(where: { $0.specs != nil }) else {
       // Some registrars keep what they do not show; with those that lose it, the room's INVITE fails.
       showsNoSpecs = true
-      return notTried(.capabilities, "the registrar's answer does not show +org.linphone.specs")
+      return notTried(.capabilities, "the registrar's answers do not show +org.linphone.specs")
     }
     _ = await passes(.capabilities, since: start) {
-      let wanted = account.keyServer == nil ? ["groupchat"] : ["groupchat", "lime"]
-      let names = specs.split(separator: ",").compactMap { $0.split(separator: "/").first.map(String.init) }
-      let missing = wanted.filter { !names.contains($0) }
-      guard missing.isEmpty else {
-        throw StepFailure(
-          "+org.linphone.specs=\"\(specs)\" lacks \(missing.joined(separator: ", "))", causes.lostCapabilities)
+      let seen = kept.map { "\($0.device.address): \($0.specs ?? "none")" }.joined(separator: "; ")
+      let isLacking = kept.contains { entry in
+        let wanted = entry.device.account.keyServer == nil ? ["groupchat"] : ["groupchat", "lime"]
+        let names = (entry.specs ?? "").split(separator: ",")
+          .compactMap { $0.split(separator: "/").first.map { $0.trimmingCharacters(in: .whitespaces) } }
+        return wanted.contains { !names.contains($0) }
       }
-      return "+org.linphone.specs=\"\(specs)\""
+      if isLacking { throw StepFailure("+org.linphone.specs lacks groupchat or lime: \(seen)", causes.lostCapabilities) }
+      return "+org.linphone.specs of \(seen)"
     }
   }
 
@@ -118,7 +120,11 @@ extension LiveCheck {
         return ("version \(room.room.version), \(room.participants.count) member(s)", room)
       case .failure(let error):
         if let stored { rooms.append(stored.room.address) }
-        throw StepFailure("SUBSCRIBE accepted, but no NOTIFY: \(Self.text(of: error))", causes.noNotify)
+        var passes: Bool?
+        if let room = stored.flatMap({ SIPURI($0.room.address) }) { passes = await focusPasses(room) }
+        let seen = passes.map { "; a request in its name is \($0 ? "let in" : "challenged")" } ?? ""
+        throw StepFailure(
+          "SUBSCRIBE accepted, but no NOTIFY: \(Self.text(of: error))\(seen)", causes.noNotify(focusPasses: passes))
       }
     }
     guard let address = room?.room.address else { return nil }
@@ -131,10 +137,10 @@ extension LiveCheck {
     switch error {
     case ChatError.refused(_, 488, _): causes.nobodyInvited(there.account.address)
     case ChatError.refused(_, 403, _), ChatError.refused(_, 603, _): causes.nobodyInvited(there.account.address)
-    case ChatError.refused(_, 404, _): causes.unknownFactory
+    case ChatError.refused(_, 404, _): causes.unknownFactory()
     case ChatError.factoryDidNotRedirect: causes.noRoomFromFactory
-    case ChatError.wrongCredentials: causes.wrongPassword
-    default: causes.silentFactory
+    case ChatError.wrongCredentials: causes.wrongPassword(challenges)
+    default: causes.brokenFactory(status: nil)
     }
   }
 

@@ -4,6 +4,7 @@ import DigestAuth
 import Foundation
 import MessageFormats
 import SIPAgent
+import ServerConnection
 
 /// A registration that the probe made.
 struct ProbeDevice: Sendable {
@@ -15,46 +16,92 @@ extension LiveCheck {
   /// Clocks further apart than this disturb message order and certificates, in seconds.
   private static let allowedSkew = 120.0
 
+  /// Shorter than this the certificate's end is mentioned, in seconds.
+  private static let soon: TimeInterval = 21 * 86_400
+
   func tryServer() async {
     let proxy = causes.proxy
     let transport = proxy.isSecure ? "tls" : proxy[parameter: "transport"]?.lowercased() ?? "tcp"
-    let port = UInt16(proxy.port ?? (transport == "tls" ? 5061 : 5060))
+    let port = UInt16(exactly: proxy.port ?? (transport == "tls" ? 5061 : 5060)) ?? 5060
     let found = await passes(.name) {
-      do throws(TCPConnection.Failure) {
-        let addresses = try TCPConnection.addresses(of: proxy.host, port: port)
-        return "\(proxy.host): \(Set(addresses.map(\.name)).sorted().joined(separator: ", "))"
+      do throws(ConnectionFailure) {
+        let addresses = try SocketAddress.all(of: proxy.host, port: Int(port))
+        return "\(proxy.host): \(Set(addresses.map(\.numericHost)).sorted().joined(separator: ", "))"
       } catch { throw StepFailure("\(proxy.host): \(error)", causes.unknownName) }
     }
     guard found else { return }
-    guard transport != "udp" else { return notTried(.reachability, "UDP has no connections") }
-    let probe = await step(.reachability) { () -> (seen: String, value: SIPProbe) in
-      do {
-        let limit = timeouts.answer
-        let probe = try await capped(limit + 2) {
-          try SIPProbe(host: proxy.host, port: port, timeout: limit)
-        }
-        return ("connected to \(probe.peer) port \(port) from \(probe.local)", probe)
-      } catch { throw StepFailure("\(proxy.host) port \(port): \(error)", causes.refusedConnection) }
-    }
-    guard let probe else { return }
-    guard transport == "tcp" else {
-      for step in [CheckStep.tls, .challenge, .clock, .registration, .gruu, .secondRegistration, .factory] {
-        notTried(step, step == .tls ? "seen when the devices register" : "single requests are sent over TCP only")
-      }
+    guard transport != "udp" else {
+      let steps: [CheckStep] = [
+        .reachability, .tls, .challenge, .clock, .registration, .gruu, .secondRegistration, .factory,
+      ]
+      for step in steps { notTried(step, "single requests are sent over TCP and TLS only") }
       return
     }
-    notTried(.tls, "the account uses TCP")
+    guard let probe = await connect(to: proxy, port: port, isTLS: transport == "tls") else { return }
     self.probe = probe
     causes.isSameMachine = probe.isSameMachine
     await tryRegistration(probe)
     if hasPassed(.gruu) { await tryFactory(probe) }
   }
 
+  /// Connection and TLS: one attempt, two steps.
+  private func connect(to proxy: SIPURI, port: UInt16, isTLS: Bool) async -> SIPProbe? {
+    let start = ContinuousClock.now
+    let limit = timeouts.answer
+    let settings = isTLS ? TLSSettings(caFile: account.caFile) : nil
+    let trace = self.trace
+    let attempt: Result<SIPProbe, any Error>
+    do {
+      let probe = try await capped(limit * 2 + 2) {
+        try SIPProbe(host: proxy.host, port: port, tls: settings, timeout: limit, trace: trace)
+      }
+      attempt = .success(probe)
+    } catch { attempt = .failure(error) }
+    let reached = await passes(.reachability, since: start) {
+      switch attempt {
+      case .success(let probe): return "connected to \(probe.peer) port \(port) from \(probe.local)"
+      case .failure(ConnectionFailure.tls): return "connected to \(proxy.host) port \(port)"
+      case .failure(let error):
+        let elsewhere = await otherListener(at: proxy, than: port)
+        throw StepFailure(
+          "\(proxy.host) port \(port): \(error)" + (elsewhere.map { "; \($0) answers" } ?? ""),
+          causes.refusedConnection(elsewhere: elsewhere))
+      }
+    }
+    guard reached else { return nil }
+    guard isTLS else {
+      notTried(.tls, "the account uses TCP")
+      return try? attempt.get()
+    }
+    return await step(.tls, since: start) { () -> (seen: String, value: SIPProbe) in
+      switch attempt {
+      case .success(let probe): return (Self.shown(probe.tls), probe)
+      case .failure(ConnectionFailure.tls(let failure)):
+        trace?.note("no TLS with \(proxy.host):\(port): \(failure)")
+        throw StepFailure("no TLS", causes.noTLS(failure, isFlexisip: true))
+      case .failure(let error): throw error
+      }
+    }
+  }
+
+  /// Protocol, names, who has signed and until when.
+  static func shown(_ tls: (version: String, certificate: ServerCertificate?)?) -> String {
+    guard let tls else { return "no TLS" }
+    guard let certificate = tls.certificate else { return tls.version }
+    let left = certificate.expires.timeIntervalSinceNow
+    let end =
+      left < soon ? "only \(Int(left / 86_400)) more day(s): renew it" : certificate.expires.formatted(.iso8601.year().month().day())
+    return "\(tls.version), certificate for \(certificate.names.joined(separator: ", ")) by \(certificate.issuer), valid "
+      + (left < soon ? end : "until \(end)")
+  }
+
   // MARK: Registration
 
-  private var registrar: String { "sip:\(account.address.host)" }
+  var registrar: String { "sip:\(account.address.host)" }
 
-  private var credentials: SIPProbe.Credentials {
+  var credentials: SIPProbe.Credentials { Self.credentials(of: account) }
+
+  static func credentials(of account: AccountConfiguration) -> SIPProbe.Credentials {
     let password = account.password
     return SIPProbe.Credentials(
       user: account.address.user ?? "", password: .init(reveal: { password.reveal() }))
@@ -65,7 +112,7 @@ extension LiveCheck {
       // Without Contact it only asks for the bindings: nothing is registered even if nobody is challenged.
       let answer = await probe.perform(
         "REGISTER", registrar, from: account.address, to: account.address, credentials: nil)
-      return (try judgeChallenge(answer), answer)
+      return (try await judgeChallenge(answer), answer)
     }
     guard let challenged else { return }
     if let date = challenged.final?[header: "Date"] { await compareClock(date) }
@@ -97,12 +144,14 @@ extension LiveCheck {
     }
   }
 
-  private func judgeChallenge(_ answer: ProbeAnswer) throws -> String {
+  private func judgeChallenge(_ answer: ProbeAnswer) async throws -> String {
     guard let final = answer.final else { throw StepFailure(answer.summary, causes.noSIPAnswer) }
+    let server = final[header: "Server"]
+    causes.version = server.flatMap(FlexisipVersion.init)
     switch final.status {
     case 401, 407:
       let lines = final.headers.all(named: final.status == 401 ? "WWW-Authenticate" : "Proxy-Authenticate")
-      let challenges = DigestChallenge.list(lines)
+      challenges = DigestChallenge.list(lines)
       guard !challenges.isEmpty else {
         throw StepFailure("\(final.status) with \(lines.joined(separator: "; "))", causes.unknownAlgorithm)
       }
@@ -112,10 +161,15 @@ extension LiveCheck {
         realm.caseInsensitiveCompare(account.address.host) == .orderedSame
         ? "" : " (not the domain: the key server must use the same)"
       return
-        "\(final.status), algorithms \(algorithms), realm \(realm)\(note)"
-    case 200..<300: throw StepFailure("\(answer.summary) without any 401", causes.notChallenged)
+        "\(final.status), algorithms \(algorithms), realm \(realm)\(note)" + (server.map { ", \($0)" } ?? "")
+    case 200..<300:
+      let elsewhere = await challengeFromElsewhere()
+      throw StepFailure(
+        "\(answer.summary) without any 401" + (elsewhere.map { "; \($0.seen)" } ?? ""),
+        causes.notChallenged(fromElsewhere: elsewhere?.isChallenged))
+    case 500..<600: throw StepFailure(answer.summary, causes.noUsers)
     case 403: throw StepFailure(answer.summary, causes.domainForbidden)
-    case 404, 416, 604: throw StepFailure(answer.summary, causes.silentRegistrar)
+    case 404, 416, 482, 483, 604: throw StepFailure(answer.summary, causes.noRegistrar)
     default: throw StepFailure(answer.summary, causes.noSIPAnswer)
     }
   }
@@ -124,7 +178,7 @@ extension LiveCheck {
   private func register(_ probe: SIPProbe, as step: CheckStep) async -> SIPResponse? {
     let instance = probeDevice?.instance ?? "urn:uuid:\(UUID().uuidString.lowercased())"
     // No specs: the focus takes the device into no room.
-    let contact = "<sip:\(account.address.user ?? "")@\(probe.local);transport=tcp>;+sip.instance=\"<\(instance)>\""
+    let contact = "<sip:\(account.address.user ?? "")@\(probe.local);transport=\(probe.transport.lowercased())>;+sip.instance=\"<\(instance)>\""
     let answer = await probe.perform(
       "REGISTER", registrar, from: account.address, to: account.address,
       headers: [SIPHeader("Contact", contact), SIPHeader("Expires", "120"), SIPHeader("Supported", "gruu, path")],
@@ -136,13 +190,18 @@ extension LiveCheck {
     }
     _ = await passes(step) {
       switch answer.final?.status {
-      case nil: throw StepFailure("401, then no answer to the REGISTER with the password", causes.silentRegistrar)
+      case nil:
+        let isStore = await storeFails()
+        throw StepFailure(
+          "401, then no answer to the REGISTER with the password" + (isStore ? "; 500 to other requests" : ""),
+          isStore ? causes.noStore : causes.noRegistrar)
       case 403:
         throw StepFailure(
-          answer.summary, answer.summary.lowercased().contains("domain") ? causes.domainForbidden : causes.wrongPassword
-        )
-      case 401, 407: throw StepFailure("\(answer.summary) again", causes.wrongPassword)
-      default: throw StepFailure(answer.summary, causes.silentRegistrar)
+          answer.summary,
+          answer.summary.lowercased().contains("domain") ? causes.domainForbidden : causes.wrongPassword(challenges))
+      case 401, 407: throw StepFailure("\(answer.summary) again", causes.wrongPassword(challenges))
+      case 500, 503, 504: throw StepFailure(answer.summary, causes.noStore)
+      default: throw StepFailure(answer.summary, causes.noRegistrar)
       }
     }
     return nil
@@ -152,7 +211,7 @@ extension LiveCheck {
   func unregisterProbe() async {
     guard let probe, let device = probeDevice else { return }
     let contact =
-      "<sip:\(account.address.user ?? "")@\(probe.local);transport=tcp>;+sip.instance=\"<\(device.instance)>\""
+      "<sip:\(account.address.user ?? "")@\(probe.local);transport=\(probe.transport.lowercased())>;+sip.instance=\"<\(device.instance)>\""
     _ = await probe.perform(
       "REGISTER", registrar, from: account.address, to: account.address,
       headers: [
@@ -177,49 +236,15 @@ extension LiveCheck {
     }
   }
 
-  // MARK: Factory
-
-  private func tryFactory(_ probe: SIPProbe) async {
-    guard let gruu = probeDevice?.gruu else { return }
-    let factory = account.conferenceFactory
-    _ = await passes(.factory) {
-      let answer = await probe.perform(
-        "INVITE", "\(factory)", from: account.address, to: factory,
-        headers: [
-          SIPHeader("Contact", "<\(gruu)>;text"), SIPHeader("Subject", "limeade check"),
-          SIPHeader("Require", "recipient-list-invite"), SIPHeader("Content-Type", "application/resource-lists+xml"),
-          SIPHeader("Content-Disposition", "recipient-list"), SIPHeader("Supported", "gruu"),
-        ], body: ResourceList([other?.address ?? account.address]).serialized, credentials: credentials)
-      return try judgeFactory(answer)
-    }
-  }
-
-  private func judgeFactory(_ answer: ProbeAnswer) throws -> String {
-    guard let final = answer.final else {
-      throw StepFailure(answer.summary, answer.provisional.isEmpty ? causes.silentFactory : causes.factoryRings)
-    }
-    switch final.status {
-    case 300..<400:
-      guard let room = final[header: "Contact"].flatMap(NameAddress.init), room.has(parameter: "isfocus") else {
-        throw StepFailure("\(answer.summary) to no focus", causes.noRoomFromFactory)
-      }
-      return "\(answer.summary), room \(room.uri)"
-    case 404, 480, 604: throw StepFailure(answer.summary, causes.unknownFactory)
-    case 401, 407: throw StepFailure("\(answer.summary) again", causes.wrongPassword)
-    case 403: throw StepFailure(answer.summary, causes.domainForbidden + causes.unknownFactory)
-    case 408, 500, 503, 504: throw StepFailure(answer.summary, causes.silentFactory)
-    default: throw StepFailure(answer.summary, causes.noRoomFromFactory)
-    }
-  }
-
   // MARK: Capabilities
 
   /// The +org.linphone.specs that the registrar keeps for a device; nil when its answer shows none.
-  func keptSpecs(of device: String) async -> String? {
-    guard let probe, let instance = SIPURI(device)?.gruu else { return nil }
+  func keptSpecs(of device: TemporaryDevice) async -> String? {
+    guard let probe, let name = await device.client.device, let instance = SIPURI(name)?.gruu else { return nil }
+    let address = device.account.address
     let answer = await probe.perform(
-      "REGISTER", registrar, from: account.address, to: account.address, headers: [SIPHeader("Supported", "gruu")],
-      credentials: credentials)
+      "REGISTER", "sip:\(address.host)", from: address, to: address, headers: [SIPHeader("Supported", "gruu")],
+      credentials: Self.credentials(of: device.account))
     let contacts = answer.final?.headers.all(named: "Contact").flatMap(NameAddress.list) ?? []
     return contacts.first { $0[parameter: "+sip.instance"]?.contains(instance) == true }
       .flatMap { $0[parameter: "+org.linphone.specs"] }

@@ -1,5 +1,6 @@
 // LiveCheck.swift: tries chat rooms on a server step by step, each request once, and cleans up after itself
 import ChatCore
+import DigestAuth
 import Foundation
 import Logging
 import MessageFormats
@@ -19,6 +20,8 @@ public actor LiveCheck {
   let other: AccountConfiguration?
   let timeouts: Timeouts
   let logger: Logger
+  /// nil when nobody wants to see what goes over the wire.
+  let trace: WireTrace?
   private let ranking: CauseRanking
   private let report: @Sendable (CheckResult) -> Void
   private var outcomes: [CheckStep: CheckResult.Outcome] = [:]
@@ -32,6 +35,12 @@ public actor LiveCheck {
   var there: TemporaryDevice?
   /// Whether the registrar's answer lacked what our device can do.
   var showsNoSpecs = false
+  /// Of the registrar's 401.
+  var challenges: [DigestChallenge] = []
+  /// As the conference server calls itself.
+  var focusAgent = "Flexisip-conference"
+  /// Where the conference server listens, by the server's configuration, else by default.
+  let conferenceServer: SIPTransportAddress?
   /// Rooms to leave in the end.
   var rooms: [String] = []
 
@@ -39,17 +48,22 @@ public actor LiveCheck {
   ///   - account: makes the rooms.
   ///   - other: is invited; nil leaves out what needs two.
   ///   - conf: the server's configuration, to point at its lines.
+  ///   - conferenceServer: the URI where the conference server listens; by default what `conf` says, or Flexisip's.
   public init(
     account: AccountConfiguration, other: AccountConfiguration? = nil, conf: FlexisipConf? = nil,
-    findings: [ConfFinding] = [], timeouts: Timeouts = Timeouts(), logger: Logger,
-    report: @escaping @Sendable (CheckResult) -> Void
+    findings: [ConfFinding] = [], conferenceServer: String? = nil, timeouts: Timeouts = Timeouts(), trace: WireTrace? = nil,
+    logger: Logger, report: @escaping @Sendable (CheckResult) -> Void
   ) {
     self.account = account
     self.other = other
     self.timeouts = timeouts
+    self.trace = trace
     self.logger = logger
     self.report = report
     ranking = CauseRanking(conf: conf, findings: findings)
+    self.conferenceServer = SIPTransportAddress(
+      conferenceServer ?? conf?.value("conference-server", "transport")
+        ?? FlexisipKeys.defaultValue("conference-server", "transport"))
     causes = CheckCauses(
       domain: account.address.host, factory: account.conferenceFactory,
       proxy: account.outboundProxy ?? SIPURI(user: nil, host: account.address.host, port: account.address.port))
@@ -59,6 +73,7 @@ public actor LiveCheck {
   public func run() async -> Bool {
     await tryServer()
     await tryKeyServer()
+    await tryFileServer()
     await tryRooms()
     await cleanUp()
     for step in CheckStep.allCases where outcomes[step] == nil { notTried(step, blocker ?? reasonLeftOut(step)) }
@@ -98,7 +113,8 @@ public actor LiveCheck {
       let failure = error as? StepFailure ?? StepFailure(Self.text(of: error), [])
       tell(
         CheckResult(
-          step: step, outcome: .failed, seconds: seconds(), seen: failure.seen, causes: ranking.rank(failure.causes)))
+          step: step, outcome: .failed, seconds: seconds(), seen: failure.seen,
+          causes: ranking.rank(failure.causes, serverIsDown: step == .reachability)))
       if blocker == nil { blocker = "'\(step.title)' has failed" }
       return nil
     }

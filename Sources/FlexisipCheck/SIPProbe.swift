@@ -1,8 +1,9 @@
-// SIPProbe.swift: single SIP requests over a TCP connection of their own, to see what a server answers (RFC 3261)
+// SIPProbe.swift: single SIP requests over a TCP or TLS connection of their own, to see what a server answers (RFC 3261)
 import DigestAuth
 import Foundation
 import MessageFormats
 import SIPAgent
+import ServerConnection
 
 /// What came back for one request.
 struct ProbeAnswer: Sendable {
@@ -22,6 +23,7 @@ struct ProbeAnswer: Sendable {
 /// `@unchecked Sendable`: `sequence` and `received` are only touched by `perform`, whose calls the live check never
 /// overlaps.
 final class SIPProbe: @unchecked Sendable {
+  static let userAgent = "limeade-check"
   /// Larger answers are given up, in bytes.
   private static let maximumAnswer = 1 << 20
 
@@ -34,7 +36,10 @@ final class SIPProbe: @unchecked Sendable {
     var reveal: @Sendable () -> String
   }
 
-  private let connection: TCPConnection
+  private let connection: ServerStream
+  private let trace: WireTrace?
+  /// For Via.
+  let transport: String
   private let timeout: Double
   private var sequence = 0
   private var received = Data()
@@ -42,12 +47,32 @@ final class SIPProbe: @unchecked Sendable {
   let local: String
   /// Numeric address of the server.
   let peer: String
+  let port: UInt16
 
-  init(host: String, port: UInt16, timeout: Double) throws {
-    connection = try TCPConnection(host: host, port: port, timeout: timeout)
+  /// Connects; blocks.
+  /// - Parameters:
+  ///   - tls: nil for plain TCP.
+  ///   - source: as of `ServerStream`.
+  ///   - trace: hears of every message.
+  /// - Throws: `ConnectionFailure`
+  init(
+    host: String, port: UInt16, tls: TLSSettings? = nil, timeout: Double, from source: String? = nil,
+    trace: WireTrace? = nil
+  ) throws {
+    let own = try source.map { try SocketAddress.all(of: $0, port: 0)[0] }
+    connection = try ServerStream.connect(
+      host: host, port: Int(port), tls: tls, timeouts: ServerStream.Timeouts(connect: timeout), from: own)
     self.timeout = timeout
-    local = connection.local
-    peer = connection.peer
+    self.port = port
+    self.trace = trace
+    transport = tls == nil ? "TCP" : "TLS"
+    local = connection.local.text
+    peer = connection.peer.numericHost
+  }
+
+  /// What was agreed on; nil for plain TCP.
+  var tls: (version: String, certificate: ServerCertificate?)? {
+    connection.tlsVersion.map { ($0, connection.certificate) }
   }
 
   /// Whether the server runs on this machine, as far as addresses tell.
@@ -56,11 +81,13 @@ final class SIPProbe: @unchecked Sendable {
   /// - Parameters:
   ///   - from: the address in From; To is `to`, or the same.
   ///   - credentials: nil leaves a challenge unanswered.
+  ///   - userAgent: who we say that we are.
   func perform(
     _ method: String, _ uri: String, from: SIPURI, to: SIPURI, headers: [SIPHeader] = [], body: Data = Data(),
-    credentials: Credentials?
+    credentials: Credentials?, userAgent: String = SIPProbe.userAgent
   ) async -> ProbeAnswer {
-    await withCheckedContinuation { continuation in
+    let headers = [SIPHeader("User-Agent", userAgent)] + headers
+    return await withCheckedContinuation { continuation in
       DispatchQueue.global().async {
         continuation.resume(
           returning: self.exchange(
@@ -103,14 +130,13 @@ final class SIPProbe: @unchecked Sendable {
       SIPRequest(
         method: method, uri: uri,
         headers: [
-          SIPHeader("Via", "SIP/2.0/TCP \(local);branch=\(branch);rport"), SIPHeader("Max-Forwards", "70"),
+          SIPHeader("Via", "SIP/2.0/\(transport) \(local);branch=\(branch);rport"), SIPHeader("Max-Forwards", "70"),
           SIPHeader("From", "<\(dialog.from)>;tag=\(dialog.tag)"), SIPHeader("To", to),
           SIPHeader("Call-ID", dialog.callID), SIPHeader("CSeq", "\(number) \(method)"),
-          SIPHeader("User-Agent", "limeade-check"),
         ] + headers, body: body
       ).wireText
     }
-    guard let data = request(method, to: "<\(dialog.to)>", headers, body), connection.send(data) else {
+    guard let data = request(method, to: "<\(dialog.to)>", headers, body), send(data) else {
       return ProbeAnswer()
     }
     var answer = ProbeAnswer()
@@ -127,12 +153,17 @@ final class SIPProbe: @unchecked Sendable {
     }
     if method == "INVITE" {
       if let final = answer.final {
-        _ = request("ACK", to: final[header: "To"] ?? "<\(dialog.to)>", [], Data()).map(connection.send)
+        _ = request("ACK", to: final[header: "To"] ?? "<\(dialog.to)>", [], Data()).map(send)
       } else {
-        _ = request("CANCEL", to: "<\(dialog.to)>", [], Data()).map(connection.send)
+        _ = request("CANCEL", to: "<\(dialog.to)>", [], Data()).map(send)
       }
     }
     return answer
+  }
+
+  private func send(_ message: Data) -> Bool {
+    trace?.note(.sent, "\(transport) \(peer):\(port)", message)
+    return (try? connection.send(message, within: timeout)) != nil
   }
 
   // MARK: Reading
@@ -145,7 +176,7 @@ final class SIPProbe: @unchecked Sendable {
       }
       let left = ContinuousClock.now.duration(to: end)
       let seconds = Double(left.components.seconds) + Double(left.components.attoseconds) / 1e18
-      guard seconds > 0, received.count < Self.maximumAnswer, let more = connection.receive(within: seconds),
+      guard seconds > 0, received.count < Self.maximumAnswer, let more = try? connection.receive(within: seconds),
         !more.isEmpty
       else { return nil }
       received.append(more)
@@ -171,6 +202,7 @@ final class SIPProbe: @unchecked Sendable {
     guard length >= 0, received.distance(from: end.upperBound, to: received.endIndex) >= length else { return nil }
     let bodyEnd = received.index(end.upperBound, offsetBy: length)
     let body = Data(received[end.upperBound..<bodyEnd])
+    trace?.note(.received, "\(transport) \(peer):\(port)", Data(received[..<bodyEnd]))
     received = Data(received[bodyEnd...])
     let words = (lines.first ?? "").split(separator: " ", maxSplits: 2).map(String.init)
     guard words.count >= 2, words[0] == "SIP/2.0", let status = Int(words[1]) else { return .some(nil) }

@@ -31,6 +31,8 @@ final class DeviceCourier {
       switch fault {
       case .focusChallenged: return SIPResponse(status: 407, reason: "Proxy Authentication Required")
       case .outboundProxyUnreachable: return SIPResponse(status: 503, reason: "Connection Refused")
+      case .invitationsLost where request.to?.tag == nil:
+        return SIPResponse(status: 503, reason: "Connection Refused")
       default: break
       }
     }

@@ -72,16 +72,18 @@ final class Focus {
 
   // MARK: What is ours
 
-  private static let roomPrefix = "chatroom-"
+  private nonisolated static let roomPrefix = "chatroom-"
 
   /// Whether a URI of our domain names the factory or a room, existing or not.
   func owns(_ uri: SIPURI) -> Bool {
     guard let user = uri.user else { return false }
-    return user == configuration.factoryUser || user.hasPrefix(Self.roomPrefix)
+    return isFactory(uri) || user.hasPrefix(Self.roomPrefix)
   }
 
+  func isFactory(_ uri: SIPURI) -> Bool { uri.user == configuration.factoryUser }
+
   /// Whether a request with this From is the focus's own.
-  static func isRoom(_ uri: SIPURI?) -> Bool { uri?.user?.hasPrefix(roomPrefix) == true }
+  nonisolated static func isRoom(_ uri: SIPURI?) -> Bool { uri?.user?.hasPrefix(roomPrefix) == true }
 
   /// For Record-Route: requests in the dialog come back to the lab.
   func route(over connection: SIPConnection) -> String {
@@ -102,10 +104,8 @@ final class Focus {
   /// A request to the factory or a room from `user`, who has authenticated.
   func receive(_ request: SIPRequest, _ transaction: ServerTransaction, user: String) {
     guard let target = request.target else { return transaction.respond(400, "Bad Request") }
-    if target.user == configuration.factoryUser {
+    if isFactory(target) {
       switch request.method {
-      case _ where configuration.fault == .conferenceServerOff || configuration.fault == .factoryNotListed:
-        transaction.respond(404, "Not Found")
       case "INVITE": createRoom(request, transaction, user: user)
       case "OPTIONS": transaction.respond(200, "OK", headers: [Self.allow, Self.supported])
       // Flexisip's factory takes a MESSAGE and does nothing with it.
@@ -238,7 +238,7 @@ final class Focus {
       return refuse(488, "Not acceptable here", "the INVITE has no list of participants, or not one for this room")
     }
     let own = usableDevices(of: creatorUser, encrypted: isEncrypted)
-    guard own.contains(creator) || configuration.fault == .registrationsNotShared else {
+    guard own.contains(creator) || configuration.fault == .nobodyRegistered else {
       return refuse(403, "Forbidden", "\(creator) is not registered with the specs that the room needs")
     }
     let others = list.map(\.withoutParameters).filter { $0 != address(of: creatorUser) && $0.user != nil }
@@ -249,7 +249,7 @@ final class Focus {
       log(.focus, "\(room): \(user) is left out: no registered device with the specs that the room needs")
     }
     let reachable = others.filter { !$0.1.isEmpty }
-    guard !reachable.isEmpty else {
+    guard !reachable.isEmpty || configuration.fault == .oneMissing else {
       return refuse(488, "Not acceptable here", "no one invited has a registered device")
     }
     accept(request, transaction, room: room, device: creator)
@@ -262,7 +262,9 @@ final class Focus {
 
   /// GRUUs of a user's devices that may be in a room.
   func usableDevices(of user: String, encrypted: Bool) -> [SIPURI] {
-    if configuration.fault == .registrationsNotShared { return [] }
+    if configuration.fault == .nobodyRegistered { return [] }
+    // Of two in a room of the check the second is the one that is missing.
+    if configuration.fault == .oneMissing, user != configuration.users.first?.name { return [] }
     return courier.registrar.bindings(of: user).filter { $0.canJoin(encrypted: encrypted) }.compactMap(\.gruu)
   }
 

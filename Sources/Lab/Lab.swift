@@ -40,6 +40,8 @@ private final class RunningLab {
   private static let expiryInterval = Duration.seconds(5)
 
   private var server: SIPServer?
+  /// The focus's own socket, with faults that need one.
+  private var conferenceServer: SIPServer?
   private var proxy: Proxy?
   private var keyServer: KeyServer?
   private var expiry: Task<Void, Never>?
@@ -57,16 +59,22 @@ private final class RunningLab {
       await stop()
       throw error
     }
-    let proxy = makeProxy(server, configuration, log)
+    let proxy: Proxy
+    do { proxy = try makeProxy(server, configuration, log) } catch {
+      await stop()
+      throw error
+    }
     self.proxy = proxy
     expiry = Task { [weak proxy] in
       while (try? await Task.sleep(for: Self.expiryInterval)) != nil { proxy?.expireRegistrations() }
     }
     let host = configuration.host
     log(.proxy, "SIP over TCP and UDP at \(host):\(server.port), domain \(configuration.domain)")
-    return LabAddresses(
+    var addresses = LabAddresses(
       sip: "sip:\(host):\(server.port);transport=tcp", domain: configuration.domain,
       factory: "sip:\(configuration.factoryUser)@\(configuration.domain)", keyServer: keys)
+    addresses.conferenceServer = conferenceServer.map { "sip:\(host):\($0.port);transport=tcp" }
+    return addresses
   }
 
   func stop() async {
@@ -74,39 +82,64 @@ private final class RunningLab {
     expiry = nil
     server?.stop()
     server = nil
+    conferenceServer?.stop()
+    conferenceServer = nil
     proxy = nil
     let keyServer = keyServer
     self.keyServer = nil
     await keyServer?.stop()
   }
 
-  private func makeProxy(_ server: SIPServer, _ configuration: LabConfiguration, _ log: LabLog) -> Proxy {
+  private func makeProxy(
+    _ server: SIPServer, _ configuration: LabConfiguration, _ log: LabLog
+  ) throws -> Proxy {
+    let fault = configuration.fault
     let registrar = Registrar(
-      domain: configuration.domain, minimumExpires: configuration.minimumExpires, fault: configuration.fault)
-    let courier = DeviceCourier(server: server, registrar: registrar, fault: configuration.fault, log: log)
+      domain: configuration.domain, minimumExpires: configuration.minimumExpires, fault: fault,
+      creator: configuration.users.first?.name)
+    let courier = DeviceCourier(server: server, registrar: registrar, fault: fault, log: log)
+    var served = configuration
+    if fault == .factoryElsewhere { served.factoryUser = LabFault.otherFactoryUser }
+    let focus = Focus(configuration: served, port: server.port, courier: courier, log: log)
+    if fault?.hasConferenceServer == true { try startConferenceServer(focus, configuration) }
     return Proxy(
-      server: server, configuration: configuration,
+      server: server, configuration: served,
       authenticator: Authenticator(
-        users: configuration.users, realm: configuration.domain, algorithms: configuration.algorithms,
-        fault: configuration.fault),
-      courier: courier, focus: Focus(configuration: configuration, port: server.port, courier: courier, log: log),
-      log: log)
+        users: configuration.users, realm: fault == .otherRealm ? LabFault.wrongRealm : configuration.domain,
+        algorithms: configuration.algorithms, fault: fault),
+      courier: courier, focus: focus, log: log)
+  }
+
+  /// What the proxy sends to the focus, the focus takes from anybody here.
+  private func startConferenceServer(_ focus: Focus, _ configuration: LabConfiguration) throws {
+    let server = try SIPServer(address: configuration.address)
+    conferenceServer = server
+    server.onRequest = { request, transaction in
+      guard let target = request.target, focus.owns(target), let user = request.from?.uri.user,
+        configuration.fault != .factoryNotListed
+      else { return transaction.respond(404, "Not Found", headers: [Focus.userAgent]) }
+      focus.receive(request, transaction, user: user)
+    }
   }
 
   /// For the same users and domain as SIP.
   private func startKeyServer(_ configuration: LabConfiguration, _ log: LabLog) async throws -> URL? {
+    let fault = configuration.fault
+    let onlySHA256 = fault == .keyServerSHA256
     let secrets = Dictionary(
-      configuration.users.map { ($0.name, DigestSecret.password($0.password)) },
-      uniquingKeysWith: { first, _ in first })
+      configuration.users.map { user in
+        // A hash of another algorithm than the one that is asked for: no answer fits.
+        (user.name, onlySHA256 ? DigestSecret.ha1([.md5: String(repeating: "0", count: 32)]) : .password(user.password))
+      }, uniquingKeysWith: { first, _ in first })
     let authentication = KeyServerConfiguration.Authentication(
-      realm: configuration.fault == .keyServerRealm ? LabFault.otherRealm : configuration.domain,
-      algorithms: configuration.algorithms, secret: { secrets[$0] })
+      realm: fault == .keyServerRealm ? LabFault.wrongRealm : configuration.domain,
+      algorithms: onlySHA256 ? [.sha256] : configuration.algorithms, secret: { secrets[$0] })
     let server = try KeyServer(
       configuration: KeyServerConfiguration(
         address: configuration.address, port: Int(configuration.keyServerPort), authentication: authentication))
     keyServer = server
     let port = try await server.start()
-    if configuration.fault == .keyServerDown {
+    if fault == .keyServerDown {
       await server.stop()
       keyServer = nil
     }

@@ -56,6 +56,9 @@ public struct LabAddresses: Sendable, Hashable {
   /// nil when the lab has no key server.
   public var keyServer: URL?
 
+  /// The conference server's own socket, which some faults have: `sip:127.0.0.1:40125;transport=tcp`
+  public var conferenceServer: String?
+
   public init(sip: String, domain: String, factory: String, keyServer: URL?) {
     self.sip = sip
     self.domain = domain

@@ -5,16 +5,25 @@ import SIPAgent
 
 /// What a client sees of the mistake is as with Flexisip; each has one place in the lab.
 public enum LabFault: String, Sendable, CaseIterable {
-  /// `[conference-server]/enabled=false`, or it does not run: 404 from the factory.
+  /// The conference server does not run: 404 from the factory.
   case conferenceServerOff = "conference-server-off"
-  /// The factory's address is not in `conference-factory-uris`: 404 too.
+  /// `[conference-server]/enabled=false` in Flexisip 2.2: it runs and listens, but does not register the factory: 404.
+  case conferenceServerDisabled = "conference-server-disabled"
+  /// The factory's address is not in `conference-factory-uris`: 404.
   case factoryNotListed = "factory-not-listed"
+  /// `conference-factory-uris` has another user part than clients use: 404.
+  case factoryElsewhere = "factory-elsewhere"
+  /// `db-implementation=internal` with two processes: the proxy does not see what the conference server registers, 404.
+  case registrationsNotShared = "registrations-not-shared"
   /// The factory is one for calls: it rings.
   case factoryForCalls = "factory-for-calls"
   /// No `trusted-hosts` entry for the focus: what it sends gets 407 from the proxy and never arrives.
   case focusChallenged = "focus-challenged"
-  /// `outbound-proxy` names a port where the proxy does not listen: what the focus sends goes nowhere.
+  /// `outbound-proxy` names a port where the proxy does not listen: what the focus sends goes nowhere. Focus and clients
+  /// are exempted from challenges by a filter, as on one machine.
   case outboundProxyUnreachable = "outbound-proxy-unreachable"
+  /// The same where Record-Route has another address of the proxy: NOTIFY arrives, what begins no dialog does not.
+  case invitationsLost = "invitations-lost"
   /// `trusted-hosts` has the clients' address: nobody is challenged.
   case clientsTrusted = "clients-trusted"
   /// `[module::Authentication]/enabled=false`
@@ -25,21 +34,54 @@ public enum LabFault: String, Sendable, CaseIterable {
   case regDomainMissing = "reg-domain-missing"
   /// `enable-gruu=false`
   case gruuOff = "gruu-off"
-  /// `db-implementation=internal` with two processes: the focus sees no one's devices, 488.
-  case registrationsNotShared = "registrations-not-shared"
+  /// The conference server sees no one's devices: 488 to the room's INVITE.
+  case nobodyRegistered = "nobody-registered"
+  /// It does not see the device of one who is invited: 200, and the room is made without.
+  case oneMissing = "one-missing"
   /// The registrar loses `+org.linphone.specs`: devices are silently left out of rooms.
   case specsLost = "specs-lost"
+  /// `+org.linphone.specs` of those who are invited lacks `groupchat`: left out of rooms.
+  case groupchatSpecMissing = "groupchat-spec-missing"
+  /// The same with `lime`: left out of encrypted rooms.
+  case limeSpecMissing = "lime-spec-missing"
+  /// The store of registrations (Redis) is out of reach: 500 to an authenticated REGISTER.
+  case storeDown = "registration-store-down"
+  /// The database of users is out of reach: 500 to every REGISTER.
+  case usersDown = "users-down"
+  /// `realm` is not the domain that the passwords are stored for: 403 to the right password.
+  case otherRealm = "other-realm"
+  /// The device is registered once more with each REGISTER.
+  case doubledBindings = "doubled-bindings"
   /// `message-fork-late=false`: messages for devices that are away are lost.
   case offlineMessagesLost = "offline-messages-lost"
   /// Another realm than the SIP domain.
   case keyServerRealm = "key-server-realm"
+  /// The key server asks for SHA-256 only and knows MD5 hashes only: 401 again.
+  case keyServerSHA256 = "key-server-sha256-only"
   /// Clients are told of a key server that does not run.
   case keyServerDown = "key-server-down"
   /// The server's clock is an hour ahead.
   case clockAhead = "clock-ahead"
 
-  /// The realm of `keyServerRealm`.
-  static let otherRealm = "lime.example.com"
+  /// The realm of `keyServerRealm` and `otherRealm`.
+  static let wrongRealm = "lime.example.com"
+  /// User part of the factory with `factoryElsewhere`.
+  static let otherFactoryUser = "chatroom-factory"
+
+  /// Whether the proxy finds who or what a URI of the conference server is.
+  func hidesFromProxy(isFactory: Bool) -> Bool {
+    switch self {
+    case .conferenceServerOff, .registrationsNotShared: true
+    case .conferenceServerDisabled, .factoryNotListed: isFactory
+    default: false
+    }
+  }
+
+  /// Whether the conference server has a socket of its own, which Flexisip's always has. Here it matters only to who
+  /// looks why the proxy finds no factory.
+  var hasConferenceServer: Bool {
+    [.conferenceServerDisabled, .factoryNotListed, .registrationsNotShared].contains(self)
+  }
 
   /// For `Date` in answers to REGISTER, in seconds.
   static let clockSkew: TimeInterval = 3600

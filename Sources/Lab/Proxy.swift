@@ -85,12 +85,21 @@ final class Proxy {
   // MARK: Registration
 
   private func register(_ request: SIPRequest, _ transaction: ServerTransaction) {
-    if configuration.fault == .authDomainMissing { return transaction.respond(403, "Domain forbidden") }
+    switch configuration.fault {
+    case .authDomainMissing: return transaction.respond(403, "Domain forbidden")
+    case .usersDown: return transaction.respond(500, "Internal error")
+    default: break
+    }
     switch authenticator.verdict(on: request, as: .registrar) {
     case .challenge(let headers, let cause):
       challenge(request, transaction, .registrar, headers, cause)
     case .accepted(let user):
-      if configuration.fault == .regDomainMissing { return }
+      switch configuration.fault {
+      case .regDomainMissing: return
+      case .storeDown: return transaction.respond(500, "Internal Server Error")
+      case .otherRealm: return transaction.respond(403, "Forbidden")
+      default: break
+      }
       remember(user, transaction.connection)
       let answer = courier.registrar.register(request, user: user, over: transaction.connection)
       log(.registrar, "REGISTER of \(user) over \(transaction.connection): \(answer.status) \(answer.reason)")
@@ -143,6 +152,9 @@ final class Proxy {
       return transaction.respond(404, "Not Found")
     }
     if focus.owns(target) {
+      guard configuration.fault?.hidesFromProxy(isFactory: focus.isFactory(target)) != true else {
+        return transaction.respond(404, "Not Found")
+      }
       if request.method != "OPTIONS" { transaction.respond(100, "Trying") }
       return focus.receive(request, transaction, user: user)
     }

@@ -37,8 +37,12 @@ struct Registrar: Sendable {
   private let fault: LabFault?
   private var bindings: [String: [Binding]] = [:]
 
-  init(domain: String, minimumExpires: Int, fault: LabFault? = nil) {
+  /// Who makes the rooms; faults of those who are invited spare this one.
+  private let creator: String?
+
+  init(domain: String, minimumExpires: Int, fault: LabFault? = nil, creator: String? = nil) {
     self.fault = fault
+    self.creator = creator
     self.domain = domain
     self.minimumExpires = minimumExpires
   }
@@ -99,7 +103,7 @@ struct Registrar: Sendable {
       let binding = makeBinding(
         contact, user: user, supportsGRUU: supportsGRUU, expires: now.addingTimeInterval(TimeInterval(granted)),
         connection: connection, callID: callID, sequence: sequence)
-      let place = list.firstIndex { $0.key == binding.key }
+      let place = fault == .doubledBindings ? nil : list.firstIndex { $0.key == binding.key }
       if let place, list[place].callID == callID, list[place].sequence >= sequence {
         return answer.refused(500, "CSeq Out Of Order", headers: [SIPHeader("Retry-After", "1")])
       }
@@ -159,12 +163,27 @@ struct Registrar: Sendable {
   ) -> Binding {
     var contact = contact
     contact[parameter: "expires"] = nil
-    if fault == .specsLost { contact[parameter: "+org.linphone.specs"] = nil }
+    spoil(&contact, of: user)
     let instance = Self.instance(of: contact)
     let gruu = instance.map { SIPURI(user: user, host: domain, parameters: [Parameter("gr", $0)]) }
     return Binding(
       user: user, contact: contact, instance: instance, gruu: supportsGRUU && fault != .gruuOff ? gruu : nil, expires: expires,
       connection: connection, callID: callID, sequence: sequence)
+  }
+
+  /// What a fault does to a Contact.
+  private func spoil(_ contact: inout NameAddress, of user: String) {
+    let name = "+org.linphone.specs"
+    func drop(_ spec: String) {
+      let kept = (contact[parameter: name] ?? "").split(separator: ",").filter { !$0.hasPrefix(spec) }
+      contact[parameter: name] = kept.joined(separator: ",")
+    }
+    switch fault {
+    case .specsLost: contact[parameter: name] = nil
+    case .groupchatSpecMissing where user != creator: drop("groupchat")
+    case .limeSpecMissing where user != creator: drop("lime")
+    default: break
+    }
   }
 
   /// The URN in `+sip.instance="<urn:uuid:…>"`.

@@ -34,9 +34,10 @@ public final class ServerStream {
   ///   - tls: nil for plain TCP.
   ///   - host: the name or address that the certificate must be for.
   ///   - interrupt: a descriptor; as soon as it is readable the attempt ends with `.interrupted`.
+  ///   - source: an address of this machine to come from, with port 0; nil: the one that the route has.
   public init(
     to address: SocketAddress, tls: TLSSettings?, host: String, timeouts: Timeouts = Timeouts(),
-    interrupt: Int32? = nil
+    interrupt: Int32? = nil, from source: SocketAddress? = nil
   ) throws(ConnectionFailure) {
     // First, so that a bad CA file is told before the server hears of us.
     var session: TLSSession?
@@ -44,7 +45,7 @@ public final class ServerStream {
       do throws(TLSFailure) { session = try TLSSession(host: host, settings: tls) } catch { throw .tls(error) }
     }
     self.session = session
-    descriptor = try Self.connect(address, timeouts, interrupt)
+    descriptor = try Self.connect(address, timeouts, interrupt, source)
     peer = address
     do throws(ConnectionFailure) {
       local = try SocketAddress(localOf: descriptor)
@@ -66,12 +67,14 @@ public final class ServerStream {
 
   /// Tries the addresses of a host one after the other; blocks.
   public static func connect(
-    host: String, port: Int, tls: TLSSettings?, timeouts: Timeouts = Timeouts(), interrupt: Int32? = nil
+    host: String, port: Int, tls: TLSSettings?, timeouts: Timeouts = Timeouts(), interrupt: Int32? = nil,
+    from source: SocketAddress? = nil
   ) throws(ConnectionFailure) -> ServerStream {
     var last = ConnectionFailure.unresolvable(host: host, reason: "none")
     for address in try SocketAddress.all(of: host, port: port) {
       do throws(ConnectionFailure) {
-        return try ServerStream(to: address, tls: tls, host: host, timeouts: timeouts, interrupt: interrupt)
+        return try ServerStream(
+          to: address, tls: tls, host: host, timeouts: timeouts, interrupt: interrupt, from: source)
       } catch {
         if error == .interrupted { throw error }
         last = error
@@ -82,6 +85,9 @@ public final class ServerStream {
 
   /// Such as `TLSv1.3`; nil for plain TCP.
   public var tlsVersion: String? { session?.version }
+
+  /// With which the server proved itself; nil for plain TCP.
+  public var certificate: ServerCertificate? { session?.certificate }
 
   // MARK: Blocking
 
@@ -217,13 +223,16 @@ public final class ServerStream {
   }
 
   private static func connect(
-    _ address: SocketAddress, _ timeouts: Timeouts, _ interrupt: Int32?
+    _ address: SocketAddress, _ timeouts: Timeouts, _ interrupt: Int32?, _ source: SocketAddress?
   ) throws(ConnectionFailure) -> Int32 {
     let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
     let descriptor = socket(address.family, type, 0)
     guard descriptor >= 0 else { throw .refused(reason: ConnectionFailure.systemText(errno)) }
     do throws(ConnectionFailure) {
       set(descriptor, TCP_NODELAY, 1)
+      if let source, source.withPointer({ bind(descriptor, $0, $1) }) != 0 {
+        throw .refused(reason: "cannot come from \(source.numericHost): \(ConnectionFailure.systemText(errno))")
+      }
       if address.withPointer({ Foundation.connect(descriptor, $0, $1) }) != 0 {
         guard errno == EINPROGRESS else { throw .refused(reason: ConnectionFailure.systemText(errno)) }
         try wait(descriptor, Int16(POLLOUT), Deadline(timeouts.connect), interrupt)

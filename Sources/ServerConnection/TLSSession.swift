@@ -205,6 +205,17 @@ final class TLSSession {
   /// Says goodbye (close_notify).
   func close() { if isEstablished { SSL_shutdown(session) } }
 
+  /// The server's, after the handshake.
+  var certificate: ServerCertificate? {
+    guard let certificate = SSL_get1_peer_certificate(session) else { return nil }
+    defer { X509_free(certificate) }
+    var parts = tm()
+    guard ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &parts) == 1 else { return nil }
+    return ServerCertificate(
+      names: CertificateNames.shown(of: certificate), issuer: CertificateNames.issuer(of: certificate),
+      expires: Date(timeIntervalSince1970: TimeInterval(timegm(&parts))))
+  }
+
   /// Such as `TLSv1.3`
   var version: String { String(cString: SSL_get_version(session)) }
 }

@@ -15,8 +15,7 @@ struct CheckCommand: AsyncParsableCommand {
       and points at its lines
 
       The check uses devices of its own, made for it and removed afterwards, and sends each request once. The other \
-      members of the two accounts' rooms see these devices come and go: take accounts made for tests. The factory's step \
-      leaves one empty room behind, which nobody is a member of.
+      members of the two accounts' rooms see these devices come and go: take accounts made for tests.
 
       Exit code 0 when every step that was tried has passed and the file has no error, 76 when a step has failed, 78 \
       when the file has an error. Warnings do not count.
@@ -27,6 +26,11 @@ struct CheckCommand: AsyncParsableCommand {
   var with: String?
   @Option(help: ArgumentHelp("The server's configuration file.", valueName: "file")) var flexisipConf: String?
   @Flag(help: "The file is a copy from another machine: look at no path or port that it names.") var elsewhere = false
+  @Option(help: ArgumentHelp("The Flexisip that reads the file, such as 2.2 (default: the one on this machine).",
+    valueName: "version"))
+  var flexisipVersion: String?
+  @Option(help: ArgumentHelp("Write what goes over the wire there, without passwords.", valueName: "file"))
+  var trace: String?
   @Option(help: "Seconds to wait for an answer; what another device sends gets twice as long.") var timeout = 10.0
 
   func validate() throws {
@@ -50,7 +54,11 @@ struct CheckCommand: AsyncParsableCommand {
       let client = account.map {
         ConfClient(address: $0.address, outboundProxy: $0.outboundProxy, conferenceFactory: $0.conferenceFactory)
       }
-      if let conf { findings = ConfCheck.findings(in: conf, client: client, isServersMachine: !elsewhere) }
+      if let conf {
+        findings = ConfCheck.findings(
+          in: conf, client: client, isServersMachine: !elsewhere,
+          version: flexisipVersion ?? (elsewhere ? nil : LabCommand.installedFlexisip()))
+      }
       for finding in findings { report.show(finding) }
       report.conclude(findings, path: flexisipConf)
     }
@@ -59,8 +67,13 @@ struct CheckCommand: AsyncParsableCommand {
       var timeouts = LiveCheck.Timeouts()
       timeouts.answer = timeout
       timeouts.arrival = timeout * 2
+      let wire: WireTrace?
+      do { wire = try trace.map(WireTrace.init) } catch {
+        throw CommandFailure(code: 73, text: ExitStatus.text(of: error))
+      }
       let check = LiveCheck(
-        account: account, other: other, conf: conf, findings: findings, timeouts: timeouts, logger: options.logger
+        account: account, other: other, conf: conf, findings: findings, timeouts: timeouts, trace: wire,
+        logger: options.logger
       ) { report.show($0) }
       passed = await check.run()
     }

@@ -27,8 +27,15 @@ extension LabCommand {
     Output.line(path)
   }
 
-  /// Asks the program that is installed, if one is.
   private static func installedVersion() -> ConfTemplate.Version? {
+    guard let match = installedFlexisip()?.firstMatch(of: /(\d+)\.(\d+)/), let major = Int(match.1),
+      let minor = Int(match.2)
+    else { return nil }
+    return major < 2 || (major == 2 && minor < 3) ? .v2_2 : .v2_5
+  }
+
+  /// The version of the program on this machine, such as `2.2`; nil when there is none.
+  static func installedFlexisip() -> String? {
     let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
     let candidates = (folders + ["/opt/belledonne-communications/bin"]).map { "\($0)/flexisip" }
     guard let program = candidates.first(where: { FileManager.default.isExecutableFile(atPath: $0) }) else {
@@ -44,9 +51,6 @@ extension LabCommand {
     guard (try? process.run()) != nil else { return nil }
     let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
-    guard let match = text.firstMatch(of: /(\d+)\.(\d+)/), let major = Int(match.1), let minor = Int(match.2) else {
-      return nil
-    }
-    return major < 2 || (major == 2 && minor < 3) ? .v2_2 : .v2_5
+    return text.firstMatch(of: /\d+\.\d+/).map { String($0.output) }
   }
 }

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// A working file of 2.5 with its users, in a folder of its own.
-private struct Server {
+struct Server {
   let folder: TemporaryFolder
   let template: ConfTemplate
   let client: ConfClient
@@ -66,9 +66,6 @@ struct ConfMistake: Sendable, CustomTestStringConvertible {
       line: "conference-focus-uris=", becomes: "conference-focus-uris=sip:conference-focus@other.example.org",
       section: "conference-server", key: "conference-focus-uris",
       correction: "conference-focus-uris=sip:conference-focus@sip.example.org"),
-    ConfMistake(
-      line: "enabled=true", becomes: "enabled=false", section: "conference-server", key: "enabled",
-      correction: "enabled=true"),
     ConfMistake(
       line: "filter=", becomes: "trusted-hosts=0.0.0.0", section: "module::Authentication", key: "trusted-hosts",
       correction: "trusted-hosts=127.0.0.1"),
@@ -193,6 +190,23 @@ struct ConfMistake: Sendable, CustomTestStringConvertible {
       address: try #require(SIPURI("sip:carol@sip.example.org")), conferenceFactory: server.client.conferenceFactory)
     let finding = try #require(server.findings(server.template.conf, client: carol).first)
     #expect(finding.problem.contains("carol@sip.example.org"))
+  }
+
+  @Test func switchingTheConferenceServerOffCountsInVersionsThatReadIt() throws {
+    let old = try Server(.v2_2)
+    let finding = old.findings(try old.changing("enabled=true", to: "enabled=false")).first
+    #expect(finding?.key == "enabled" && finding?.severity == .error)
+    let new = try Server(.v2_5)
+    #expect(new.findings(try new.changing("enabled=true", to: "enabled=false")).map(\.severity) == [.warning])
+  }
+
+  @Test func aKeyThatTheVersionDoesNotKnowKeepsItFromStarting() throws {
+    let server = try Server(.v2_5)
+    let conf = FlexisipConf(path: "flexisip.conf", text: server.template.conf)
+    let finding = try #require(
+      ConfCheck.findings(in: conf, client: server.client, version: "2.2.0").first { $0.key == "conference-focus-uris" })
+    #expect(finding.severity == .error && finding.preventsStart)
+    #expect(ConfCheck.findings(in: conf, client: server.client, version: "2.5").isEmpty)
   }
 
   @Test func wildcardTransportsTakeEveryLocalAddressOfTheirPort() throws {

@@ -1,0 +1,168 @@
+// CheckCauses+Rooms.swift: causes of what goes wrong with the factory, rooms and messages
+import Foundation
+import MessageFormats
+
+/// What more requests told after a 404 from the factory.
+enum FactoryEvidence: Sendable, Equatable {
+  /// None could be made, or they told nothing.
+  case none
+  /// A factory answers at another address.
+  case otherAddress(SIPURI)
+  /// Nothing listens where the conference server should.
+  case notThere
+  /// The conference server runs, and refuses the factory's address itself.
+  case doesNotKnowIt
+  /// The conference server makes rooms for it, and the proxy knows these, but not the factory.
+  case notRegistered
+  /// The conference server makes rooms for it, but the proxy does not know these either.
+  case otherRegistrations
+
+  var otherFactory: SIPURI? { if case .otherAddress(let address) = self { address } else { nil } }
+}
+
+extension CheckCauses {
+  // MARK: Factory
+
+  /// 404 from the factory.
+  func unknownFactory(_ evidence: FactoryEvidence = .none) -> [CheckCause] {
+    let notListed = CheckCause(
+      evidence.otherFactory.map { "the factory is at \($0), not at \(factory)" }
+        ?? "the factory's address is not listed (before 2.1: conference-factory-uri)", section: Self.conference,
+      key: "conference-factory-uris", value: "\(factory)")
+    // From 2.3 on, nothing reads it.
+    let off = CheckCause(
+      "the conference server is off", section: Self.conference, key: "enabled", value: "true")
+    let stopped = CheckCause(
+      "the conference server does not run: systemctl status flexisip-conference, or start it with the proxy",
+      section: "global", key: "default-servers", value: "proxy conference")
+    let apart = CheckCause(
+      "the conference server is another process and does not share registrations with the proxy",
+      section: Self.registrar, key: "db-implementation", value: "redis")
+    let account = CheckCause("the account's conference-factory is not the server's: \(factory)")
+    let reads = version.map { $0 < FlexisipVersion(major: 2, minor: 3) } ?? true
+    let order =
+      switch evidence {
+      case .none: reads ? [notListed, off, stopped, apart] : [notListed, stopped, apart]
+      case .otherAddress, .doesNotKnowIt: [notListed, off, stopped, apart]
+      case .notThere: [stopped, off, notListed, apart]
+      case .notRegistered: reads ? [off, apart, notListed, stopped] : [apart, notListed, stopped]
+      case .otherRegistrations: [apart, off, notListed, stopped]
+      }
+    return order + [account]
+  }
+
+  var factoryRings: [CheckCause] {
+    [
+      CheckCause(
+        "the factory takes the INVITE for a call: conference-factory is the one for audio conferences, or the server "
+          + "makes no chat rooms", section: Self.conference, key: "supported-media-types", value: "text"),
+      CheckCause("conference-factory of the account is a person's address, whose phone rings: \(factory)"),
+    ]
+  }
+
+  var noRoomFromFactory: [CheckCause] {
+    [
+      CheckCause("conference-factory of the account is no factory but someone's address: \(factory)"),
+      CheckCause(
+        "the factory's address is not listed", section: Self.conference, key: "conference-factory-uris",
+        value: "\(factory)"),
+    ]
+  }
+
+  /// - Parameter status: of the answer; nil when none came.
+  func brokenFactory(status: Int?) -> [CheckCause] {
+    let otherDomain = CheckCause(
+      "the factory's domain is none of the registrar's", section: Self.registrar, key: "reg-domains",
+      value: "\(domain) \(factory.host)")
+    let isOtherDomain = factory.host.caseInsensitiveCompare(domain) != .orderedSame
+    let unrouted = CheckCause("requests are not routed", section: Self.router, key: "enabled", value: "true")
+    let stopped = [
+      CheckCause(
+        "the conference server has stopped, but its registration stands; or it does not listen where it says",
+        section: Self.conference, key: "transport", value: "sip:127.0.0.1:6064;transport=tcp"),
+      CheckCause("its database cannot be opened", section: Self.conference, key: "database-connection-string"),
+    ]
+    return (isOtherDomain ? [otherDomain] : []) + (status == nil ? [unrouted] + stopped : stopped + [unrouted])
+  }
+
+  // MARK: Rooms
+
+  func nobodyInvited(_ other: SIPURI) -> [CheckCause] {
+    [
+      CheckCause(
+        "the conference server does not see who is registered: proxy and conference server are two processes",
+        section: Self.registrar, key: "db-implementation", value: "redis"),
+      CheckCause(
+        "the other account's domain is not known to the conference server", section: Self.conference,
+        key: "local-domains", value: other.host),
+      CheckCause("\(other)'s device lost its registration meanwhile: run the check again with --verbose"),
+    ]
+  }
+
+  /// 302 and 200 came, SUBSCRIBE was accepted, and then nothing.
+  /// - Parameter focusPasses: whether the proxy lets in who says it is the focus; nil when that is not known.
+  func noNotify(focusPasses: Bool?) -> [CheckCause] {
+    let challenged = CheckCause(
+      "the conference server's own requests are challenged (407)", section: Self.authentication, key: "trusted-hosts",
+      value: "the host of [conference-server]/transport")
+    let nowhere = [
+      CheckCause(
+        "the conference server's own requests go to an address where the proxy does not listen",
+        section: Self.conference, key: "outbound-proxy", value: "one of [global]/transports"),
+      CheckCause(
+        "the proxy does not listen where the conference server sends to", section: "global", key: "transports"),
+    ]
+    let refused = CheckCause(
+      "the requests of trusted hosts are refused", section: "module::AuthTrustedHosts", key: "trusted-hosts",
+      value: "the host of [conference-server]/transport")
+    return (focusPasses == true ? nowhere + [challenged] : [challenged] + nowhere) + [refused]
+  }
+
+  /// NOTIFY came, which follows the way of the SUBSCRIBE; an invitation begins anew, by `outbound-proxy`.
+  func notInvited(_ other: SIPURI) -> [CheckCause] {
+    let causes = noNotify(focusPasses: true)
+    return causes.prefix(2) + [
+      CheckCause("\(other)'s device is unreachable for the server: the connection it opened is gone (NAT, firewall)"),
+      CheckCause("invitations are not routed", section: Self.router, key: "enabled", value: "true"),
+    ] + causes.dropFirst(2)
+  }
+
+  func leftOutOfEncryptedRoom(_ other: SIPURI, hasKeyServer: Bool) -> [CheckCause] {
+    let spec = CheckCause(
+      "\(other)'s device does not say that it can do LIME (+org.linphone.specs without lime), and is left out "
+        + "silently: give its account a key-server")
+    let server = CheckCause(
+      "the registrar does not keep the devices' +org.linphone.specs, or they are checked although they are not kept",
+      section: Self.conference, key: "check-capabilities", value: "false")
+    return hasKeyServer ? [server, spec] : [spec, server]
+  }
+
+  var lostCapabilities: [CheckCause] {
+    [
+      CheckCause(
+        "something between client and registrar takes +org.linphone.specs out of the Contact, so no device may join: "
+          + "without the check they may", section: Self.conference, key: "check-capabilities", value: "false"),
+      CheckCause("the server is no Flexisip"),
+    ]
+  }
+
+  var noMessage: [CheckCause] {
+    [
+      CheckCause(
+        "the focus does not reach the device", section: Self.conference, key: "outbound-proxy",
+        value: "one of [global]/transports"),
+      CheckCause(
+        "a message is larger than the server takes", section: "global", key: "tcp-max-read-size"),
+    ]
+  }
+
+  var noOfflineMessage: [CheckCause] {
+    [
+      CheckCause(
+        "messages are not kept for devices that are away", section: Self.router, key: "message-fork-late",
+        value: "true"),
+      CheckCause(
+        "they are kept for too short", section: Self.router, key: "message-delivery-timeout", value: "604800"),
+    ]
+  }
+}

@@ -1,0 +1,107 @@
+// CheckCauses+Servers.swift: causes of what goes wrong with the key server
+import DigestAuth
+import Lime
+import MessageFormats
+
+extension CheckCauses {
+  // MARK: Keys
+
+  func noKeyServer(_ address: String) -> [CheckCause] {
+    [
+      CheckCause("the key server does not run, or not at \(address): check key-server of the account"),
+      CheckCause("its certificate is not trusted: put its authority into ca-file of the account"),
+    ]
+  }
+
+  func otherKeyServerRealm(_ offered: [String]) -> [CheckCause] {
+    [
+      CheckCause(
+        "the key server's realm is \(offered.joined(separator: ", ")), but must be the SIP domain: set it to \(domain) "
+          + "in the key server's own configuration"),
+      CheckCause("key-server of the account is the one of another domain"),
+    ]
+  }
+
+  /// - Parameter challenges: what the key server asked for.
+  func keyServerRefuses(_ challenges: [DigestChallenge] = []) -> [CheckCause] {
+    let causes = [
+      CheckCause("the key server reads passwords from another database than Flexisip: the account's is unknown to it"),
+      CheckCause("the account's password is wrong"),
+      CheckCause("From of the request is not an address of the account's domain"),
+    ]
+    guard !challenges.isEmpty, challenges.allSatisfy({ $0.algorithm == .sha256 }) else { return causes }
+    return [
+      CheckCause(
+        "the key server asks for SHA-256 only, but has the passwords' MD5 hashes, or clients that know MD5 only: let it "
+          + "offer both")
+    ] + causes
+  }
+
+  func keyServerError(_ code: KeyServerErrorCode, _ curve: Curve) -> [CheckCause] {
+    switch code {
+    case .badCurve: [CheckCause("the key server is for another curve than \(curve.name): change curve of the account")]
+    case .resourceLimit:
+      [CheckCause("the key server's limit of keys or requests is reached: raise it, or delete devices that are gone")]
+    case .databaseFailure: [CheckCause("the key server does not reach its database: see its log")]
+    default: [CheckCause("the key server fails: see its log")]
+    }
+  }
+
+  var undecryptable: [CheckCause] {
+    [
+      CheckCause("the two accounts use different curves: compare curve of both"),
+      CheckCause("the two accounts use different key servers: compare key-server of both"),
+    ]
+  }
+
+  // MARK: Files
+
+  func noFileServer(_ address: String) -> [CheckCause] {
+    [
+      CheckCause("the file server does not run, or not at \(address): check file-server of the account"),
+      CheckCause("something else answers there: an empty POST gets 204 from a file server"),
+    ]
+  }
+
+  var fileServerPassword: [CheckCause] {
+    [
+      CheckCause(
+        "the file server's digest does not fit the account: its realm must be \(domain), and it must read the same "
+          + "passwords as Flexisip"),
+      CheckCause("the account's password is wrong"),
+    ]
+  }
+
+  var uploadFails: [CheckCause] {
+    [
+      CheckCause("the file server cannot keep files: its folder is not writable, or the disk is full (see its log)"),
+      CheckCause("PHP takes no uploads: file_uploads=On, upload_tmp_dir"),
+    ]
+  }
+
+  var noContentLength: [CheckCause] {
+    [
+      CheckCause(
+        "the web server sends the answer in chunks: clients with liblinphone take it for empty and report a failed upload; "
+          + "switch off compression and output buffering for the file server")
+    ]
+  }
+
+  var largeUploadFails: [CheckCause] {
+    [
+      CheckCause(
+        "files of that size are refused: raise post_max_size and upload_max_filesize (PHP; 2M by default), "
+          + "client_max_body_size (nginx; 1m by default) or LimitRequestBody (Apache)"),
+      CheckCause("the disk of the file server is full"),
+    ]
+  }
+
+  func downloadFails(_ link: String) -> [CheckCause] {
+    [
+      CheckCause(
+        "the link that the file server gives does not lead to the file: \(link); set its public address and folder in its "
+          + "configuration"),
+      CheckCause("links want a password or an address that is not ours: they must work for everybody who has one"),
+    ]
+  }
+}

@@ -1,0 +1,68 @@
+// LiveCheck+Factory.swift: whether the conference factory makes a room, which is given up again (RFC 4579 §5.4)
+import ChatCore
+import Foundation
+import MessageFormats
+import SIPAgent
+
+extension LiveCheck {
+  func tryFactory(_ probe: SIPProbe) async {
+    guard let gruu = probeDevice?.gruu else { return }
+    _ = await passes(.factory) {
+      let answer = await invite(causes.factory, over: probe, as: gruu)
+      let room = try await judgeFactory(answer)
+      let end = await giveUp(room, over: probe, as: gruu)
+      return "\(answer.summary), room \(room), given up again (\(end))"
+    }
+  }
+
+  /// An INVITE as a client's that makes a room. Nobody is invited by the factory's; the list is the room's business.
+  func invite(
+    _ target: SIPURI, over probe: SIPProbe, as gruu: SIPURI, members: [SIPURI]? = nil,
+    credentials: SIPProbe.Credentials? = nil
+  ) async -> ProbeAnswer {
+    await probe.perform(
+      "INVITE", "\(target)", from: account.address, to: target,
+      headers: [
+        SIPHeader("Contact", "<\(gruu)>;text"), SIPHeader("Subject", "limeade check"),
+        SIPHeader("Require", "recipient-list-invite"), SIPHeader("Content-Type", "application/resource-lists+xml"),
+        SIPHeader("Content-Disposition", "recipient-list"), SIPHeader("Supported", "gruu"),
+      ], body: ResourceList(members ?? [other?.address ?? account.address]).serialized,
+      credentials: credentials ?? self.credentials)
+  }
+
+  /// Has a room that nobody is in yet deleted: one for its creator alone is refused (488), and that ends it.
+  func giveUp(_ room: SIPURI, over probe: SIPProbe, as gruu: SIPURI) async -> String {
+    await invite(room, over: probe, as: gruu, members: [account.address]).summary
+  }
+
+  /// The address of the room that the factory has made.
+  static func room(in answer: ProbeAnswer) -> SIPURI? {
+    guard let final = answer.final, (300..<400).contains(final.status),
+      let contact = final[header: "Contact"].flatMap(NameAddress.init), contact.has(parameter: "isfocus")
+    else { return nil }
+    return contact.uri
+  }
+
+  private func judgeFactory(_ answer: ProbeAnswer) async throws -> SIPURI {
+    guard let final = answer.final else {
+      throw StepFailure(
+        answer.summary, answer.provisional.isEmpty ? causes.brokenFactory(status: nil) : causes.factoryRings)
+    }
+    switch final.status {
+    case 300..<400:
+      guard let room = Self.room(in: answer) else {
+        throw StepFailure("\(answer.summary) to no focus", causes.noRoomFromFactory)
+      }
+      if let agent = final[header: "User-Agent"] ?? final[header: "Server"] { focusAgent = agent }
+      return room
+    case 404, 480, 604:
+      let (evidence, seen) = await lookForFactory()
+      throw StepFailure(answer.summary + (seen.map { "; \($0)" } ?? ""), causes.unknownFactory(evidence))
+    case 401, 407: throw StepFailure("\(answer.summary) again", causes.wrongPassword(challenges))
+    case 403: throw StepFailure(answer.summary, causes.domainForbidden + causes.unknownFactory())
+    case 408, 500, 503, 504: throw StepFailure(answer.summary, causes.brokenFactory(status: final.status))
+    case 482, 483: throw StepFailure(answer.summary, causes.brokenFactory(status: nil))
+    default: throw StepFailure(answer.summary, causes.noRoomFromFactory)
+    }
+  }
+}
