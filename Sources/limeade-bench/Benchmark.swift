@@ -3,10 +3,10 @@ import ArgumentParser
 import Foundation
 
 @main
-struct Benchmark: ParsableCommand {
+struct Benchmark: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "limeade-bench", abstract: "Measures limeade against other implementations.",
-    subcommands: [LimeBenchmark.self, LimeDriverCommand.self])
+    commandName: "limeade-bench", abstract: "Measures limeade, and others beside it.",
+    subcommands: [LimeBenchmark.self, InterfaceBenchmark.self, HistoryBenchmark.self, LimeDriverCommand.self])
 }
 
 struct LimeDriverCommand: ParsableCommand {

@@ -53,28 +53,15 @@ struct AccountCommand: AsyncParsableCommand {
       ]
       values += optional.compactMap { key, value in value.map { (key, $0) } }
       let table = AccountWriter.table(name: name, values: values)
-      try await check(table)
+      let trial = AccountTrial(name: name, table: table, options: options)
+      // A mistake is to show now.
+      if noTry { _ = try trial.configuration() } else { try await trial.run() }
       let start = old.isEmpty ? "default = \(AccountWriter.quoted(name))\n" : old
       try AccountWriter.writePrivately(start + table, to: path)
       Output.line(
         options.json
           ? JSONLine.string(["event": "account", "account": name, "address": address, "config": path])
           : "added [account.\(name)] to \(path)")
-    }
-
-    /// Reads the table back as a user's file would be read, and registers once, so that a mistake shows now.
-    private func check(_ table: String) async throws {
-      let folder = FileManager.default.temporaryDirectory.appendingPathComponent("limeade-\(UUID().uuidString)")
-      defer { try? FileManager.default.removeItem(at: folder) }
-      let trial = folder.appendingPathComponent("config.toml").path
-      try AccountWriter.writePrivately(table, to: trial)
-      let account = try ConfigurationFile(path: trial).account(named: name)
-      guard !noTry else { return }
-      // The device that will be used is tried, so that no second one is left at the server.
-      let store = try options.store(for: account, exclusive: true)
-      let client = ChatClient(account: account, store: store, logger: options.logger)
-      try await client.start()
-      await client.stop()
     }
   }
 
@@ -104,29 +91,5 @@ struct AccountCommand: AsyncParsableCommand {
         ("curve", account.curve.name), ("ca-file", account.caFile), ("data", data.path),
       ]
     }
-  }
-}
-
-/// Asks for a password without showing it.
-private enum PasswordPrompt {
-  static func read() throws -> String {
-    if isatty(STDIN_FILENO) == 0 {
-      guard let line = readLine(), !line.isEmpty else {
-        throw CommandFailure.badInput("no password on standard input")
-      }
-      return line
-    }
-    var settings = termios()
-    tcgetattr(STDIN_FILENO, &settings)
-    var silent = settings
-    silent.c_lflag &= ~tcflag_t(ECHO)
-    FileHandle.standardError.write(Data("Password: ".utf8))
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent)
-    defer {
-      tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings)
-      FileHandle.standardError.write(Data("\n".utf8))
-    }
-    guard let line = readLine(), !line.isEmpty else { throw CommandFailure.badInput("no password given") }
-    return line
   }
 }

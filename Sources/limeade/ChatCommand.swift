@@ -12,6 +12,7 @@ struct ChatCommand: AsyncParsableCommand {
       limeade chat                      all rooms; /help inside lists commands and keys
       limeade chat "Lab team"           opens this room
       limeade chat sip:bob@example.org  opens the encrypted room with this person, made if absent
+      limeade chat                      without a configuration: asks for the account, tries it, writes the file
       limeade chat --plain ROOM         line by line, without moving the cursor: for pipes, dumb terminals and \
       screen readers
       """)
@@ -38,6 +39,7 @@ struct ChatCommand: AsyncParsableCommand {
       }
       return
     }
+    if var first = FirstRun(options) { try await first.run() }
     let configuration = try InterfaceConfiguration(
       try ConfigurationFile(path: options.config), theme: theme, environment: ProcessInfo.processInfo.environment)
     let account = try options.accountConfiguration()

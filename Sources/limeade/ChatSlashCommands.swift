@@ -8,8 +8,8 @@ enum ChatSlashCommands {
   /// The commands of the terminal UI that this program carries out.
   static let table = CommandTable(
     CommandTable.standard.commands.filter {
-      // File messages and what is sent again are not among them.
-      !["file", "resend"].contains($0.name)
+      // File messages are not among them.
+      $0.name != "file"
     })
 }
 
@@ -30,6 +30,7 @@ extension ChatScreen {
     case "trust": await attempt { try await self.change(.trust, device: call.arguments[0]) }
     case "distrust": await attempt { try await self.change(.distrust, device: call.arguments[0]) }
     case "forget": await attempt { try await self.change(.forget, device: call.arguments[0]) }
+    case "resend": await resend()
     case "keys": await showKeys()
     case "publish": publish()
     case "account": await showAccount()
@@ -105,6 +106,16 @@ extension ChatScreen {
       for delivery in last.deliveries { lines.append("  \(delivery.state.rawValue) \(delivery.participant)") }
     }
     show("Room", lines)
+  }
+
+  /// Sends the newest message that failed once more, as a new one.
+  private func resend() async {
+    guard let room = openRoom?.room.address else { return complain("no room is open: /join ROOM") }
+    let failed = interface.screen.messages.last { row in
+      if case .failed = row.delivery { row.isOwn } else { false }
+    }
+    guard let failed else { return complain("no message of this room has failed; what waits is sent by itself") }
+    await attempt { await self.add(try await self.client.send(failed.text, to: room)) }
   }
 
   private func showKeys() async {

@@ -4,37 +4,6 @@ import TestSupport
 import Testing
 
 @Suite(.serialized) struct ChatScreenInTmux {
-  private static let team = "Lab team"
-
-  /// A lab with bob listening, an encrypted room of alice, bob and carol, and alice's chat on a screen.
-  private struct Stage {
-    let lab: LabProgram
-    let bob: PeerProcess
-    let carol: PeerProcess
-    let screen: TmuxScreen
-
-    func line(_ account: String, _ arguments: String...) -> String {
-      ([TestPaths.limeade.path] + lab.arguments(account, arguments)).map { "'\($0)'" }.joined(separator: " ")
-    }
-  }
-
-  private func play(echo: Bool = false, _ body: (Stage) async throws -> Void) async throws {
-    let lab = try await LabProgram()
-    let bob = echo ? try await lab.listener("bob", "--echo") : try await lab.listener("bob")
-    let carol = try await lab.listener("carol")
-    let made = try await lab.run(
-      as: "alice", "room", "create", Self.team, "sip:bob@sip.example.org", "sip:carol@sip.example.org")
-    #expect(made.exitCode == 0)
-    let stage = Stage(
-      lab: lab, bob: bob, carol: carol, screen: try await TmuxScreen(environment: lab.environment))
-    try await stage.screen.enter(stage.line("alice", "chat"))
-    try await stage.screen.line(with: "alice@sip.example.org registered")
-    try await body(stage)
-    bob.stop()
-    carol.stop()
-    lab.stop()
-  }
-
   /// The column, counted from 0, where `part` begins, as a terminal counts: wide characters take two.
   private func column(of part: String, in line: String) -> Int? {
     line.range(of: part).map { column(upTo: $0.lowerBound, in: line) }
@@ -48,7 +17,7 @@ import Testing
   }
 
   @Test func aMessageGoesOutIsMarkedDeliveredAndIsAnswered() async throws {
-    try await play(echo: true) { stage in
+    try await Stage.play(echo: true) { stage in
       let first = try await stage.screen.lines()
       #expect(first[0].hasPrefix(" Lab team  E2EE not verified  alice*, bob, carol"))
       #expect(first[1].hasPrefix("> 1 # Lab team"))
@@ -62,7 +31,7 @@ import Testing
   }
 
   @Test func wideAndCombiningCharactersKeepTheColumnsAligned() async throws {
-    try await play { stage in
+    try await Stage.play { stage in
       try await stage.screen.press("F8")
       try await stage.screen.line(with: "|e bob")
       let texts = ["日本語テキスト", "e\u{301}a\u{308}", "👍 thumbs", "👨‍👩‍👧 family", "plain"]
@@ -80,10 +49,10 @@ import Testing
   }
 
   @Test func anotherRoomCountsItsUnreadMessagesAndTheirLineGoesWithTheAnswer() async throws {
-    try await play { stage in
+    try await Stage.play { stage in
       try await stage.screen.enter("/create Ops bob")
       try await stage.screen.line(with: "> 2 # Ops")
-      let bobsRoom = try await stage.bob.event("room", ["name": Self.team])
+      let bobsRoom = try await stage.bob.event("room", ["name": Stage.team])
       stage.bob.stop()
       let room = try #require(bobsRoom["room"])
       for text in ["one", "two"] { #expect(try await stage.lab.run(as: "bob", "send", room, text).exitCode == 0) }
@@ -104,7 +73,7 @@ import Testing
   }
 
   @Test func whoIsTypingIsShownUntilTheMessageComes() async throws {
-    try await play { stage in
+    try await Stage.play { stage in
       stage.bob.stop()
       let bob = try await TmuxScreen(environment: stage.lab.environment)
       try await bob.enter(stage.line("bob", "chat", "Lab"))
@@ -119,7 +88,7 @@ import Testing
   }
 
   @Test func theScreenFollowsTheWindowsSize() async throws {
-    try await play { stage in
+    try await Stage.play { stage in
       try await stage.screen.enter("a message that is long enough to need a second line in a narrow window")
       try await stage.screen.line(with: "eD a message")
       try await stage.screen.resize(columns: 40, rows: 12)
@@ -137,7 +106,7 @@ import Testing
   }
 
   @Test func commandsHelpJoinAndMistakesAreAnsweredOnTheScreen() async throws {
-    try await play { stage in
+    try await Stage.play { stage in
       try await stage.screen.enter("/help")
       try await stage.screen.line(with: "/join ROOM", "open a room")
       try await stage.screen.press("NPage", "NPage", "NPage")
@@ -155,7 +124,7 @@ import Testing
   }
 
   @Test func twoPastedLinesAreOneMessage() async throws {
-    try await play { stage in
+    try await Stage.play { stage in
       try await stage.screen.paste("line one\nline two")
       try await stage.screen.wait(for: "two lines of input") { lines in
         lines[22].hasPrefix("[Lab team] > line one") && lines[23].hasSuffix("line two")
@@ -166,7 +135,7 @@ import Testing
   }
 
   @Test func ctrlZGivesTheShellAndFgTheScreenBack() async throws {
-    try await play { stage in
+    try await Stage.play { stage in
       try await stage.screen.type("half a line")
       try await stage.screen.line(with: "[Lab team] > half a line")
       try await stage.screen.press("C-z")
@@ -181,13 +150,17 @@ import Testing
     }
   }
 
-  @Test(arguments: ["Ctrl-d", "SIGTERM", "SIGHUP"])
+  @Test(arguments: ["Ctrl-d", "SIGTERM", "SIGHUP", "SIGINT", "SIGSEGV"])
   func theTerminalIsCleanAfterTheEnd(by cause: String) async throws {
-    try await play { stage in
+    try await Stage.play { stage in
       #expect(try await stage.screen.isOn("alternate_on"))
+      #expect(try await stage.screen.isOn("mouse_sgr_flag"))
       switch cause {
       case "Ctrl-d": try await stage.screen.press("C-d")
       case "SIGTERM": kill(try await stage.screen.foreground(), SIGTERM)
+      case "SIGINT": kill(try await stage.screen.foreground(), SIGINT)
+      // As in a crash.
+      case "SIGSEGV": kill(try await stage.screen.foreground(), SIGSEGV)
       default: kill(try await stage.screen.foreground(), SIGHUP)
       }
       try await stage.screen.wait(for: "the shell") { lines in
@@ -195,6 +168,8 @@ import Testing
       }
       #expect(try await !stage.screen.isOn("alternate_on"))
       #expect(try await stage.screen.isOn("cursor_flag"))
+      #expect(try await !stage.screen.isOn("mouse_sgr_flag"))
+      #expect(try await !stage.screen.isOn("mouse_standard_flag"))
       try await stage.screen.enter("stty -a | tr ';' '\\n' | grep -c -e ' echo ' -e ' icanon '; echo over")
       let lines = try await stage.screen.wait(for: "the modes of the line") { $0.contains { $0 == "over" } }
       #expect(lines.contains("1") || lines.contains("2"), "\(lines)")
@@ -202,7 +177,7 @@ import Testing
   }
 
   @Test func aServerThatGoesAwayIsShownWithItsCauseAndTextsWait() async throws {
-    try await play { stage in
+    try await Stage.play { stage in
       stage.lab.stop()
       try await stage.screen.line(with: "connection lost", within: 40)
       try await stage.screen.enter("later")

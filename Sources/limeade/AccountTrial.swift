@@ -1,0 +1,48 @@
+// AccountTrial.swift: an account table tried before it is written: read back, registered, keys published.
+import ChatCore
+import Foundation
+
+struct AccountTrial {
+  let name: String
+  let table: String
+  let options: GlobalOptions
+
+  /// The account as a user's file would be read.
+  func configuration() throws -> AccountConfiguration {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("limeade-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let path = folder.appendingPathComponent("config.toml").path
+    try AccountWriter.writePrivately(table, to: path)
+    return try ConfigurationFile(path: path).account(named: name)
+  }
+
+  /// Registers once, as the device that will be used, so that no second one is left at the server. After a failure
+  /// nothing is left of a folder that was not there before.
+  /// - Parameter report: is told what has worked.
+  func run(checkingKeyServer: Bool = false, _ report: (String) -> Void = { _ in }) async throws {
+    let account = try configuration()
+    let wasThere = FileManager.default.fileExists(atPath: ConfigurationFile.dataDirectory(account: name).path)
+    do {
+      let store = try options.store(for: account, exclusive: true)
+      let client = ChatClient(account: account, store: store, logger: options.logger)
+      do {
+        try await client.start()
+        report("registered as \(account.address)")
+        if checkingKeyServer, account.keyServer != nil {
+          _ = try await client.updateKeys()
+          report("keys are published at the key server")
+        }
+        await client.stop()
+      } catch {
+        await client.stop()
+        throw error
+      }
+    } catch {
+      if !wasThere {
+        try? FileManager.default.removeItem(at: ConfigurationFile.dataDirectory(account: name))
+        try? FileManager.default.removeItem(at: ConfigurationFile.stateDirectory(account: name))
+      }
+      throw error
+    }
+  }
+}

@@ -1,0 +1,44 @@
+// FirstRunTests.swift: limeade chat on a machine where it was never run
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(.serialized) struct FirstRunInTmux {
+  @Test func theAccountIsAskedForTriedCorrectedAndWritten() async throws {
+    let lab = try await LabProgram()
+    let folder = try TemporaryFolder()
+    let screen = try await TmuxScreen(environment: [
+      "XDG_CONFIG_HOME": folder.file("config").path, "XDG_DATA_HOME": folder.file("data").path,
+      "XDG_STATE_HOME": folder.file("state").path,
+    ])
+    let file = folder.file("config").appendingPathComponent("limeade/config.toml")
+    try await screen.enter("'\(TestPaths.limeade.path)' chat")
+    try await screen.line(with: "SIP address (sip:you@your.domain):")
+    try await screen.enter("nonsense")
+    try await screen.line(with: "write it as sip:you@your.domain")
+    try await screen.enter("alice@sip.example.org")
+    try await screen.line(with: "Password (not shown):")
+    try await screen.enter("wrong-secret")
+    try await screen.line(with: "Server, if not found by the domain")
+    try await screen.enter(lab.proxy)
+    try await screen.line(with: "LIME key server")
+    try await screen.enter(lab.keyServer)
+    try await screen.line(with: "or leave (q)? [p]", within: 60)
+    #expect(!FileManager.default.fileExists(atPath: file.path))
+    try await screen.press("Enter")
+    try await screen.wait(for: "the password asked for again") { lines in
+      lines.last { !$0.isEmpty } == "Password (not shown):"
+    }
+    try await screen.enter("alice")
+    // The dialogue is over: the chat has the screen.
+    try await screen.line(with: "alice@sip.example.org registered", within: 60)
+    let mode = try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int
+    #expect(mode == 0o600)
+    try await screen.press("C-d")
+    let lines = try await screen.wait(for: "the dialogue again") { $0.contains { $0.contains("only you can read it") } }
+    #expect(lines.contains { $0.contains("registered as sip:alice@sip.example.org") })
+    #expect(lines.contains { $0.contains("keys are published at the key server") })
+    #expect(!lines.contains { $0.contains("wrong-secret") })
+    lab.stop()
+  }
+}
