@@ -67,10 +67,25 @@ static void out_capability(const char *capability) {
 
 static void append_restore(const char *capability) {
   if (!capability) return;
-  size_t length = strlen(capability);
-  if (restore_length + length > sizeof restore_sequence) return;
-  memcpy(restore_sequence + restore_length, capability, length);
-  restore_length += length;
+  while (*capability) {
+    // Padding, as "$<50>", is for tputs; a signal handler sends the rest without it.
+    const char *end = strncmp(capability, "$<", 2) == 0 ? strchr(capability, '>') : NULL;
+    if (end) {
+      capability = end + 1;
+      continue;
+    }
+    if (restore_length == sizeof restore_sequence) return;
+    restore_sequence[restore_length++] = *capability++;
+  }
+}
+
+// Without an alternate screen the shell would write over what stands there, and others could read it.
+static void clear_what_stays(void) {
+  if (enter_ca_mode && exit_ca_mode) return;
+  out_count = 0;
+  out_capability(clear_screen);
+  write_all(out, out_count);
+  out_count = 0;
 }
 
 static void at_exit(void) { cncurses_stop(); }
@@ -110,7 +125,7 @@ int cncurses_start(int mouse) {
   append_restore(exit_attribute_mode);
   append_restore(WRAP_ON);
   append_restore(cursor_normal);
-  append_restore(exit_ca_mode);
+  append_restore(enter_ca_mode && exit_ca_mode ? exit_ca_mode : clear_screen);
   taken = 1;
   modes_on();
   if (!registered) registered = atexit(at_exit) == 0;
@@ -122,6 +137,7 @@ void cncurses_pause(void) {
   modes_off();
   curs_set(1);
   endwin();
+  clear_what_stays();
   taken = 0;
 }
 
