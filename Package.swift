@@ -70,7 +70,7 @@ let package = Package(
     .executableTarget(
       name: "limeade-bench",
       dependencies: [
-        "ChatCore", "Lime", "CCrypto", "CDecaf", "CSodium", .product(name: "GRDB", package: "GRDB.swift"),
+        "ChatCore", "Lime", "TerminalUI", "CCrypto", "CDecaf", "CSodium", .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
