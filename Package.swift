@@ -75,6 +75,14 @@ let package = Package(
       ]),
 
     .target(name: "TestSupport", path: "Tests/TestSupport"),
+    // What scripts/fuzz and FuzzTests feed with hostile input.
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "DigestAuth", "FlexisipCheck", "KeyServer", "Lime", "MessageFormats", "SIPAgent", "TerminalUI", "TestSupport",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ], path: "Tests/Fuzz/Targets"),
+    .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"]),
     .testTarget(name: "TestSupportTests", dependencies: ["TestSupport"]),
     .testTarget(name: "DigestAuthTests", dependencies: ["DigestAuth", "TestSupport"]),
     .testTarget(
@@ -99,3 +107,18 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// The coverage-guided fuzzer, only when scripts/fuzz asks for it: LIMEADE_FUZZ is the path of libFuzzer without a main.
+// All Swift code of this package is then built with coverage counters, under the address sanitizer, and fast.
+if let libFuzzer = Context.environment["LIMEADE_FUZZ"] {
+  for target in package.targets where target.type == .regular && target.path?.hasPrefix("Tests/") != true {
+    target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-sanitize=fuzzer,address", "-O"])]
+  }
+  package.targets.append(
+    .executableTarget(
+      name: "limeade-fuzz", dependencies: ["FuzzTargets", "TestSupport"], path: "Tests/Fuzz/Program",
+      linkerSettings: [
+        // Debian's gold cannot read the debugging information of Swift's sanitizers.
+        .unsafeFlags(["-sanitize=address", "-use-ld=lld", "-Xlinker", libFuzzer, "-lstdc++"])
+      ]))
+}

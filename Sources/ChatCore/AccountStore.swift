@@ -48,7 +48,7 @@ public final class AccountStore: Sendable {
       // Here and not in prepareDatabase: GRDB sets NORMAL when it turns WAL on, and a commit must reach the disk.
       try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
       try AccountStore.migrator.migrate(database)
-    } catch { throw StoreError.cannotOpen(path, "\(error)") }
+    } catch { throw StoreError.cannotOpen(path, (error as? DatabaseError)?.storageFailure ?? "\(error)") }
     guard exclusive, let stateDirectory else {
       (useRecord, recoveryNotice) = (nil, nil)
       return

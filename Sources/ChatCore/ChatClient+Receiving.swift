@@ -74,6 +74,9 @@ extension ChatClient {
         return try self.apply(
           db, cpim, room: room, device: envelope.sender, gruu: gruu, trust: decrypted.status.rawValue, isEncrypted: true)
       }
+    } catch let error as DatabaseError where error.isStorageFailure {
+      // It says nothing of the message: that is not acknowledged, and comes again.
+      throw error
     } catch {
       let alert = try await identityAlert(error, room: room.address)
       var received = try await storeUndecryptable(envelope, room: room, gruu: gruu, reason: describe(error))

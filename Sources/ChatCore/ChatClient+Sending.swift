@@ -5,6 +5,12 @@ import Lime
 import MessageFormats
 import SIPAgent
 
+/// How an attempt to send ended.
+struct OutboxOutcome: Sendable {
+  var state: Message.State
+  var failure: String?
+}
+
 extension ChatClient {
   /// Largest text that is sent, in bytes of UTF-8.
   public static let textLimit = 64 * 1024
@@ -111,6 +117,9 @@ extension ChatClient {
   }
 
   private func process(_ entry: OutboxEntry) async {
+    if let id = entry.id, let outcome = unrecordedOutcomes[id] {
+      return await finish(entry, state: outcome.state, failure: outcome.failure)
+    }
     do {
       let response = try await transmit(entry)
       switch response.status {
@@ -201,15 +210,22 @@ extension ChatClient {
   }
 
   private func finish(_ entry: OutboxEntry, state: Message.State, failure: String?) async {
-    let message = try? await store.database.write { db -> Message? in
-      try db.execute(sql: "DELETE FROM outbox WHERE id = ?", arguments: [entry.id])
-      guard let row = entry.message, var message = try Message.fetchOne(db, key: row) else { return nil }
-      message.state = state
-      message.failure = failure
-      try message.update(db)
-      return message
+    let message: Message?
+    do {
+      message = try await store.database.write { db -> Message? in
+        try db.execute(sql: "DELETE FROM outbox WHERE id = ?", arguments: [entry.id])
+        guard let row = entry.message, var message = try Message.fetchOne(db, key: row) else { return nil }
+        message.state = state
+        message.failure = failure
+        try message.update(db)
+        return message
+      }
+    } catch {
+      if let id = entry.id { unrecordedOutcomes[id] = OutboxOutcome(state: state, failure: failure) }
+      return await postpone(entry, describe(error))
     }
-    if let message = message ?? nil { hub.send(.messageState(message)) }
+    if let id = entry.id { unrecordedOutcomes[id] = nil }
+    if let message { hub.send(.messageState(message)) }
   }
 
   private func postpone(_ entry: OutboxEntry, _ reason: String) async {

@@ -44,6 +44,8 @@ public actor ChatClient {
   /// Rooms that took nothing just now, until when they are left alone, and how often in a row that was so.
   var blockedRooms: [String: Date] = [:]
   var postponements: [String: Int] = [:]
+  /// What became of entries of the outbox that could not be written down yet; they are not sent again.
+  var unrecordedOutcomes: [Int64: OutboxOutcome] = [:]
   let rekeyLimiter = RateLimiter()
   /// Devices that the key server does not know, and when we asked: not asked again for a few seconds.
   var keylessDevices: [DeviceID: Date] = [:]
@@ -198,7 +200,10 @@ public actor ChatClient {
     report(summary)
   }
 
-  func describe(_ error: any Error) -> String { (error as? LocalizedError)?.errorDescription ?? "\(error)" }
+  func describe(_ error: any Error) -> String {
+    let error: any Error = ChatError(storing: error) ?? error
+    return (error as? LocalizedError)?.errorDescription ?? "\(error)"
+  }
 }
 
 /// Reading the database needs no connection: `history` and `room list` work while another process holds the account.

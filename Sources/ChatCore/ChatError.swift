@@ -25,6 +25,8 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   case unsafeDevices(room: String, devices: [String])
   case messageTooLarge(Int, limit: Int)
   case badInput(String)
+  /// The account's data cannot be written or read.
+  case cannotStore(String)
 
   public var description: String {
     switch self {
@@ -49,7 +51,8 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
       """
     case .unknownRoom(let name, let known):
       "no room is called '\(name)'"
-        + (known.isEmpty ? "; 'limeade room create NAME ADDRESS...' makes one" : "; there are: " + known.joined(separator: ", "))
+        + (known.isEmpty
+          ? "; 'limeade room create NAME ADDRESS...' makes one" : "; there are: " + known.joined(separator: ", "))
     case .ambiguousRoom(let name, let candidates):
       "'\(name)' could be \(candidates.joined(separator: " or ")); write more of it"
     case .notInRoom(let room): "this account is no longer a member of \(room)"
@@ -72,6 +75,7 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
       """
     case .messageTooLarge(let size, let limit): "the message has \(size) bytes; at most \(limit) are sent"
     case .badInput(let text): text
+    case .cannotStore(let cause): "the account's data cannot be written: \(cause)"
     }
   }
 
@@ -108,6 +112,7 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
     case .refused, .keyServer, .notInRoom, .nobodyToEncryptFor: 76
     case .noStateFromFocus: 75
     case .unknownRoom, .ambiguousRoom, .badInput, .messageTooLarge: 65
+    case .cannotStore: 73
     }
   }
 }
@@ -115,6 +120,10 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
 extension ChatError {
   /// What an error of the SIP agent means to a user.
   init(from error: any Error, during what: String) {
+    if let failure = ChatError(storing: error) {
+      self = failure
+      return
+    }
     switch error {
     case let error as ChatError: self = error
     case SIPError.refused(let status, let reason): self = .refused(what: what, status: status, reason: reason)

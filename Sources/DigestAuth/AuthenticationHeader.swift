@@ -153,10 +153,11 @@ private struct AuthenticationScanner {
 
 /// Writes a quoted-string (RFC 9110 section 5.6.4).
 ///
-/// Control characters are left out: they cannot be written, and a line break in a user name would begin another header.
+/// Control characters but the tab are left out: they cannot be written, and a line break in a user name would begin
+/// another header.
 func quoted(_ value: String) -> String {
   var text: [UInt8] = [UInt8(ascii: "\"")]
-  for byte in value.utf8 where byte >= 0x20 && byte != 0x7F {
+  for byte in value.utf8 where byte == 0x09 || (byte >= 0x20 && byte != 0x7F) {
     if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { text.append(UInt8(ascii: "\\")) }
     text.append(byte)
   }

@@ -20,12 +20,10 @@ struct ProbeAnswer: Sendable {
 
 /// Sends requests one after the other, each once; a challenge is answered once.
 ///
-/// `@unchecked Sendable`: `sequence` and `received` are only touched by `perform`, whose calls the live check never
+/// `@unchecked Sendable`: `sequence` and `reader` are only touched by `perform`, whose calls the live check never
 /// overlaps.
 final class SIPProbe: @unchecked Sendable {
   static let userAgent = "limeade-check"
-  /// Larger answers are given up, in bytes.
-  private static let maximumAnswer = 1 << 20
 
   struct Credentials: Sendable {
     var user: String
@@ -42,7 +40,7 @@ final class SIPProbe: @unchecked Sendable {
   let transport: String
   private let timeout: Double
   private var sequence = 0
-  private var received = Data()
+  private var reader = SIPResponseReader()
   /// `host:port` of our end.
   let local: String
   /// Numeric address of the server.
@@ -170,45 +168,17 @@ final class SIPProbe: @unchecked Sendable {
 
   private func nextResponse(until end: ContinuousClock.Instant) -> SIPResponse? {
     while true {
-      if let message = takeMessage() {
-        if let response = message { return response }
+      if let message = reader.next() {
+        trace?.note(.received, "\(transport) \(peer):\(port)", reader.lastMessage)
+        if case .response(let response) = message { return response }
         continue
       }
       let left = ContinuousClock.now.duration(to: end)
       let seconds = Double(left.components.seconds) + Double(left.components.attoseconds) / 1e18
-      guard seconds > 0, received.count < Self.maximumAnswer, let more = try? connection.receive(within: seconds),
+      guard seconds > 0, !reader.isFull, let more = try? connection.receive(within: seconds),
         !more.isEmpty
       else { return nil }
-      received.append(more)
+      reader.append(more)
     }
   }
-
-  /// nil: no whole message yet. The inner nil: a message that is no response.
-  private func takeMessage() -> SIPResponse?? {
-    while received.starts(with: [13, 10]) { received = Data(received.dropFirst(2)) }
-    guard let end = received.range(of: Data("\r\n\r\n".utf8)) else { return nil }
-    let lines = String(decoding: received[..<end.lowerBound], as: UTF8.self).components(separatedBy: "\r\n")
-    var headers: [SIPHeader] = []
-    for line in lines.dropFirst() {
-      if line.first == " " || line.first == "\t", let last = headers.indices.last {
-        headers[last].value += " " + line.trimmed
-      } else if let colon = line.firstIndex(of: ":") {
-        let name = String(line[..<colon]).trimmed
-        headers.append(
-          SIPHeader(Self.fullNames[name.lowercased()] ?? name, String(line[line.index(after: colon)...]).trimmed))
-      }
-    }
-    let length = min(headers.first(named: "Content-Length").flatMap { Int($0) } ?? 0, Self.maximumAnswer)
-    guard length >= 0, received.distance(from: end.upperBound, to: received.endIndex) >= length else { return nil }
-    let bodyEnd = received.index(end.upperBound, offsetBy: length)
-    let body = Data(received[end.upperBound..<bodyEnd])
-    trace?.note(.received, "\(transport) \(peer):\(port)", Data(received[..<bodyEnd]))
-    received = Data(received[bodyEnd...])
-    let words = (lines.first ?? "").split(separator: " ", maxSplits: 2).map(String.init)
-    guard words.count >= 2, words[0] == "SIP/2.0", let status = Int(words[1]) else { return .some(nil) }
-    return SIPResponse(status: status, reason: words.count > 2 ? words[2] : "", headers: headers, body: body)
-  }
-
-  /// Compact names (RFC 3261 §7.3.3) of what is read here.
-  private static let fullNames = ["i": "Call-ID", "m": "Contact", "t": "To", "f": "From", "l": "Content-Length"]
 }

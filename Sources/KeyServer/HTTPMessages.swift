@@ -2,7 +2,7 @@
 import Foundation
 
 /// Why bytes are not a request that this server reads. The connection is closed after the answer.
-enum HTTPRequestError: Int, Error {
+package enum HTTPRequestError: Int, Error {
   case badRequest = 400
   case timedOut = 408
   case headTooLarge = 431
@@ -11,11 +11,11 @@ enum HTTPRequestError: Int, Error {
 }
 
 /// The request line and headers of a request.
-struct HTTPRequestHead: Equatable {
+package struct HTTPRequestHead: Equatable {
   /// Most header lines of a request.
   static let fieldLimit = 64
 
-  enum Framing: Equatable {
+  package enum Framing: Equatable {
     case length(Int)
     case chunked
   }
@@ -25,12 +25,12 @@ struct HTTPRequestHead: Equatable {
   var target: String
   /// Values by name in lower case; those of repeated headers joined by commas (RFC 9110 section 5.3).
   var headers: [String: String] = [:]
-  var framing: Framing = .length(0)
+  package var framing: Framing = .length(0)
   var keepsAlive: Bool
   var expectsContinue = false
 
   /// - Parameter lines: request line and header lines, without their ends.
-  init(parsing lines: [[UInt8]]) throws(HTTPRequestError) {
+  package init(parsing lines: [[UInt8]]) throws(HTTPRequestError) {
     guard let first = lines.first, lines.count - 1 <= Self.fieldLimit else { throw .headTooLarge }
     let words = first.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
     guard words.count == 3, Self.isToken(words[0]), !words[1].isEmpty, words[1].allSatisfy({ $0 > 0x20 && $0 < 0x7F })

@@ -71,7 +71,8 @@ public enum DisplayText {
     }
   }
 
-  /// Shortens clusters of too many scalars, and gives a combining mark without a letter a dotted circle to stand on.
+  /// Shortens clusters of too many scalars, and gives a combining mark without a letter a dotted circle to stand on. What
+  /// has no width and combines with nothing, as a lone end of a Hangul syllable, is replaced.
   private static func limitingClusters(_ text: String) -> String {
     var result = ""
     result.reserveCapacity(text.utf8.count)
@@ -79,9 +80,15 @@ public enum DisplayText {
       if cluster.isASCII {
         result.append(cluster)
       } else {
-        let kept = cluster.unicodeScalars.prefix(maximumScalarsPerCluster)
-        if ClusterWidth.columns(of: cluster) == 0 { result.append("\u{25CC}") }
-        result.unicodeScalars.append(contentsOf: kept)
+        var kept = String.UnicodeScalarView(cluster.unicodeScalars.prefix(maximumScalarsPerCluster))
+        // A joiner at the cut would take the next cluster in.
+        while kept.count == maximumScalarsPerCluster, kept.last == "\u{200D}" { kept.removeLast() }
+        if ClusterWidth.columns(of: cluster) == 0 { kept.insert("\u{25CC}", at: kept.startIndex) }
+        if String(kept).count == 1 {
+          result.unicodeScalars.append(contentsOf: kept)
+        } else {
+          result.unicodeScalars.append(replacement)
+        }
       }
     }
     return result

@@ -31,9 +31,12 @@ enum ExitStatus {
     case let error as CommandFailure: error.code
     case let error as ChatError: error.exitCode
     case is StoreError: 73
-    default: 70
+    default: ChatError(storing: error)?.exitCode ?? 70
     }
   }
 
-  static func text(of error: any Error) -> String { (error as? LocalizedError)?.errorDescription ?? "\(error)" }
+  static func text(of error: any Error) -> String {
+    let error: any Error = ChatError(storing: error) ?? error
+    return (error as? LocalizedError)?.errorDescription ?? "\(error)"
+  }
 }

@@ -12,7 +12,7 @@ import Testing
 
   /// Alice answers each message with an echo, so each kill falls into receiving, storing, acknowledging or sending.
   @Test func noMessageIsLostShownTwiceOrUnreadableAndTheConversationGoesOn() async throws {
-    let program = try await Program()
+    let program = try await Program(isRecorded: true)
     let addresses = program.addresses
     let carol = try LinphoneClient(
       user: "carol", domain: addresses.domain, proxy: addresses.sip, factory: addresses.factory,
@@ -72,6 +72,17 @@ import Testing
     // Nor did a kill make alice believe that her data was restored, or start with a damaged database.
     #expect(!ended.flatMap(\.output).contains { JSONEvent($0)?["event"] == "security" }, comment)
     alice.stop()
+
+    // Of all that alice sent, across all her lives, no two ciphertexts have the same message key.
+    let recorder = try #require(program.recorder)
+    var use = MessageKeyUse()
+    for connection in recorder.sent { try use.read(connection) }
+    #expect(use.usedTwice.isEmpty, comment)
+    // Each echo and each notice of delivery was one; what was sent before a kill and again after it counts twice.
+    #expect(use.messages >= echoes.count, comment)
+    print("\(Self.kills) kills, seed \(seed): \(sent.count) messages came in, each once; \(echoes.count) echoes; "
+      + "\(use.messages) encrypted MESSAGEs recorded with \(use.ciphertexts.count) message keys, none used twice")
+    recorder.stop()
     carol.process.stop()
     await program.lab.stop()
   }

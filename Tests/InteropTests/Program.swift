@@ -1,27 +1,36 @@
 // Program.swift: the limeade program with a configuration for alice and bob on a lab.
 import Foundation
 import Lab
+import MessageFormats
 import TestSupport
+import Testing
 
 /// Each command is a process of its own, as for a user. Whoever makes it stops the lab.
 struct Program {
   let lab = Lab(.example)
   let folder: TemporaryFolder
   let addresses: LabAddresses
+  /// Between the program and the lab, when it was asked for.
+  let recorder: RecordingProxy?
   private let config: URL
 
-  /// - Parameter settings: further lines of each account's table.
-  init(settings: String = "") async throws {
+  /// - Parameters:
+  ///   - settings: further lines of each account's table.
+  ///   - isRecorded: whether `recorder` keeps what the program sends.
+  init(settings: String = "", isRecorded: Bool = false) async throws {
     folder = try TemporaryFolder()
     config = folder.url.appendingPathComponent("config.toml")
     addresses = try await lab.start()
     let addresses = addresses
+    let uri = try #require(SIPURI(addresses.sip))
+    recorder = isRecorded ? try RecordingProxy(to: #require(uri.port)) : nil
+    let proxy = recorder.map { "sip:127.0.0.1:\($0.port);transport=tcp" } ?? addresses.sip
     let tables = ["alice", "bob"].map { user in
       """
       [account.\(user)]
       address = "sip:\(user)@\(addresses.domain)"
       password = "\(user)"
-      outbound-proxy = "\(addresses.sip)"
+      outbound-proxy = "\(proxy)"
       conference-factory = "\(addresses.factory)"
       key-server = "\(addresses.keyServer?.absoluteString ?? "")"
       \(settings)

@@ -11,6 +11,10 @@ import Testing
   @Test func `Messages of liblime are opened, direct and with a cipher message`() throws {
     let vectors = try Vectors.load("lime-receive", as: [ReceiveVector].self)
     #expect(vectors.count == 4)
+    try open(vectors)
+  }
+
+  private func open(_ vectors: [ReceiveVector]) throws {
     for vector in vectors {
       let device = try TestDevice(vector.recipientDevice, curve: curve(vector.curve))
       try vector.keys.insert(into: device)
@@ -63,21 +67,48 @@ import Testing
       keys: KeyBundle.Keys(identity: identity, signedPrekey: signedPrekey, oneTimeKey: oneTimeKey))
   }
 
-  @Test(
-    arguments: [
-      "c25519-cipher", "c25519-noopk-direct", "c25519-opk-direct", "c25519-pingpong", "c448-cipher",
-      "c448-noopk-direct", "c448-opk-direct", "c448-outoforder",
-    ], ["alice", "bob"])
-  func `A conversation of two liblime devices is reproduced from either side`(name: String, side: String) throws {
-    let vector = try Vectors.load(name, as: ConversationVector.self)
-    var player = try ConversationPlayer(vector, side: side)
-    for step in vector.steps { try player.play(step) }
-    // Alice's first message cannot be reproduced, as its ephemeral key is not recorded.
-    #expect(player.played == vector.steps.count { $0.by == side } - (side == "alice" ? 1 : 0))
+  @Test(arguments: Curve.allCases, Vectors.conversations)
+  func `A conversation of two liblime devices is reproduced from either side`(curve: Curve, name: String) throws {
+    try play(Vectors.load("\(curve.name)-\(name)", as: ConversationVector.self))
+  }
+
+  private func play(_ vector: ConversationVector) throws {
+    for side in ["alice", "bob"] {
+      var player = try ConversationPlayer(vector, side: side)
+      for step in vector.steps { try player.play(step) }
+      // Alice's first message cannot be reproduced, as its ephemeral key is not recorded.
+      #expect(player.played == vector.steps.count { $0.by == side } - (side == "alice" ? 1 : 0))
+    }
+  }
+
+  /// The program that made the files makes them anew, with other keys.
+  @Test func `What liblime does now is reproduced like what was recorded`() async throws {
+    let folder = try TemporaryFolder()
+    try await PeerProcess.run(
+      TestPaths.package.appendingPathComponent("Tests/Peers/limevectors"),
+      [folder.url.path, "--peer", TestPaths.peer("limepeer").path], within: 120)
+    for curve in Curve.allCases {
+      for name in Vectors.conversations {
+        let fresh = try Vectors.load("\(curve.name)-\(name)", as: ConversationVector.self, from: folder.url)
+        let kept = try Vectors.load("\(curve.name)-\(name)", as: ConversationVector.self)
+        #expect(fresh.bobKeys.identity.public != kept.bobKeys.identity.public)
+        try play(fresh)
+      }
+    }
+    let received = try Vectors.load("lime-receive", as: [ReceiveVector].self, from: folder.url)
+    #expect(received.count == Curve.allCases.count * Vectors.conversations.count)
+    try open(received)
+    let signatures = try Vectors.load("spk-signatures", as: [SignatureVector].self, from: folder.url)
+    #expect(signatures.map(\.acceptedByLiblime) == [false, true, false, true])
+    try check(signatures)
   }
 
   @Test func `Signed prekeys are accepted as liblime accepts them, and with plain Ed25519`() throws {
-    for vector in try Vectors.load("spk-signatures", as: [SignatureVector].self) {
+    try check(Vectors.load("spk-signatures"))
+  }
+
+  private func check(_ vectors: [SignatureVector]) throws {
+    for vector in vectors {
       let curve = try curve(vector.curve)
       let identity = try #require(IdentityKey(curve: curve, bytes: Data(hex: vector.identity)))
       let prekey = try Data(hex: vector.signedPrekey)

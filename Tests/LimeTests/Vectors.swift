@@ -10,12 +10,19 @@ enum Vectors {
     let name: String
   }
 
-  static func load<Value: Decodable>(_ name: String, as type: Value.Type = Value.self) throws -> Value {
-    guard let url = Bundle.module.url(forResource: name, withExtension: "json", subdirectory: "Vectors") else {
-      throw Missing(name: name)
-    }
+  /// - Parameter folder: where the file is, among those kept when nil.
+  static func load<Value: Decodable>(
+    _ name: String, as type: Value.Type = Value.self, from folder: URL? = nil
+  ) throws -> Value {
+    let url =
+      folder?.appendingPathComponent("\(name).json")
+      ?? Bundle.module.url(forResource: name, withExtension: "json", subdirectory: "Vectors")
+    guard let url else { throw Missing(name: name) }
     return try JSONDecoder().decode(Value.self, from: Data(contentsOf: url))
   }
+
+  /// The conversations that Tests/Peers/limevectors records, without their curve.
+  static let conversations = ["opk-direct", "noopk-direct", "cipher", "noopk-cipher", "pingpong", "outoforder"]
 }
 
 struct VectorKey: Decodable {

@@ -61,7 +61,7 @@ struct ChildLaunch: Sendable {
 ///
 /// `@unchecked Sendable`: `code` is only touched under `condition`.
 final class ChildProcess: @unchecked Sendable {
-  private let identifier: pid_t
+  let identifier: pid_t
   private let condition = NSCondition()
   private var code: Int32?
 

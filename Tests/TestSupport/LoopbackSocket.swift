@@ -8,6 +8,12 @@ public final class LoopbackSocket: Sendable {
   public let port: Int
   public let descriptor: Int32
 
+  /// A connection that was accepted; its port is not known here.
+  init(owning descriptor: Int32) {
+    self.descriptor = descriptor
+    port = 0
+  }
+
   private init(type: __socket_type, prepare: (Int32) -> Bool) throws {
     let descriptor = socket(AF_INET, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0)
     self.descriptor = descriptor

@@ -65,6 +65,9 @@ public final class PeerProcess: @unchecked Sendable {
   /// Every line so far.
   public var output: [String] { lines.all }
 
+  /// Its process number, that of another process once it has ended.
+  public var identifier: Int32 { child.identifier }
+
   public var isRunning: Bool { child.exitCode == nil }
 
   public func send(_ line: String) throws {
@@ -131,11 +134,12 @@ public final class PeerProcess: @unchecked Sendable {
   /// - Throws: `TestFailure` with them when its exit code is not 0.
   @discardableResult
   public static func run(
-    _ executable: URL, _ arguments: [String] = [], in folder: URL? = nil, keepsErrors: Bool = true
+    _ executable: URL, _ arguments: [String] = [], in folder: URL? = nil, keepsErrors: Bool = true,
+    within seconds: Double = 30
   ) async throws -> [String] {
     let process = try PeerProcess(executable, arguments, in: folder, keepsErrors: keepsErrors)
     process.closeInput()
-    let code = try await process.exitCode()
+    let code = try await process.exitCode(within: seconds)
     guard code == 0 else { throw TestFailure("\(process.name) ended with \(code)\n\(process.lines.tail)") }
     return process.output
   }
