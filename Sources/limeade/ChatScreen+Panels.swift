@@ -100,7 +100,7 @@ extension ChatScreen {
         for entry in page { try file.write(lines.line(entry)) }
         count += page.count
       }
-      await self.note("\(count) messages are in \(file.path)", room: address)
+      await self.note("\(count) message\(count == 1 ? " is" : "s are") in \(file.path)", room: address)
       await self.paintSoon()
     }
   }

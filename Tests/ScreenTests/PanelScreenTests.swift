@@ -41,6 +41,8 @@ import Testing
       try await screen.type("t")
       try await screen.line(with: "> verified")
       try await screen.press("Escape")
+      // Escape and a key at once would be that key with Alt.
+      try await screen.wait(for: "the messages") { !$0.contains { $0.contains("Comparing devices") } }
       try await screen.line(with: "E2EE verified 1/2")
       try await screen.enter("/verify bob")
       try await screen.line(with: "> not verified")
@@ -101,6 +103,24 @@ import Testing
       #expect(notified["text"] as? String == "alice: look \u{FFFD}]0;title\u{FFFD} $(touch pwned)")
       try await stage.screen.press("F5")
       try await stage.screen.line(with: "security    encrypted")
+    }
+  }
+
+  @Test func aRoomIsExportedToAFileWhoseNameIsCompleted() async throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.createDirectory(at: folder.file("exports here"), withIntermediateDirectories: true)
+    try await Stage.play { stage in
+      try await stage.screen.enter("kept for later")
+      try await stage.screen.line(with: "eD kept for later")
+      try await stage.screen.type("/export \(folder.url.path)/exp")
+      try await stage.screen.press("Tab")
+      try await stage.screen.line(with: "exports\\ here/")
+      try await stage.screen.enter("team.txt")
+      try await stage.screen.line(with: "-- 1 message is in")
+      let file = folder.file("exports here").appendingPathComponent("team.txt")
+      #expect(try String(contentsOf: file, encoding: .utf8).contains("[encrypted] kept for later"))
+      try await stage.screen.press("Up", "Enter")
+      try await stage.screen.line(with: "exists already")
     }
   }
 
