@@ -32,8 +32,7 @@ extension CheckCauses {
     guard !challenges.isEmpty, challenges.allSatisfy({ $0.algorithm == .sha256 }) else { return causes }
     return [
       CheckCause(
-        "the key server asks for SHA-256 only, but has the passwords' MD5 hashes, or clients that know MD5 only: let it "
-          + "offer both")
+        "the key server asks for SHA-256 only, but has the passwords' MD5 hashes: let it offer both")
     ] + causes
   }
 
@@ -82,8 +81,8 @@ extension CheckCauses {
   var noContentLength: [CheckCause] {
     [
       CheckCause(
-        "the web server sends the answer in chunks: clients with liblinphone take it for empty and report a failed upload; "
-          + "switch off compression and output buffering for the file server")
+        "the web server sends the answer in chunks: clients with liblinphone take it for empty and report a failed "
+          + "upload; switch off compression and output buffering for the file server")
     ]
   }
 
@@ -99,7 +98,7 @@ extension CheckCauses {
   func downloadFails(_ link: String) -> [CheckCause] {
     [
       CheckCause(
-        "the link that the file server gives does not lead to the file: \(link); set its public address and folder in its "
+        "the link that the file server gives does not lead to the file: \(link); set its public address in its "
           + "configuration"),
       CheckCause("links want a password or an address that is not ours: they must work for everybody who has one"),
     ]

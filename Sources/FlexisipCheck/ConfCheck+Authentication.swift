@@ -129,7 +129,8 @@ extension ConfCheck {
     } else if let line = lines.dropFirst().first(where: { !$0.hasSuffix(";") }) {
       let name = line.split(separator: " ").first.map(String.init) ?? ""
       report(
-        Self.authentication, "file-path", "the line of \(name) in \(path) does not end with ' ;': the server does not start",
+        Self.authentication, "file-path",
+        "the line of \(name) in \(path) does not end with ' ;': the server does not start",
         correction: "file-path=\(path)", remedy: "each line is: user@domain clrtxt:password ;", preventsStart: true)
     } else if let client, let user = client.address.user,
       !lines.contains(where: { $0.lowercased().hasPrefix("\(user)@\(client.address.host) ".lowercased()) })
@@ -148,8 +149,8 @@ extension ConfCheck {
     // What the file has in clear text is hashed with the domain, whatever the realm is.
     add(
       conf.value(Self.authentication, "db-implementation") == "file" ? .error : .warning, Self.authentication, "realm",
-      "the realm \(realm) is not the SIP domain: passwords of the domain do not fit (403), clients that look them up by "
-        + "domain do not answer, and the LIME key server must use the same realm",
+      "the realm \(realm) is not the SIP domain: passwords of the domain do not fit (403), clients that look them up "
+        + "by domain do not answer, and the LIME key server must use the same realm",
       correction: "realm=\(domain)")
   }
 

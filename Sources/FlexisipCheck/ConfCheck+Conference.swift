@@ -35,7 +35,8 @@ extension ConfCheck {
     }
     if ["false", "0"].contains(conf.value(Self.conference, "enable-one-to-one-chat-room")) {
       report(
-        Self.conference, "enable-one-to-one-chat-room", "rooms for two are refused (488): nobody can write to one person",
+        Self.conference, "enable-one-to-one-chat-room",
+        "rooms for two are refused (488): nobody can write to one person",
         correction: "enable-one-to-one-chat-room=true")
     }
     checkStateDirectory()

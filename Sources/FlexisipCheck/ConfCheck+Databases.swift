@@ -26,7 +26,8 @@ extension ConfCheck {
         remedy: "or start both in one process: [global] default-servers=proxy conference")
     case "redis": checkRedis(section)
     case let other:
-      report(section, key, "'\(other)' is neither redis nor internal", correction: "\(key)=redis",
+      report(
+        section, key, "'\(other)' is neither redis nor internal", correction: "\(key)=redis",
         preventsStart: true)
     }
   }
@@ -66,7 +67,9 @@ extension ConfCheck {
           section, "redis-auth-password", "the Redis server has no password, and refuses that one: \(unreachable)",
           correction: "redis-auth-password=")
       case .loading(let text):
-        warn(section, "redis-server-domain", "the Redis server is not ready: \(text)", correction: "redis-server-domain=\(host)")
+        warn(
+          section, "redis-server-domain", "the Redis server is not ready: \(text)",
+          correction: "redis-server-domain=\(host)")
       }
     }
   }
@@ -82,7 +85,8 @@ extension ConfCheck {
     guard ["mysql", "sqlite3", "sqlite"].contains(backend) else {
       return report(
         Self.conference, "database-backend", "'\(backend)' is neither mysql nor sqlite3: the server does not start",
-        correction: "database-backend=\(backend.lowercased().hasPrefix("sq") ? "sqlite3" : "mysql")", preventsStart: true)
+        correction: "database-backend=\(backend.lowercased().hasPrefix("sq") ? "sqlite3" : "mysql")",
+        preventsStart: true)
     }
     guard !text.isEmpty, !text.contains("host='myhost.com'") else {
       return report(
@@ -125,7 +129,8 @@ extension ConfCheck {
       return report(
         Self.conference, text.contains("=") ? key : "database-backend",
         "'\(text)' names no MySQL database: the server does not start",
-        correction: text.contains("=") ? "\(key)=db='flexisip' \(text)" : "database-backend=sqlite3", preventsStart: true)
+        correction: text.contains("=") ? "\(key)=db='flexisip' \(text)" : "database-backend=sqlite3",
+        preventsStart: true)
     }
     // Without a host, or with localhost, MySQL is spoken over a local socket.
     guard let host = values["host"], host != "localhost" else { return }

@@ -26,7 +26,8 @@ extension ConfCheck {
         correction: "message-fork-late=true")
     } else if let seconds = Int(conf.value(Self.router, "message-delivery-timeout")), seconds < Self.shortDelivery {
       warn(
-        Self.router, "message-delivery-timeout", "messages for devices that are out of reach are kept for \(seconds) s only",
+        Self.router, "message-delivery-timeout",
+        "messages for devices that are out of reach are kept for \(seconds) s only",
         correction: "message-delivery-timeout=604800")
     }
   }
@@ -34,10 +35,11 @@ extension ConfCheck {
   private mutating func checkContacts() {
     let key = "unique-id-parameters"
     let parameters = conf.words(Self.registrar, key)
+    let others = parameters.filter { $0.lowercased() != "+sip.instance" }
     if parameters.first?.lowercased() != "+sip.instance" {
       report(
-        Self.registrar, key, "devices are not told apart by +sip.instance: each REGISTER from a new address adds one",
-        correction: "\(key)=\((["+sip.instance"] + parameters.filter { $0.lowercased() != "+sip.instance" }).joined(separator: " "))")
+        Self.registrar, key, "devices are not told apart by +sip.instance: each new address adds one",
+        correction: "\(key)=\((["+sip.instance"] + others).joined(separator: " "))")
     }
     for key in ["max-contacts-by-aor", "max-contacts-per-registration"] {
       guard let count = conf.setting(Self.registrar, key).flatMap({ Int($0.value) }), count < 3 else { continue }

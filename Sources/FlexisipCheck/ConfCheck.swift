@@ -99,7 +99,9 @@ public struct ConfCheck: Sendable {
         report(
           section, setting.key, refusal, correction: newer.map { "\($0)=\(setting.value)" } ?? "# \(setting.key)",
           preventsStart: true)
-      } else if let renamed = FlexisipKeys.renamed.first(where: { $0.section == section && $0.old == setting.key.lowercased() }
+      } else if let renamed = FlexisipKeys.renamed.first(where: {
+        $0.section == section && $0.old == setting.key.lowercased()
+      }
       ) {
         warn(
           section, setting.key, "\(setting.key) \(renamed.fate)", correction: "\(renamed.new)=\(setting.value)")

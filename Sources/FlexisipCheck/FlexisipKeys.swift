@@ -134,7 +134,8 @@ enum FlexisipKeys {
     ("module::AuthTrustedHosts", 5, moduleKeys("trusted-hosts")),
     (
       "global", 2,
-      words("rtp-bind-address show-body-for tls-certificates-ca-file tls-certificates-file tls-certificates-private-key")
+      words(
+        "rtp-bind-address show-body-for tls-certificates-ca-file tls-certificates-file tls-certificates-private-key")
     ),
     ("global", 3, words("tport-message-queue-size")),
     ("global", 4, words("sofia-level")),

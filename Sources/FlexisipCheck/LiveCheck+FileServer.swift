@@ -54,7 +54,8 @@ extension LiveCheck {
     }
   }
 
-  private func upload(_ data: Data, to url: String, causes failure: [CheckCause]) async throws -> FileTransferInfo.File {
+  private func upload(_ data: Data, to url: String, causes failure: [CheckCause]) async throws -> FileTransferInfo.File
+  {
     let boundary = "limeade-\(UUID().uuidString)"
     let head =
       "--\(boundary)\r\nContent-Disposition: form-data; name=\"File\"; filename=\"filename.txt\"\r\n"

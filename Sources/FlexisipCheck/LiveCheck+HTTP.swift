@@ -28,9 +28,11 @@ extension LiveCheck {
         trace?.note("no TLS with \(host):\(port): \(failure)")
         throw StepFailure("no TLS", causes.noTLS(failure, isFlexisip: false))
       } catch {
-        throw StepFailure("\(host) port \(port): \(Self.text(of: error))", [
-          CheckCause("nothing listens there, or a firewall is in between: check the address in the account")
-        ])
+        throw StepFailure(
+          "\(host) port \(port): \(Self.text(of: error))",
+          [
+            CheckCause("nothing listens there, or a firewall is in between: check the address in the account")
+          ])
       }
     }
   }

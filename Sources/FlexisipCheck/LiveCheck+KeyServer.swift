@@ -88,7 +88,8 @@ extension LiveCheck {
 
   /// What the two devices published can be fetched by each other.
   func tryKeys(_ here: TemporaryDevice, _ there: TemporaryDevice) async -> Bool {
-    guard ![.keyServerTLS, .keyServer, .keyServerDigest, .keyServerAccount].contains(where: hasFailed), account.keyServer != nil, there.account.keyServer != nil
+    guard ![.keyServerTLS, .keyServer, .keyServerDigest, .keyServerAccount].contains(where: hasFailed),
+      account.keyServer != nil, there.account.keyServer != nil
     else {
       let missing = [here, there].filter { $0.account.keyServer == nil }.map(\.address)
       let reason =

@@ -34,8 +34,8 @@ extension LiveCheck {
 
   // MARK: Nobody is challenged
 
-  /// Whether somebody at another address is challenged: then ours is trusted, else nobody authenticates. On the server's
-  /// own machine there are other addresses to come from.
+  /// Whether somebody at another address is challenged: then ours is trusted, else nobody authenticates. On the
+  /// server's own machine there are other addresses to come from.
   func challengeFromElsewhere() async -> (isChallenged: Bool, seen: String)? {
     guard causes.isSameMachine, let first = probe, first.peer.contains(".") else { return nil }
     let port = first.port
@@ -83,7 +83,9 @@ extension LiveCheck {
       "OPTIONS", "\(room)", from: account.address, to: room, credentials: credentials)
     _ = await giveUp(room, over: direct, as: gruu)
     let isKnown = ![404, 480].contains(known.final?.status ?? 404)
-    return (isKnown ? .notRegistered : .otherRegistrations, "\(seen); the proxy's answer for that room: \(known.summary)")
+    return (
+      isKnown ? .notRegistered : .otherRegistrations, "\(seen); the proxy's answer for that room: \(known.summary)"
+    )
   }
 
   // MARK: The focus is not heard

@@ -81,7 +81,9 @@ extension LiveCheck {
           .compactMap { $0.split(separator: "/").first.map { $0.trimmingCharacters(in: .whitespaces) } }
         return wanted.contains { !names.contains($0) }
       }
-      if isLacking { throw StepFailure("+org.linphone.specs lacks groupchat or lime: \(seen)", causes.lostCapabilities) }
+      if isLacking {
+        throw StepFailure("+org.linphone.specs lacks groupchat or lime: \(seen)", causes.lostCapabilities)
+      }
       return "+org.linphone.specs of \(seen)"
     }
   }

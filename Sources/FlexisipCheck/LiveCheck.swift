@@ -51,7 +51,8 @@ public actor LiveCheck {
   ///   - conferenceServer: the URI where the conference server listens; by default what `conf` says, or Flexisip's.
   public init(
     account: AccountConfiguration, other: AccountConfiguration? = nil, conf: FlexisipConf? = nil,
-    findings: [ConfFinding] = [], conferenceServer: String? = nil, timeouts: Timeouts = Timeouts(), trace: WireTrace? = nil,
+    findings: [ConfFinding] = [], conferenceServer: String? = nil, timeouts: Timeouts = Timeouts(),
+    trace: WireTrace? = nil,
     logger: Logger, report: @escaping @Sendable (CheckResult) -> Void
   ) {
     self.account = account

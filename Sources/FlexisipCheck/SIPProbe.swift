@@ -1,4 +1,4 @@
-// SIPProbe.swift: single SIP requests over a TCP or TLS connection of their own, to see what a server answers (RFC 3261)
+// SIPProbe.swift: single SIP requests over a connection of their own, to see what a server answers (RFC 3261)
 import DigestAuth
 import Foundation
 import MessageFormats

@@ -69,7 +69,10 @@ public struct LabAddresses: Sendable, Hashable {
 
 /// Something that happened in a lab, for people to read.
 public struct LabEvent: Sendable, CustomStringConvertible {
-  public enum Area: String, Sendable { case registrar, proxy, focus, store, keyServer = "key server" }
+  public enum Area: String, Sendable {
+    case registrar, proxy, focus, store
+    case keyServer = "key server"
+  }
 
   public let time: Date
   public let area: Area

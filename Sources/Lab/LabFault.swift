@@ -19,8 +19,8 @@ public enum LabFault: String, Sendable, CaseIterable {
   case factoryForCalls = "factory-for-calls"
   /// No `trusted-hosts` entry for the focus: what it sends gets 407 from the proxy and never arrives.
   case focusChallenged = "focus-challenged"
-  /// `outbound-proxy` names a port where the proxy does not listen: what the focus sends goes nowhere. Focus and clients
-  /// are exempted from challenges by a filter, as on one machine.
+  /// `outbound-proxy` names a port where the proxy does not listen: what the focus sends goes nowhere. Rooms are
+  /// exempted from challenges by a filter, as on one machine.
   case outboundProxyUnreachable = "outbound-proxy-unreachable"
   /// The same where Record-Route has another address of the proxy: NOTIFY arrives, what begins no dialog does not.
   case invitationsLost = "invitations-lost"

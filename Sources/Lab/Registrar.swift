@@ -167,7 +167,8 @@ struct Registrar: Sendable {
     let instance = Self.instance(of: contact)
     let gruu = instance.map { SIPURI(user: user, host: domain, parameters: [Parameter("gr", $0)]) }
     return Binding(
-      user: user, contact: contact, instance: instance, gruu: supportsGRUU && fault != .gruuOff ? gruu : nil, expires: expires,
+      user: user, contact: contact, instance: instance, gruu: supportsGRUU && fault != .gruuOff ? gruu : nil,
+      expires: expires,
       connection: connection, callID: callID, sequence: sequence)
   }
 

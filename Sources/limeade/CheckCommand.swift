@@ -26,8 +26,10 @@ struct CheckCommand: AsyncParsableCommand {
   var with: String?
   @Option(help: ArgumentHelp("The server's configuration file.", valueName: "file")) var flexisipConf: String?
   @Flag(help: "The file is a copy from another machine: look at no path or port that it names.") var elsewhere = false
-  @Option(help: ArgumentHelp("The Flexisip that reads the file, such as 2.2 (default: the one on this machine).",
-    valueName: "version"))
+  @Option(
+    help: ArgumentHelp(
+      "The Flexisip that reads the file, such as 2.2 (default: the one on this machine).",
+      valueName: "version"))
   var flexisipVersion: String?
   @Option(help: ArgumentHelp("Write what goes over the wire there, without passwords.", valueName: "file"))
   var trace: String?

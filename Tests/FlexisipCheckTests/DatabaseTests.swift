@@ -52,7 +52,8 @@ private final class DatabaseServer: Sendable {
 @Suite(.serialized) struct DatabasesOfTheConfiguration {
   private func findings(_ server: Server, redis lines: [String]) throws -> [ConfFinding] {
     server.findings(
-      try server.changing("db-implementation=internal", to: (["db-implementation=redis"] + lines).joined(separator: "\n")))
+      try server.changing(
+        "db-implementation=internal", to: (["db-implementation=redis"] + lines).joined(separator: "\n")))
   }
 
   @Test func redisIsSpokenTo() async throws {

@@ -160,7 +160,9 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
     let (passed, results) = try await run(two: false, timeouts: (10, 20), trace: WireTrace(path: path))
     #expect(passed, "\(results.failed)")
     let text = try String(contentsOfFile: path, encoding: .utf8)
-    for part in ["REGISTER sip:sip.example.org SIP/2.0", "SIP/2.0 401", "pub-gruu", "INVITE sip:", "SIP/2.0 302", "POST "] {
+    for part in [
+      "REGISTER sip:sip.example.org SIP/2.0", "SIP/2.0 401", "pub-gruu", "INVITE sip:", "SIP/2.0 302", "POST ",
+    ] {
       #expect(text.contains(part), "\(part)")
     }
     #expect(text.contains("Authorization: (removed)"))
