@@ -148,11 +148,12 @@ extension CheckCauses {
 
   var noMessage: [CheckCause] {
     [
-      CheckCause(
-        "the focus does not reach the device", section: Self.conference, key: "outbound-proxy",
-        value: "one of [global]/transports"),
+      CheckCause("a filter keeps messages from being routed", section: Self.router, key: "filter", value: ""),
       CheckCause(
         "a message is larger than the server takes", section: "global", key: "tcp-max-read-size"),
+      CheckCause(
+        "the focus does not reach the device any more", section: Self.conference, key: "outbound-proxy",
+        value: "one of [global]/transports"),
     ]
   }
 

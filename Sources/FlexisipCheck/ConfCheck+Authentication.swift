@@ -213,8 +213,8 @@ extension ConfCheck {
     let names =
       (conf.words(Self.conference, "conference-factory-uris") + conf.words(Self.conference, "conference-focus-uris"))
       .compactMap { $0.split(separator: "@").first?.dropFirst(4).lowercased() }
-    return filter.contains("conference") || filter.contains("chatroom") || filter.contains("isfocus")
-      || names.contains { !$0.isEmpty && filter.contains($0) }
+    let marks = ["conference", "chatroom", "isfocus", "flexisip", "user-agent"]
+    return marks.contains(where: filter.contains) || names.contains { !$0.isEmpty && filter.contains($0) }
   }
 
   private static func trustsEveryone(_ host: String) -> Bool {

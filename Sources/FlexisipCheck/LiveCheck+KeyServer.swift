@@ -99,8 +99,11 @@ extension LiveCheck {
     }
     let published = await passes(.keysPublished) {
       for device in [here, there] where await !device.hasPublishedKeys() {
+        let complaint = device.complaints.last ?? "no keys"
+        let isLimit = complaint.contains(KeyServerErrorCode.resourceLimit.description)
         throw StepFailure(
-          "\(device.address): \(device.complaints.last ?? "no keys")", causes.keyServerRefuses())
+          "\(device.address): \(complaint)",
+          isLimit ? causes.keyServerError(.resourceLimit, account.curve) : causes.keyServerRefuses())
       }
       return "identity, signed prekey and one-time keys of both, \(account.curve.name)"
     }

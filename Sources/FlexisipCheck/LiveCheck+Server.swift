@@ -180,8 +180,45 @@ extension LiveCheck {
   /// Registers the probe's device. For `secondRegistration` the caller reports success.
   private func register(_ probe: SIPProbe, as step: CheckStep) async -> SIPResponse? {
     let instance = probeDevice?.instance ?? "urn:uuid:\(UUID().uuidString.lowercased())"
-    // No specs: the focus takes the device into no room.
-    let contact = contact(probe, device.instance)
+    let contact = self.contact(probe, instance)
+    let answer = await probe.perform(
+      "REGISTER", registrar, from: account.address, to: account.address,
+      headers: [SIPHeader("Contact", contact), SIPHeader("Expires", "120"), SIPHeader("Supported", "gruu, path")],
+      credentials: credentials)
+    if let final = answer.final, final.isSuccess {
+      probeDevice = ProbeDevice(instance: instance, gruu: probeDevice?.gruu)
+      if step == .registration { _ = await passes(step) { answer.summary } }
+      return final
+    }
+    _ = await passes(step) {
+      switch answer.final?.status {
+      case nil:
+        let isStore = await storeFails()
+        throw StepFailure(
+          "401, then no answer to the REGISTER with the password" + (isStore ? "; 500 to other requests" : ""),
+          isStore ? causes.noStore : causes.noRegistrar)
+      case 403:
+        throw StepFailure(
+          answer.summary,
+          answer.summary.lowercased().contains("domain") ? causes.domainForbidden : causes.wrongPassword(challenges))
+      case 401, 407: throw StepFailure("\(answer.summary) again", causes.wrongPassword(challenges))
+      case 500, 503, 504: throw StepFailure(answer.summary, causes.noStore)
+      default: throw StepFailure(answer.summary, causes.noRegistrar)
+      }
+    }
+    return nil
+  }
+
+  /// Without specs: the focus takes the device into no room.
+  private func contact(_ probe: SIPProbe, _ instance: String) -> String {
+    let uri = "sip:\(account.address.user ?? "")@\(probe.local);transport=\(probe.transport.lowercased())"
+    return "<\(uri)>;+sip.instance=\"<\(instance)>\""
+  }
+
+  /// Takes the probe's registration back.
+  func unregisterProbe() async {
+    guard let probe, let device = probeDevice else { return }
+    let contact = self.contact(probe, device.instance)
     _ = await probe.perform(
       "REGISTER", registrar, from: account.address, to: account.address,
       headers: [

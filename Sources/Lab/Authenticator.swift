@@ -66,7 +66,14 @@ struct Authenticator: Sendable {
   }
 
   private func challenges(_ role: Role, stale: Bool) -> [SIPHeader] {
-    verifier.challenges(stale: stale).map { SIPHeader(role.challengeField, $0.headerValue) }
+    verifier.challenges(stale: stale).map { challenge in
+      let text = challenge.headerValue
+      // RFC 7616 has it, no SIP client does.
+      let unknown = "algorithm=SHA-512-256"
+      return SIPHeader(
+        role.challengeField,
+        fault == .unknownAlgorithm ? text.replacing(/algorithm=[^,]*/, with: unknown) : text)
+    }
   }
 }
 

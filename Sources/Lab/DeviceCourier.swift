@@ -46,6 +46,7 @@ final class DeviceCourier {
 
   /// Brings a MESSAGE to a device: now, after those that wait already, or when it is back.
   func deliver(_ message: SIPRequest, to binding: Binding) {
+    if fault == .messagesLost { return log(.store, "a message for \(binding.name) is lost") }
     let device = binding.storeKey
     let dropped = store.add(message, for: device)
     if dropped > 0 { log(.store, "\(dropped) old message(s) for \(binding.name) dropped: too many wait") }

@@ -39,6 +39,8 @@ private final class RunningLab {
   /// Between two looks for registrations that have expired.
   private static let expiryInterval = Duration.seconds(5)
 
+  private static let usualPort: UInt16 = 6064
+
   private var server: SIPServer?
   /// The focus's own socket, with faults that need one.
   private var conferenceServer: SIPServer?
@@ -70,8 +72,13 @@ private final class RunningLab {
     }
     let host = configuration.host
     log(.proxy, "SIP over TCP and UDP at \(host):\(server.port), domain \(configuration.domain)")
+    let port = server.port
+    if configuration.fault == .serverDown {
+      server.stop()
+      self.server = nil
+    }
     var addresses = LabAddresses(
-      sip: "sip:\(host):\(server.port);transport=tcp", domain: configuration.domain,
+      sip: "sip:\(host):\(port);transport=tcp", domain: configuration.domain,
       factory: "sip:\(configuration.factoryUser)@\(configuration.domain)", keyServer: keys)
     addresses.conferenceServer = conferenceServer.map { "sip:\(host):\($0.port);transport=tcp" }
     return addresses
@@ -112,7 +119,9 @@ private final class RunningLab {
 
   /// What the proxy sends to the focus, the focus takes from anybody here.
   private func startConferenceServer(_ focus: Focus, _ configuration: LabConfiguration) throws {
-    let server = try SIPServer(address: configuration.address)
+    // Where Flexisip has it by default, if that is free.
+    let server =
+      try (try? SIPServer(address: configuration.address, port: Self.usualPort)) ?? SIPServer(address: configuration.address)
     conferenceServer = server
     server.onRequest = { request, transaction in
       guard let target = request.target, focus.owns(target), let user = request.from?.uri.user,
@@ -134,9 +143,10 @@ private final class RunningLab {
     let authentication = KeyServerConfiguration.Authentication(
       realm: fault == .keyServerRealm ? LabFault.wrongRealm : configuration.domain,
       algorithms: onlySHA256 ? [.sha256] : configuration.algorithms, secret: { secrets[$0] })
-    let server = try KeyServer(
-      configuration: KeyServerConfiguration(
-        address: configuration.address, port: Int(configuration.keyServerPort), authentication: authentication))
+    var served = KeyServerConfiguration(
+      address: configuration.address, port: Int(configuration.keyServerPort), authentication: authentication)
+    if fault == .keyServerLimit { served.limits.oneTimeKeysPerDevice = 1 }
+    let server = try KeyServer(configuration: served)
     keyServer = server
     let port = try await server.start()
     if fault == .keyServerDown {

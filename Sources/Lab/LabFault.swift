@@ -5,6 +5,8 @@ import SIPAgent
 
 /// What a client sees of the mistake is as with Flexisip; each has one place in the lab.
 public enum LabFault: String, Sendable, CaseIterable {
+  /// Nothing listens for SIP.
+  case serverDown = "server-down"
   /// The conference server does not run: 404 from the factory.
   case conferenceServerOff = "conference-server-off"
   /// `[conference-server]/enabled=false` in Flexisip 2.2: it runs and listens, but does not register the factory: 404.
@@ -50,14 +52,20 @@ public enum LabFault: String, Sendable, CaseIterable {
   case usersDown = "users-down"
   /// `realm` is not the domain that the passwords are stored for: 403 to the right password.
   case otherRealm = "other-realm"
+  /// No algorithm that clients know is asked for.
+  case unknownAlgorithm = "unknown-algorithm"
   /// The device is registered once more with each REGISTER.
   case doubledBindings = "doubled-bindings"
+  /// The router lets no MESSAGE through.
+  case messagesLost = "messages-lost"
   /// `message-fork-late=false`: messages for devices that are away are lost.
   case offlineMessagesLost = "offline-messages-lost"
   /// Another realm than the SIP domain.
   case keyServerRealm = "key-server-realm"
   /// The key server asks for SHA-256 only and knows MD5 hashes only: 401 again.
   case keyServerSHA256 = "key-server-sha256-only"
+  /// The key server takes fewer one-time keys than a device has.
+  case keyServerLimit = "key-server-limit"
   /// Clients are told of a key server that does not run.
   case keyServerDown = "key-server-down"
   /// The server's clock is an hour ahead.

@@ -71,6 +71,7 @@ struct LabCommand: AsyncParsableCommand {
     Output.line("SIP proxy           \(addresses.sip)")
     Output.line("conference factory  \(addresses.factory)")
     if let keyServer = addresses.keyServer { Output.line("LIME key server     \(keyServer)") }
+    if let server = addresses.conferenceServer { Output.line("conference server   \(server)") }
     Output.line("users               \(users.map { "\($0)@\(domain)" }.joined(separator: ", "))")
     if let writeConfig {
       Output.line("try                 limeade --config \(writeConfig) --account \(users.first ?? "alice") chat")

@@ -19,6 +19,7 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
   var testDescription: String { fault.rawValue }
 
   static let all: [FaultCase] = [
+    FaultCase(fault: .serverDown, step: .reachability),
     FaultCase(fault: .conferenceServerOff, step: .factory, section: "global", key: "default-servers"),
     FaultCase(fault: .conferenceServerDisabled, step: .factory, section: "conference-server", key: "enabled"),
     FaultCase(
@@ -35,6 +36,8 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
     FaultCase(fault: .clientsTrusted, step: .challenge, section: "module::Authentication", key: "trusted-hosts"),
     FaultCase(fault: .authenticationOff, step: .challenge, section: "module::Authentication", key: "enabled"),
     FaultCase(fault: .authDomainMissing, step: .challenge, section: "module::Authentication", key: "auth-domains"),
+    FaultCase(
+      fault: .unknownAlgorithm, step: .challenge, section: "module::Authentication", key: "available-algorithms"),
     FaultCase(fault: .usersDown, step: .challenge, section: "module::Authentication", key: "soci-connection-string"),
     FaultCase(fault: .regDomainMissing, step: .registration, section: "module::Registrar", key: "reg-domains"),
     FaultCase(fault: .storeDown, step: .registration, section: "module::Registrar", key: "redis-server-domain"),
@@ -48,9 +51,11 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
     FaultCase(
       fault: .groupchatSpecMissing, step: .capabilities, section: "conference-server", key: "check-capabilities"),
     FaultCase(fault: .limeSpecMissing, step: .capabilities, section: "conference-server", key: "check-capabilities"),
+    FaultCase(fault: .messagesLost, step: .message, section: "module::Router", key: "filter"),
     FaultCase(fault: .offlineMessagesLost, step: .offlineMessage, section: "module::Router", key: "message-fork-late"),
     FaultCase(fault: .keyServerRealm, step: .keyServerDigest, words: "realm"),
     FaultCase(fault: .keyServerSHA256, step: .keyServerAccount, words: "SHA-256"),
+    FaultCase(fault: .keyServerLimit, step: .keysPublished, words: "limit"),
     FaultCase(fault: .keyServerDown, step: .keyServer, words: "does not run"),
     FaultCase(fault: .clockAhead, step: .clock, words: "clock"),
   ]
