@@ -120,13 +120,7 @@ extension LiveCheck {
     guard let challenged else { return }
     if let date = challenged.final?[header: "Date"] { await compareClock(date) }
     guard let registered = await register(probe, as: .registration) else { return }
-    if !hasPassed(.clock), !hasFailed(.clock) {
-      if let date = registered[header: "Date"] {
-        await compareClock(date)
-      } else {
-        notTried(.clock, "the server sends no Date")
-      }
-    }
+    if !hasPassed(.clock), !hasFailed(.clock), let date = registered[header: "Date"] { await compareClock(date) }
     let gruu = await step(.gruu) { () -> (seen: String, value: SIPURI) in
       let contacts = registered.headers.all(named: "Contact").flatMap(NameAddress.list)
       guard
@@ -227,19 +221,19 @@ extension LiveCheck {
       credentials: credentials)
   }
 
-  private func compareClock(_ date: String) async {
+  func compareClock(_ date: String, of server: String = "the server's") async {
     _ = await passes(.clock) {
       let formatter = DateFormatter()
       formatter.locale = Locale(identifier: "en_US_POSIX")
       formatter.timeZone = TimeZone(identifier: "GMT")
       formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss zzz"
-      guard let server = formatter.date(from: date) else { return "Date: \(date)" }
-      let skew = server.timeIntervalSinceNow
+      guard let time = formatter.date(from: date) else { return "Date: \(date)" }
+      let skew = time.timeIntervalSinceNow
       guard abs(skew) <= Self.allowedSkew else {
         throw StepFailure(
-          "the server's clock is \(Int(abs(skew))) s \(skew > 0 ? "ahead" : "behind")", causes.wrongClock)
+          "\(server) clock is \(Int(abs(skew))) s \(skew > 0 ? "ahead" : "behind")", causes.wrongClock)
       }
-      return "\(Int(abs(skew).rounded())) s apart"
+      return "\(server) is \(Int(abs(skew).rounded())) s apart from ours"
     }
   }
 

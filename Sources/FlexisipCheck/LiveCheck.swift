@@ -75,6 +75,7 @@ public actor LiveCheck {
     await tryServer()
     await tryKeyServer()
     await tryFileServer()
+    if hasPassed(.challenge), !hasPassed(.clock), !hasFailed(.clock) { notTried(.clock, "no server sends a Date") }
     await tryRooms()
     await cleanUp()
     for step in CheckStep.allCases where outcomes[step] == nil { notTried(step, blocker ?? reasonLeftOut(step)) }

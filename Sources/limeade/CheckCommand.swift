@@ -31,7 +31,7 @@ struct CheckCommand: AsyncParsableCommand {
       "The Flexisip that reads the file, such as 2.2 (default: the one on this machine).",
       valueName: "version"))
   var flexisipVersion: String?
-  @Option(help: ArgumentHelp("Write what goes over the wire there, without passwords.", valueName: "file"))
+  @Option(help: ArgumentHelp("Write the check's own requests and their answers there, without passwords.", valueName: "file"))
   var trace: String?
   @Option(help: "Seconds to wait for an answer; what another device sends gets twice as long.") var timeout = 10.0
 
