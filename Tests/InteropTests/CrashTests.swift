@@ -7,7 +7,8 @@ import Testing
 @Suite(.serialized) struct Crashes {
   /// The variable sets another number for a longer run: LIMEADE_KILLS=300.
   private static let kills = ProcessInfo.processInfo.environment["LIMEADE_KILLS"].flatMap { Int($0) } ?? 30
-  /// Longest time between carol's message and the kill.
+  /// Longest time before a kill, in milliseconds: for each second one after carol's message, so that it may fall into
+  /// the start, for the others after alice is registered, however long that takes.
   private static let longestLife = 300
 
   /// Alice answers each message with an echo, so each kill falls into receiving, storing, acknowledging or sending.
@@ -30,13 +31,16 @@ import Testing
     var ended: [PeerProcess] = []
     for number in 1...Self.kills {
       try carol.process.send("send \(room) text \(number)")
+      if number.isMultiple(of: 2) { try await alice.event("registered", within: 60) }
       try await Task.sleep(for: .milliseconds(Int.random(in: 0...Self.longestLife, using: &random)))
       alice.kill()
       ended.append(alice)
       alice = try program.start("alice", "listen", "--echo", "--json")
     }
     try carol.process.send("send \(room) last")
-    do { try await carol.process.event("message", within: 60, ["text": Self.echo("last")]) } catch {
+    // What came in lives that were too short waits for this one.
+    let patience = 60 + 2 * Double(Self.kills)
+    do { try await carol.process.event("message", within: patience, ["text": Self.echo("last")]) } catch {
       let lines = alice.output.suffix(30).joined(separator: "\n")
       throw TestFailure("seed \(seed): \(error)\nand the last lines of alice:\n\(lines)")
     }
@@ -47,7 +51,7 @@ import Testing
     // Carol's name for the room is without its parameters.
     let address = try #require(try await store.rooms().first?.room.address)
     func history() async throws -> [MessageWithDeliveries] { try await store.history(room: address, limit: 10_000) }
-    let deadline = ContinuousClock.now + .seconds(60)
+    let deadline = ContinuousClock.now + .seconds(patience)
     // Until all has come, and all that alice wrote down as hers has been acknowledged by carol.
     while ContinuousClock.now < deadline {
       let all = try await history()

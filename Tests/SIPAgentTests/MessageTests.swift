@@ -68,6 +68,11 @@ struct MessageTests {
         to: clients[1].address, headers: [SIPHeader("Content-Encoding", "deflate")], contentType: "text/plain",
         body: text)
       #expect(damaged.status == 400)
+      // Nine megabytes of nothing in nine kilobytes.
+      let bomb = try await clients[0].agent.message(
+        to: clients[1].address, headers: [SIPHeader("Content-Encoding", "deflate")], contentType: "text/plain",
+        body: Deflate.deflate(Data(count: 9 << 20)))
+      #expect(bomb.status == 400)
     }
   }
 
