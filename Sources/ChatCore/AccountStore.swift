@@ -49,6 +49,8 @@ public final class AccountStore: Sendable {
       try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
       try AccountStore.migrator.migrate(database)
     } catch { throw StoreError.cannotOpen(path, (error as? DatabaseError)?.storageFailure ?? "\(error)") }
+    // Not worth failing for: nothing that expired is shown, and a running client deletes it too.
+    if let expired = try? database.removeExpired(at: Date()), !expired.isEmpty { database.scrub() }
     guard exclusive, let stateDirectory else {
       (useRecord, recoveryNotice) = (nil, nil)
       return
@@ -102,6 +104,7 @@ public final class AccountStore: Sendable {
       }
     }
     migrator.registerMigration("chat search 1") { db in try SearchIndex.create(db) }
+    migrator.registerMigration("chat changes 1") { db in try createChangeTables(db) }
     LimeAccount.registerMigrations(&migrator)
     return migrator
   }

@@ -9,6 +9,16 @@ import SIPAgent
 private struct Received {
   var events: [ChatEvent] = []
   var status = 200
+  /// Messages were read on another of our devices.
+  var hasRead = false
+  var hasDeletedText = false
+  /// Whether the time of an ephemeral message may have started.
+  var mayExpire: Bool {
+    hasRead
+      || events.contains { event in
+        if case .delivery(_, _, _, .displayed, _, true) = event { true } else { false }
+      }
+  }
 }
 
 extension ChatClient {
@@ -28,6 +38,9 @@ extension ChatClient {
     }
     await agent.respond(to: message.id, status: received.status)
     for event in received.events { hub.send(event) }
+    if received.hasRead { await reportRoom(message.from.uri.description) }
+    if received.hasDeletedText { forgetOnDisk() }
+    if received.mayExpire { scheduleExpiry() }
     wakeOutbox()
   }
 
@@ -156,11 +169,22 @@ extension ChatClient {
     var message = Message(
       room: room.address, messageID: cpim.messageID ?? MessageID.make(), sender: author,
       senderDevice: device.description, isOutgoing: isOwn, text: Self.text(of: cpim, type: type),
-      time: cpim.dateTime ?? now, receivedAt: now, isEncrypted: isEncrypted, trust: trust,
+      time: Self.time(of: cpim, now: now), receivedAt: now, isEncrypted: isEncrypted, trust: trust,
       state: isOwn ? .sent : .received, isRead: isOwn)
+    message.lifetime = Ephemeral.sensible(cpim.ephemeralLifetime)
+    if let change = MessageChange(cpim, room: room.address, sender: author, now: now) {
+      return try applyChange(db, change, message, room: room, device: device, gruu: gruu)
+    }
+    message.replyTo = cpim.reply?.messageID
+    message.replySender = cpim.reply?.sender?.withoutParameters.description
+    message.forwardedFrom = cpim.forwardInfo
     var received = Received()
-    guard try MessageQueries.insertOnce(db, &message) else { return received }
-    received.events.append(.message(message))
+    let isNew = try MessageQueries.insertOnce(db, &message)
+    // One whose edit or retraction came first is shown already, but its sender waits for the notification.
+    let isLate = try !isNew && MessageQueries.isChanged(db, message)
+    guard isNew || isLate else { return received }
+    if isNew { received.events.append(.message(message)) }
+    if isOwn { try MessageQueries.expectDeliveries(db, of: message) }
     if room.isEncrypted, !isEncrypted {
       received.events.append(
         .security(
@@ -174,11 +198,39 @@ extension ChatClient {
     return received
   }
 
+  /// A reaction, edit or retraction.
+  /// - Parameter message: what the change is as a message of its own.
+  private nonisolated func applyChange(
+    _ db: Database, _ change: MessageChange, _ message: Message, room: Room, device: SIPURI, gruu: SIPURI
+  ) throws -> Received {
+    // Whoever can put an unencrypted message into the room must not change what came encrypted.
+    if room.isEncrypted, !message.isEncrypted {
+      let text = "an unencrypted change of a message of this encrypted room, allegedly by \(change.sender), was refused"
+      return Received(events: [.security(room: room.address, device: device.description, text: text)])
+    }
+    var received = Received()
+    guard try change.apply(db, orInsert: message) else { return received }
+    received.events.append(.change(change))
+    received.hasDeletedText = change.kind != .reaction
+    return received
+  }
+
+  /// When the message was written. Clocks that are ahead of ours must not keep a message below all later ones.
+  private static func time(of cpim: CPIMMessage, now: Date) -> Date {
+    min(cpim.dateTime ?? now, wholeSeconds(now))
+  }
+
   private nonisolated func applyNotices(
     _ db: Database, _ notices: [IMDNMessage], room: Room, device: SIPURI, author: String
   ) throws -> Received {
     var received = Received()
     for notice in notices {
+      if case .displayed = notice.kind, author == account.address.description {
+        if try MessageQueries.readElsewhere(db, messageID: notice.messageID, now: clock.now()) {
+          received.hasRead = true
+        }
+        continue
+      }
       let (state, reason): (Delivery.State, String?)
       switch notice.kind {
       case .delivered: (state, reason) = (.delivered, nil)
@@ -193,7 +245,7 @@ extension ChatClient {
       case .processed, .stored: continue
       }
       if let event = try MessageQueries.applyDelivery(
-        db, messageID: notice.messageID, by: author, state: state, reason: reason, time: Date())
+        db, messageID: notice.messageID, by: author, state: state, reason: reason, time: clock.now())
       {
         received.events.append(event)
       }
@@ -238,8 +290,9 @@ extension ChatClient {
   /// Marks the room as read and tells the senders (display notifications).
   public func markRead(_ address: String) async throws {
     guard let gruu else { return }
+    let now = clock.now()
     let count = try await store.database.write { db -> Int in
-      let unread = try MessageQueries.markRead(db, room: address)
+      let unread = try MessageQueries.markRead(db, room: address, now: now)
       for message in unread where message.state == .received {
         let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.time, kind: .displayed)
         try Self.enqueue(db, imdn, room: address, gruu: gruu, time: Date())
@@ -247,6 +300,7 @@ extension ChatClient {
       return unread.count
     }
     guard count > 0 else { return }
+    scheduleExpiry()
     await reportRoom(address)
     wakeOutbox()
   }

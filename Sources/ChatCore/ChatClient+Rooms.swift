@@ -116,7 +116,7 @@ extension ChatClient {
 
   /// After a (re)registration: subscribes to every room we are in, from the version we know.
   func resumeRooms() async {
-    let rooms = (try? await store.rooms()) ?? []
+    let rooms = (try? await store.database.read { try RoomQueries.summaries($0) }) ?? []
     for summary in rooms where summary.room.state != .left {
       do { try await subscribe(to: summary.room) } catch {
         hub.send(.error(room: summary.room.address, text: describe(error)))
@@ -152,7 +152,7 @@ extension ChatClient {
   }
 
   /// The state as of the last NOTIFY that was stored.
-  private static func storedState(_ db: Database, _ room: Room, entity: SIPURI) throws -> ConferenceState {
+  static func storedState(_ db: Database, _ room: Room, entity: SIPURI) throws -> ConferenceState {
     var state = ConferenceState(entity: entity, subject: room.subject)
     guard room.version > 0 else { return state }
     let members = try Participant.filter(sql: "room = ?", arguments: [room.address]).fetchAll(db)
@@ -165,7 +165,9 @@ extension ChatClient {
         endpoints: endpoints.map { ConferenceInfo.Endpoint(entity: $0) })
     }
     _ = state.apply(
-      ConferenceInfo(entity: entity, state: .full, version: room.version, subject: room.subject, users: users))
+      ConferenceInfo(
+        entity: entity, state: .full, version: room.version, subject: room.subject, ephemeralLifetime: room.lifetime,
+        users: users))
     return state
   }
 
@@ -188,7 +190,8 @@ extension ChatClient {
       let merged = state
       let events = try await store.database.write { db -> [ChatEvent] in
         guard var room = try Room.fetchOne(db, key: address) else { return [] }
-        return try RoomQueries.store(db, state: merged, room: &room)
+        let events = try RoomQueries.store(db, state: merged, room: &room)
+        return try RoomQueries.summary(db, address)?.isForNotifications == true ? [] : events
       }
       for event in events { hub.send(event) }
       await reportRoom(address)

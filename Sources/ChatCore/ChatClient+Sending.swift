@@ -19,18 +19,19 @@ extension ChatClient {
   // MARK: Writing
 
   /// Stores the text in the outbox and returns at once; events tell what becomes of it.
-  /// - Parameter requireTrust: nothing leaves, now or later, while a device that would get it is not trusted.
-  /// - Throws: `ChatError.untrusted` when that is known already.
-  public func send(_ text: String, to address: String, requireTrust: Bool = false) async throws -> Message {
-    let size = text.utf8.count
-    guard size <= Self.textLimit else { throw ChatError.messageTooLarge(size, limit: Self.textLimit) }
-    guard size > 0 else { throw ChatError.badInput("there is nothing to send: the text is empty") }
+  /// - Throws: `ChatError.untrusted` when the text requires trust and it is known already that some is missing.
+  public func send(
+    _ text: String, to address: String, _ options: MessageOptions = MessageOptions()
+  ) async throws -> Message {
+    try Self.checkSize(text)
     guard let gruu else { throw ChatError.notConnected }
     guard let target = SIPURI(address) else { throw ChatError.badInput("'\(address)' is not a room address") }
-    if requireTrust { try await checkTrust(in: address) }
-    // CPIM's DateTime has whole seconds: with more here, our message and an answer to it would change places.
-    let now = Date(timeIntervalSince1970: Date().timeIntervalSince1970.rounded(.down))
-    let needsTrust = requireTrust || account.requiresTrust
+    if let lifetime = options.lifetime, Ephemeral.sensible(lifetime) == nil {
+      throw ChatError.badInput("a message lives between 1 and \(Ephemeral.longest) seconds after being read")
+    }
+    if options.requireTrust { try await checkTrust(in: address) }
+    let now = Self.wholeSeconds(Date())
+    let needsTrust = options.requireTrust || account.requiresTrust
     let account = account.address.description
     let message = try await store.database.write { db -> Message in
       guard let room = try Room.fetchOne(db, key: address) else { throw ChatError.unknownRoom(address, known: []) }
@@ -39,13 +40,16 @@ extension ChatClient {
         room: address, messageID: MessageID.make(), sender: account, senderDevice: gruu.description, isOutgoing: true,
         text: text, time: now, receivedAt: now, isEncrypted: room.isEncrypted, trust: "unknown", state: .queued,
         isRead: true)
+      message.forwardedFrom = options.forwardedFrom
+      message.lifetime = options.lifetime ?? (room.lifetime > 0 ? room.lifetime : nil)
+      if let id = options.replyTo {
+        guard let answered = try MessageQueries.find(db, room: address, messageID: id) else { throw Self.noMessage(id) }
+        (message.replyTo, message.replySender) = (id, answered.sender)
+      }
       _ = try MessageQueries.insertOnce(db, &message)
       guard let row = message.id else { throw DatabaseError(message: "the message got no row") }
-      let others = try Participant.filter(sql: "room = ? AND address <> ?", arguments: [address, account]).fetchAll(db)
-      for other in others {
-        try Delivery(message: row, participant: other.address, state: .pending).insert(db)
-      }
-      let cpim = InnerMessage.text(text, id: message.messageID, from: gruu, to: target, time: now)
+      try MessageQueries.expectDeliveries(db, of: message)
+      let cpim = InnerMessage.text(message, from: gruu, to: target)
       var entry = OutboxEntry(
         room: address, message: row, content: cpim.serialized, messageID: message.messageID, isUrgent: true,
         mustBePlain: false, requiresTrust: needsTrust, attempts: 0, createdAt: now)
@@ -198,7 +202,7 @@ extension ChatClient {
     }
     reasons.merge(try await self.reasons(of: started)) { $1 }
     for (device, error) in failures { reasons[device] = error.description }
-    if entry.message != nil {
+    if entry.isUrgent {
       for (device, reason) in reasons {
         hub.send(.security(room: room.address, device: device.string, text: "\(device) cannot read this: \(reason)"))
       }
@@ -226,6 +230,7 @@ extension ChatClient {
     }
     if let id = entry.id { unrecordedOutcomes[id] = nil }
     if let message { hub.send(.messageState(message)) }
+    await finishedChange(entry, state: state, failure: failure)
   }
 
   private func postpone(_ entry: OutboxEntry, _ reason: String) async {

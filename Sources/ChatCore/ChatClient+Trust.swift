@@ -14,7 +14,7 @@ extension ChatClient {
         .map { ($0, try lime.status(db, of: $0)) }
     }
     let flagged = devices.filter { $0.1 == .unsafe }.map(\.0.string)
-    guard entry.message == nil || flagged.isEmpty else {
+    guard !entry.isUrgent || flagged.isEmpty else {
       throw ChatError.unsafeDevices(room: room.subject, devices: flagged)
     }
     return devices.filter { $0.1 != .unsafe }.map(\.0)

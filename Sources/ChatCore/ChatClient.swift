@@ -55,6 +55,10 @@ public actor ChatClient {
   var keyHold = KeyServerHold()
   var keyUpdate: Task<KeyUpdate, any Error>?
   private var maintenance: Task<Void, Never>?
+  var expiryTask: Task<Void, Never>?
+  /// Whether deleted text may still be in the search index or the write-ahead log; at the start, of the last run.
+  var needsScrub = true
+  var nextPurge = ContinuousClock.now
 
   /// - Parameter clock: for the lifetimes of keys.
   public init(account: AccountConfiguration, store: AccountStore, logger: Logger, clock: ChatClock = ChatClock()) {
@@ -73,6 +77,8 @@ public actor ChatClient {
   /// - Throws: `ChatError` when the first registration fails. Later losses of the connection are events.
   public func start() async throws {
     hub.send(.connection(.connecting))
+    // What is written before the server answers, or without one, waits in the outbox under the address of last time.
+    gruu = try await store.deviceID().flatMap { SIPURI($0) }
     let agent = try await makeAgent()
     self.agent = agent
     do {
@@ -87,6 +93,7 @@ public actor ChatClient {
         }
       }
       await goOnline()
+      scheduleExpiry()
     } catch {
       await stop()
       throw ChatError(from: error, during: "REGISTER at \(account.address.host)")
@@ -101,6 +108,8 @@ public actor ChatClient {
     outboxTask = nil
     maintenance?.cancel()
     maintenance = nil
+    expiryTask?.cancel()
+    expiryTask = nil
     let agent = self.agent
     self.agent = nil
     isConnected = false
@@ -123,7 +132,8 @@ public actor ChatClient {
     configuration.outboundProxy = account.outboundProxy
     configuration.expires = account.expires
     configuration.caFile = account.caFile
-    configuration.specs = account.keyServer == nil ? "groupchat/1.1" : "groupchat/1.1,lime"
+    configuration.specs = 
+      account.keyServer == nil ? "groupchat/1.1,ephemeral/1.1" : "groupchat/1.1,lime,ephemeral/1.1"
     configuration.userAgent = "limeade/\(Version.current)"
     return try SIPAgent(configuration: configuration)
   }
@@ -192,6 +202,7 @@ public actor ChatClient {
   public func rooms() async throws -> [RoomSummary] { try await store.rooms() }
 
   func report(_ summary: RoomSummary) {
+    guard !summary.isForNotifications else { return }
     hub.send(.room(summary, displayName: summary.displayName(for: account.address)))
   }
 
@@ -208,7 +219,10 @@ public actor ChatClient {
 
 /// Reading the database needs no connection: `history` and `room list` work while another process holds the account.
 extension AccountStore {
-  public func rooms() async throws -> [RoomSummary] { try await database.read { try RoomQueries.summaries($0) } }
+  /// Rooms, the last used first, without those that are only for notifications.
+  public func rooms() async throws -> [RoomSummary] {
+    try await database.read { try RoomQueries.summaries($0, all: false) }
+  }
 
   public func message(room: String, messageID: String) async throws -> MessageWithDeliveries? {
     try await database.read { db in

@@ -19,6 +19,8 @@ public enum ChatEvent: Sendable {
   /// One of our messages was taken by the focus, or failed for good.
   case messageState(Message)
   case delivery(room: String, messageID: String, by: String, state: Delivery.State, reason: String?, isComplete: Bool)
+  /// A reaction, edit, retraction or expiry of an earlier message.
+  case change(MessageChange)
   case composing(room: String, address: String, isActive: Bool)
   /// Something about keys that the user must see.
   case security(room: String?, device: String?, text: String)
@@ -49,6 +51,7 @@ extension ChatEvent {
     case .delivery(let room, let id, let by, let state, let reason, let isComplete):
       object = ["event": state.rawValue, "room": room, "id": id, "by": by, "complete": isComplete]
       object["reason"] = reason
+    case .change(let change): object = change.jsonFields
     case .composing(let room, let address, let isActive):
       object = ["event": "composing", "room": room, "from": address, "active": isActive]
     case .security(let room, let device, let text):
@@ -72,17 +75,57 @@ extension Message {
     ]
     object["device"] = senderDevice
     object["reason"] = failure
+    object["replyTo"] = replyTo
+    object["replyToSender"] = replySender
+    object["forwardedFrom"] = forwardedFrom
+    object["edited"] = editedAt.map(JSONLine.time)
+    if isRetracted { object["retracted"] = true }
+    object["ephemeral"] = lifetime
+    object["expires"] = expiresAt.map(JSONLine.time)
+    return object
+  }
+}
+
+extension MessageWithDeliveries {
+  /// A line of `history --json`: the message with what became of it.
+  public var jsonFields: [String: Any] {
+    var object = message.jsonFields
+    object["event"] = "message"
+    if message.isOutgoing {
+      object["deliveries"] = deliveries.map { delivery in
+        var object = ["by": delivery.participant, "state": delivery.state.rawValue]
+        object["time"] = delivery.time.map(JSONLine.time)
+        object["reason"] = delivery.reason
+        return object
+      }
+    }
+    if !reactions.isEmpty { object["reactions"] = reactions.map { ["by": $0.sender, "text": $0.text] } }
+    if let quote, let text = quote.text { object["quote"] = ["from": quote.sender, "text": text] }
+    return object
+  }
+}
+
+extension MessageChange {
+  var jsonFields: [String: Any] {
+    var object: [String: Any] = [
+      "event": kind.rawValue, "room": room, "id": messageID, "from": sender, "time": JSONLine.time(time),
+    ]
+    if kind == .reaction || kind == .edited { object["text"] = text }
+    if kind != .expired { object["state"] = state.rawValue }
+    object["reason"] = failure
     return object
   }
 }
 
 extension RoomSummary {
   public func jsonFields(name: String) -> [String: Any] {
-    [
+    var object: [String: Any] = [
       "room": room.address, "name": name, "encrypted": room.isEncrypted, "oneToOne": room.isOneToOne,
       "state": room.state.rawValue, "unread": unread, "devices": deviceCount,
       "participants": participants.map { ["address": $0.address, "admin": $0.isAdmin] as [String: Any] },
     ]
+    if room.lifetime > 0 { object["ephemeral"] = room.lifetime }
+    return object
   }
 }
 

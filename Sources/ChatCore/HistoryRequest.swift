@@ -26,6 +26,8 @@ public struct HistoryRequest: Sendable {
   /// Newer ones than this, the oldest of them first to be taken; not with `before`.
   public var after: MessagePosition?
   public var limit: Int
+  /// Messages that have expired by now are left out.
+  var now = Date()
 
   public init(
     room: String? = nil, search: String? = nil, since: Date? = nil, before: MessagePosition? = nil,
@@ -46,8 +48,9 @@ extension MessageQueries {
     let terms = request.search.map(SearchTerms.init)
     if let terms, terms.isEmpty { return [] }
     var tables = "message"
-    var conditions: [String] = []
-    var arguments: StatementArguments = []
+    // What has expired may be there for a moment until it is deleted.
+    var conditions = ["(message.expiresAt IS NULL OR message.expiresAt > ?)"]
+    var arguments: StatementArguments = [request.now]
     func require(_ condition: String, _ values: StatementArguments) {
       conditions.append(condition)
       arguments += values
@@ -74,7 +77,7 @@ extension MessageQueries {
       }
     }
     let direction = request.after == nil ? "DESC" : "ASC"
-    let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+    let filter = "WHERE " + conditions.joined(separator: " AND ")
     let ordering = isByTime ? "message.time \(direction), message.id \(direction)" : "\(order) \(direction)"
     let found = try Message.fetchAll(
       db, sql: "SELECT message.* FROM \(tables) \(filter) ORDER BY \(ordering) LIMIT ?",
@@ -82,17 +85,30 @@ extension MessageQueries {
     return request.after == nil ? found.reversed() : found
   }
 
-  /// Messages with their deliveries, read in one go.
+  /// Messages with their deliveries and reactions, read in one go.
   static func withDeliveries(_ db: Database, _ messages: [Message]) throws -> [MessageWithDeliveries] {
     let outgoing = messages.filter(\.isOutgoing).compactMap(\.id)
     let deliveries =
       outgoing.isEmpty
       ? [] : try Delivery.filter(outgoing.contains(Column("message"))).order(sql: "participant").fetchAll(db)
     let byMessage = Dictionary(grouping: deliveries, by: \.message)
-    return messages.map { message in
-      MessageWithDeliveries(message: message, deliveries: message.id.flatMap { byMessage[$0] } ?? [])
+    let reactions =
+      messages.isEmpty
+      ? [] : try Reaction.filter(Set(messages.map(\.messageID)).contains(Column("messageID")))
+        .filter(sql: "text <> ''").order(sql: "time, rowid").fetchAll(db)
+    let byTarget = Dictionary(grouping: reactions) { MessageKey(room: $0.room, messageID: $0.messageID) }
+    return try messages.map { message in
+      MessageWithDeliveries(
+        message: message, deliveries: message.id.flatMap { byMessage[$0] } ?? [],
+        reactions: byTarget[MessageKey(room: message.room, messageID: message.messageID)] ?? [],
+        quote: try quote(db, message))
     }
   }
+}
+
+private struct MessageKey: Hashable {
+  let room: String
+  let messageID: String
 }
 
 extension AccountStore {

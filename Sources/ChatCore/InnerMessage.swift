@@ -2,21 +2,50 @@
 import Foundation
 import MessageFormats
 
-/// Message-IDs as Linphone makes them: 12 characters, 72 random bits (RFC 5438 §6.3).
+/// Message-IDs as Linphone makes them: 12 characters, about 72 random bits (RFC 5438 §6.3).
 enum MessageID {
   private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-~")
+  /// Letters: an id that begins with '-' would be an option on a command line.
+  private static let beginnings = alphabet.prefix(52)
 
   static func make() -> String {
     var generator = SystemRandomNumberGenerator()
-    return String((0..<12).map { _ in alphabet[Int.random(in: 0..<alphabet.count, using: &generator)] })
+    return String((0..<12).map { index in
+      let choice = index == 0 ? beginnings : alphabet[...]
+      return choice[Int.random(in: 0..<choice.count, using: &generator)]
+    })
   }
 }
 
 enum InnerMessage {
-  static func text(_ text: String, id: String, from gruu: SIPURI, to room: SIPURI, time: Date) -> CPIMMessage {
-    var cpim = CPIMMessage(from: gruu, to: room, dateTime: time, body: Data(text.utf8))
-    cpim.messageID = id
+  static func text(_ message: Message, from gruu: SIPURI, to room: SIPURI) -> CPIMMessage {
+    var cpim = CPIMMessage(from: gruu, to: room, dateTime: message.time, body: Data(message.text.utf8))
+    cpim.ephemeralLifetime = message.lifetime
+    cpim.messageID = message.messageID
+    cpim.forwardInfo = message.forwardedFrom
+    cpim.reply = message.replyTo.map {
+      CPIMMessage.Reply(messageID: $0, sender: message.replySender.flatMap { SIPURI($0) })
+    }
     cpim.dispositionNotification = .usual
+    return cpim
+  }
+
+  /// Changes are not acknowledged, as Linphone's reactions are not.
+  static func change(
+    _ change: MessageChange, id: String, lifetime: Int?, from gruu: SIPURI, to room: SIPURI
+  ) -> CPIMMessage {
+    var cpim = CPIMMessage(from: gruu, to: room, dateTime: change.time, body: Data(change.text.utf8))
+    cpim.messageID = id
+    switch change.kind {
+    case .reaction:
+      cpim.inReplyTo = change.messageID
+      cpim.contentDisposition = "Reaction"
+    case .edited:
+      cpim.replaces = change.messageID
+      cpim.ephemeralLifetime = lifetime
+    case .retracted: cpim.retracts = change.messageID
+    case .expired: break
+    }
     return cpim
   }
 

@@ -35,7 +35,46 @@ public struct Message: Codable, FetchableRecord, MutablePersistableRecord, Senda
   public var failure: String?
   public var isRead: Bool
 
+  /// Message-ID of the message that this one answers, and the address of its author.
+  public var replyTo: String?
+  public var replySender: String?
+  /// Whom the text is from that was forwarded: an address, or "Anonymous".
+  public var forwardedFrom: String?
+  /// When its author last replaced the text.
+  public var editedAt: Date?
+  /// Deleted for everyone by its author; `text` is empty.
+  public var isRetracted = false
+  /// Seconds from being read to being deleted; nil for messages that stay.
+  public var lifetime: Int?
+  /// When the message is deleted; nil while nobody has read it.
+  public var expiresAt: Date?
+
   public mutating func didInsert(_ inserted: InsertionSuccess) { id = inserted.rowID }
+}
+
+/// What one member thinks of a message: the last one of each member counts.
+public struct Reaction: Codable, FetchableRecord, PersistableRecord, Sendable, Equatable {
+  public var room: String
+  /// Of the message it is about.
+  public var messageID: String
+  /// Address of record.
+  public var sender: String
+  /// Usually one emoji; empty when it was taken back.
+  public var text: String
+  /// By the sender's clock.
+  public var time: Date
+}
+
+/// The message that a reply answers.
+public struct Quote: Sendable, Equatable {
+  public var sender: String
+  /// nil when the message is not here: it is from before we came, or was deleted.
+  public var text: String?
+
+  public init(sender: String, text: String?) {
+    self.sender = sender
+    self.text = text
+  }
 }
 
 /// What one member did with one of our messages.
@@ -61,10 +100,14 @@ public struct Delivery: Codable, FetchableRecord, PersistableRecord, Sendable, E
   public var time: Date?
 }
 
-/// A message with its deliveries, for display.
+/// A message with its deliveries, its reactions and what it answers, for display.
 public struct MessageWithDeliveries: Sendable, Equatable {
   public var message: Message
   public var deliveries: [Delivery]
+  /// In the order in which they were made.
+  public var reactions: [Reaction] = []
+  /// Of replies.
+  public var quote: Quote?
 
   /// Members that reported at least `state`, and members there are.
   public func count(atLeast state: Delivery.State) -> (done: Int, of: Int) {
@@ -78,12 +121,12 @@ struct OutboxEntry: Codable, FetchableRecord, MutablePersistableRecord, Sendable
 
   var id: Int64?
   var room: String
-  /// The message row it belongs to; nil for notifications.
+  /// The message row it belongs to; nil for notifications and for changes of earlier messages.
   var message: Int64?
   /// The serialized inner CPIM message.
   var content: Data
   var messageID: String?
-  /// False for IMDN and typing, which go out with `Priority: non-urgent`.
+  /// True for texts and their changes; false for IMDN and typing, which go out with `Priority: non-urgent`.
   var isUrgent: Bool
   /// Notifications of failed decryption go out unencrypted even in an encrypted room.
   var mustBePlain: Bool

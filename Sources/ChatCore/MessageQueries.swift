@@ -4,16 +4,45 @@ import GRDB
 
 enum MessageQueries {
   /// Inserts unless the same Message-ID of the same sender is there already; returns whether it was new.
+  ///
+  /// One that could not be decrypted gives way to its readable repetition.
   static func insertOnce(_ db: Database, _ message: inout Message) throws -> Bool {
-    let known = try Bool.fetchOne(
-      db, sql: "SELECT EXISTS (SELECT 1 FROM message WHERE room = ? AND messageID = ? AND sender = ?)",
+    let known = try Message.fetchOne(
+      db, sql: "SELECT * FROM message WHERE room = ? AND messageID = ? AND sender = ?",
       arguments: [message.room, message.messageID, message.sender])
-    if known == true { return false }
+    if let known {
+      guard known.state == .undecryptable, message.state != .undecryptable else { return false }
+      message.id = known.id
+      try message.update(db)
+      return true
+    }
     try message.insert(db)
     try db.execute(
       sql: "UPDATE room SET lastActivity = max(lastActivity, ?) WHERE address = ?",
       arguments: [message.receivedAt, message.room])
     return true
+  }
+
+  /// Whether the stored message of that id was edited or retracted.
+  static func isChanged(_ db: Database, _ message: Message) throws -> Bool {
+    let stored = try find(db, room: message.room, messageID: message.messageID, preferring: message.sender)
+    return stored.map { $0.sender == message.sender && ($0.editedAt != nil || $0.isRetracted) } ?? false
+  }
+
+  /// - Parameter sender: whose message to prefer, should two have the same id.
+  static func find(_ db: Database, room: String, messageID: String, preferring sender: String = "") throws -> Message? {
+    let sql = "SELECT * FROM message WHERE room = ? AND messageID = ? ORDER BY sender = ? DESC, id"
+    return try Message.fetchOne(db, sql: sql, arguments: [room, messageID, sender])
+  }
+
+  /// What each other member will report on one of our messages.
+  static func expectDeliveries(_ db: Database, of message: Message) throws {
+    guard let row = message.id else { return }
+    let others = try Participant.filter(
+      sql: "room = ? AND address <> ?", arguments: [message.room, message.sender]).fetchAll(db)
+    for other in others {
+      try Delivery(message: row, participant: other.address, state: .pending).insert(db, onConflict: .ignore)
+    }
   }
 
   /// Applies one member's notification to our own message; nil when it concerns none of ours or says nothing new.
@@ -31,6 +60,7 @@ enum MessageQueries {
     // Members who joined after the message was sent are not waited for, and do not report on it.
     guard let old, old.state < state else { return nil }
     try Delivery(message: row, participant: participant, state: state, reason: reason, time: time).update(db)
+    if state == .displayed { try startLifetime(db, of: message, now: time) }
     let waiting =
       try Int.fetchOne(
         db, sql: "SELECT count(*) FROM delivery WHERE message = ? AND state IN (?, ?)",
@@ -42,16 +72,55 @@ enum MessageQueries {
       room: message.room, messageID: messageID, by: participant, state: state, reason: reason, isComplete: waiting == 0)
   }
 
+  /// Everyone has read it: our copy of an ephemeral message goes too, as Linphone's does.
+  private static func startLifetime(_ db: Database, of message: Message, now: Date) throws {
+    guard let lifetime = message.lifetime, message.expiresAt == nil else { return }
+    let isUnread = try Bool.fetchOne(
+      db, sql: "SELECT EXISTS (SELECT 1 FROM delivery WHERE message = ? AND state <> ?)",
+      arguments: [message.id, Delivery.State.displayed.rawValue])
+    guard isUnread != true else { return }
+    try db.execute(
+      sql: "UPDATE message SET expiresAt = ? WHERE id = ?",
+      arguments: [now.addingTimeInterval(TimeInterval(lifetime)), message.id])
+  }
+
   static func withDeliveries(_ db: Database, _ message: Message) throws -> MessageWithDeliveries {
     try withDeliveries(db, [message]).first ?? MessageWithDeliveries(message: message, deliveries: [])
   }
 
-  /// Marks everything in the room as read; returns the messages that were not.
-  static func markRead(_ db: Database, room: String) throws -> [Message] {
+  static func quote(_ db: Database, _ message: Message) throws -> Quote? {
+    guard let target = message.replyTo else { return nil }
+    let found = try Row.fetchOne(
+      db, sql: """
+        SELECT sender, CASE WHEN isRetracted THEN NULL ELSE text END AS text FROM message
+        WHERE room = ? AND messageID = ? ORDER BY sender = ? DESC LIMIT 1
+        """,
+      arguments: [message.room, target, message.replySender])
+    return Quote(
+      sender: found?["sender"] ?? message.replySender ?? "", text: found?["text"])
+  }
+
+  /// Marks everything in the room as read, and starts the time of ephemeral messages; returns those that were not.
+  static func markRead(_ db: Database, room: String, now: Date) throws -> [Message] {
     let unread = try Message.fetchAll(
       db, sql: "SELECT * FROM message WHERE room = ? AND NOT isRead AND NOT isOutgoing ORDER BY id", arguments: [room])
-    try db.execute(
-      sql: "UPDATE message SET isRead = 1 WHERE room = ? AND NOT isRead AND NOT isOutgoing", arguments: [room])
+    for message in unread { try markRead(db, message, now: now) }
     return unread
+  }
+
+  static func markRead(_ db: Database, _ message: Message, now: Date) throws {
+    let end = message.lifetime.map { now.addingTimeInterval(TimeInterval($0)) }
+    try db.execute(
+      sql: "UPDATE message SET isRead = 1, expiresAt = coalesce(expiresAt, ?) WHERE id = ?",
+      arguments: [end, message.id])
+  }
+
+  /// Another device of this account displayed the message: it is read here too.
+  /// - Returns: whether it was unread.
+  static func readElsewhere(_ db: Database, messageID: String, now: Date) throws -> Bool {
+    let unread = try Message.fetchAll(
+      db, sql: "SELECT * FROM message WHERE messageID = ? AND NOT isOutgoing AND NOT isRead", arguments: [messageID])
+    for message in unread { try markRead(db, message, now: now) }
+    return !unread.isEmpty
   }
 }

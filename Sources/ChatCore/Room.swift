@@ -37,6 +37,8 @@ public struct Room: Codable, FetchableRecord, PersistableRecord, Sendable, Equat
   public var version: Int
   public var createdAt: Date
   public var lastActivity: Date
+  /// Seconds that the administrators let messages live after being read; 0 when they stay.
+  public var lifetime = 0
 }
 
 /// A member of a room.
@@ -59,6 +61,9 @@ public struct RoomSummary: Sendable, Equatable {
   public var participants: [Participant]
   public var deviceCount: Int
   public var unread: Int
+  /// Made by liblinphone from 5.4 on for nothing but its delivery notifications of large rooms, and no text in it yet:
+  /// not worth showing.
+  public var isForNotifications = false
 
   /// The subject, or for a one-to-one room the other's address.
   public func displayName(for account: SIPURI) -> String {

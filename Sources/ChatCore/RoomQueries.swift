@@ -9,8 +9,10 @@ enum RoomQueries {
     return try summary(db, room)
   }
 
-  static func summaries(_ db: Database) throws -> [RoomSummary] {
+  /// - Parameter all: also those that are only for notifications.
+  static func summaries(_ db: Database, all: Bool = true) throws -> [RoomSummary] {
     try Room.order(sql: "lastActivity DESC, address").fetchAll(db).map { try summary(db, $0) }
+      .filter { all || !$0.isForNotifications }
   }
 
   private static func summary(_ db: Database, _ room: Room) throws -> RoomSummary {
@@ -20,7 +22,16 @@ enum RoomQueries {
       deviceCount: try Int.fetchOne(db, sql: "SELECT count(*) FROM device WHERE room = ?", arguments: [room.address]) ?? 0,
       unread: try Int.fetchOne(
         db, sql: "SELECT count(*) FROM message WHERE room = ? AND NOT isRead AND NOT isOutgoing",
-        arguments: [room.address]) ?? 0)
+        arguments: [room.address]) ?? 0,
+      isForNotifications: try isForNotifications(db, room))
+  }
+
+  /// liblinphone names such a room "<sip:bob@sip.example.org>'s IMDNs". It is the one-to-one room of the pair, so the
+  /// first text makes it an ordinary one.
+  private static func isForNotifications(_ db: Database, _ room: Room) throws -> Bool {
+    guard room.isOneToOne, room.subject.hasSuffix("'s IMDNs") else { return false }
+    let sql = "SELECT NOT EXISTS (SELECT 1 FROM message WHERE room = ?)"
+    return try Bool.fetchOne(db, sql: sql, arguments: [room.address]) ?? false
   }
 
   static func devices(_ db: Database, room: String) throws -> [Device] {
@@ -97,6 +108,7 @@ enum RoomQueries {
     }
     if !state.subject.isEmpty { room.subject = state.subject }
     room.version = state.version
+    room.lifetime = Ephemeral.sensible(state.ephemeralLifetime) ?? 0
     if room.state == .joining { room.state = .active }
     try room.update(db)
     return events

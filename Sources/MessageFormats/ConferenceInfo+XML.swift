@@ -51,9 +51,10 @@ extension ConferenceInfo {
       endpoints: endpoints)
   }
 
-  /// `<linphone-cie:ephemeral><mode/><lifetime/></…>`.
+  /// `<linphone-cie:ephemeral><mode/><lifetime/></…>`. Where each device decides for itself the room says nothing.
   private static func ephemeralLifetime(_ description: XMLNode?) -> Int? {
     guard let node = description?.first("ephemeral", in: linphoneNamespace) else { return nil }
+    if node.first("mode")?.text == "device-managed" { return 0 }
     return node.first("lifetime").flatMap { ASCII.decimal($0.text.utf8) }
   }
 

@@ -83,6 +83,7 @@ public struct ConferenceState: Hashable, Sendable, Codable {
     case .full:
       hasEnded = false
       participants = []
+      ephemeralLifetime = 0
       merge(info)
     case .partial:
       merge(info)

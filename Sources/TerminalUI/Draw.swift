@@ -52,6 +52,9 @@ struct ScreenPainter {
     let name = DisplayText.line(state.header.name)
     var column = grid.write(" " + name.clipped(to: max(8, width / 3)), row: 0, column: 0, style: style)
     column = grid.write("  " + state.header.security.words, row: 0, column: column, style: style)
+    if let lifetime = state.header.lifetime {
+      column = grid.write("  " + DisplayText.line(lifetime), row: 0, column: column, style: style)
+    }
     var right = width
     if let count = state.header.deviceCount {
       let devices = "\(count) device\(count == 1 ? "" : "s") "

@@ -13,6 +13,8 @@ public enum Action: Hashable, Sendable {
   case scrollPageUp, scrollPageDown, scrollLineUp, scrollLineDown, scrollToEnd
   /// To the line above which everything was read.
   case scrollToUnread
+  /// Chooses the message that /reply, /react, /edit, /retract and /forward are about.
+  case selectPreviousMessage, selectNextMessage
   case toggleRooms, toggleMembers
   case openSwitcher
   /// In the open room.
@@ -91,6 +93,8 @@ public struct Keymap: Hashable, Sendable {
       KeyStroke(.up, .alt): .openPreviousRoom,
       KeyStroke(.down, .alt): .openNextRoom,
       .alt("a"): .openNextUnread,
+      .alt("p"): .selectPreviousMessage,
+      .alt("n"): .selectNextMessage,
       KeyStroke(.function(7)): .toggleRooms,
       KeyStroke(.function(8)): .toggleMembers,
       .control("l"): .redraw,
@@ -114,6 +118,7 @@ public struct Keymap: Hashable, Sendable {
       ("searches this room", [.search]), ("searches all rooms", [.searchEverywhere]),
       ("scrolls", [.scrollPageUp, .scrollPageDown]), ("goes to the newest message", [.scrollToEnd]),
       ("goes to the first unread message", [.scrollToUnread]),
+      ("chooses the message for /reply, /react, /edit, /retract, /forward", [.selectPreviousMessage, .selectNextMessage]),
       ("shows or hides the rooms, the members", [.toggleRooms, .toggleMembers]),
       ("clears the line", [.clearOrHint]), ("leaves, on an empty line", [.deleteOrQuit]),
       ("draws the screen again", [.redraw]), ("goes back to the shell until fg", [.suspend]),

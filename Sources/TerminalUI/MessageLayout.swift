@@ -16,6 +16,8 @@ enum MessageLine: Hashable {
 struct MessageLayout {
   /// Clusters of one message that are drawn; a hint follows that there is more.
   static let maximumDrawn = 8_000
+  /// Characters of the message that a reply answers.
+  static let maximumQuoted = 200
 
   let state: ScreenState
   let theme: Theme
@@ -158,6 +160,7 @@ struct MessageLayout {
     var text = cut(message.text)
     if isPlaintextInEncryptedRoom { text = "[not encrypted] " + text }
     if let delivery = message.delivery, delivery.isPartial { text += " [\(delivery.words)]" }
+    for remark in message.remarks { text += " (\(DisplayText.line(remark)))" }
     let name = DisplayText.line(message.isOwn ? "me" : message.sender)
     let timeStyle = message.id == state.selected ? theme.selection : theme.faint
     let head = [
@@ -169,8 +172,18 @@ struct MessageLayout {
     ]
     let margin = StyledText(text: String(repeating: " ", count: indent), style: theme.text)
     var lines: [MessageLine] = []
-    for (number, line) in TextWrap.lines(of: DisplayText.lines(text), width: width - indent).enumerated() {
-      lines.append(.pieces((number == 0 ? head : [margin]) + [StyledText(text: line, style: bodyStyle)]))
+    if let quote = message.quote {
+      let line = "> " + DisplayText.joinedLines(String(quote.prefix(Self.maximumQuoted)))
+      lines.append(.pieces(head + [StyledText(text: line.clipped(to: max(0, width - indent)), style: theme.faint)]))
+    }
+    for line in TextWrap.lines(of: DisplayText.lines(text), width: width - indent) {
+      lines.append(.pieces((lines.isEmpty ? head : [margin]) + [StyledText(text: line, style: bodyStyle)]))
+    }
+    if !message.reactions.isEmpty {
+      let reactions = DisplayText.joinedLines(message.reactions.joined(separator: ", "))
+      for line in TextWrap.lines(of: reactions, width: width - indent) {
+        lines.append(.pieces([margin, StyledText(text: line, style: theme.notice)]))
+      }
     }
     if case .failed = message.delivery, let words = message.delivery?.words {
       for line in TextWrap.lines(of: DisplayText.line(words), width: width - indent) {

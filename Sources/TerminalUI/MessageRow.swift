@@ -97,6 +97,14 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
   public var encryption: Encryption
   /// Of own messages.
   public var delivery: Delivery?
+  /// What commands call the message; nil for notices.
+  public var messageID: String?
+  /// Sender and text of the message that this one answers: one line above the text.
+  public var quote: String?
+  /// One for each member who reacted: a line below the text.
+  public var reactions: [String] = []
+  /// Such as "edited": in brackets behind the text.
+  public var remarks: [String] = []
 
   public init(
     id: String, time: Date, sender: String, senderID: String? = nil, isOwn: Bool = false, text: String,

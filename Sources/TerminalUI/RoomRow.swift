@@ -74,6 +74,8 @@ public struct RoomHeader: Hashable, Sendable {
   public var security: RoomSecurity
   /// Devices of all members; nil draws no count.
   public var deviceCount: Int?
+  /// When messages delete themselves, in words; nil when they stay.
+  public var lifetime: String?
 
   public init(name: String = "", security: RoomSecurity = .notEncrypted, deviceCount: Int? = nil) {
     self.name = name

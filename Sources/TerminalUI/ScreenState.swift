@@ -12,7 +12,7 @@ public struct ScreenState: Equatable, Sendable {
   public var messages: [MessageRow] = []
   /// True while the newest messages are not among `messages`, as after a jump far back.
   public var hasNewer = false
-  /// A message that was chosen or jumped to.
+  /// A message that was chosen or jumped to: /reply, /react and their like are about it, else about the newest they fit.
   public var selected: MessageRow.ID?
   /// The first message not yet read: a line is drawn above it.
   public var firstUnread: MessageRow.ID?

@@ -7,13 +7,18 @@ public struct SlashCommand: Hashable, Sendable {
   public var help: String
   public var minimumArguments: Int
   public var maximumArguments: Int
+  /// All behind the name is one argument, as it was typed.
+  public var takesText: Bool
 
-  public init(_ name: String, _ arguments: String, _ help: String, minimum: Int = 0, maximum: Int = 0) {
+  public init(
+    _ name: String, _ arguments: String, _ help: String, minimum: Int = 0, maximum: Int = 0, takesText: Bool = false
+  ) {
     self.name = name
     self.arguments = arguments
     self.help = help
     minimumArguments = minimum
     maximumArguments = maximum
+    self.takesText = takesText
   }
 
   public var usage: String { "/" + name + (arguments.isEmpty ? "" : " " + arguments) }
@@ -80,6 +85,13 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand("keys", "", "this device's keys and the devices it knows"),
     SlashCommand("publish", "", "bring this device's keys on the key server up to date"),
     SlashCommand("account", "", "the account's settings"),
+    SlashCommand(
+      "reply", "TEXT", "answer the chosen message, or the newest of others", minimum: 1, maximum: 1, takesText: true),
+    SlashCommand("react", "[EMOJI]", "react to the chosen message; without EMOJI take that back", maximum: 1),
+    SlashCommand(
+      "edit", "TEXT", "give your chosen or newest message another text", minimum: 1, maximum: 1, takesText: true),
+    SlashCommand("retract", "", "delete your chosen or newest message for everyone"),
+    SlashCommand("forward", "ROOM", "send the chosen or newest message to another room", minimum: 1, maximum: 1),
     SlashCommand("file", "PATH [TEXT]", "send a file", minimum: 1, maximum: .max),
     SlashCommand("resend", "", "try again to send what was not delivered"),
     SlashCommand("quit", "", "leave the program"),
@@ -89,6 +101,7 @@ public struct CommandTable: Hashable, Sendable {
   public func parse(_ line: String) throws(Failure) -> Line {
     guard line.hasPrefix("/") else { return .message(line) }
     if line.hasPrefix("//") { return .message(String(line.dropFirst())) }
+    if let text = textCommand(line) { return .command(text) }
     let words = try Self.words(of: line.dropFirst())
     guard let name = words.first, let command = commands.first(where: { $0.name == name.lowercased() }) else {
       throw .unknown(name: words.first ?? "")
@@ -98,6 +111,14 @@ public struct CommandTable: Hashable, Sendable {
       throw .wrongArguments(usage: command.usage)
     }
     return .command(CommandCall(name: command.name, arguments: arguments))
+  }
+
+  /// A command whose one argument is the rest of the line.
+  private func textCommand(_ line: String) -> CommandCall? {
+    let name = line.dropFirst().prefix { !$0.isWhitespace }
+    guard let command = commands.first(where: { $0.name == name.lowercased() }), command.takesText else { return nil }
+    let text = line.dropFirst(1 + name.count).drop { $0.isWhitespace }
+    return text.isEmpty ? nil : CommandCall(name: command.name, arguments: [String(text)])
   }
 
   /// One line a command, for /help; of one command when `name` is given.

@@ -122,6 +122,8 @@ public struct UserInterface: Sendable {
     case .scrollLineUp: return scroll(by: -1)
     case .scrollLineDown: return scroll(by: 1)
     case .scrollToEnd: return scrollToEnd()
+    case .selectPreviousMessage: return selectMessage(-1)
+    case .selectNextMessage: return selectMessage(1)
     case .scrollToUnread: scrollToUnread()
     case .search: return openSearch(everywhere: false)
     case .searchEverywhere: return openSearch(everywhere: true)
@@ -222,6 +224,20 @@ public struct UserInterface: Sendable {
     let unread = screen.rooms.filter { $0.unread > 0 && $0.id != screen.openRoom }
     let next = unread.min { ($0.isImportant ? 0 : 1, $0.activity) < ($1.isImportant ? 0 : 1, $1.activity) }
     return next.map(openRoom) ?? []
+  }
+
+  // MARK: Choosing a message
+
+  /// Going down from the newest ends the choice, going up from the oldest asks for older ones.
+  private mutating func selectMessage(_ step: Int) -> [Intent] {
+    guard let room = screen.openRoom else { return [] }
+    let indices = screen.messages.indices.filter { screen.messages[$0].messageID != nil }
+    let place = indices.firstIndex { screen.messages[$0].id == screen.selected } ?? indices.endIndex
+    let next = place + step
+    guard next >= 0 else { return [.loadOlder(room: room)] }
+    guard next < indices.endIndex else { return scrollToEnd() }
+    mark(screen.messages[indices[next]].id)
+    return []
   }
 
   // MARK: Panes and scrolling

@@ -48,12 +48,27 @@ extension MessageRow {
       case (_, true, "unsafe"): .unsafe
       default: .encrypted
       }
-    let text = message.state == .undecryptable ? "cannot be read: \(message.failure ?? "unknown reason")" : message.text
+    let text = switch message.state {
+    case .undecryptable: "cannot be read: \(message.failure ?? "unknown reason")"
+    default: message.isRetracted ? "(retracted)" : message.text
+    }
     self.init(
       id: Self.id(of: message), time: message.time, sender: message.isOutgoing ? "me" : names.short(message.sender),
       senderID: message.sender, isOwn: message.isOutgoing, text: text, encryption: encryption,
       delivery: message.isOutgoing ? Self.delivery(of: entry) : nil)
     isMention = !message.isOutgoing && mention.isIn(message.text)
+    messageID = message.messageID
+    quote = entry.quote.map { "\(names.short($0.sender)): \($0.text ?? "(not here)")" }
+    reactions = entry.reactions.map { "\($0.text) \(names.short($0.sender))" }
+    remarks = Self.remarks(message, names: names)
+  }
+
+  private static func remarks(_ message: Message, names: ChatNames) -> [String] {
+    var remarks: [String] = []
+    if let source = message.forwardedFrom { remarks.append("forwarded from \(names.short(source))") }
+    if message.editedAt != nil, !message.isRetracted { remarks.append("edited") }
+    if let lifetime = message.lifetime { remarks.append("deleted \(lifetime) s after reading") }
+    return remarks
   }
 
   private static func delivery(of entry: MessageWithDeliveries) -> Delivery {
@@ -116,5 +131,6 @@ extension RoomHeader {
       case .unsafe: .unsafe
       }
     self.init(name: names.room(summary), security: security, deviceCount: summary.deviceCount)
+    if summary.room.lifetime > 0 { lifetime = "deleted \(summary.room.lifetime) s after reading" }
   }
 }

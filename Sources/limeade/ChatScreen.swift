@@ -217,6 +217,7 @@ final class ChatScreen {
       if !message.isOutgoing { announce(message) }
     case .messageState(let message): await refresh(messageID: message.messageID, in: message.room)
     case .delivery(let room, let messageID, _, _, _, _): await refresh(messageID: messageID, in: room)
+    case .change(let change): await show(change)
     case .composing(let room, let address, let isActive): showTyping(room, address, isActive)
     case .security(let room, _, let text):
       note(text, level: .warning, room: room)

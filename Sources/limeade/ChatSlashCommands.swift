@@ -35,6 +35,7 @@ extension ChatScreen {
     case "publish": publish()
     case "account": await showAccount()
     case "export": export(to: call.arguments[0], as: call.arguments.last == "json" ? .json : .text)
+    case "reply", "react", "edit", "retract", "forward": await runOnMessage(call)
     default: change(call)
     }
   }

@@ -22,6 +22,7 @@ enum EventLine {
         : "-- \(message.state.rawValue): \(SafeLine.text(message.text))"
     case .delivery(_, let id, let by, let state, let reason, _):
       "-- \(state.rawValue) \(id) \(SafeLine.text(by))" + (reason.map { ": \(SafeLine.text($0))" } ?? "")
+    case .change(let change): text(of: change)
     case .security(_, _, let text): "!! \(SafeLine.text(text))"
     case .error(_, let text): "!! \(SafeLine.text(text))"
     }
@@ -36,7 +37,38 @@ enum EventLine {
       case (_, true): "encrypted"
       case (_, false): "not encrypted"
       }
-    return "\(time) \(SafeLine.text(message.sender)) [\(mark)] \(SafeLine.text(message.text))"
+    return "\(time) \(SafeLine.text(message.sender)) [\(mark)] \(body(of: message))"
+  }
+
+  /// The same with what it answers and the reactions to it.
+  static func line(for entry: MessageWithDeliveries) -> String {
+    let quote = entry.quote.map { "  (in reply to \(SafeLine.text($0.sender)): \(SafeLine.text($0.text ?? "…")))" }
+    let reactions = entry.reactions.isEmpty
+      ? "" : "  {" + entry.reactions.map { SafeLine.text("\($0.text) \($0.sender)") }.joined(separator: ", ") + "}"
+    return line(for: entry.message) + (quote ?? "") + reactions
+  }
+
+  private static func body(of message: Message) -> String {
+    if message.isRetracted { return "(retracted)" }
+    let source = message.forwardedFrom.map { "(forwarded from \(SafeLine.text($0))) " } ?? ""
+    let edited = message.editedAt == nil ? "" : "  (edited)"
+    let lifetime = message.lifetime.map { "  (deleted \($0) s after being read)" } ?? ""
+    return source + SafeLine.text(message.text) + edited + lifetime
+  }
+
+  private static func text(of change: MessageChange) -> String? {
+    let sender = SafeLine.text(change.sender)
+    let id = SafeLine.text(change.messageID)
+    if let failure = change.failure { return "-- the change of \(id) was not sent: \(SafeLine.text(failure))" }
+    // Our own were told when they were made.
+    guard change.state == .received || change.state == .queued else { return nil }
+    return switch change.kind {
+    case .reaction where change.text.isEmpty: "-- \(sender) took back the reaction to \(id)"
+    case .reaction: "-- \(sender) reacted to \(id): \(SafeLine.text(change.text))"
+    case .edited: "-- \(sender) edited \(id): \(SafeLine.text(change.text))"
+    case .retracted: "-- \(sender) retracted \(id)"
+    case .expired: "-- \(id) of \(sender) has expired"
+    }
   }
 }
 
@@ -49,6 +81,7 @@ extension ChatEvent {
     case .participant(let room, _, _, _), .device(let room, _, _, _), .composing(let room, _, _): room
     case .delivery(let room, _, _, _, _, _): room
     case .message(let message), .messageState(let message): message.room
+    case .change(let change): change.room
     case .security(let room, _, _), .error(let room, _): room
     }
   }

@@ -12,6 +12,7 @@ struct HistoryCommand: AsyncParsableCommand {
       limeade history --search '"room is up"' Ops       these words together
       limeade history --all --output team.txt Ops       the whole room into a file that only you can read
       limeade history --all --json > everything.jsonl   every room, one JSON object a line
+      limeade history Ops --ids                         with the ids that 'limeade message' and 'send --reply-to' take
       """)
 
   @OptionGroup var options: GlobalOptions
@@ -20,6 +21,7 @@ struct HistoryCommand: AsyncParsableCommand {
   @Option(help: "Only messages from this time on: 2026-11-21, 2026-11-21T09:00, or 90m, 12h, 7d ago.")
   var since: String?
   @Option(help: "At most this many, the newest.") var limit = 200
+  @Flag(help: "Begin each line with the message's id.") var ids = false
   @Flag(help: "All of them, room by room, however many.") var all = false
   @Option(help: "Write to this file, which must not exist, instead of standard output.") var output: String?
 
@@ -37,7 +39,7 @@ struct HistoryCommand: AsyncParsableCommand {
     let lines = HistoryLines(
       format: options.json ? .json : .text,
       names: Dictionary(rooms.map { ($0.room.address, $0.displayName(for: account.address)) }) { first, _ in first },
-      showsRoom: room == nil)
+      showsRoom: room == nil, showsIDs: ids)
     let file = try output.map(PrivateFile.init(creating:))
     func write(_ page: [MessageWithDeliveries]) throws {
       for entry in page {

@@ -10,22 +10,18 @@ struct HistoryLines: Sendable {
   let names: [String: String]
   /// Whether a line of text begins with its room's name; JSON has the address always.
   let showsRoom: Bool
+  /// Whether a line of text begins with the message's id.
+  var showsIDs = false
 
-  func line(_ entry: MessageWithDeliveries) -> String { format == .json ? json(entry) : text(entry) }
-
-  private func json(_ entry: MessageWithDeliveries) -> String {
-    var fields = entry.message.jsonFields
-    fields["event"] = "message"
-    if entry.message.isOutgoing {
-      fields["deliveries"] = entry.deliveries.map { ["by": $0.participant, "state": $0.state.rawValue] }
-    }
-    return JSONLine.string(fields)
+  func line(_ entry: MessageWithDeliveries) -> String {
+    format == .json ? JSONLine.string(entry.jsonFields) : text(entry)
   }
 
   private func text(_ entry: MessageWithDeliveries) -> String {
     let day = entry.message.time.formatted(.iso8601.year().month().day())
     let room = showsRoom ? "\(SafeLine.text(names[entry.message.room] ?? entry.message.room)): " : ""
-    let line = "\(room)\(day) \(EventLine.line(for: entry.message))"
+    let id = showsIDs ? "\(SafeLine.text(entry.message.messageID)) " : ""
+    let line = "\(id)\(room)\(day) \(EventLine.line(for: entry))"
     guard entry.message.isOutgoing else { return line }
     let delivered = entry.count(atLeast: .delivered)
     let displayed = entry.count(atLeast: .displayed)

@@ -22,8 +22,8 @@ struct Limeade: AsyncParsableCommand {
       """,
     version: Version.current,
     subcommands: [
-      ChatCommand.self, SendCommand.self, ListenCommand.self, RoomCommand.self, HistoryCommand.self, KeysCommand.self,
-      AccountCommand.self, CheckCommand.self, LabCommand.self, KeyserverCommand.self,
+      ChatCommand.self, SendCommand.self, ListenCommand.self, MessageCommand.self, RoomCommand.self, HistoryCommand.self,
+      KeysCommand.self, AccountCommand.self, CheckCommand.self, LabCommand.self, KeyserverCommand.self,
     ])
 
   @OptionGroup var options: GlobalOptions

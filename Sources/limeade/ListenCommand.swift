@@ -13,6 +13,9 @@ struct ListenCommand: AsyncParsableCommand {
       limeade listen --exec ./answer.sh --reply      a bot: the command gets the message as JSON on standard \
       input, and what it prints is sent back
 
+      Events of --json: message (and its sent, failed, delivered, displayed), reaction, edited, retracted, expired, \
+      composing, room, participant, device, security, error, connecting, registered, offline.
+
       The command is run directly, with its arguments split at blanks and no shell, so nothing from the network is \
       ever interpreted.
       """)

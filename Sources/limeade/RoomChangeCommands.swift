@@ -30,14 +30,17 @@ extension RoomCommand {
   }
 
   struct Admin: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Make a member an administrator of a room.")
+    static let configuration = CommandConfiguration(
+      abstract: "Make a member an administrator of a room, or take that right away.")
 
     @OptionGroup var options: GlobalOptions
     @Argument(help: "A room's address or the beginning of its name.") var room: String
     @Argument(help: "SIP address of a member.") var address: String
+    @Flag(help: "Take the right away.") var revoke = false
 
     func run() async throws {
-      try await options.changeRoom(room, [address]) { try await $0.makeAdmin($1, in: $2) }
+      let isAdmin = !revoke
+      try await options.changeRoom(room, [address]) { try await $0.makeAdmin($1, in: $2, isAdmin) }
     }
   }
 

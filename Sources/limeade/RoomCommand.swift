@@ -125,6 +125,9 @@ private enum RoomPrinter {
         "  security   \(trust.level.words) (\(trust.trustedCount) of \(trust.devices.count) devices trusted)")
     }
     Output.line("  state      \(summary.room.state.rawValue)")
+    if summary.room.lifetime > 0 {
+      Output.line("  ephemeral  messages are deleted \(summary.room.lifetime) s after being read")
+    }
     for member in summary.participants {
       Output.line("  member     \(member.address)\(member.isAdmin ? " (admin)" : "")")
       for device in devices where device.participant == member.address {

@@ -11,6 +11,8 @@ struct SendCommand: AsyncParsableCommand {
       limeade send sip:bob@sip.example.org "hello"          to a person, encrypted; the room is made if absent
       limeade send "Lab team" "deployed" --wait delivered   until every member's device has it
       limeade send Ops "the key is …" --require-trust        only if every device is trusted; else exit code 10
+      limeade send Ops "at 9:30" --reply-to hT3kQzV0aWsd     an answer to a message; 'last' is the newest of others
+      limeade send Ops "for now" --ephemeral 60              deleted everywhere a minute after being read
       uptime | limeade send Ops -                           text from standard input
       """)
 
@@ -33,12 +35,22 @@ struct SendCommand: AsyncParsableCommand {
   @Flag(help: "Send nothing unless every device that would get it is trusted (exit code 10).")
   var requireTrust = false
 
+  @Option(help: "Answer the message with this id, or 'last'.")
+  var replyTo: String?
+
+  @Option(help: "Let the message delete itself this many seconds after being read.")
+  var ephemeral: Int?
+
   func run() async throws {
     let text = try message()
     try await options.withClient { client in
       let events = client.events()
       let room = try await client.room(for: to)
-      let message = try await client.send(text, to: room.room.address, requireTrust: requireTrust)
+      var answered: String?
+      if let replyTo { answered = try await client.store.messageID(replyTo, in: room.room.address, .others) }
+      let message = try await client.send(
+        text, to: room.room.address,
+        MessageOptions(replyTo: answered, lifetime: ephemeral, requireTrust: requireTrust))
       let goal = wait
       let json = options.json
       let (store, curve, needsTrust) = (

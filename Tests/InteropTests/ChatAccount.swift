@@ -56,6 +56,9 @@ final class ChatAccount: @unchecked Sendable {
     try await client.start()
   }
 
+  /// Lets go of the folder for good: another account may take it.
+  func forgetClient() throws { try use(Self.makeClient(configuration, try TemporaryFolder(), nil, clock)) }
+
   private func use(_ client: ChatClient) { lock.withLock { running = client } }
 
   /// Until the folder can be opened: tasks of the old client may hold it for a moment.
@@ -132,7 +135,7 @@ final class ChatAccount: @unchecked Sendable {
     try await stored(room, "state \(state)", within: seconds) { $0.room.state == state }
   }
 
-  private func stored(
+  func stored(
     _ room: String, _ what: String, within seconds: Double, _ matches: (RoomSummary) -> Bool
   ) async throws {
     let deadline = ContinuousClock.now + .seconds(seconds)

@@ -48,6 +48,8 @@ import Testing
       #expect(try await change("rename", "Ops", "On call").hasPrefix("On call\n"))
       #expect(try await change("invite", "On call", "sip:carol@sip.example.org").contains("sip:carol@sip.example.org"))
       #expect(try await change("admin", "On call", "sip:bob@sip.example.org").contains("sip:bob@sip.example.org (admin)"))
+      let revoked = try await change("admin", "On call", "sip:bob@sip.example.org", "--revoke")
+      #expect(revoked.contains("sip:bob@sip.example.org\n"))
       #expect(try await !change("remove", "On call", "sip:carol@sip.example.org").contains("sip:carol@sip.example.org"))
       let stranger = try await lab.run(as: "alice", "room", "remove", "On call", "sip:nobody@sip.example.org")
       #expect(stranger.exitCode == 76)
@@ -96,6 +98,44 @@ import Testing
       let keys = try await lab.run(as: "alice", "keys", "show", "--json")
       #expect(keys.events.first?["published"] == "true")
       #expect(keys.events.first?["peers"]?.contains("sip:bob@sip.example.org;gr=") == true)
+      bob.stop()
+    }
+  }
+
+  @Test func messagesAreAnsweredChangedForwardedAndExpireFromTheCommandLine() async throws {
+    try await Self.play { lab in
+      let bob = try await lab.listener("bob", "--mark-read")
+      let (to, own) = ("sip:bob@sip.example.org", "sip:alice@sip.example.org")
+      let first = try await lab.run(as: "alice", "send", to, "first", "--json")
+      let id = try #require(first.events.last?["id"])
+      let answered = try await lab.run(as: "alice", "send", to, "second", "--reply-to", id, "--json")
+      #expect(answered.exitCode == 0, "\(answered.errors)")
+      try await bob.event("message", within: 60, ["text": "second", "replyTo": id, "replyToSender": own])
+      let edited = try await lab.run(as: "alice", "message", "edit", to, id, "first, better", "--json")
+      #expect(edited.exitCode == 0 && edited.events.last?["event"] == "edited" && edited.events.last?["state"] == "sent")
+      try await bob.event("edited", within: 60, ["id": id, "text": "first, better", "from": own])
+      #expect(try await lab.run(as: "alice", "message", "react", to, id, "👍").output == "sent \(id)\n")
+      try await bob.event("reaction", within: 60, ["id": id, "text": "👍", "from": own])
+      #expect(try await lab.run(as: "alice", "message", "react", to, id, "--remove").exitCode == 0)
+      try await bob.event("reaction", within: 60, ["id": id, "text": ""])
+      #expect(try await lab.run(as: "alice", "message", "retract", to, "last").exitCode == 0)
+      try await bob.event("retracted", within: 60, ["from": own])
+
+      #expect(try await lab.run(as: "alice", "room", "create", "Ops", to).exitCode == 0)
+      #expect(try await lab.run(as: "alice", "message", "forward", to, id, "Ops").exitCode == 0)
+      try await bob.event("message", within: 60, ["text": "first, better", "forwardedFrom": own])
+      let brief = try await lab.run(
+        as: "alice", "send", "Ops", "for a second", "--ephemeral", "1", "--wait", "displayed", "--json")
+      try await bob.event("expired", within: 60, ["id": try #require(brief.events.last?["id"])])
+
+      let history = try await lab.run(as: "alice", "history", to, "--json").events
+      #expect(history.map { $0["id"] == id } == [true, false])
+      #expect(history.first?["edited"] != nil && history.last?["retracted"] == "true")
+      #expect(try await lab.run(as: "alice", "history", to, "--ids").lines.first?.hasPrefix("\(id) ") == true)
+      for wrong in [["edit", to, "unknown", "text"], ["react", to, "last", "👍"], ["retract", "nowhere", "last"]] {
+        #expect(try await lab.run(as: "alice", ["message"] + wrong).exitCode == 65)
+      }
+      #expect(try await lab.run(as: "alice", "message", "react", to, id).exitCode == 64)
       bob.stop()
     }
   }

@@ -53,7 +53,7 @@ extension ChatClient {
     let (alice, bob) = (pair.alice, pair.bob)
     let room = try await pair.room()
     let refusal = await #expect(throws: ChatError.self) {
-      try await alice.client.send("secret", to: room, requireTrust: true)
+      try await alice.client.send("secret", to: room, MessageOptions(requireTrust: true))
     }
     #expect(refusal?.exitCode == 10)
     #expect(try await alice.client.store.history(room: room).isEmpty)
@@ -61,7 +61,7 @@ extension ChatClient {
     let verification = try await alice.client.store.verification(of: bob.configuration.address, curve: .c25519)
     #expect(verification.devices.first?.code != nil)
     _ = try await alice.client.store.trust(device: "sip:bob@", curve: .c25519)
-    _ = try await alice.client.send("after comparing", to: room, requireTrust: true)
+    _ = try await alice.client.send("after comparing", to: room, MessageOptions(requireTrust: true))
     try await bob.message("after comparing")
     #expect(try await bob.client.store.history(room: room).map(\.message.text) == ["after comparing"])
     await pair.end()
@@ -78,7 +78,7 @@ extension ChatClient {
     let lime = LimeAccount(device: DeviceID(try #require(await alice.client.device)), curve: .c25519)
     let bobsDevice = DeviceID(try #require(await bob.client.device))
     await alice.client.hold(room)
-    let sent = try await alice.client.send("too late", to: room, requireTrust: true)
+    let sent = try await alice.client.send("too late", to: room, MessageOptions(requireTrust: true))
     try await store.database.write { try lime.setStatus($0, of: bobsDevice, to: .untrusted) }
     await alice.client.release(room)
     let end = try await alice.outcome(of: sent)

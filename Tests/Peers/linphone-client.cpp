@@ -18,6 +18,9 @@
 //   create|create-plain|create-1to1|create-basic SUBJECT ADDRESS...
 //   send|reply ROOM TEXT      file ROOM PATH      read ROOM      compose ROOM
 //   add|remove ROOM ADDRESS   admin ROOM ADDRESS  subject ROOM SUBJECT  leave ROOM
+//   forward ROOM TARGET       the newest message of ROOM to the room TARGET
+//   ephemeral ROOM SECONDS    own messages there delete themselves; in a room of create-ephemeral: everyone's
+//   create-ephemeral SUBJECT ADDRESS...   messages delete themselves after an hour, as the admins decide
 //   offline   online   rooms   quit
 //
 // States in events are numbers of liblinphone: registration 2 is done; room 3 is created, 4 is creation failed;
@@ -88,6 +91,9 @@ struct MessageEvents : ChatMessageListener {
 		                   {"state", std::to_string(int(state))},
 		                   {"text", message->getUtf8Text()}});
 	}
+	void onEphemeralMessageDeleted(const Message &message) override {
+		emit("expired", {{"id", message->getMessageId()}});
+	}
 	void onParticipantImdnStateChanged(const Message &message,
 	                                   const shared_ptr<const ParticipantImdnState> &state) override {
 		emit("imdn", {{"id", message->getMessageId()},
@@ -100,7 +106,7 @@ struct MessageEvents : ChatMessageListener {
 };
 static auto messageEvents = make_shared<MessageEvents>();
 // The wrapper drops a message's listener with its last reference.
-static std::list<Message> sentMessages;
+static std::list<Message> sentMessages; // and received ones
 
 static void sendText(const Message &message) {
 	message->addListener(messageEvents);
@@ -153,7 +159,12 @@ struct RoomEvents : ChatRoomListener {
 		                 {"text", message->getUtf8Text()},
 		                 {"secured", message->isSecured() ? "1" : "0"},
 		                 {"ctype", message->getContentType()},
-		                 {"reply", message->isReply() ? "1" : "0"}});
+		                 {"reply", message->isReply() ? "1" : "0"},
+		                 {"reply-to", message->isReply() ? message->getReplyMessageId() : ""},
+		                 {"forward", message->isForward() ? message->getForwardInfo() : ""},
+		                 {"lifetime", std::to_string(message->isEphemeral() ? message->getEphemeralLifetime() : 0)}});
+		message->addListener(messageEvents);
+		sentMessages.push_back(message);
 		for (auto &content : message->getContents()) {
 			if (!content->isFileTransfer()) continue;
 			emit("file-offer", {{"room", nameOf(room)},
@@ -215,6 +226,7 @@ static void createRoom(const string &kind, std::istringstream &words) {
 	std::list<shared_ptr<Address>> others;
 	while (words >> address) others.push_back(Factory::get()->createAddress(address));
 	bool isBasic = kind == "create-basic";
+	bool isEphemeral = kind == "create-ephemeral";
 	bool isEncrypted = kind != "create-plain" && !isBasic;
 	auto params = core->createDefaultChatRoomParams();
 	params->setBackend(isBasic ? ChatRoomBackend::Basic : ChatRoomBackend::FlexisipChat);
@@ -222,6 +234,10 @@ static void createRoom(const string &kind, std::istringstream &words) {
 	if (!isBasic) {
 		params->enableEncryption(isEncrypted);
 		params->setEncryptionBackend(isEncrypted ? ChatRoomEncryptionBackend::Lime : ChatRoomEncryptionBackend::None);
+	}
+	if (isEphemeral) {
+		params->setEphemeralMode(ChatRoomEphemeralMode::AdminManaged);
+		params->setEphemeralLifetime(3600);
 	}
 	params->setSubject(subject);
 	auto identity = core->getDefaultAccount()->getParams()->getIdentityAddress();
@@ -279,6 +295,15 @@ static void inRoom(const string &command, const string &line, std::istringstream
 		auto message = room->createReplyMessage(history.front());
 		message->addUtf8TextContent(rest);
 		sendText(message);
+	} else if (command == "forward") {
+		auto history = room->getHistory(1);
+		auto target = rooms.find(rest);
+		if (history.empty() || target == rooms.end()) return emit("nothing-to-forward", {{"room", name}});
+		sendText(target->second->createForwardMessage(history.front()));
+	} else if (command == "ephemeral") {
+		room->setEphemeralLifetime(std::stol(rest));
+		room->enableEphemeral(true);
+		emit("ephemeral", {{"room", name}, {"seconds", std::to_string(room->getEphemeralLifetime())}});
 	} else if (command == "file") sendFile(room, name, rest);
 	else if (command == "read") room->markAsRead();
 	else if (command == "compose") room->compose();

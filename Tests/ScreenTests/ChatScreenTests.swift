@@ -123,6 +123,37 @@ import Testing
     }
   }
 
+  @Test func messagesAreAnsweredReactedToEditedAndRetracted() async throws {
+    try await play { stage in
+      try await stage.screen.enter("hello")
+      try await stage.screen.line(with: "eD hello")
+      stage.bob.stop()
+      func bob(_ arguments: String...) async throws {
+        let done = try await stage.lab.run(as: "bob", arguments)
+        #expect(done.exitCode == 0, "\(done.errors)")
+      }
+      try await bob("send", "Lab", "good morning", "--reply-to", "last")
+      try await stage.screen.line(with: "> alice: hello")
+      try await bob("message", "react", "Lab", "last", "👍")
+      try await stage.screen.line(with: "👍 bob")
+      try await stage.screen.enter("/react 🎉")
+      try await stage.screen.line(with: "🎉 alice")
+      // Bob reads none of these, so the marks behind the text stay.
+      try await stage.screen.enter("/edit hello,  \"world\"")
+      try await stage.screen.line(with: "hello,  \"world\"", "(edited)")
+
+      // The newest message is bob's; the one before it is chosen by going up twice.
+      try await stage.screen.press("M-p")
+      try await stage.screen.press("M-p")
+      try await stage.screen.enter("/reply as I said")
+      try await stage.screen.line(with: "> alice: hello,  \"world\"")
+      try await stage.screen.line(with: "as I said")
+      try await stage.screen.enter("/retract")
+      let lines = try await stage.screen.wait(for: "the retraction") { $0.contains { $0.contains("(retracted)") } }
+      #expect(!lines.contains { $0.contains("as I said") })
+    }
+  }
+
   @Test func twoPastedLinesAreOneMessage() async throws {
     try await Stage.play { stage in
       try await stage.screen.paste("line one\nline two")

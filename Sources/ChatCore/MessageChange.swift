@@ -1,0 +1,127 @@
+// MessageChange.swift: what happens to a message after it was written: reaction, edit, retraction, expiry.
+import Foundation
+import GRDB
+import MessageFormats
+
+/// A change of an earlier message, by its author or, for reactions, by anyone in the room.
+public struct MessageChange: Sendable, Equatable {
+  public enum Kind: String, Sendable {
+    /// `text` is the emoji; empty when the reaction was taken back.
+    case reaction
+    /// `text` is the new text.
+    case edited
+    /// Deleted for everyone by its author.
+    case retracted
+    /// An ephemeral message reached its end and was deleted here.
+    case expired
+  }
+
+  /// Longer reactions are not kept, in bytes of UTF-8. The longest emoji have some 40.
+  public static let reactionLimit = 64
+
+  public var kind: Kind
+  public var room: String
+  /// Message-ID of the message that changes.
+  public var messageID: String
+  /// Address of record.
+  public var sender: String
+  public var text: String
+  public var time: Date
+  /// received; or of our own: queued, sent, failed.
+  public var state: Message.State
+  public var failure: String?
+
+  public init(
+    _ kind: Kind, room: String, messageID: String, sender: String, text: String = "", time: Date,
+    state: Message.State = .received
+  ) {
+    self.kind = kind
+    self.room = room
+    self.messageID = messageID
+    self.sender = sender
+    self.text = text
+    self.time = time
+    self.state = state
+  }
+
+  /// The change that an inner message carries, or nil when it is a message of its own.
+  init?(_ cpim: CPIMMessage, room: String, sender: String, now: Date) {
+    // A clock that is ahead must not outdo every later change.
+    let time = min(cpim.dateTime ?? now, now)
+    let change: (Kind, String, String)? =
+      if let target = cpim.retracts {
+        (.retracted, target, "")
+      } else if let target = cpim.replaces {
+        (.edited, target, cpim.text)
+      } else if cpim.isReaction, let target = cpim.inReplyTo {
+        (.reaction, target, cpim.text.trimmingCharacters(in: .whitespacesAndNewlines))
+      } else { nil }
+    guard let (kind, messageID, text) = change else { return nil }
+    self.init(kind, room: room, messageID: messageID, sender: sender, text: text, time: time)
+  }
+}
+
+extension MessageChange {
+  /// Brings the change into the database.
+  ///
+  /// Only the author's account changes a message: an edit or retraction finds its message by the author's address too.
+  /// An edit of a message that is not here, as for a member who came later, becomes the message, and a retraction a
+  /// mark in its place, so that an original that comes late stays changed.
+  /// - Parameter fallback: the message to insert when there is none; its id and sender are the change's.
+  /// - Returns: whether something is different now.
+  func apply(_ db: Database, orInsert fallback: Message) throws -> Bool {
+    switch kind {
+    case .reaction: return try applyReaction(db)
+    case .edited, .retracted: break
+    case .expired: return false
+    }
+    let sql = "SELECT * FROM message WHERE room = ? AND messageID = ? AND sender = ?"
+    guard var message = try Message.fetchOne(db, sql: sql, arguments: [room, messageID, sender]) else {
+      var message = fallback
+      message.messageID = messageID
+      message.sender = sender
+      if kind == .retracted { message.retract() } else { message.editedAt = time }
+      return try MessageQueries.insertOnce(db, &message)
+    }
+    guard !message.isRetracted else { return false }
+    if kind == .retracted {
+      message.retract()
+      try db.execute(sql: "DELETE FROM reaction WHERE room = ? AND messageID = ?", arguments: [room, messageID])
+    } else {
+      if let before = message.editedAt, before > time || message.text == text { return false }
+      message.text = text
+      message.editedAt = time
+      if message.state == .undecryptable {
+        message.state = .received
+        message.failure = nil
+      }
+    }
+    try message.update(db)
+    return true
+  }
+
+  private func applyReaction(_ db: Database) throws -> Bool {
+    guard text.utf8.count <= Self.reactionLimit else { return false }
+    let key = ["room": room, "messageID": messageID, "sender": sender]
+    let before = try Reaction.fetchOne(db, key: key)
+    if let before, before.time > time || before.text == text { return false }
+    if before == nil, text.isEmpty { return false }
+    // One that was taken back stays as an empty one, or an older one that comes late would return.
+    try Reaction(room: room, messageID: messageID, sender: sender, text: text, time: time).save(db)
+    return true
+  }
+}
+
+extension Message {
+  fileprivate mutating func retract() {
+    text = ""
+    isRetracted = true
+    // There is nothing left to read.
+    isRead = true
+    replyTo = nil
+    replySender = nil
+    forwardedFrom = nil
+    if state == .undecryptable { state = .received }
+    failure = nil
+  }
+}

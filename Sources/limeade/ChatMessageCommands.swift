@@ -1,0 +1,53 @@
+// ChatMessageCommands.swift: /reply, /react, /edit, /retract and /forward in the chat's input line.
+import ChatCore
+import Foundation
+import TerminalUI
+
+extension ChatScreen {
+  /// About the chosen message, else the newest that the command fits.
+  func runOnMessage(_ call: CommandCall) async {
+    guard let room = openRoom?.room.address else { return complain("no room is open: /join ROOM") }
+    let author: MessageAuthor =
+      switch call.name {
+      case "edit", "retract": .own
+      case "forward": .anyone
+      default: .others
+      }
+    let chosen = interface.screen.messages.first { $0.id == interface.screen.selected }?.messageID
+    let argument = call.arguments.first ?? ""
+    let client = client
+    await attempt {
+      let id = try await client.store.messageID(chosen ?? "last", in: room, author)
+      switch call.name {
+      case "reply": await self.add(try await client.send(argument, to: room, MessageOptions(replyTo: id)))
+      case "react": _ = try await client.react(argument, to: id, in: room)
+      case "edit": _ = try await client.edit(id, in: room, to: argument)
+      case "retract": _ = try await client.retract(id, in: room)
+      default:
+        // A room that is made for it takes a while.
+        self.inBackground {
+          let target = try await client.room(for: argument)
+          _ = try await client.forward(id, from: room, to: target.room.address)
+        }
+      }
+      if self.interface.screen.hasNewer { await self.open(room) }
+      self.interface.screen.selected = nil
+      self.interface.screen.scroll = .end
+    }
+  }
+
+  /// A reaction, edit, retraction or expiry.
+  func show(_ change: MessageChange) async {
+    if let failure = change.failure { note("a change was not sent: \(failure)", level: .error, room: change.room) }
+    await refreshRoom(change.room)
+    guard change.room == interface.screen.openRoom else { return }
+    if change.kind == .expired {
+      interface.screen.messages.removeAll { $0.messageID == change.messageID && $0.senderID == change.sender }
+    } else if interface.screen.messages.contains(where: { $0.messageID == change.messageID }) {
+      await refresh(messageID: change.messageID, in: change.room)
+    } else if let entry = try? await client.store.message(room: change.room, messageID: change.messageID) {
+      // An edit of a message that was not here.
+      await add(entry.message)
+    }
+  }
+}

@@ -1,0 +1,145 @@
+// LinphoneMessageTests.swift: what limeade's and Debian's Linphone's messages are to each other beyond plain texts.
+import ChatCore
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(.serialized) struct LinphoneMessages {
+  @Test func repliesForwardsTypingAndTextsOfEveryKindGoBothWays() async throws {
+    try await Scene.play(.linphone) { scene in
+      let (alice, carol) = (scene.alice, scene.carol.process)
+      let (room, _, atCarol) = try await scene.room(named: "Team")
+      let address = room.room.address
+
+      try carol.send("send \(atCarol) lunch?")
+      let question = try await alice.message("lunch?", within: 60)
+      let answer = try await alice.client.send("at noon", to: address, MessageOptions(replyTo: question.messageID))
+      try await carol.event("message", within: 60, ["text": "at noon", "reply": "1", "reply-to": question.messageID])
+      try carol.send("reply \(atCarol) see you")
+      let reply = try await alice.message("see you", within: 60)
+      #expect(reply.replyTo == answer.messageID && reply.replySender == alice.address)
+      let shown = try await alice.client.store.message(room: address, messageID: reply.messageID)
+      #expect(shown?.quote == Quote(sender: alice.address, text: "at noon"))
+
+      await alice.client.sendComposing(true, to: address)
+      try await carol.event("composing", within: 60, ["room": atCarol, "active": "1"])
+      try carol.send("compose \(atCarol)")
+      try await alice.event("typing of carol", within: 60) { event in
+        if case .composing(address, scene.aor("carol"), true) = event { return true }
+        return nil
+      }
+
+      // carol's newest message, forwarded by alice to a room of theirs, and from there back by carol.
+      let other = try await alice.client.createRoom(named: "Other", members: [scene.address("carol")]).room.address
+      let joined = try await carol.nextEvent("core-room-state", within: 60, ["addr": other, "state": "3"])
+      let otherAtCarol = try #require(joined["room"])
+      _ = try await alice.client.forward(reply.messageID, from: address, to: other)
+      try await carol.event(
+        "message", within: 60, ["room": otherAtCarol, "text": "see you", "forward": scene.aor("carol")])
+      try carol.send("forward \(otherAtCarol) \(atCarol)")
+      try await alice.event("text forwarded by carol", within: 60) { event in
+        if case .message(let message) = event, message.room == address, message.forwardedFrom == scene.aor("carol") {
+          return true
+        }
+        return nil
+      }
+
+      for text in Self.texts {
+        let sent = try await alice.client.send(text, to: address)
+        try await alice.delivery(of: sent.messageID, by: scene.aor("carol"), within: 60)
+        try await carol.event("message", within: 60, ["id": sent.messageID, "text": text])
+        guard !text.contains("\n") else { continue }
+        try carol.send("send \(atCarol) back: \(text)")
+        try await alice.message("back: \(text)", within: 60)
+      }
+    }
+  }
+
+  /// Scripts, directions, joined and combining characters, no-break and zero-width spaces; 64 KB.
+  private static let texts = [
+    "日本語 한국어 ไทย हिन्दी עברית العربية", "e\u{301} e\u{301}\u{323} ﷽ 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 \u{10FFFD}",
+    "👩🏽‍🚀🏳️‍🌈👨‍👩‍👧‍👦🇯🇵 a\u{200B}b\u{A0}c\u{202E}d\u{202C}", "two\nlines\n\n\tand a tab", "a \"quoted\" \\ <b>&amp;</b> %00 ;,",
+    String(repeating: "ä0123456789 ", count: ChatClient.textLimit / 13),
+  ]
+
+  /// What liblinphone 5.1 does not know must not break what it knows.
+  @Test func aLinphoneThatKnowsNoReactionsEditsAndRetractionsIsNotDisturbedByThem() async throws {
+    try await Scene.play(.lab) { scene in
+      let (alice, bob, carol) = (scene.alice, scene.bob, scene.carol.process)
+      let (room, _, atCarol) = try await scene.room(named: "Team")
+      let address = room.room.address
+      let message = try await alice.client.send("first words", to: address)
+      try await bob.message("first words", within: 60)
+      try await carol.event("message", within: 60, ["text": "first words", "secured": "1"])
+      try carol.send("send \(atCarol) from carol")
+      let carols = try await alice.message("from carol", within: 60)
+      try await bob.message("from carol", within: 60)
+
+      _ = try await bob.client.react("👍", to: carols.messageID, in: address)
+      _ = try await alice.client.edit(message.messageID, in: address, to: "better words")
+      try await alice.change(.reaction, of: carols.messageID, "👍")
+      try await bob.change(.edited, of: message.messageID, "better words")
+      // Both are messages to it, and readable ones.
+      try await carol.event("message", within: 60, ["text": "👍", "secured": "1"])
+      try await carol.event("message", within: 60, ["text": "better words", "secured": "1"])
+
+      let second = try await alice.client.send("regretted", to: address)
+      try await bob.message("regretted", within: 60)
+      _ = try await alice.client.retract(second.messageID, in: address)
+      try await bob.change(.retracted, of: second.messageID)
+
+      // The conversation goes on both ways, and what it says about its messages is understood.
+      let after = try await alice.client.send("still here?", to: address)
+      try await carol.event("message", within: 60, ["text": "still here?", "secured": "1"])
+      try await alice.delivery(of: after.messageID, by: scene.aor("carol"), within: 60)
+      try carol.send("read \(atCarol)")
+      try await alice.delivery(of: after.messageID, by: scene.aor("carol"), state: .displayed, within: 60)
+      try carol.send("send \(atCarol) yes")
+      try await alice.message("yes", within: 60)
+      try await bob.message("yes", within: 60)
+      #expect(!carol.output.contains { $0.contains("\"undecryptable\"") })
+    }
+  }
+
+  @Test func ephemeralMessagesGoOnBothEndsOnceTheyAreRead() async throws {
+    try await Scene.play(.linphone) { scene in
+      let (alice, carol) = (scene.alice, scene.carol.process)
+      let room = try await alice.client.createRoom(named: "Pair", members: [scene.address("carol")]).room.address
+      let atCarol = try #require(try await carol.event("joined", within: 60)["room"])
+
+      let message = try await alice.client.send("burn-this", to: room, MessageOptions(lifetime: 1))
+      try await carol.event("message", within: 60, ["text": "burn-this", "lifetime": "1"])
+      try carol.send("read \(atCarol)")
+      try await carol.event("expired", within: 60, ["id": message.messageID])
+      try await alice.change(.expired, of: message.messageID)
+      try await alice.isGoneFromDisk("burn-this")
+
+      try carol.send("ephemeral \(atCarol) 1")
+      try await carol.event("ephemeral", within: 60, ["room": atCarol, "seconds": "1"])
+      try carol.send("send \(atCarol) burn-that")
+      let atAlice = try await alice.message("burn-that", within: 60)
+      #expect(atAlice.lifetime == 1)
+      try await alice.client.markRead(room)
+      try await alice.change(.expired, of: atAlice.messageID)
+      try await carol.event("expired", within: 60, ["id": atAlice.messageID])
+      try await alice.isGoneFromDisk("burn-that")
+    }
+  }
+
+  @Test func theTimeThatTheAdministratorsOfARoomSetIsShownAndKept() async throws {
+    try await Scene.play(.linphone) { scene in
+      let (alice, carol) = (scene.alice, scene.carol.process)
+      try carol.send("create-ephemeral Hourly \(scene.aor("alice"))")
+      let room = try await alice.room(named: "Hourly", within: 60).room.address
+      try await alice.stored(room, "an hour's life for messages", within: 60) { $0.room.lifetime == 3600 }
+      let atCarol = try #require(try await carol.event("joined", within: 60)["room"])
+      try carol.send("ephemeral \(atCarol) 1800")
+      try await alice.stored(room, "half an hour's life for messages", within: 60) { $0.room.lifetime == 1800 }
+      let sent = try await alice.client.send("like the room's", to: room)
+      #expect(sent.lifetime == 1800)
+      try await carol.event("message", within: 60, ["text": "like the room's", "lifetime": "1800"])
+      try await alice.restart()
+      #expect(try await alice.client.store.room(at: room)?.room.lifetime == 1800)
+    }
+  }
+}
