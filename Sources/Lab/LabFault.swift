@@ -3,7 +3,9 @@ import Foundation
 import MessageFormats
 import SIPAgent
 
-/// What a client sees of the mistake is as with Flexisip; each has one place in the lab.
+/// What a client sees of the mistake is as with Flexisip; each has one place in the lab. Not among them: what keeps
+/// Flexisip from starting (a database that cannot be opened looks like `serverDown`), and certificates and file servers,
+/// which the lab does not have.
 public enum LabFault: String, Sendable, CaseIterable {
   /// Nothing listens for SIP.
   case serverDown = "server-down"
