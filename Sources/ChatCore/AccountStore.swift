@@ -188,7 +188,7 @@ public enum StoreError: Error, LocalizedError, CustomStringConvertible {
     case .cannotCreate(let path, let cause): "cannot create \(path): \(cause)"
     case .cannotOpen(let path, let cause): "cannot open the account's database \(path): \(cause)"
     case .inUse(let path, let process):
-      "another limeade (process \(process)) is using this account (\(path)); stop it first, or use another account"
+      "another limeade (process \(process)) is using this account (\(path)); end it first, or use another account"
     }
   }
   public var errorDescription: String? { description }

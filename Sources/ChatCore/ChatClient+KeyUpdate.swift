@@ -4,7 +4,7 @@ import GRDB
 import Lime
 
 /// What an update of the published keys did.
-public struct KeyUpdate: Sendable, Equatable {
+public struct KeyUpdate: Sendable, Equatable, Codable {
   /// The server did not know this device, or its keys had to be replaced: it was registered again.
   public var registeredAgain = false
   public var renewedSignedPrekey = false

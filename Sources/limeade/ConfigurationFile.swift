@@ -57,7 +57,8 @@ struct ConfigurationFile {
   }
 
   /// The account called `name`, or the default one.
-  func account(named name: String?) throws -> AccountConfiguration {
+  /// - Parameter withPassword: false leaves the password empty, and password-command is not run.
+  func account(named name: String?, withPassword: Bool = true) throws -> AccountConfiguration {
     guard let name = name ?? defaultAccount else {
       throw CommandFailure.badConfiguration(
         accountNames.isEmpty
@@ -68,7 +69,7 @@ struct ConfigurationFile {
       throw CommandFailure.badConfiguration(
         "\(path) has no [account.\(name)]; it has: \(accountNames.joined(separator: ", "))")
     }
-    return try AccountEntry(name: name, table: entry, path: path).configuration()
+    return try AccountEntry(name: name, table: entry, path: path).configuration(withPassword: withPassword)
   }
 
   private func refuseReadablePassword() throws {
@@ -89,10 +90,12 @@ private struct AccountEntry {
 
   static let keys = [
     "address", "password", "password-command", "outbound-proxy", "conference-factory", "key-server", "file-server",
-    "curve", "ca-file", "expires", "require-trust",
+    "curve", "ca-file", "expires", "require-trust", "password-timeout",
   ]
+  /// Seconds that password-command may take: somebody may have to type a passphrase.
+  static let passwordTimeout = 120
 
-  func configuration() throws -> AccountConfiguration {
+  func configuration(withPassword: Bool) throws -> AccountConfiguration {
     for key in table.keys where !Self.keys.contains(key) {
       throw failure("unknown setting '\(key)'; known are \(Self.keys.joined(separator: ", "))")
     }
@@ -100,7 +103,8 @@ private struct AccountEntry {
       throw failure("address is missing: address = \"sip:you@your.domain\"")
     }
     var configuration = AccountConfiguration(
-      name: name, address: address, password: try password(), outboundProxy: try uri("outbound-proxy"),
+      name: name, address: address, password: withPassword ? try password() : Password(""),
+      outboundProxy: try uri("outbound-proxy"),
       conferenceFactory: try uri("conference-factory"), keyServer: try url("key-server"),
       fileServer: try url("file-server"), caFile: try string("ca-file"))
     if let curve = try string("curve") {
@@ -123,8 +127,18 @@ private struct AccountEntry {
   private func password() throws -> Password {
     if let fromEnvironment = ProcessInfo.processInfo.environment["LIMEADE_PASSWORD"] { return Password(fromEnvironment) }
     if let password = try string("password") { return Password(password) }
-    if let command = try string("password-command") { return Password(try PasswordCommand.run(command)) }
+    if let command = try string("password-command") {
+      return Password(try PasswordCommand.run(command, timeout: try passwordTimeout(), failure: failure))
+    }
     throw failure("no password: set password-command (or password, or LIMEADE_PASSWORD in the environment)")
+  }
+
+  private func passwordTimeout() throws -> Double {
+    guard let value = table["password-timeout"] else { return Double(Self.passwordTimeout) }
+    guard let seconds = value.int, (1...3600).contains(seconds) else {
+      throw failure("password-timeout is a number of seconds from 1 to 3600")
+    }
+    return Double(seconds)
   }
 
   private func string(_ key: String) throws -> String? {
@@ -154,11 +168,11 @@ private struct AccountEntry {
 
 /// Runs `password-command` and takes the first line it prints.
 private enum PasswordCommand {
-  static func run(_ command: String) throws -> String {
+  static func run(_ command: String, timeout: Double, failure: (String) -> CommandFailure) throws -> String {
     let text = try ExternalProgram.output(
-      of: "password-command", "/bin/sh", ["-c", command], failure: CommandFailure.badConfiguration)
+      of: "password-command", "/bin/sh", ["-c", command], timeout: timeout, failure: failure)
     let line = text.split(separator: "\n", omittingEmptySubsequences: false).first
-    guard let line, !line.isEmpty else { throw CommandFailure.badConfiguration("password-command printed nothing") }
+    guard let line, !line.isEmpty else { throw failure("password-command printed nothing") }
     return String(line)
   }
 }

@@ -25,6 +25,10 @@ struct HistoryCommand: AsyncParsableCommand {
   @Flag(help: "All of them, room by room, however many.") var all = false
   @Option(help: "Write to this file, which must not exist, instead of standard output.") var output: String?
 
+  func validate() throws {
+    guard limit >= 0 else { throw ValidationError("--limit is not below 0") }
+  }
+
   func run() async throws {
     let start = try since.map { text in
       guard let date = TimeArgument.parse(text) else {
@@ -32,7 +36,7 @@ struct HistoryCommand: AsyncParsableCommand {
       }
       return date
     }
-    let account = try options.accountConfiguration()
+    let account = try options.accountConfiguration(withPassword: false)
     let store = try options.store(for: account, exclusive: false)
     var rooms = try await store.rooms()
     if let room { rooms = [try await store.room(named: room, for: account.address)] }

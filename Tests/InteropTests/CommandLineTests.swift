@@ -193,19 +193,6 @@ import Testing
     }
   }
 
-  @Test func aSecondProcessOnAnAccountIsRefused() async throws {
-    try await Self.play { lab in
-      let bob = try await lab.listener("bob")
-      let second = try await lab.run(as: "bob", "send", "sip:alice@sip.example.org", "hello")
-      #expect(second.exitCode == 73)
-      #expect(second.errors.contains("another limeade"))
-      // Reading does not need the account to itself.
-      #expect(try await lab.run(as: "bob", "room", "list").exitCode == 0)
-      bob.stop()
-      #expect(try await bob.exitCode() == 0)
-    }
-  }
-
   @Test func anAccountIsAddedWithThePasswordFromStandardInputAndShown() async throws {
     try await Self.play { lab in
       let config = lab.folder.url.appendingPathComponent("own/config.toml").path
