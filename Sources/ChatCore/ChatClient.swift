@@ -138,6 +138,13 @@ public actor ChatClient {
     hub.finish()
   }
 
+  /// Gives this device up: takes its keys off the key server, and the device out of its rooms. The account's data are
+  /// worth nothing afterwards.
+  public func giveUp() async throws {
+    try await removeKeys()
+    await stop(unregistering: true)
+  }
+
   private func makeAgent() async throws -> SIPAgent {
     let instance = try await store.database.write { db -> String in
       if let known = try Setting.instanceID.read(db) { return known }

@@ -1,4 +1,4 @@
-// AccountCommand.swift: limeade account add|show: the accounts of the configuration file.
+// AccountCommand.swift: limeade account add|show; removing is in AccountRemoveCommand: the accounts of the configuration file.
 import AccountService
 import ArgumentParser
 import ChatCore
@@ -8,7 +8,8 @@ import MessageFormats
 
 struct AccountCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "account", abstract: "Add and show accounts.", subcommands: [Add.self, Show.self])
+    commandName: "account", abstract: "Add, show and remove accounts.",
+    subcommands: [Add.self, Show.self, Remove.self])
 
   struct Add: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

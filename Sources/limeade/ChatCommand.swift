@@ -20,7 +20,9 @@ struct ChatCommand: AsyncParsableCommand {
 
   @OptionGroup var options: GlobalOptions
 
-  @Argument(help: "A SIP address, a room address, or the beginning of a room's name.")
+  @Argument(
+    help: "A SIP address, a room address, or the beginning of a room's name.",
+    completion: .custom(Completions.rooms))
   var room: String?
 
   @Flag(help: "Line by line: lines of standard input are sent, what happens is printed.")

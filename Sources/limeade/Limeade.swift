@@ -39,7 +39,7 @@ struct Limeade: AsyncParsableCommand {
     var none = rlimit(rlim_cur: 0, rlim_max: 0)
     setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
     do {
-      var command = try parseAsRoot()
+      var command = try await asyncParseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
@@ -54,10 +54,12 @@ struct Limeade: AsyncParsableCommand {
 
 /// Options of every subcommand; they may stand before or after its name.
 struct GlobalOptions: ParsableArguments {
-  @Option(name: .long, help: "Configuration file (default: $XDG_CONFIG_HOME/limeade/config.toml).")
+  @Option(name: .long, help: "Configuration file (default: $XDG_CONFIG_HOME/limeade/config.toml).", completion: .file())
   var config: String?
 
-  @Option(name: .long, help: "The account to use (default: the file's `default`, or its only account).")
+  @Option(
+    name: .long, help: "The account to use (default: the file's `default`, or its only account).",
+    completion: .custom(Completions.accounts))
   var account: String?
 
   @Flag(name: .long, help: "Print one JSON object a line.")
@@ -66,7 +68,7 @@ struct GlobalOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Say on standard error what happens.")
   var verbose = false
 
-  @Option(name: .long, help: "Append what happens to this file, without texts and secrets.")
+  @Option(name: .long, help: "Append what happens to this file, without texts and secrets.", completion: .file())
   var logFile: String?
 
   @Option(name: .long, help: "How much: trace, debug, info, notice, warning, error or critical (default: info).")
@@ -74,7 +76,8 @@ struct GlobalOptions: ParsableArguments {
 
   @Option(
     name: .long,
-    help: "Append every SIP message to this file, without credentials. Texts of unencrypted rooms are in it.")
+    help: "Append every SIP message to this file, without credentials. Texts of unencrypted rooms are in it.",
+    completion: .file())
   var trace: String?
 }
 

@@ -25,7 +25,7 @@ struct ListenCommand: AsyncParsableCommand {
 
   @OptionGroup var options: GlobalOptions
 
-  @Option(help: "Only this room.")
+  @Option(help: "Only this room.", completion: .custom(Completions.rooms))
   var room: String?
 
   @Option(help: "End after this many messages.")

@@ -10,7 +10,8 @@ extension RoomCommand {
     static let configuration = CommandConfiguration(abstract: "Add people to a room.")
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.") var room: String
+    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    var room: String
     @Argument(help: "SIP addresses.") var addresses: [String]
 
     func run() async throws {
@@ -22,7 +23,8 @@ extension RoomCommand {
     static let configuration = CommandConfiguration(abstract: "Remove people from a room.")
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.") var room: String
+    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    var room: String
     @Argument(help: "SIP addresses of members.") var addresses: [String]
 
     func run() async throws {
@@ -35,7 +37,8 @@ extension RoomCommand {
       abstract: "Make a member an administrator of a room, or take that right away.")
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.") var room: String
+    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    var room: String
     @Argument(help: "SIP address of a member.") var address: String
     @Flag(help: "Take the right away.") var revoke = false
 
@@ -49,7 +52,8 @@ extension RoomCommand {
     static let configuration = CommandConfiguration(abstract: "Give a room another name.")
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.") var room: String
+    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    var room: String
     @Argument(help: "The new name.") var name: String
 
     func run() async throws {

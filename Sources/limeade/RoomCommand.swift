@@ -67,7 +67,8 @@ struct RoomCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Show a room with its members and their devices.")
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.") var room: String
+    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    var room: String
 
     func run() async throws {
       let account = try options.accountConfiguration(withPassword: false)
@@ -81,7 +82,8 @@ struct RoomCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Leave a room.")
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.") var room: String
+    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    var room: String
 
     func run() async throws {
       let account = try options.accountConfiguration(withPassword: false)

@@ -21,7 +21,9 @@ struct SendCommand: AsyncParsableCommand {
 
   @OptionGroup var options: GlobalOptions
 
-  @Argument(help: "A SIP address, a room address, or the beginning of a room's name.")
+  @Argument(
+    help: "A SIP address, a room address, or the beginning of a room's name.",
+    completion: .custom(Completions.rooms))
   var to: String
 
   @Argument(help: "The text; '-' or nothing reads standard input.")

@@ -64,6 +64,16 @@ import Testing
     }
   }
 
+  @Test func everyMethodIsInTheManualAndNoOther() throws {
+    let page = TestPaths.package.appendingPathComponent("Resources/man/limeade-rpc.7")
+    let text = try String(contentsOf: page, encoding: .utf8)
+    let methods = try #require(text.split(separator: ".SH METHODS").last?.split(separator: ".SH").first)
+    let described = Set(
+      methods.matches(of: /\b(?:account|room|message|keys|events)\.[a-zA-Z]+/).map { String($0.output) })
+    let served = AccountOperations.all.map { $0.method } + ["events.subscribe", "events.unsubscribe"]
+    #expect(described == Set(served))
+  }
+
   @Test func everyOperationHasItsOwnMethod() {
     #expect(Set(AccountOperations.all.map { $0.method }).count == AccountOperations.all.count)
   }
