@@ -68,6 +68,6 @@ struct ConfigurationLines {
 
   private static func key(of line: String) -> String? {
     guard let equals = line.firstIndex(of: "="), !line.hasPrefix("#") else { return nil }
-    return line[..<equals].trimmingCharacters(in: .whitespaces)
+    return line[..<equals].trimmingCharacters(in: CharacterSet(charactersIn: " \t\"'"))
   }
 }

@@ -47,16 +47,19 @@ import Testing
     let page = try Self.page("limeade-config.5")
     let described = Set(page.matches(of: /\.TP\n\.B ([a-z-]+)\n/).map { String($0.output.1) })
     var known: Set<String> = []
-    for text in ["nonsense = 1\n", "[account.a]\nnonsense = 1\n"] {
+    for (text, command) in [
+      ("nonsense = 1\n", ["room", "list"]), ("[account.a]\nnonsense = 1\n", ["room", "list"]),
+      ("[ui]\nnonsense = 1\n", ["chat"]),
+    ] {
       let folder = try TemporaryFolder()
       try Data(text.utf8).write(to: folder.file("config.toml"))
       let run = try await CommandRun(
-        TestPaths.limeade, ["--config", folder.file("config.toml").path, "--account", "a", "room", "list"])
+        TestPaths.limeade, ["--config", folder.file("config.toml").path, "--account", "a"] + command)
       #expect(run.exitCode == 78)
       let list = try #require(run.errors.split(separator: "known are ").last)
       known.formUnion(list.split(separator: ",").map { $0.trimmingCharacters(in: .whitespacesAndNewlines) })
     }
-    #expect(known.contains("password-command") && known.contains("default"))
+    #expect(known.isSuperset(of: ["password-command", "default", "room-order"]))
     #expect(described == known)
   }
 
