@@ -65,7 +65,7 @@ enum EventLog {
     case .connection: level = .info
     case .error, .security: level = .warning
     case .messageState(let message): level = message.state == .failed ? .warning : .info
-    case .message, .delivery, .room, .participant: level = .info
+    case .message, .change, .delivery, .room, .participant: level = .info
     case .device, .composing: level = .debug
     }
     // Only those whose text is the program's own.

@@ -22,7 +22,8 @@ struct MessageCommand: AsyncParsableCommand {
     subcommands: [React.self, Edit.self, Retract.self, Forward.self])
 
   struct Target: ParsableArguments {
-    @Argument(help: "A room's address or the beginning of its name.") var room: String
+    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    var room: String
     @Argument(help: "The message's id, or 'last'.") var id: String
   }
 

@@ -98,13 +98,13 @@ import Testing
         """
         {"id":7,"room":"r","messageID":"m","sender":"sip:b@example.org","isOutgoing":false,\
         "text":"tab\\t\\u009b31m ü","time":"\(time)","receivedAt":"\(time)","isEncrypted":true,"trust":"trusted",\
-        "state":"received","isRead":false}
+        "state":"received","isRead":false,"isRetracted":false}
         """.utf8))
     let summary = try RPC.decode(
       RoomSummary.self,
       from: Data(
         """
-        {"room":{"address":"r","subject":"Ops","isEncrypted":true,"isOneToOne":false,"state":"active","version":3,\
+        {"room":{"address":"r","subject":"Ops","isEncrypted":true,"isOneToOne":false,"state":"active","version":3,"lifetime":0,\
         "createdAt":"\(time)","lastActivity":"\(time)"},"deviceCount":2,"unread":1,\
         "participants":[{"room":"r","address":"sip:b@example.org","isAdmin":true}]}
         """.utf8))
@@ -113,6 +113,7 @@ import Testing
       .room(summary, displayName: "Ops"), .participant(room: "r", address: "a", isAdmin: true, change: .changed),
       .device(room: "r", participant: "p", device: "d", change: .added), .message(message), .messageState(message),
       .delivery(room: "r", messageID: "m", by: "b", state: .failed, reason: "why", isComplete: false),
+      .change(MessageChange(.edited, room: "r", messageID: "m", sender: "s", text: "t", time: message.time)),
       .composing(room: "r", address: "a", isActive: true), .security(room: nil, device: "d", text: "t"),
       .error(room: "r", text: "t"),
     ]
