@@ -41,6 +41,7 @@ let package = Package(
         "SIPAgent", "Lime", "MessageFormats", "HTTPClient", "CSodium",
         .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
       ]),
+    .target(name: "AccountService", dependencies: ["ChatCore", "MessageFormats"]),
     .target(
       name: "KeyServer",
       dependencies: [
@@ -62,8 +63,8 @@ let package = Package(
     .executableTarget(
       name: "limeade",
       dependencies: [
-        "ChatCore", "Lab", "KeyServer", "FlexisipCheck", "TerminalUI", "MessageFormats", "DigestAuth", "Lime",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "AccountService", "ChatCore", "Lab", "KeyServer", "FlexisipCheck", "TerminalUI", "MessageFormats", "DigestAuth",
+        "Lime", "SIPAgent", .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "TOMLKit", package: "TOMLKit"), .product(name: "Logging", package: "swift-log"),
       ]),
     // Measures; not installed. scripts/bench runs it.
@@ -92,6 +93,7 @@ let package = Package(
     .testTarget(name: "ServerConnectionTests", dependencies: ["ServerConnection", "TestSupport"]),
     .testTarget(name: "SIPAgentTests", dependencies: ["SIPAgent", "DigestAuth", "TestSupport"]),
     .testTarget(name: "ChatCoreTests", dependencies: ["ChatCore", "TestSupport"]),
+    .testTarget(name: "AccountServiceTests", dependencies: ["AccountService", "ChatCore", "TestSupport"]),
     .testTarget(name: "KeyServerTests", dependencies: ["KeyServer", "TestSupport"]),
     .testTarget(name: "LabTests", dependencies: ["Lab", "TestSupport"]),
     .testTarget(

@@ -55,6 +55,7 @@ static tag_type_t const number_tags[] = {
   [SOFIA_TAG_PONG_TO_PING] = tptag_pong2ping,
   [SOFIA_TAG_SHUTDOWN_IS_ERROR] = tptag_sdwn_error,
   [SOFIA_TAG_TLS_VERIFY_POLICY] = tptag_tls_verify_policy,
+  [SOFIA_TAG_LOG] = tptag_log,
 };
 
 sofia_tags *sofia_tags_create(void) { return su_home_new(sizeof(sofia_tags)); }

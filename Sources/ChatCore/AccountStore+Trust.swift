@@ -5,8 +5,8 @@ import Lime
 import MessageFormats
 
 /// What two people compare.
-public struct Verification: Sendable {
-  public struct Device: Sendable {
+public struct Verification: Sendable, Codable {
+  public struct Device: Sendable, Codable {
     public var trust: DeviceTrust
     /// `ComparisonCode` of this device and that one; nil while its key is not known.
     public var code: String?

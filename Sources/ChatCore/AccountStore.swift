@@ -60,6 +60,9 @@ public final class AccountStore: Sendable {
     recoveryNotice = Self.notice(of: finding, directory: directory, stateDirectory: stateDirectory)
   }
 
+  /// Closes the database, before its folder is deleted.
+  public func close() throws { try database.close() }
+
   /// Seconds to wait for another process's transaction.
   private static let busyTimeout: TimeInterval = 5
 
@@ -188,7 +191,7 @@ public enum StoreError: Error, LocalizedError, CustomStringConvertible {
     case .cannotCreate(let path, let cause): "cannot create \(path): \(cause)"
     case .cannotOpen(let path, let cause): "cannot open the account's database \(path): \(cause)"
     case .inUse(let path, let process):
-      "another limeade (process \(process)) is using this account (\(path)); stop it first, or use another account"
+      "another limeade (process \(process)) is using this account (\(path)); end it first, or use another account"
     }
   }
   public var errorDescription: String? { description }

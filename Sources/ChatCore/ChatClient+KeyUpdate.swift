@@ -4,7 +4,7 @@ import GRDB
 import Lime
 
 /// What an update of the published keys did.
-public struct KeyUpdate: Sendable, Equatable {
+public struct KeyUpdate: Sendable, Equatable, Codable {
   /// The server did not know this device, or its keys had to be replaced: it was registered again.
   public var registeredAgain = false
   public var renewedSignedPrekey = false
@@ -99,16 +99,22 @@ extension ChatClient {
   private func replaceKeys() async throws {
     guard let lime, keyServer != nil else { return }
     if try await store.database.read({ try lime.isRegistered($0) }) {
-      let answer = try await ask(lime.removalRequest())
-      switch answer.content {
-      case .acknowledged(.deviceDeleted), .error(.deviceNotFound, _): break
-      case .error(let code, let text): throw ChatError.keyServer(Self.explain(code, text, device: lime.device))
-      default: throw ChatError.keyServer("the key server's answer to the removal of keys makes no sense")
-      }
+      try await removeKeys()
       // The server does not know the device now, so this registers it with the same identity and new one-time keys.
       _ = try await updateKeys()
     }
     try await store.database.write { try Setting.recovery.write($0, nil) }
+  }
+
+  /// Takes this device's keys off the key server, if there is one and it has them.
+  func removeKeys() async throws {
+    guard let lime, keyServer != nil else { return }
+    let answer = try await ask(lime.removalRequest())
+    switch answer.content {
+    case .acknowledged(.deviceDeleted), .error(.deviceNotFound, _): break
+    case .error(let code, let text): throw ChatError.keyServer(Self.explain(code, text, device: lime.device))
+    default: throw ChatError.keyServer("the key server's answer to the removal of keys makes no sense")
+    }
   }
 
   /// Errors of the key server's answers as texts to act on.

@@ -38,6 +38,8 @@ public actor ChatClient {
   var live: [String: LiveRoom] = [:]
 
   private var eventTask: Task<Void, Never>?
+  private var startOutcome: Result<Void, any Error>?
+  private var startWaiters: [CheckedContinuation<Void, any Error>] = []
   var outboxTask: Task<Void, Never>?
   /// Whether the outbox may hold more than its task read: what is written during the read is not in its result.
   var hasNewsForOutbox = false
@@ -94,16 +96,33 @@ public actor ChatClient {
       }
       await goOnline()
       scheduleExpiry()
+      settleStart(.success(()))
     } catch {
+      let cause = ChatError(from: error, during: "REGISTER at \(account.address.host)")
+      settleStart(.failure(cause))
       await stop()
-      throw ChatError(from: error, during: "REGISTER at \(account.address.host)")
+      throw cause
     }
+  }
+
+  /// Returns when `start()` has ended, and throws what it has thrown: for others that use the client.
+  public func waitUntilStarted() async throws {
+    if let startOutcome { return try startOutcome.get() }
+    try await withCheckedThrowingContinuation { startWaiters.append($0) }
+  }
+
+  private func settleStart(_ outcome: Result<Void, any Error>) {
+    guard startOutcome == nil else { return }
+    startOutcome = outcome
+    for waiter in startWaiters { waiter.resume(with: outcome) }
+    startWaiters = []
   }
 
   /// Leaves the network without leaving the rooms: the registration stays, so that the server keeps messages for
   /// this device until it comes back.
   /// - Parameter unregistering: the device is given up: the server takes it out of its rooms.
   public func stop(unregistering: Bool = false) async {
+    settleStart(.failure(ChatError.notConnected))
     outboxTask?.cancel()
     outboxTask = nil
     maintenance?.cancel()
@@ -117,6 +136,13 @@ public actor ChatClient {
     eventTask?.cancel()
     eventTask = nil
     hub.finish()
+  }
+
+  /// Gives this device up: takes its keys off the key server, and the device out of its rooms. The account's data are
+  /// worth nothing afterwards.
+  public func giveUp() async throws {
+    try await removeKeys()
+    await stop(unregistering: true)
   }
 
   private func makeAgent() async throws -> SIPAgent {

@@ -2,14 +2,14 @@
 import Foundation
 
 /// Something that happened in the account.
-public enum ChatEvent: Sendable {
-  public enum Connection: Sendable, Equatable {
+public enum ChatEvent: Sendable, Codable {
+  public enum Connection: Sendable, Equatable, Codable {
     case connecting
     case registered(device: String)
     /// Not connected; the agent keeps trying unless it says otherwise.
     case offline(reason: String)
   }
-  public enum Change: String, Sendable { case added, removed, changed }
+  public enum Change: String, Sendable, Codable { case added, removed, changed }
 
   case connection(Connection)
   case room(RoomSummary, displayName: String)
@@ -29,7 +29,9 @@ public enum ChatEvent: Sendable {
 
 extension ChatEvent {
   /// The event as one line of JSON with sorted keys.
-  public var jsonLine: String {
+  public var jsonLine: String { JSONLine.string(jsonFields) }
+
+  public var jsonFields: [String: Any] {
     var object: [String: Any] = [:]
     switch self {
     case .connection(.connecting): object = ["event": "connecting"]
@@ -62,7 +64,7 @@ extension ChatEvent {
       object = ["event": "error", "text": text]
       object["room"] = room
     }
-    return JSONLine.string(object)
+    return object
   }
 }
 
@@ -134,7 +136,28 @@ public enum JSONLine {
   public static func string(_ object: [String: Any]) -> String {
     let options: JSONSerialization.WritingOptions = [.sortedKeys, .withoutEscapingSlashes]
     guard let data = try? JSONSerialization.data(withJSONObject: object, options: options) else { return "{}" }
-    return String(decoding: data, as: UTF8.self)
+    return harmless(String(decoding: data, as: UTF8.self))
+  }
+
+  /// JSON escapes the control characters of ASCII only; a terminal also obeys those from U+0080 on, and a reader's eye
+  /// the characters that change the direction of writing. They can only stand inside strings, so they may be escaped.
+  public static func harmless(_ json: String) -> String {
+    func mustBeEscaped(_ scalar: Unicode.Scalar) -> Bool {
+      switch scalar.value {
+      case 0x7F...0x9F, 0x2028...0x202E, 0x2066...0x206F: true
+      default: false
+      }
+    }
+    guard json.unicodeScalars.contains(where: mustBeEscaped) else { return json }
+    var result = String.UnicodeScalarView()
+    for scalar in json.unicodeScalars {
+      if mustBeEscaped(scalar) {
+        result.append(contentsOf: String(format: "\\u%04x", scalar.value).unicodeScalars)
+      } else {
+        result.append(scalar)
+      }
+    }
+    return String(result)
   }
 
   /// ISO 8601 with milliseconds, UTC.

@@ -2,8 +2,8 @@
 import Foundation
 import Lime
 
-public struct KeyReport: Sendable {
-  public struct Peer: Sendable {
+public struct KeyReport: Sendable, Codable {
+  public struct Peer: Sendable, Codable {
     public var device: String
     public var fingerprint: String
     public var trust: String

@@ -66,7 +66,7 @@ public struct Reaction: Codable, FetchableRecord, PersistableRecord, Sendable, E
 }
 
 /// The message that a reply answers.
-public struct Quote: Sendable, Equatable {
+public struct Quote: Sendable, Equatable, Codable {
   public var sender: String
   /// nil when the message is not here: it is from before we came, or was deleted.
   public var text: String?
@@ -101,7 +101,7 @@ public struct Delivery: Codable, FetchableRecord, PersistableRecord, Sendable, E
 }
 
 /// A message with its deliveries, its reactions and what it answers, for display.
-public struct MessageWithDeliveries: Sendable, Equatable {
+public struct MessageWithDeliveries: Sendable, Equatable, Codable {
   public var message: Message
   public var deliveries: [Delivery]
   /// In the order in which they were made.

@@ -4,8 +4,8 @@ import GRDB
 import MessageFormats
 
 /// A change of an earlier message, by its author or, for reactions, by anyone in the room.
-public struct MessageChange: Sendable, Equatable {
-  public enum Kind: String, Sendable {
+public struct MessageChange: Sendable, Equatable, Codable {
+  public enum Kind: String, Sendable, Codable {
     /// `text` is the emoji; empty when the reaction was taken back.
     case reaction
     /// `text` is the new text.

@@ -56,7 +56,7 @@ public struct Device: Codable, FetchableRecord, PersistableRecord, Sendable, Equ
 }
 
 /// What a room list shows of a room.
-public struct RoomSummary: Sendable, Equatable {
+public struct RoomSummary: Sendable, Equatable, Codable {
   public var room: Room
   public var participants: [Participant]
   public var deviceCount: Int

@@ -25,7 +25,7 @@ public enum SecurityLevel: String, Sendable {
 }
 
 /// What is known of one device.
-public struct DeviceTrust: Sendable, Equatable {
+public struct DeviceTrust: Sendable, Equatable, Codable {
   /// Address of record.
   public var participant: String
   /// GRUU.
@@ -40,7 +40,7 @@ public struct DeviceTrust: Sendable, Equatable {
 }
 
 /// The devices of a room but this one.
-public struct RoomTrust: Sendable, Equatable {
+public struct RoomTrust: Sendable, Equatable, Codable {
   public var isEncrypted: Bool
   public var devices: [DeviceTrust]
 

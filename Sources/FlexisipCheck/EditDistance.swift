@@ -1,8 +1,8 @@
 // EditDistance.swift: the known name that a misspelt one was meant to be
 
-enum EditDistance {
+public enum EditDistance {
   /// The candidate that needs the fewest changes, if they are at most a third of the name's letters.
-  static func nearest(to name: String, of candidates: some Sequence<String>) -> String? {
+  public static func nearest(to name: String, of candidates: some Sequence<String>) -> String? {
     let name = name.lowercased()
     let limit = max(2, name.count / 3)
     let best = candidates.map { ($0, between(name, $0.lowercased())) }.min { ($0.1, $0.0) < ($1.1, $1.0) }

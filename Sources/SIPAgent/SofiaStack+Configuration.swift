@@ -49,6 +49,7 @@ extension SofiaStack {
     var proxy = configuration.proxy
     let route = try await HostResolution.route(to: proxy.host)
     proxy.host = route.host
+    SIPTrace.current?.begin()
     let certificates = try transport == .tls ? CertificateDirectory(caFile: configuration.caFile) : nil
     let account = try DigestAccounts.shared.add(
       DigestAccounts.Account(username: configuration.user, password: configuration.password))
@@ -109,6 +110,7 @@ extension SofiaStack {
         tags.add(SOFIA_TAG_PING_PONG, Int(min(configuration.pongTimeout, 86_400) * 1000))
       }
     }
+    if SIPTrace.current != nil { tags.add(SOFIA_TAG_LOG, 1) }
     if let certificates {
       tags.add(SOFIA_TAG_CERTIFICATE_DIRECTORY, certificates.path)
         .add(SOFIA_TAG_TLS_VERIFY_POLICY, verifyServer)

@@ -1,4 +1,5 @@
-// AccountCommand.swift: limeade account add|show: the accounts of the configuration file.
+// AccountCommand.swift: limeade account add|show; removing is in AccountRemoveCommand: the accounts of the configuration file.
+import AccountService
 import ArgumentParser
 import ChatCore
 import Foundation
@@ -7,7 +8,8 @@ import MessageFormats
 
 struct AccountCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "account", abstract: "Add and show accounts.", subcommands: [Add.self, Show.self])
+    commandName: "account", abstract: "Add, show and remove accounts.",
+    subcommands: [Add.self, Show.self, Remove.self])
 
   struct Add: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -71,9 +73,11 @@ struct AccountCommand: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-      let account = try options.accountConfiguration()
-      let store = try options.store(for: account, exclusive: false)
-      let rows = Self.rows(account, device: try await store.deviceID(), data: store.directory)
+      let account = try options.accountConfiguration(withPassword: false)
+      let holder = try await options.perform(ShowAccount())
+      var rows = Self.rows(
+        account, device: holder.device, data: ConfigurationFile.dataDirectory(account: account.name))
+      rows.append(("held-by", holder.process == getpid() ? nil : "process \(holder.process)"))
       if options.json {
         Output.line(JSONLine.string(Dictionary(rows.compactMap { row in row.1.map { (row.0, $0) } }) { $1 }))
       } else {

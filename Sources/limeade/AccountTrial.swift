@@ -24,7 +24,8 @@ struct AccountTrial {
     let wasThere = FileManager.default.fileExists(atPath: ConfigurationFile.dataDirectory(account: name).path)
     do {
       let store = try options.store(for: account, exclusive: true)
-      let client = ChatClient(account: account, store: store, logger: options.logger)
+      try options.startTrace()
+      let client = ChatClient(account: account, store: store, logger: try options.logger())
       do {
         try await client.start()
         report("registered as \(account.address)")

@@ -1,4 +1,5 @@
 // ChatCommand.swift: limeade chat: the terminal UI, or with --plain a conversation line by line.
+import AccountService
 import ArgumentParser
 import ChatCore
 import Foundation
@@ -19,7 +20,9 @@ struct ChatCommand: AsyncParsableCommand {
 
   @OptionGroup var options: GlobalOptions
 
-  @Argument(help: "A SIP address, a room address, or the beginning of a room's name.")
+  @Argument(
+    help: "A SIP address, a room address, or the beginning of a room's name.",
+    completion: .custom(Completions.rooms))
   var room: String?
 
   @Flag(help: "Line by line: lines of standard input are sent, what happens is printed.")
@@ -34,21 +37,21 @@ struct ChatCommand: AsyncParsableCommand {
 
   func run() async throws {
     if plain, let room {
-      try await options.withClient { client, events in
-        try await PlainChat(client: client, room: client.room(for: room), json: options.json).run(events)
+      try await options.withAccount(follows: true) { session in
+        try await PlainChat(
+          session: session, room: try await session.perform(OpenRoom(to: room)), json: options.json
+        ).run()
       }
       return
     }
     if var first = FirstRun(options) { try await first.run() }
     let configuration = try InterfaceConfiguration(
       try ConfigurationFile(path: options.config), theme: theme, environment: ProcessInfo.processInfo.environment)
-    let account = try options.accountConfiguration()
-    let store = try options.store(for: account, exclusive: true)
-    let client = ChatClient(account: account, store: store, logger: options.logger)
-    let errorFile = store.directory.appendingPathComponent("stderr.log").path
+    let client = try options.client()
+    let held = try HeldAccount(client)
+    let errorFile = client.store.directory.appendingPathComponent("stderr.log").path
     let result = await ChatScreen(client: client, configuration: configuration).run(opening: room, errorFile: errorFile)
-    await client.flushOutbox(within: .seconds(2))
-    await client.stop()
+    await held.close(flushingWithin: .seconds(2))
     try result.get()
   }
 }

@@ -31,8 +31,6 @@ struct CheckCommand: AsyncParsableCommand {
       "The Flexisip that reads the file, such as 2.2 (default: the one on this machine).",
       valueName: "version"))
   var flexisipVersion: String?
-  @Option(help: ArgumentHelp("Write the check's own requests and their answers there, without passwords.", valueName: "file"))
-  var trace: String?
   @Option(help: "Seconds to wait for an answer; what another device sends gets twice as long.") var timeout = 10.0
 
   func validate() throws {
@@ -70,12 +68,12 @@ struct CheckCommand: AsyncParsableCommand {
       timeouts.answer = timeout
       timeouts.arrival = timeout * 2
       let wire: WireTrace?
-      do { wire = try trace.map(WireTrace.init) } catch {
+      do { wire = try options.trace.map(WireTrace.init) } catch {
         throw CommandFailure(code: 73, text: ExitStatus.text(of: error))
       }
       let check = LiveCheck(
         account: account, other: other, conf: conf, findings: findings, timeouts: timeouts, trace: wire,
-        logger: options.logger
+        logger: try options.logger()
       ) { report.show($0) }
       passed = await check.run()
     }

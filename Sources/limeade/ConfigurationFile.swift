@@ -1,5 +1,6 @@
 // ConfigurationFile.swift: config.toml (TOML 1.0): reading, checking and adding accounts (design: configuration).
 import ChatCore
+import FlexisipCheck
 import Foundation
 import Lime
 import MessageFormats
@@ -10,6 +11,10 @@ struct ConfigurationFile {
   let path: String
   let text: String
   private let table: TOMLTable
+  private let lines: ConfigurationLines
+
+  /// What may stand outside the accounts' tables.
+  static let keys = ["default", "account", "ui"]
 
   static var defaultPath: String {
     let environment = ProcessInfo.processInfo.environment
@@ -44,11 +49,26 @@ struct ConfigurationFile {
       throw CommandFailure.badConfiguration(
         "\(self.path), line \(error.source.begin.line): \(error.description)")
     } catch { throw CommandFailure.badConfiguration("\(self.path): \(error)") }
+    lines = ConfigurationLines(text)
+    for key in table.keys where !Self.keys.contains(key) {
+      throw failure(key, "unknown setting '\(key)'" + Self.remedy(for: key, known: Self.keys))
+    }
+    if let value = table["default"], value.string == nil { throw failure("default", "default must be a string in quotes") }
     try refuseReadablePassword()
   }
 
   /// The section [ui].
   var interface: TOMLTable? { table["ui"]?.table }
+
+  private func failure(_ key: String, _ text: String) -> CommandFailure {
+    let line = lines.number(of: key, in: [])
+    return .badConfiguration("\(path)\(line.map { ", line \($0)" } ?? ""): \(text)")
+  }
+
+  static func remedy(for key: String, known: [String]) -> String {
+    let meant = EditDistance.nearest(to: key, of: known).map { "is '\($0)' meant? " } ?? ""
+    return "; \(meant)known are \(known.joined(separator: ", "))"
+  }
 
   var accountNames: [String] { table["account"]?.table?.keys.sorted() ?? [] }
 
@@ -57,7 +77,12 @@ struct ConfigurationFile {
   }
 
   /// The account called `name`, or the default one.
-  func account(named name: String?) throws -> AccountConfiguration {
+  /// - Parameter withPassword: false leaves the password empty, and password-command is not run.
+  func account(named name: String?, withPassword: Bool = true) throws -> AccountConfiguration {
+    if name == nil, let missing = table["default"]?.string, !accountNames.contains(missing) {
+      throw failure(
+        "default", "there is no [account.\(missing)]; there are: \(accountNames.joined(separator: ", "))")
+    }
     guard let name = name ?? defaultAccount else {
       throw CommandFailure.badConfiguration(
         accountNames.isEmpty
@@ -68,7 +93,7 @@ struct ConfigurationFile {
       throw CommandFailure.badConfiguration(
         "\(path) has no [account.\(name)]; it has: \(accountNames.joined(separator: ", "))")
     }
-    return try AccountEntry(name: name, table: entry, path: path).configuration()
+    return try AccountEntry(name: name, table: entry, path: path, lines: lines).configuration(withPassword: withPassword)
   }
 
   private func refuseReadablePassword() throws {
@@ -86,34 +111,38 @@ private struct AccountEntry {
   let name: String
   let table: TOMLTable
   let path: String
+  let lines: ConfigurationLines
 
   static let keys = [
     "address", "password", "password-command", "outbound-proxy", "conference-factory", "key-server", "file-server",
-    "curve", "ca-file", "expires", "require-trust",
+    "curve", "ca-file", "expires", "require-trust", "password-timeout",
   ]
+  /// Seconds that password-command may take: somebody may have to type a passphrase.
+  static let passwordTimeout = 120
 
-  func configuration() throws -> AccountConfiguration {
+  func configuration(withPassword: Bool) throws -> AccountConfiguration {
     for key in table.keys where !Self.keys.contains(key) {
-      throw failure("unknown setting '\(key)'; known are \(Self.keys.joined(separator: ", "))")
+      throw failure(key, "unknown setting '\(key)'" + ConfigurationFile.remedy(for: key, known: Self.keys))
     }
     guard let address = try uri("address"), address.user != nil else {
-      throw failure("address is missing: address = \"sip:you@your.domain\"")
+      throw failure("address", "address is missing: address = \"sip:you@your.domain\"")
     }
     var configuration = AccountConfiguration(
-      name: name, address: address, password: try password(), outboundProxy: try uri("outbound-proxy"),
+      name: name, address: address, password: withPassword ? try password() : Password(""),
+      outboundProxy: try uri("outbound-proxy"),
       conferenceFactory: try uri("conference-factory"), keyServer: try url("key-server"),
       fileServer: try url("file-server"), caFile: try string("ca-file"))
     if let curve = try string("curve") {
-      guard let known = Curve(name: curve) else { throw failure("curve = \"\(curve)\": it is c25519 or c448") }
+      guard let known = Curve(name: curve) else { throw failure("curve", "curve = \"\(curve)\": it is c25519 or c448") }
       configuration.curve = known
     }
     if let value = table["require-trust"] {
-      guard let isOn = value.bool else { throw failure("require-trust is true or false") }
+      guard let isOn = value.bool else { throw failure("require-trust", "require-trust is true or false") }
       configuration.requiresTrust = isOn
     }
     if let value = table["expires"] {
       guard let expires = value.int, (60...604_800).contains(expires) else {
-        throw failure("expires is a number of seconds from 60 to 604800")
+        throw failure("expires", "expires is a number of seconds from 60 to 604800")
       }
       configuration.expires = expires
     }
@@ -123,42 +152,54 @@ private struct AccountEntry {
   private func password() throws -> Password {
     if let fromEnvironment = ProcessInfo.processInfo.environment["LIMEADE_PASSWORD"] { return Password(fromEnvironment) }
     if let password = try string("password") { return Password(password) }
-    if let command = try string("password-command") { return Password(try PasswordCommand.run(command)) }
-    throw failure("no password: set password-command (or password, or LIMEADE_PASSWORD in the environment)")
+    if let command = try string("password-command") {
+      let text = try PasswordCommand.run(command, timeout: try passwordTimeout()) { failure("password-command", $0) }
+      return Password(text)
+    }
+    throw failure("password", "no password: set password-command (or password, or LIMEADE_PASSWORD in the environment)")
+  }
+
+  private func passwordTimeout() throws -> Double {
+    guard let value = table["password-timeout"] else { return Double(Self.passwordTimeout) }
+    guard let seconds = value.int, (1...3600).contains(seconds) else {
+      throw failure("password-timeout", "password-timeout is a number of seconds from 1 to 3600")
+    }
+    return Double(seconds)
   }
 
   private func string(_ key: String) throws -> String? {
     guard let value = table[key] else { return nil }
-    guard let string = value.string else { throw failure("\(key) must be a string in quotes") }
+    guard let string = value.string else { throw failure(key, "\(key) must be a string in quotes") }
     return string
   }
 
   private func uri(_ key: String) throws -> SIPURI? {
     guard let text = try string(key) else { return nil }
-    guard let uri = SIPURI(text) else { throw failure("\(key) = \"\(text)\" is not a SIP URI (sip:user@domain)") }
+    guard let uri = SIPURI(text) else { throw failure(key, "\(key) = \"\(text)\" is not a SIP URI (sip:user@domain)") }
     return uri
   }
 
   private func url(_ key: String) throws -> URL? {
     guard let text = try string(key) else { return nil }
     guard let url = URL(string: text), ["http", "https"].contains(url.scheme ?? ""), url.host != nil else {
-      throw failure("\(key) = \"\(text)\" is not an http(s) URL")
+      throw failure(key, "\(key) = \"\(text)\" is not an http(s) URL")
     }
     return url
   }
 
-  private func failure(_ text: String) -> CommandFailure {
-    .badConfiguration("\(path), [account.\(name)]: \(text)")
+  private func failure(_ key: String, _ text: String) -> CommandFailure {
+    let line = lines.number(of: key, in: ["account", name])
+    return .badConfiguration("\(path)\(line.map { ", line \($0)" } ?? ""), [account.\(name)]: \(text)")
   }
 }
 
 /// Runs `password-command` and takes the first line it prints.
 private enum PasswordCommand {
-  static func run(_ command: String) throws -> String {
+  static func run(_ command: String, timeout: Double, failure: (String) -> CommandFailure) throws -> String {
     let text = try ExternalProgram.output(
-      of: "password-command", "/bin/sh", ["-c", command], failure: CommandFailure.badConfiguration)
+      of: "password-command", "/bin/sh", ["-c", command], timeout: timeout, failure: failure)
     let line = text.split(separator: "\n", omittingEmptySubsequences: false).first
-    guard let line, !line.isEmpty else { throw CommandFailure.badConfiguration("password-command printed nothing") }
+    guard let line, !line.isEmpty else { throw failure("password-command printed nothing") }
     return String(line)
   }
 }

@@ -1,4 +1,5 @@
 // ExitStatus.swift: which exit code and text an error becomes (sysexits.h).
+import AccountService
 import ArgumentParser
 import ChatCore
 import Foundation
@@ -29,9 +30,7 @@ enum ExitStatus {
   static func code(of error: any Error) -> Int32 {
     switch error {
     case let error as CommandFailure: error.code
-    case let error as ChatError: error.exitCode
-    case is StoreError: 73
-    default: ChatError(storing: error)?.exitCode ?? 70
+    default: ServiceError.exitCode(of: error)
     }
   }
 

@@ -3,6 +3,9 @@ import Foundation
 
 /// A command line split at blanks.
 struct ExternalCommand: Sendable {
+  /// Seconds that it may take.
+  static let timeout = 300.0
+
   private let words: [String]
 
   init(_ commandLine: String) { words = commandLine.split(separator: " ").map(String.init) }
@@ -15,7 +18,8 @@ struct ExternalCommand: Sendable {
         // env(1) looks the program up in PATH; the words are passed as they are.
         let result = Result {
           try ExternalProgram.output(
-            of: program, "/usr/bin/env", words, input: Data((input + "\n").utf8), failure: CommandFailure.badInput)
+            of: program, "/usr/bin/env", words, input: Data((input + "\n").utf8), timeout: Self.timeout,
+            failure: CommandFailure.badInput)
         }
         continuation.resume(with: result)
       }

@@ -9,10 +9,12 @@ enum ExternalProgram {
   /// - Parameters:
   ///   - name: what messages call it.
   ///   - input: for its standard input, which is that of limeade when nil.
+  ///   - timeout: seconds after which it is killed.
   ///   - failure: the error for a message.
   /// - Returns: what it printed on standard output.
   static func output(
-    of name: String, _ path: String, _ arguments: [String], input: Data? = nil, failure: (String) -> CommandFailure
+    of name: String, _ path: String, _ arguments: [String], input: Data? = nil, timeout: Double,
+    failure: (String) -> CommandFailure
   ) throws -> String {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
@@ -22,16 +24,58 @@ enum ExternalProgram {
     if input != nil { process.standardInput = stdin }
     process.standardOutput = stdout
     do { try process.run() } catch { throw failure("\(name) cannot be run: \(error.localizedDescription)") }
+    let killer = Killer(process.processIdentifier, after: timeout)
+    defer { killer.cancel() }
     if let input {
       // A program that reads nothing closes its end; SIGPIPE is ignored, so the write just fails.
       try? stdin.fileHandleForWriting.write(contentsOf: input)
       try? stdin.fileHandleForWriting.close()
     }
-    let data = (try? stdout.fileHandleForReading.readToEnd()) ?? Data()
+    var data = Data()
+    while data.count <= outputLimit, let more = try? stdout.fileHandleForReading.read(upToCount: outputLimit),
+      !more.isEmpty
+    {
+      data += more
+    }
+    if data.count > outputLimit { killer.kill() }
     process.waitUntilExit()
+    guard !killer.hasExpired else { throw failure("\(name) was ended: it took longer than \(timeout.formatted()) s") }
+    guard data.count <= outputLimit else { throw failure("\(name) printed more than \(outputLimit) bytes") }
     guard process.terminationStatus == 0 else {
       throw failure("\(name) failed with exit code \(process.terminationStatus)")
     }
-    return String(decoding: data.prefix(outputLimit), as: UTF8.self)
+    return String(decoding: data, as: UTF8.self)
+  }
+
+  /// Ends a program and what it started when its time is over.
+  ///
+  /// `@unchecked Sendable`: everything mutable is only touched under `lock`.
+  private final class Killer: @unchecked Sendable {
+    private let process: pid_t
+    private let lock = NSLock()
+    private var isOver = false
+    private var expired = false
+
+    var hasExpired: Bool { lock.withLock { expired } }
+
+    init(_ process: pid_t, after seconds: Double) {
+      self.process = process
+      DispatchQueue.global().asyncAfter(deadline: .now() + seconds) { [self] in
+        lock.withLock {
+          guard !isOver else { return }
+          expired = true
+          end()
+        }
+      }
+    }
+
+    func kill() { lock.withLock { if !isOver { end() } } }
+    func cancel() { lock.withLock { isOver = true } }
+
+    private func end() {
+      // Its process group, if it leads one: a shell's children hold the pipe open too.
+      if getpgid(process) == process { Foundation.kill(-process, SIGKILL) }
+      Foundation.kill(process, SIGKILL)
+    }
   }
 }

@@ -16,7 +16,10 @@ struct HistoryCommand: AsyncParsableCommand {
       """)
 
   @OptionGroup var options: GlobalOptions
-  @Argument(help: "A room's address or the beginning of its name; every room without it.") var room: String?
+  @Argument(
+    help: "A room's address or the beginning of its name; every room without it.",
+    completion: .custom(Completions.rooms))
+  var room: String?
   @Option(help: "Only messages with all these words; in \"quotes\": together.") var search: String?
   @Option(help: "Only messages from this time on: 2026-11-21, 2026-11-21T09:00, or 90m, 12h, 7d ago.")
   var since: String?
@@ -25,6 +28,10 @@ struct HistoryCommand: AsyncParsableCommand {
   @Flag(help: "All of them, room by room, however many.") var all = false
   @Option(help: "Write to this file, which must not exist, instead of standard output.") var output: String?
 
+  func validate() throws {
+    guard limit >= 0 else { throw ValidationError("--limit is not below 0") }
+  }
+
   func run() async throws {
     let start = try since.map { text in
       guard let date = TimeArgument.parse(text) else {
@@ -32,7 +39,7 @@ struct HistoryCommand: AsyncParsableCommand {
       }
       return date
     }
-    let account = try options.accountConfiguration()
+    let account = try options.accountConfiguration(withPassword: false)
     let store = try options.store(for: account, exclusive: false)
     var rooms = try await store.rooms()
     if let room { rooms = [try await store.room(named: room, for: account.address)] }

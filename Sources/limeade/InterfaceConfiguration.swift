@@ -97,15 +97,15 @@ private enum ThemeFile {
 /// Typed settings of one TOML table, with errors that name file and line.
 struct SettingsReader {
   private let path: String
-  private let lines: [Substring]
+  private let lines: ConfigurationLines
   private let table: TOMLTable
   private let section: String?
 
   init(_ path: String, _ text: String, _ table: TOMLTable, section: String?) {
-    self.init(path, text.split(separator: "\n", omittingEmptySubsequences: false), table, section)
+    self.init(path, ConfigurationLines(text), table, section)
   }
 
-  private init(_ path: String, _ lines: [Substring], _ table: TOMLTable, _ section: String?) {
+  private init(_ path: String, _ lines: ConfigurationLines, _ table: TOMLTable, _ section: String?) {
     (self.path, self.lines, self.table, self.section) = (path, lines, table, section)
   }
 
@@ -153,21 +153,8 @@ struct SettingsReader {
 
   func failure(_ key: String, _ text: String) -> CommandFailure {
     let place = section.map { "[\($0)] \(key)" } ?? key
-    return .badConfiguration("\(path)\(line(of: key).map { ", line \($0)" } ?? ""): \(place): \(text)")
-  }
-
-  /// Where the key is set, counted from 1; nil when it is written in a way that is not looked for.
-  private func line(of key: String) -> Int? {
-    var current: String?
-    for (index, line) in lines.enumerated() {
-      let text = line.trimmingCharacters(in: .whitespaces)
-      if text.hasPrefix("[") {
-        current = text.prefix { $0 != "]" }.dropFirst().trimmingCharacters(in: .whitespaces)
-      } else if current == section, let equals = text.firstIndex(of: "=") {
-        let name = text[..<equals].trimmingCharacters(in: CharacterSet(charactersIn: " \t\"'"))
-        if name == key { return index + 1 }
-      }
-    }
-    return nil
+    let table = section?.split(separator: ".").map(String.init) ?? []
+    let line = lines.number(of: key, in: table)
+    return .badConfiguration("\(path)\(line.map { ", line \($0)" } ?? ""): \(place): \(text)")
   }
 }

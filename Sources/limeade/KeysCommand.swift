@@ -1,4 +1,5 @@
 // KeysCommand.swift: limeade keys show|publish: this device's published keys and the devices it knows.
+import AccountService
 import ArgumentParser
 import ChatCore
 import Foundation
@@ -14,9 +15,7 @@ struct KeysCommand: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-      let account = try options.accountConfiguration()
-      let store = try options.store(for: account, exclusive: false)
-      guard let keys = try await store.keys(curve: account.curve) else { throw ChatError.noKeys }
+      let keys = try await options.perform(ShowKeys())
       Output.line(options.json ? json(keys) : Self.lines(keys).joined(separator: "\n"))
     }
 
@@ -70,7 +69,7 @@ struct KeysCommand: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-      let update = try await options.withClient { client in try await client.updateKeys() }
+      let update = try await options.perform(PublishKeys())
       if options.json {
         Output.line(
           JSONLine.string([

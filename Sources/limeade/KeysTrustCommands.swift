@@ -1,9 +1,8 @@
 // KeysTrustCommands.swift: limeade keys verify|trust|distrust|forget: whose device is whose (SECURITY.md: comparing).
+import AccountService
 import ArgumentParser
 import ChatCore
 import Foundation
-import Lime
-import MessageFormats
 
 extension KeysCommand {
   struct Verify: AsyncParsableCommand {
@@ -19,12 +18,7 @@ extension KeysCommand {
     @Argument(help: "A SIP address; a name alone is one of your own domain.") var address: String
 
     func run() async throws {
-      let account = try options.accountConfiguration()
-      guard let uri = SIPAddress.parse(address, domain: account.address.host) else {
-        throw CommandFailure.badInput("'\(address)' is not a SIP address")
-      }
-      let store = try options.store(for: account, exclusive: false)
-      let verification = try await store.verification(of: uri, curve: account.curve)
+      let verification = try await options.perform(VerifyKeys(address))
       guard options.json else { return VerificationLines.all(verification).forEach(Output.line) }
       for device in verification.devices {
         var fields = device.trust.jsonFields
@@ -46,7 +40,7 @@ extension KeysCommand {
     @Argument(help: ArgumentHelp(deviceHelp)) var device: String
 
     func run() async throws {
-      try await options.changeTrust { store, curve in try await store.trust(device: device, curve: curve) }
+      options.report(try await options.perform(TrustDevice(device)))
     }
   }
 
@@ -58,7 +52,7 @@ extension KeysCommand {
     @Argument(help: ArgumentHelp(deviceHelp)) var device: String
 
     func run() async throws {
-      try await options.changeTrust { store, curve in try await store.distrust(device: device, curve: curve) }
+      options.report(try await options.perform(DistrustDevice(device)))
     }
   }
 
@@ -74,9 +68,7 @@ extension KeysCommand {
     @Argument(help: ArgumentHelp(deviceHelp)) var device: String
 
     func run() async throws {
-      try await options.changeTrust(forgotten: true) { store, curve in
-        try await store.forget(device: device, curve: curve)
-      }
+      options.report(try await options.perform(ForgetDevice(device)), forgotten: true)
     }
   }
 
@@ -84,11 +76,7 @@ extension KeysCommand {
 }
 
 extension GlobalOptions {
-  fileprivate func changeTrust(
-    forgotten: Bool = false, _ change: (AccountStore, Curve) async throws -> DeviceTrust
-  ) async throws {
-    let account = try accountConfiguration()
-    let trust = try await change(try store(for: account, exclusive: false), account.curve)
+  fileprivate func report(_ trust: DeviceTrust, forgotten: Bool = false) {
     if json {
       Output.line(JSONLine.string(["event": "trust"].merging(trust.jsonFields) { $1 }))
     } else {

@@ -2,6 +2,7 @@
 import ArgumentParser
 import ChatCore
 import Foundation
+import Logging
 
 @main
 struct Limeade: AsyncParsableCommand {
@@ -16,6 +17,9 @@ struct Limeade: AsyncParsableCommand {
 
       TO and ROOM are a SIP address (the encrypted one-to-one room with that person, made if absent), a room's \
       address, or the beginning of a room's name.
+
+      The first program that connects an account holds it; others ask it over a Unix socket (limeade-rpc(7)), so send, \
+      listen, room, history, keys and account work beside an open chat or listen. Manual: limeade(1), limeade-config(5).
 
       Exit codes: 0 done, 10 a device is not trusted, 64 usage, 65 bad input, 69 server unreachable, 73 cannot write, 75 timed out waiting, \
       76 refused by the server, 77 wrong credentials, 78 bad configuration.
@@ -35,14 +39,14 @@ struct Limeade: AsyncParsableCommand {
     var none = rlimit(rlim_cur: 0, rlim_max: 0)
     setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
     do {
-      var command = try parseAsRoot()
+      var command = try await asyncParseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
         try command.run()
       }
     } catch let error where ExitStatus.isOurs(error) {
-      FileHandle.standardError.write(Data("limeade: \(ExitStatus.text(of: error))\n".utf8))
+      FileHandle.standardError.write(Data("limeade: \(SafeLine.text(ExitStatus.text(of: error)))\n".utf8))
       Foundation.exit(ExitStatus.code(of: error))
     } catch { exit(withError: error) }
   }
@@ -50,10 +54,12 @@ struct Limeade: AsyncParsableCommand {
 
 /// Options of every subcommand; they may stand before or after its name.
 struct GlobalOptions: ParsableArguments {
-  @Option(name: .long, help: "Configuration file (default: $XDG_CONFIG_HOME/limeade/config.toml).")
+  @Option(name: .long, help: "Configuration file (default: $XDG_CONFIG_HOME/limeade/config.toml).", completion: .file())
   var config: String?
 
-  @Option(name: .long, help: "The account to use (default: the file's `default`, or its only account).")
+  @Option(
+    name: .long, help: "The account to use (default: the file's `default`, or its only account).",
+    completion: .custom(Completions.accounts))
   var account: String?
 
   @Flag(name: .long, help: "Print one JSON object a line.")
@@ -61,4 +67,26 @@ struct GlobalOptions: ParsableArguments {
 
   @Flag(name: .shortAndLong, help: "Say on standard error what happens.")
   var verbose = false
+
+  @Option(name: .long, help: "Append what happens to this file, without texts and secrets.", completion: .file())
+  var logFile: String?
+
+  @Option(name: .long, help: "How much: trace, debug, info, notice, warning, error or critical (default: info).")
+  var logLevel: LogLevel?
+
+  @Option(
+    name: .long,
+    help: "Append every SIP message to this file, without credentials. Texts of unencrypted rooms are in it.",
+    completion: .file())
+  var trace: String?
+}
+
+/// The levels of swift-log, by name.
+struct LogLevel: ExpressibleByArgument {
+  let level: Logger.Level
+  init?(argument: String) {
+    guard let level = Logger.Level(rawValue: argument) else { return nil }
+    self.level = level
+  }
+  static var allValueStrings: [String] { Logger.Level.allCases.map(\.rawValue) }
 }

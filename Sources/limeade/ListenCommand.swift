@@ -1,4 +1,5 @@
 // ListenCommand.swift: limeade listen: prints what arrives, and lets a command answer it.
+import AccountService
 import ArgumentParser
 import ChatCore
 import Foundation
@@ -12,17 +13,19 @@ struct ListenCommand: AsyncParsableCommand {
       limeade listen --room Ops --count 1            until one message came in this room
       limeade listen --exec ./answer.sh --reply      a bot: the command gets the message as JSON on standard \
       input, and what it prints is sent back
+      limeade listen --daemon                        holds the account for other limeade commands, prints no message \
+      (systemctl --user start limeade@ACCOUNT)
 
       Events of --json: message (and its sent, failed, delivered, displayed), reaction, edited, retracted, expired, \
       composing, room, participant, device, security, error, connecting, registered, offline.
 
       The command is run directly, with its arguments split at blanks and no shell, so nothing from the network is \
-      ever interpreted.
+      ever interpreted. When it fails, that is reported and listening goes on.
       """)
 
   @OptionGroup var options: GlobalOptions
 
-  @Option(help: "Only this room.")
+  @Option(help: "Only this room.", completion: .custom(Completions.rooms))
   var room: String?
 
   @Option(help: "End after this many messages.")
@@ -43,51 +46,68 @@ struct ListenCommand: AsyncParsableCommand {
   @Flag(help: "Tell the senders that their messages were displayed.")
   var markRead = false
 
+  @Flag(help: "Print no messages, only what goes wrong: to hold the account for other commands, or with --exec.")
+  var daemon = false
+
   func validate() throws {
     if echo, exec != nil { throw ValidationError("--echo and --exec exclude each other") }
     if reply, exec == nil { throw ValidationError("--reply needs --exec") }
     if let count, count < 1 { throw ValidationError("--count starts at 1") }
+    if let timeout, timeout <= 0 { throw ValidationError("--timeout is a number of seconds above 0") }
   }
 
   func run() async throws {
-    try await options.withClient { client, events in
-      var address: String?
-      if let room { address = try await client.store.room(named: room, for: client.account.address).room.address }
-      let only = address
-      let command = self
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await command.printMessages(events, client: client, room: only) }
-        group.addTask { for await _ in Interruption.signals() { return } }
-        if let timeout {
-          group.addTask {
-            try await Task.sleep(for: .seconds(timeout))
-            guard command.count != nil else { return }
-            throw CommandFailure.timedOut("no further message within \(timeout.formatted()) s")
-          }
+    // From the beginning: a signal that comes while connecting ends it in order too.
+    let signals = Interruption.signals()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await options.withAccount(follows: true) { try await listen($0) } }
+      group.addTask { for await _ in signals { return } }
+      if let timeout {
+        group.addTask {
+          try await Task.sleep(for: .seconds(timeout))
+          guard count != nil else { return }
+          throw CommandFailure.timedOut("no further message within \(timeout.formatted()) s")
         }
-        defer { group.cancelAll() }
-        try await group.next()
       }
+      let first: Result<Void?, any Error>
+      do { first = .success(try await group.next()) } catch { first = .failure(error) }
+      ServiceManager.stopping()
+      group.cancelAll()
+      // Until the account is given back; what ended it counts, not what the end led to.
+      while (try? await group.next()) != nil {}
+      _ = try first.get()
     }
   }
 
-  private func printMessages(_ events: AsyncStream<ChatEvent>, client: ChatClient, room: String?) async throws {
+  private func listen(_ session: AccountSession) async throws {
+    try await session.attach()
+    var only: String?
+    if let room { only = try await session.perform(ShowRoom(room)).summary.room.address }
+    ServiceManager.ready()
     var left = count
-    for await event in events {
-      if let room, let other = event.room, other != room { continue }
+    for try await event in session.events {
+      if let only, let other = event.room, other != only { continue }
       show(event)
       guard case .message(let message) = event, !message.isOutgoing else { continue }
-      if markRead { try await client.markRead(message.room) }
-      if echo, message.state == .received { _ = try await client.send(Self.echo(of: message), to: message.room) }
-      if let exec, message.state == .received {
-        let answer = try await ExternalCommand(exec).run(input: event.jsonLine)
-        if reply, !answer.isEmpty { _ = try await client.send(answer, to: message.room) }
-      }
+      try await answer(message, event, session)
       if let before = left {
         left = before - 1
         if before == 1 { return }
       }
     }
+    try Task.checkCancellation()
+  }
+
+  private func answer(_ message: Message, _ event: ChatEvent, _ session: AccountSession) async throws {
+    if markRead { _ = try await session.perform(MarkRoomRead(message.room)) }
+    guard message.state == .received else { return }
+    if echo { _ = try await session.perform(SendText(to: message.room, text: Self.echo(of: message))) }
+    guard let exec else { return }
+    let answer: String
+    do { answer = try await ExternalCommand(exec).run(input: event.jsonLine) } catch {
+      return Output.note("limeade: \(SafeLine.text(ExitStatus.text(of: error)))")
+    }
+    if reply, !answer.isEmpty { _ = try await session.perform(SendText(to: message.room, text: answer)) }
   }
 
   private static func echo(of message: Message) -> String {
@@ -95,6 +115,14 @@ struct ListenCommand: AsyncParsableCommand {
   }
 
   private func show(_ event: ChatEvent) {
+    if case .connection(let connection) = event { ServiceManager.status(connection) }
+    if daemon {
+      switch event {
+      case .error, .security, .connection(.offline): break
+      default: return
+      }
+      if !options.json { return Output.note(EventLine.text(of: event) ?? "") }
+    }
     if options.json {
       Output.line(event.jsonLine)
     } else if let line = EventLine.text(of: event) {

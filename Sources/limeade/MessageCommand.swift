@@ -1,4 +1,5 @@
 // MessageCommand.swift: limeade message react|edit|retract|forward: what can be done with a message that is there.
+import AccountService
 import ArgumentParser
 import ChatCore
 import Foundation
@@ -21,7 +22,8 @@ struct MessageCommand: AsyncParsableCommand {
     subcommands: [React.self, Edit.self, Retract.self, Forward.self])
 
   struct Target: ParsableArguments {
-    @Argument(help: "A room's address or the beginning of its name.") var room: String
+    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    var room: String
     @Argument(help: "The message's id, or 'last'.") var id: String
   }
 
@@ -39,10 +41,8 @@ struct MessageCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-      let text = emoji ?? ""
-      try await options.changeMessage(target, .others, timeout: timeout) { client, room, id in
-        try await client.react(text, to: id, in: room)
-      }
+      try await options.change(
+        ReactToMessage(room: target.room, id: target.id, emoji: emoji ?? ""), timeout: timeout)
     }
   }
 
@@ -55,10 +55,7 @@ struct MessageCommand: AsyncParsableCommand {
     @Option(help: "Give up waiting after this many seconds (exit code 75).") var timeout: Double = 60
 
     func run() async throws {
-      let text = text
-      try await options.changeMessage(target, .own, timeout: timeout) { client, room, id in
-        try await client.edit(id, in: room, to: text)
-      }
+      try await options.change(EditMessage(room: target.room, id: target.id, text: text), timeout: timeout)
     }
   }
 
@@ -70,9 +67,7 @@ struct MessageCommand: AsyncParsableCommand {
     @Option(help: "Give up waiting after this many seconds (exit code 75).") var timeout: Double = 60
 
     func run() async throws {
-      try await options.changeMessage(target, .own, timeout: timeout) { client, room, id in
-        try await client.retract(id, in: room)
-      }
+      try await options.change(RetractMessage(room: target.room, id: target.id), timeout: timeout)
     }
   }
 
@@ -85,20 +80,11 @@ struct MessageCommand: AsyncParsableCommand {
     @Option(help: "Give up waiting after this many seconds (exit code 75).") var timeout: Double = 60
 
     func run() async throws {
-      try await options.withClient { client in
-        let events = client.events()
-        let room = try await client.store.room(named: target.room, for: client.account.address).room.address
-        let id = try await client.store.messageID(target.id, in: room, .anyone)
-        let destination = try await client.room(for: to).room.address
-        let message = try await client.forward(id, from: room, to: destination)
-        let json = options.json
+      try await options.withAccount(follows: true) { session in
+        let message = try await session.perform(ForwardMessage(room: target.room, id: target.id, to: to))
+        let progress = SendProgress(message, until: .sent, session: session, json: options.json)
         try await Deadline.run(seconds: timeout, or: "the message was not sent in time; it stays in the outbox") {
-          for await event in events {
-            guard case .messageState(let changed) = event, changed.messageID == message.messageID else { continue }
-            Output.line(json ? event.jsonLine : "\(changed.state.rawValue) \(changed.messageID)")
-            if let failure = changed.failure { throw CommandFailure(code: 76, text: failure) }
-            return
-          }
+          try await progress.follow()
         }
       }
     }
@@ -107,17 +93,14 @@ struct MessageCommand: AsyncParsableCommand {
 
 extension GlobalOptions {
   /// Makes a change and waits until the server has it.
-  fileprivate func changeMessage(
-    _ target: MessageCommand.Target, _ author: MessageAuthor, timeout: Double,
-    _ make: (ChatClient, _ room: String, _ id: String) async throws -> MessageChange
-  ) async throws {
+  fileprivate func change<Operation: AccountOperation>(
+    _ operation: Operation, timeout: Double
+  ) async throws where Operation.Output == MessageChange {
     let json = json
-    try await withClient { client in
-      let events = client.events()
-      let room = try await client.store.room(named: target.room, for: client.account.address).room.address
-      let change = try await make(client, room, try await client.store.messageID(target.id, in: room, author))
+    try await withAccount(follows: true) { session in
+      let change = try await session.perform(operation)
       try await Deadline.run(seconds: timeout, or: "it was not sent in time; it stays in the outbox") {
-        for await event in events {
+        for try await event in session.events {
           if case .error(_, let text) = event { Output.note("limeade: \(SafeLine.text(text))") }
           guard case .change(let now) = event, now.kind == change.kind, now.messageID == change.messageID,
             now.sender == change.sender, now.state != .queued

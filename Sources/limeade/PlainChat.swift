@@ -1,4 +1,5 @@
 // PlainChat.swift: limeade chat --plain: a conversation line by line, for dumb terminals, screen readers and pipes.
+import AccountService
 import ChatCore
 import Foundation
 
@@ -8,23 +9,22 @@ struct PlainChat: Sendable {
   /// How long the end waits for the last deliveries.
   static let lastWait: Double = 30
 
-  let client: ChatClient
+  let session: AccountSession
   let room: RoomSummary
   let json: Bool
 
-  /// - Parameter events: all of the client's, from before it connected.
-  func run(_ events: AsyncStream<ChatEvent>) async throws {
+  func run() async throws {
     let progress = DeliveryProgress()
     let address = room.room.address
-    let printer = Task {
-      for await event in events where event.room == nil || event.room == address {
-        if json { Output.line(event.jsonLine) } else if let line = EventLine.text(of: event) { Output.line(line) }
-        await progress.note(event)
-      }
-    }
-    defer { printer.cancel() }
-    try await client.markRead(address)
+    _ = try await session.perform(MarkRoomRead(address))
     try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        for try await event in session.events where event.room == nil || event.room == address {
+          if json { Output.line(event.jsonLine) } else if let line = EventLine.text(of: event) { Output.line(line) }
+          await progress.note(event)
+        }
+        try await Task.sleep(for: .seconds(3600))
+      }
       group.addTask { try await self.sendLines(progress) }
       group.addTask {
         for await _ in Interruption.signals() { throw CommandFailure(code: 130, text: "interrupted") }
@@ -36,7 +36,7 @@ struct PlainChat: Sendable {
 
   private func sendLines(_ progress: DeliveryProgress) async throws {
     for await line in StandardInput.lines() where !line.isEmpty {
-      let message = try await client.send(line, to: room.room.address)
+      let message = try await session.perform(SendText(to: room.room.address, text: line))
       await progress.expect(message.messageID)
       if !json { Output.line(EventLine.line(for: message)) }
     }

@@ -1,4 +1,5 @@
 // RoomCommand.swift: limeade room create|list|show|leave; what an administrator changes is in RoomChangeCommands.
+import AccountService
 import ArgumentParser
 import ChatCore
 import Foundation
@@ -27,10 +28,9 @@ struct RoomCommand: AsyncParsableCommand {
         return uri
       }
       guard !members.isEmpty else { throw ValidationError("a room needs at least one member beside you") }
-      let account = try options.accountConfiguration()
-      let room = try await options.withClient { client in
-        try await client.createRoom(named: name, members: members, encrypted: !plain)
-      }
+      let account = try options.accountConfiguration(withPassword: false)
+      let room = try await options.perform(
+        CreateRoom(name: name, members: members.map(\.description), plain: plain))
       RoomPrinter.show(room, account: account, json: options.json)
       let missing = members.filter { member in !room.participants.contains { $0.address == member.description } }
       for address in missing {
@@ -48,8 +48,8 @@ struct RoomCommand: AsyncParsableCommand {
     @Flag(help: "Also rooms that were left.") var all = false
 
     func run() async throws {
-      let account = try options.accountConfiguration()
-      for room in try await options.store(for: account, exclusive: false).rooms() where all || room.room.state != .left {
+      let account = try options.accountConfiguration(withPassword: false)
+      for room in try await options.perform(ListRooms()) where all || room.room.state != .left {
         let name = room.displayName(for: account.address)
         if options.json {
           Output.line(JSONLine.string(room.jsonFields(name: name)))
@@ -67,15 +67,14 @@ struct RoomCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Show a room with its members and their devices.")
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.") var room: String
+    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    var room: String
 
     func run() async throws {
-      let account = try options.accountConfiguration()
-      let store = try options.store(for: account, exclusive: false)
-      let summary = try await store.room(named: room, for: account.address)
+      let account = try options.accountConfiguration(withPassword: false)
+      let shown = try await options.perform(ShowRoom(room))
       RoomPrinter.show(
-        summary, account: account, json: options.json, devices: try await store.devices(room: summary.room.address),
-        trust: try await store.trust(room: summary.room.address, curve: account.curve))
+        shown.summary, account: account, json: options.json, devices: shown.devices, trust: shown.trust)
     }
   }
 
@@ -83,17 +82,16 @@ struct RoomCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Leave a room.")
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.") var room: String
+    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    var room: String
 
     func run() async throws {
-      try await options.withClient { client in
-        let summary = try await client.store.room(named: room, for: client.account.address)
-        try await client.leave(summary.room.address)
-        if options.json {
-          Output.line(JSONLine.string(["event": "room", "room": summary.room.address, "state": "left"]))
-        } else {
-          Output.line("left \(SafeLine.text(summary.displayName(for: client.account.address)))")
-        }
+      let account = try options.accountConfiguration(withPassword: false)
+      let summary = try await options.perform(LeaveRoom(room))
+      if options.json {
+        Output.line(JSONLine.string(["event": "room", "room": summary.room.address, "state": "left"]))
+      } else {
+        Output.line("left \(SafeLine.text(summary.displayName(for: account.address)))")
       }
     }
   }

@@ -1,4 +1,5 @@
 // SendCommand.swift: limeade send: one message to a room or a person, and waiting for what becomes of it.
+import AccountService
 import ArgumentParser
 import ChatCore
 import Foundation
@@ -20,7 +21,9 @@ struct SendCommand: AsyncParsableCommand {
 
   @OptionGroup var options: GlobalOptions
 
-  @Argument(help: "A SIP address, a room address, or the beginning of a room's name.")
+  @Argument(
+    help: "A SIP address, a room address, or the beginning of a room's name.",
+    completion: .custom(Completions.rooms))
   var to: String
 
   @Argument(help: "The text; '-' or nothing reads standard input.")
@@ -41,28 +44,25 @@ struct SendCommand: AsyncParsableCommand {
   @Option(help: "Let the message delete itself this many seconds after being read.")
   var ephemeral: Int?
 
+  func validate() throws {
+    guard timeout > 0 else { throw ValidationError("--timeout is a number of seconds above 0") }
+  }
+
   func run() async throws {
     let text = try message()
-    try await options.withClient { client in
-      let events = client.events()
-      let room = try await client.room(for: to)
-      var answered: String?
-      if let replyTo { answered = try await client.store.messageID(replyTo, in: room.room.address, .others) }
-      let message = try await client.send(
-        text, to: room.room.address,
-        MessageOptions(replyTo: answered, lifetime: ephemeral, requireTrust: requireTrust))
+    try await options.withAccount(follows: true) { session in
+      let message = try await session.perform(
+        SendText(to: to, text: text, requireTrust: requireTrust, replyTo: replyTo, ephemeral: ephemeral))
       let goal = wait
-      let json = options.json
-      let (store, curve, needsTrust) = (
-        client.store, client.account.curve, requireTrust || client.account.requiresTrust
-      )
+      let progress = SendProgress(message, until: goal, session: session, json: options.json)
+      let needsTrust = requireTrust || session.account.requiresTrust
       try await Deadline.run(
         seconds: timeout,
         or: "the message was not \(goal.rawValue) within \(timeout.formatted()) s; it stays in the outbox or on its way"
       ) {
-        do { try await Self.follow(message, until: goal, events: events, json: json) } catch let failure as CommandFailure {
+        do { try await progress.follow() } catch let failure as CommandFailure {
           // A device that came into the room between the first look and the sending.
-          let level = try await store.trust(room: message.room, curve: curve).level
+          let level = try await session.perform(ShowRoom(message.room)).trust.level
           throw level == .unsafe || (needsTrust && level != .trusted)
             ? CommandFailure(code: ExitStatus.untrusted, text: failure.text) : failure
         }
@@ -77,28 +77,5 @@ struct SendCommand: AsyncParsableCommand {
       throw CommandFailure.badInput("standard input is not UTF-8 text")
     }
     return text.hasSuffix("\n") ? String(text.dropLast()) : text
-  }
-
-  /// Prints what happens to the message until it has reached `goal` with every member.
-  private static func follow(
-    _ message: Message, until goal: Goal, events: AsyncStream<ChatEvent>, json: Bool
-  ) async throws {
-    for await event in events {
-      switch event {
-      case .messageState(let changed) where changed.messageID == message.messageID:
-        Output.line(json ? event.jsonLine : "\(changed.state.rawValue) \(changed.messageID)")
-        if changed.state == .failed {
-          throw CommandFailure(code: 76, text: changed.failure ?? "the message was refused")
-        }
-        if goal == .sent { return }
-      case .delivery(_, message.messageID, let by, let state, let reason, let isComplete):
-        Output.line(json ? event.jsonLine : "\(state.rawValue) \(by)" + (reason.map { ": \($0)" } ?? ""))
-        if state == .failed { throw CommandFailure(code: 76, text: "\(by): \(reason ?? "not delivered")") }
-        if isComplete, goal == .delivered || state == .displayed { return }
-      case .error(_, let text): Output.note("limeade: \(SafeLine.text(text))")
-      case .security(_, _, let text): Output.note("limeade: \(SafeLine.text(text))")
-      default: break
-      }
-    }
   }
 }

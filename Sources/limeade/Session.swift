@@ -1,12 +1,15 @@
-// Session.swift: what the subcommands share: the account's configuration, store and client.
+// Session.swift: what the subcommands share: the account's configuration, its store, and the program that holds it.
+import AccountService
 import ChatCore
 import Foundation
 import Logging
 import MessageFormats
+import SIPAgent
 
 extension GlobalOptions {
-  func accountConfiguration() throws -> AccountConfiguration {
-    try ConfigurationFile(path: config).account(named: account)
+  /// - Parameter withPassword: false where no connection is made; then password-command is not run.
+  func accountConfiguration(withPassword: Bool = true) throws -> AccountConfiguration {
+    try ConfigurationFile(path: config).account(named: account, withPassword: withPassword)
   }
 
   func store(for account: AccountConfiguration, exclusive: Bool) throws -> AccountStore {
@@ -15,36 +18,77 @@ extension GlobalOptions {
       stateDirectory: ConfigurationFile.stateDirectory(account: account.name), exclusive: exclusive)
   }
 
-  var logger: Logger {
-    var logger = Logger(label: "limeade") { label in
-      StreamLogHandler.standardError(label: label)
-    }
-    logger.logLevel = verbose ? .info : .critical
-    return logger
+  /// To the file of --log-file, or with -v to standard error.
+  /// - Throws: exit code 73 when the file cannot be written.
+  func logger() throws -> Logger {
+    let file = try logFile.map { try LogFile(path: $0) }
+    let level = logLevel?.level ?? (verbose || file != nil ? .info : .critical)
+    return Logger(label: "limeade") { _ in LineLogHandler(file: file, logLevel: level) }
   }
 
-  /// Connects the account, runs `body`, and disconnects whatever happens.
-  func withClient<Value: Sendable>(_ body: (ChatClient) async throws -> Value) async throws -> Value {
-    try await withClient { client, _ in try await body(client) }
-  }
-
-  /// The same with all events, those of connecting included: what waited at the server comes right then.
-  func withClient<Value: Sendable>(
-    _ body: (ChatClient, AsyncStream<ChatEvent>) async throws -> Value
-  ) async throws -> Value {
-    let account = try accountConfiguration()
-    let store = try store(for: account, exclusive: true)
+  /// Takes the account for this process.
+  /// - Throws: `StoreError.inUse` while another process has it.
+  func client() throws -> ChatClient {
+    // The lock first: what waits for another process must not ask for the password again and again.
+    let store = try store(for: try accountConfiguration(withPassword: false), exclusive: true)
     if let notice = store.recoveryNotice { Output.note("limeade: \(notice)") }
+    let account = try accountConfiguration()
+    Redaction.hide(account.password.reveal())
+    try startTrace()
+    let logger = try logger()
     let client = ChatClient(account: account, store: store, logger: logger)
-    let events = client.events()
+    EventLog.follow(client, logger)
+    return client
+  }
+
+  /// --trace, before the first connection is made.
+  func startTrace() throws {
+    guard let trace else { return }
+    do { try SIPTrace.start(writingTo: trace) } catch { throw CommandFailure.cannotWrite("\(error)") }
+  }
+
+  // MARK: Whoever holds the account
+
+  /// - Parameter follows: whether the session's events are read.
+  func session(follows: Bool) throws -> AccountSession {
+    let account = try accountConfiguration(withPassword: false)
+    return AccountSession(
+      .init(
+        account: account, folder: ConfigurationFile.dataDirectory(account: account.name),
+        store: { try store(for: account, exclusive: false) }, client: { try client() }),
+      follows: follows)
+  }
+
+  /// One operation, in the program that holds the account, or in this one.
+  func perform<Operation: AccountOperation>(_ operation: Operation) async throws -> Operation.Output {
+    try await withAccount { try await $0.perform(operation) }
+  }
+
+  /// A session for `body`, ended whatever happens.
+  func withAccount<Value: Sendable>(
+    follows: Bool = false, _ body: (AccountSession) async throws -> Value
+  ) async throws -> Value {
+    let session = try session(follows: follows)
+    let result: Result<Value, any Error>
+    do { result = .success(try await body(session)) } catch { result = .failure(error) }
+    // A task of its own: what was interrupted still says goodbye, and sends what others asked it to.
+    await Task { await session.close() }.value
+    return try result.get()
+  }
+
+  // MARK: Only this process
+
+  /// Takes the account for this process, connects, runs `body`, and disconnects whatever happens. For what is not an
+  /// `AccountOperation`; refused while another process holds the account.
+  func withClient<Value: Sendable>(_ body: (ChatClient) async throws -> Value) async throws -> Value {
+    let held = try HeldAccount(try client())
     do {
-      try await client.start()
-      let value = try await body(client, events)
-      await client.flushOutbox()
-      await client.stop()
+      try await held.client.start()
+      let value = try await body(held.client)
+      await held.close()
       return value
     } catch {
-      await client.stop()
+      await held.close()
       throw error
     }
   }

@@ -193,19 +193,6 @@ import Testing
     }
   }
 
-  @Test func aSecondProcessOnAnAccountIsRefused() async throws {
-    try await Self.play { lab in
-      let bob = try await lab.listener("bob")
-      let second = try await lab.run(as: "bob", "send", "sip:alice@sip.example.org", "hello")
-      #expect(second.exitCode == 73)
-      #expect(second.errors.contains("another limeade"))
-      // Reading does not need the account to itself.
-      #expect(try await lab.run(as: "bob", "room", "list").exitCode == 0)
-      bob.stop()
-      #expect(try await bob.exitCode() == 0)
-    }
-  }
-
   @Test func anAccountIsAddedWithThePasswordFromStandardInputAndShown() async throws {
     try await Self.play { lab in
       let config = lab.folder.url.appendingPathComponent("own/config.toml").path
@@ -233,6 +220,56 @@ import Testing
       #expect(account["address"] == "sip:alice@sip.example.org" && account["account"] == "work")
       #expect(account["device"]?.hasPrefix("sip:alice@sip.example.org;gr=") == true)
       #expect(account["password"] == nil)
+    }
+  }
+
+  @Test func anAccountIsTakenOutOfTheFileAndWithPurgeOutOfTheWorld() async throws {
+    try await Self.play { lab in
+      let bob = try await lab.listener("bob")
+      let config = URL(fileURLWithPath: lab.configuration)
+      let made = try await lab.run(as: "alice", "room", "create", "Ops", "sip:bob@sip.example.org")
+      #expect(made.exitCode == 0)
+      let text = try String(contentsOf: config, encoding: .utf8) + "# the end\n"
+      try Data(text.utf8).write(to: config)
+
+      let removed = try await lab.run(as: "carol", "account", "remove", "carol")
+      #expect(removed.exitCode == 0, "\(removed.errors)")
+      let rest = try String(contentsOf: config, encoding: .utf8)
+      #expect(!rest.contains("carol") && rest.contains("[account.bob]") && rest.contains("default = \"alice\""))
+      #expect(try await lab.run(as: "carol", "account", "remove", "carol").exitCode == 78)
+
+      // A holder has it: nothing is removed.
+      let holder = try await lab.listener("alice")
+      #expect(try await lab.run(as: "alice", "account", "remove", "alice", "--purge").exitCode == 73)
+      holder.stop()
+      #expect(try String(contentsOf: config, encoding: .utf8) == rest)
+      let purged = try await lab.run(as: "alice", "account", "remove", "alice", "--purge", "--json")
+      #expect(purged.exitCode == 0, "\(purged.errors)")
+      #expect(purged.events.first?["purged"] == "true")
+      #expect(!FileManager.default.fileExists(atPath: lab.folder.file("data/limeade/alice").path))
+      // The focus was told, and so are the others.
+      try await bob.event("device", ["address": "sip:alice@sip.example.org", "change": "removed"])
+      let last = try String(contentsOf: config, encoding: .utf8)
+      #expect(!last.contains("alice") && last.contains("[account.bob]"))
+      bob.stop()
+    }
+  }
+
+  @Test func historyIsLimitedByTimeAndNumber() async throws {
+    try await Self.play { lab in
+      let bob = try await lab.listener("bob")
+      let to = "sip:bob@sip.example.org"
+      for text in ["one", "two", "three"] { #expect(try await lab.run(as: "alice", "send", to, text).exitCode == 0) }
+      func texts(_ options: String...) async throws -> [String?] {
+        try await lab.run(as: "alice", ["history", "sip:bob@", "--json"] + options).events.map { $0["text"] }
+      }
+      #expect(try await texts("--limit", "2") == ["two", "three"])
+      #expect(try await texts("--limit", "0") == [])
+      #expect(try await texts("--since", "1h") == ["one", "two", "three"])
+      #expect(try await texts("--since", "2999-01-01") == [])
+      #expect(try await texts("--since", "2001-01-01T00:00", "--limit", "1") == ["three"])
+      #expect(try await lab.run(as: "alice", "history", "sip:bob@", "--limit", "-1").exitCode == 64)
+      bob.stop()
     }
   }
 

@@ -15,11 +15,42 @@ import Testing
 
   private static let head = "[account.a]\naddress = \"sip:alice@sip.example.org\"\npassword = \"alice\"\n"
 
+  private static let bare = "[account.a]\naddress = \"sip:alice@sip.example.org\"\n"
+  private static let connecting = ["send", "sip:bob@sip.example.org", "hi"]
+
   private static let configurations = [
     Case(name: "not TOML", account: "[account.a\n", arguments: ["room", "list"], exitCode: 78, says: "line 1"),
     Case(
       name: "unknown setting", account: "\(head)proxy = \"sip:x\"\n", arguments: ["room", "list"], exitCode: 78,
       says: "unknown setting 'proxy'"),
+    Case(
+      name: "misspelt setting", account: "\(head)\nout-bound-proxy = \"sip:x\"\n", arguments: ["room", "list"],
+      exitCode: 78, says: "line 5, [account.a]: unknown setting 'out-bound-proxy'; is 'outbound-proxy' meant?"),
+    Case(
+      name: "misspelt table", account: "\(head)[acount.b]\n", arguments: ["room", "list"], exitCode: 78,
+      says: "line 4: unknown setting 'acount'; is 'account' meant?"),
+    Case(
+      name: "default of no account", account: "# mine\ndefault = \"b\"\n\(head)", arguments: ["room", "list"],
+      exitCode: 78, says: "line 2: there is no [account.b]; there are: a"),
+    Case(
+      name: "number for a string", account: "\(head)curve = 5\n", arguments: ["room", "list"], exitCode: 78,
+      says: "line 4, [account.a]: curve must be a string"),
+    Case(
+      name: "failing password-command", account: "\(bare)password-command = \"exit 3\"\n", arguments: connecting,
+      exitCode: 78, says: "line 3, [account.a]: password-command failed with exit code 3"),
+    Case(
+      name: "silent password-command", account: "\(bare)password-command = \"true\"\n", arguments: connecting,
+      exitCode: 78, says: "password-command printed nothing"),
+    Case(
+      name: "slow password-command",
+      account: "\(bare)password-timeout = 1\npassword-command = \"echo x; sleep 600\"\n", arguments: connecting,
+      exitCode: 78, says: "password-command was ended: it took longer than 1 s"),
+    Case(
+      name: "endless password-command", account: "\(bare)password-command = \"yes\"\n", arguments: connecting,
+      exitCode: 78, says: "password-command printed more than"),
+    Case(
+      name: "no password", account: bare, arguments: connecting, exitCode: 78,
+      says: "no password: set password-command"),
     Case(
       name: "not a URI", account: "\(head)outbound-proxy = \"example.org\"\n", arguments: ["room", "list"],
       exitCode: 78, says: "outbound-proxy"),
@@ -80,6 +111,18 @@ import Testing
     let run = try await run(Self.head, mode: 0o644, ["room", "list"])
     #expect(run.exitCode == 78)
     #expect(run.errors.contains("chmod 600"))
+  }
+
+  @Test func passwordCommandIsOnlyRunToConnect() async throws {
+    let folder = try TemporaryFolder()
+    let ran = folder.file("ran").path
+    let reading = try await run(
+      "\(Self.bare)password-command = \"touch \(ran)\"\n", ["room", "list"])
+    #expect(reading.exitCode == 0, "\(reading.errors)")
+    #expect(!FileManager.default.fileExists(atPath: ran))
+    let sending = try await run("\(Self.bare)password-command = \"touch \(ran)\"\n", Self.connecting)
+    #expect(sending.exitCode == 78)
+    #expect(FileManager.default.fileExists(atPath: ran))
   }
 
   @Test func aMissingConfigurationSaysHowToMakeOne() async throws {

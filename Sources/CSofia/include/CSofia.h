@@ -7,3 +7,4 @@
 #include "sofia_message.h"
 #include "sofia_server.h"
 #include "sofia_tags.h"
+#include "sofia_trace.h"

@@ -47,6 +47,7 @@ typedef enum sofia_number_tag {
   SOFIA_TAG_PONG_TO_PING,
   SOFIA_TAG_SHUTDOWN_IS_ERROR,
   SOFIA_TAG_TLS_VERIFY_POLICY,
+  SOFIA_TAG_LOG, // log the messages, see sofia_trace.h
 } sofia_number_tag;
 
 /// An empty list; NULL without memory.

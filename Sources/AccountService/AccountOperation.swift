@@ -1,0 +1,69 @@
+// AccountOperation.swift: what one program may ask of an account, here or in the program that holds it.
+import ChatCore
+import Foundation
+
+/// One thing that can be asked of an account: its parameters are its properties, its JSON-RPC method is `method`.
+///
+/// To add an operation: make a struct with the parameters as properties (optional ones as optionals) that conforms to
+/// `StoreOperation` when the database is enough, or to `ClientOperation` when the network is needed; add it to
+/// `AccountOperations.all`; describe it in Resources/man/limeade-rpc.7 (a test compares the two). A command then calls
+/// `perform` of an `AccountSession`, and works with and without another program that holds the account.
+public protocol AccountOperation: Codable, Sendable {
+  associatedtype Output: Codable & Sendable
+  static var method: String { get }
+  /// Whether the account has to be connected.
+  static var needsConnection: Bool { get }
+  /// Whether it may be done a second time when it is not known whether it was done.
+  static var isRepeatable: Bool { get }
+  func perform(on client: ChatClient) async throws -> Output
+}
+
+/// Only reads or changes the account's database, so it also works without a connection.
+public protocol StoreOperation: AccountOperation {
+  // Again, so that the compiler finds it by the function below.
+  associatedtype Output
+  func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> Output
+}
+
+extension StoreOperation {
+  public static var needsConnection: Bool { false }
+  public static var isRepeatable: Bool { true }
+
+  public func perform(on client: ChatClient) async throws -> Output {
+    try await perform(on: client.store, of: client.account)
+  }
+}
+
+/// Needs the connected account.
+public protocol ClientOperation: AccountOperation {}
+
+extension ClientOperation {
+  public static var needsConnection: Bool { true }
+  public static var isRepeatable: Bool { false }
+}
+
+/// The output of an operation that has nothing to tell but that it was done.
+public struct Done: Codable, Sendable, Equatable {
+  public init() {}
+}
+
+/// An account that carries out operations: in this process (`HeldAccount`), in the one that holds the account
+/// (`RemoteAccount`), or whichever it is (`AccountSession`).
+public protocol AccountService: Sendable {
+  /// - Throws: `ServiceError` or `ChatError`, both with the exit code of the command line.
+  func perform<Operation: AccountOperation>(_ operation: Operation) async throws -> Operation.Output
+}
+
+public enum AccountOperations {
+  /// Every operation that the socket serves.
+  public static let all: [any AccountOperation.Type] = [
+    ShowAccount.self,
+    ListRooms.self, ShowRoom.self, OpenRoom.self, CreateRoom.self, InviteToRoom.self, RemoveFromRoom.self,
+    MakeRoomAdmin.self, RenameRoom.self, LeaveRoom.self,
+    SendText.self, ReactToMessage.self, EditMessage.self, RetractMessage.self, ForwardMessage.self, FindMessage.self,
+    ReadHistory.self, MarkRoomRead.self,
+    ShowKeys.self, VerifyKeys.self, TrustDevice.self, DistrustDevice.self, ForgetDevice.self, PublishKeys.self,
+  ]
+
+  static let byMethod = Dictionary(all.map { ($0.method, $0) }) { first, _ in first }
+}

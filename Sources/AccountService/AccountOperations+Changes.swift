@@ -1,0 +1,55 @@
+// AccountOperations+Changes.swift: message.react, edit, retract and forward: what is done with a message that is there.
+import ChatCore
+import Foundation
+
+/// `id` of all of these: a Message-ID, or "last". Events tell when the change has left.
+public struct ReactToMessage: ClientOperation {
+  public static let method = "message.react"
+  public var room: String
+  public var id: String
+  /// One emoji; empty takes the reaction back.
+  public var emoji: String
+  public init(room: String, id: String, emoji: String) { (self.room, self.id, self.emoji) = (room, id, emoji) }
+  public func perform(on client: ChatClient) async throws -> MessageChange {
+    let room = try await known(room, client).room.address
+    return try await client.react(emoji, to: try await client.store.messageID(id, in: room, .others), in: room)
+  }
+}
+
+public struct EditMessage: ClientOperation {
+  public static let method = "message.edit"
+  public var room: String
+  public var id: String
+  public var text: String
+  public init(room: String, id: String, text: String) { (self.room, self.id, self.text) = (room, id, text) }
+  public func perform(on client: ChatClient) async throws -> MessageChange {
+    let room = try await known(room, client).room.address
+    return try await client.edit(try await client.store.messageID(id, in: room, .own), in: room, to: text)
+  }
+}
+
+public struct RetractMessage: ClientOperation {
+  public static let method = "message.retract"
+  public var room: String
+  public var id: String
+  public init(room: String, id: String) { (self.room, self.id) = (room, id) }
+  public func perform(on client: ChatClient) async throws -> MessageChange {
+    let room = try await known(room, client).room.address
+    return try await client.retract(try await client.store.messageID(id, in: room, .own), in: room)
+  }
+}
+
+/// - Returns: the new message, in the other room.
+public struct ForwardMessage: ClientOperation {
+  public static let method = "message.forward"
+  public var room: String
+  public var id: String
+  /// As the TO of `limeade send`.
+  public var to: String
+  public init(room: String, id: String, to: String) { (self.room, self.id, self.to) = (room, id, to) }
+  public func perform(on client: ChatClient) async throws -> Message {
+    let room = try await known(room, client).room.address
+    let id = try await client.store.messageID(id, in: room, .anyone)
+    return try await client.forward(id, from: room, to: try await client.room(for: to).room.address)
+  }
+}

@@ -1,0 +1,158 @@
+// AccountOperations+Rooms.swift: account.show and room.*
+import ChatCore
+import Foundation
+import MessageFormats
+
+/// Which account the holder has, and which program it is.
+public struct ShowAccount: StoreOperation {
+  public static let method = "account.show"
+  /// Counts up when programs of different versions no longer understand each other.
+  public static let protocolVersion = 1
+
+  public struct Output: Codable, Sendable {
+    public var account: String
+    public var address: String
+    /// This device's GRUU; absent before the first registration.
+    public var device: String?
+    public var version: String
+    public var protocolVersion: Int
+    /// Identifier of the holder's process.
+    public var process: Int32
+  }
+
+  public init() {}
+  public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> Output {
+    Output(
+      account: account.name, address: account.address.description, device: try await store.deviceID(),
+      version: Version.current, protocolVersion: Self.protocolVersion, process: getpid())
+  }
+}
+
+public struct ListRooms: StoreOperation {
+  public static let method = "room.list"
+  public init() {}
+  public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> [RoomSummary] {
+    try await store.rooms()
+  }
+}
+
+/// A room that is known, by its address or the beginning of its name, with its devices.
+public struct ShowRoom: StoreOperation {
+  public static let method = "room.show"
+  public struct Output: Codable, Sendable {
+    public var summary: RoomSummary
+    public var devices: [Device]
+    public var trust: RoomTrust
+  }
+
+  public var room: String
+  public init(_ room: String) { self.room = room }
+  public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> Output {
+    let summary = try await store.room(named: room, for: account.address)
+    return Output(
+      summary: summary, devices: try await store.devices(room: summary.room.address),
+      trust: try await store.trust(room: summary.room.address, curve: account.curve))
+  }
+}
+
+/// As the TO of `limeade send`: a SIP address means the one-to-one room with that person, made if absent.
+public struct OpenRoom: ClientOperation {
+  public static let method = "room.open"
+  public static let isRepeatable = true
+  public var to: String
+  public init(to: String) { self.to = to }
+  public func perform(on client: ChatClient) async throws -> RoomSummary { try await client.room(for: to) }
+}
+
+public struct CreateRoom: ClientOperation {
+  public static let method = "room.create"
+  public var name: String
+  public var members: [String]
+  public var plain: Bool?
+  public init(name: String, members: [String], plain: Bool = false) {
+    (self.name, self.members, self.plain) = (name, members, plain)
+  }
+  public func perform(on client: ChatClient) async throws -> RoomSummary {
+    try await client.createRoom(named: name, members: try members.map(address), encrypted: plain != true)
+  }
+}
+
+/// The operations on a known room and people's addresses.
+public struct InviteToRoom: ClientOperation {
+  public static let method = "room.invite"
+  public var room: String
+  public var members: [String]
+  public init(room: String, members: [String]) { (self.room, self.members) = (room, members) }
+  public func perform(on client: ChatClient) async throws -> Done {
+    try await forEach(members, in: room, client) { try await client.invite($0, to: $1) }
+  }
+}
+
+public struct RemoveFromRoom: ClientOperation {
+  public static let method = "room.remove"
+  public var room: String
+  public var members: [String]
+  public init(room: String, members: [String]) { (self.room, self.members) = (room, members) }
+  public func perform(on client: ChatClient) async throws -> Done {
+    try await forEach(members, in: room, client) { try await client.remove($0, from: $1) }
+  }
+}
+
+public struct MakeRoomAdmin: ClientOperation {
+  public static let method = "room.admin"
+  public var room: String
+  public var members: [String]
+  /// Takes the right away.
+  public var revoke: Bool?
+  public init(room: String, members: [String], revoke: Bool = false) {
+    (self.room, self.members, self.revoke) = (room, members, revoke)
+  }
+  public func perform(on client: ChatClient) async throws -> Done {
+    let isAdmin = revoke != true
+    return try await forEach(members, in: room, client) { try await client.makeAdmin($0, in: $1, isAdmin) }
+  }
+}
+
+public struct RenameRoom: ClientOperation {
+  public static let method = "room.rename"
+  public var room: String
+  public var name: String
+  public init(room: String, name: String) { (self.room, self.name) = (room, name) }
+  public func perform(on client: ChatClient) async throws -> Done {
+    try await client.rename(try await known(room, client).room.address, to: name)
+    return Done()
+  }
+}
+
+/// - Returns: the room as it was before.
+public struct LeaveRoom: ClientOperation {
+  public static let method = "room.leave"
+  public var room: String
+  public init(_ room: String) { self.room = room }
+  public func perform(on client: ChatClient) async throws -> RoomSummary {
+    let summary = try await known(room, client)
+    try await client.leave(summary.room.address)
+    return summary
+  }
+}
+
+// MARK: Names
+
+func known(_ room: String, _ client: ChatClient) async throws -> RoomSummary {
+  try await client.store.room(named: room, for: client.account.address)
+}
+
+private func address(_ text: String) throws -> SIPURI {
+  guard let uri = SIPURI(text) else { throw ChatError.badInput("'\(text)' is not a SIP address") }
+  return uri
+}
+
+/// Carries out `change` for each address; a refusal ends it.
+private func forEach(
+  _ members: [String], in room: String, _ client: ChatClient, _ change: (SIPURI, String) async throws -> Void
+) async throws -> Done {
+  let addresses = try members.map(address)
+  let room = try await known(room, client).room.address
+  for address in addresses { try await change(address, room) }
+  return Done()
+}

@@ -1,0 +1,167 @@
+// AccountSession.swift: an account for one command, whoever holds it: asks the holder, or becomes it.
+import ChatCore
+import Foundation
+
+/// Looks for the account's holder when it is needed; without one this process takes the account for the session's time.
+/// When the holder ends, the session goes on with the next one, or becomes it.
+public actor AccountSession: AccountService {
+  /// How to come by the account.
+  public struct Opening: Sendable {
+    /// The configuration, with or without its password.
+    public var account: AccountConfiguration
+    public var folder: URL
+    /// Opens the database beside a holder, or without one.
+    public var store: @Sendable () throws -> AccountStore
+    /// Takes the account for this process. Throws `StoreError.inUse` while another has it.
+    public var client: @Sendable () throws -> ChatClient
+
+    public init(
+      account: AccountConfiguration, folder: URL, store: @escaping @Sendable () throws -> AccountStore,
+      client: @escaping @Sendable () throws -> ChatClient
+    ) {
+      (self.account, self.folder, self.store, self.client) = (account, folder, store, client)
+    }
+  }
+
+  private enum Holder {
+    case here(HeldAccount)
+    case elsewhere(RemoteAccount)
+  }
+
+  /// How long another process may have the account without serving it: while it starts or ends.
+  private static let patience: Duration = .seconds(20)
+  private static let pause: Duration = .milliseconds(50)
+
+  public nonisolated let account: AccountConfiguration
+  /// Everything that happens from the first operation on, or from `attach()`. With each new holder the state of the
+  /// connection comes again. Throws what ends the session.
+  public nonisolated let events: AsyncThrowingStream<ChatEvent, any Error>
+  private let report: AsyncThrowingStream<ChatEvent, any Error>.Continuation
+  private let opening: Opening
+  private let follows: Bool
+  private var holder: Holder?
+  private var attaching: Task<Holder, any Error>?
+  private var isClosed = false
+
+  /// - Parameter follows: whether `events` is read.
+  public init(_ opening: Opening, follows: Bool) {
+    account = opening.account
+    self.opening = opening
+    self.follows = follows
+    (events, report) = AsyncThrowingStream.makeStream()
+  }
+
+  // MARK: Operations
+
+  public func perform<Operation: AccountOperation>(_ operation: Operation) async throws -> Operation.Output {
+    while true {
+      do {
+        if let local = operation as? any StoreOperation, holder == nil, attaching == nil {
+          if let remote = try await RemoteAccount.connect(in: opening.folder) {
+            defer { remote.close() }
+            return try await remote.perform(operation)
+          }
+          guard let output = try await read(local) as? Operation.Output else {
+            throw ServiceError.protocolViolation(Operation.method)
+          }
+          return output
+        }
+        switch try await attached() {
+        case .here(let held): return try await held.perform(operation)
+        case .elsewhere(let remote): return try await remote.perform(operation)
+        }
+      } catch ServiceError.notAccepted {
+        // Not begun there: the next holder does it.
+        try Task.checkCancellation()
+        detach()
+      } catch let error as ServiceError {
+        guard case .ended = error, Operation.isRepeatable else { throw error }
+        detach()
+      }
+    }
+  }
+
+  private func read<Operation: StoreOperation>(_ operation: Operation) async throws -> Operation.Output {
+    try await operation.perform(on: try opening.store(), of: opening.account)
+  }
+
+  /// Connects, so that events come.
+  public func attach() async throws { _ = try await attached() }
+
+  /// Gives the account back, after answering what others asked for meanwhile.
+  public func close() async {
+    isClosed = true
+    report.finish()
+    if let task = attaching { _ = try? await task.value }
+    switch holder {
+    case .here(let held): await held.close()
+    case .elsewhere(let remote): remote.close()
+    case nil: break
+    }
+    holder = nil
+  }
+
+  // MARK: Finding the holder
+
+  private func attached() async throws -> Holder {
+    if let holder { return holder }
+    if let attaching { return try await attaching.value }
+    let task = Task { try await self.find() }
+    attaching = task
+    defer { attaching = nil }
+    let found = try await task.value
+    holder = found
+    return found
+  }
+
+  private func find() async throws -> Holder {
+    let deadline = ContinuousClock.now + Self.patience
+    while true {
+      if let remote = try await RemoteAccount.connect(in: opening.folder) {
+        do {
+          if follows { pass(on: try await remote.events(), of: remote) }
+          return .elsewhere(remote)
+        } catch ServiceError.notAccepted, ServiceError.ended { continue }
+      }
+      do {
+        return .here(try await hold())
+      } catch let error as StoreError {
+        guard case .inUse = error, ContinuousClock.now < deadline else { throw error }
+        try await Task.sleep(for: Self.pause)
+      }
+    }
+  }
+
+  private func hold() async throws -> HeldAccount {
+    let held = try HeldAccount(try opening.client())
+    // Before the start: what waited at the server comes with it.
+    pass(on: held.client.events(), of: nil)
+    do {
+      try await held.client.start()
+      return held
+    } catch {
+      await held.close()
+      throw error
+    }
+  }
+
+  private func pass(on events: AsyncStream<ChatEvent>, of remote: RemoteAccount?) {
+    let report = report
+    Task {
+      for await event in events { report.yield(event) }
+      if let remote { await self.ended(remote) }
+    }
+  }
+
+  /// The holder went away while its events were followed.
+  private func ended(_ remote: RemoteAccount) async {
+    guard !isClosed else { return }
+    if case .elsewhere(let current) = holder, current === remote { holder = nil }
+    do { try await attach() } catch { report.finish(throwing: error) }
+  }
+
+  private func detach() {
+    if case .elsewhere(let remote) = holder { remote.close() }
+    holder = nil
+  }
+}

@@ -1,0 +1,79 @@
+// SendProgress.swift: what becomes of a message that was just sent, until every member has it.
+import AccountService
+import ChatCore
+import Foundation
+
+/// Prints each step once. Events say when to look; the database says how far it is, so that nothing is missed when the
+/// program that holds the account ends meanwhile.
+actor SendProgress {
+  private let message: Message
+  private let goal: SendCommand.Goal
+  private let session: AccountSession
+  private let json: Bool
+  private var told: Set<String> = []
+
+  init(_ message: Message, until goal: SendCommand.Goal, session: AccountSession, json: Bool) {
+    (self.message, self.goal, self.session, self.json) = (message, goal, session, json)
+  }
+
+  /// Returns when the goal is reached with every member.
+  /// - Throws: exit code 76 when it cannot be any more.
+  func follow() async throws {
+    if try await look() { return }
+    for try await event in session.events {
+      switch event {
+      case .messageState(let changed) where changed.messageID == message.messageID:
+        tell(event)
+        if try await look() { return }
+      case .delivery(_, message.messageID, _, _, _, _):
+        tell(event)
+        if try await look() { return }
+      // Another program holds the account now.
+      case .connection(.registered): if try await look() { return }
+      case .error(_, let text), .security(_, _, let text): Output.note("limeade: \(SafeLine.text(text))")
+      default: break
+      }
+    }
+    // The stream only ends by itself when the session was closed under a cancelled task.
+    throw CancellationError()
+  }
+
+  private func look() async throws -> Bool {
+    guard let now = try await session.perform(FindMessage(room: message.room, id: message.messageID)) else {
+      throw CommandFailure(code: 76, text: "the message is gone from the room's history")
+    }
+    switch now.message.state {
+    case .failed:
+      tell(.messageState(now.message))
+      throw CommandFailure(code: 76, text: now.message.failure ?? "the message was refused")
+    case .queued: return false
+    case .sent, .received, .undecryptable: tell(.messageState(now.message))
+    }
+    guard goal != .sent else { return true }
+    let wanted: Delivery.State = goal == .delivered ? .delivered : .displayed
+    let (done, all) = now.count(atLeast: wanted)
+    for delivery in now.deliveries where delivery.state != .pending {
+      tell(
+        .delivery(
+          room: message.room, messageID: message.messageID, by: delivery.participant, state: delivery.state,
+          reason: delivery.reason, isComplete: done == all))
+      if delivery.state == .failed {
+        throw CommandFailure(code: 76, text: "\(delivery.participant): \(delivery.reason ?? "not delivered")")
+      }
+    }
+    return done == all
+  }
+
+  private func tell(_ event: ChatEvent) {
+    let (key, line): (String, String)
+    switch event {
+    case .messageState(let message): (key, line) = (message.state.rawValue, "\(message.state.rawValue) \(message.messageID)")
+    case .delivery(_, _, let by, let state, let reason, _):
+      key = "\(state.rawValue) \(by)"
+      line = SafeLine.text(key + (reason.map { ": \($0)" } ?? ""))
+    default: return
+    }
+    guard told.insert(key).inserted else { return }
+    Output.line(json ? event.jsonLine : line)
+  }
+}

@@ -1,0 +1,191 @@
+// AccountSocketTests.swift: the account's socket as a program in another language uses it, and as an attacker would.
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(.serialized) struct AccountSockets {
+  private static let bob = "sip:bob@sip.example.org"
+
+  /// A lab in which alice listens, and a way to her socket.
+  private struct Scene {
+    let lab: LabProgram
+    let holder: PeerProcess
+    let folder: String
+
+    init() async throws {
+      lab = try await LabProgram()
+      holder = try await lab.listener("alice")
+      folder = lab.folder.file("data/limeade/alice").path
+    }
+
+    /// Python's json and sockets at the other end (Tests/Peers/socket-lines.py).
+    func connect() async throws -> PeerProcess {
+      let script = TestPaths.package.appendingPathComponent("Tests/Peers/socket-lines.py").path
+      let client = try PeerProcess(
+        URL(fileURLWithPath: "/usr/bin/env"), ["python3", "-u", script, folder], name: "socket client")
+      try await client.nextLine("CONNECTED") { $0 == "CONNECTED" }
+      return client
+    }
+
+    func stop() {
+      holder.stop()
+      lab.stop()
+    }
+  }
+
+  private static func object(_ line: String) throws -> [String: Any] {
+    try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+  }
+
+  /// Sends a request and returns the answer to it; events come between.
+  private static func ask(_ client: PeerProcess, _ request: String, id: String = "1") async throws -> [String: Any] {
+    try client.send(request)
+    // Python's json sorts the names, so an answer begins with its error or its id; events have neither.
+    return try object(
+      try await client.nextLine("answer \(id) to \(request)") {
+        $0.hasPrefix("{\"id\": \(id), \"jsonrpc\"")
+          || ($0.hasPrefix("{\"error\":") && $0.contains("}, \"id\": \(id), \"jsonrpc\""))
+      })
+  }
+
+  private static func code(_ answer: [String: Any]) -> Int? { (answer["error"] as? [String: Any])?["code"] as? Int }
+
+  @Test func aProgramInAnotherLanguageSendsInOrderAndHearsWhatHappens() async throws {
+    let scene = try await Scene()
+    let bob = try await scene.lab.listener("bob")
+    let client = try await scene.connect()
+    let shown = try await Self.ask(client, #"{"jsonrpc":"2.0","id":1,"method":"account.show"}"#)
+    let account = try #require(shown["result"] as? [String: Any])
+    #expect(account["address"] as? String == "sip:alice@sip.example.org")
+    let subscribed = try await Self.ask(client, #"{"jsonrpc":"2.0","id":"s","method":"events.subscribe"}"#, id: "\"s\"")
+    #expect(subscribed["result"] as? [String: String] == [:])
+    // All at once and without waiting: they arrive in this order.
+    let texts = (0..<8).map { "number \($0) ü" }
+    for (index, text) in texts.enumerated() {
+      try client.send(
+        #"{"jsonrpc":"2.0","id":\#(100 + index),"method":"message.send","params":{"to":"\#(Self.bob)","text":"\#(text)"}}"#)
+    }
+    for text in texts { try await bob.nextEvent("message", ["text": text, "encrypted": "true"]) }
+    for index in texts.indices {
+      let answer = try Self.object(try await client.line("answer \(index)") { $0.hasPrefix("{\"id\": \(100 + index), ") })
+      let id = try #require((answer["result"] as? [String: Any])?["messageID"] as? String)
+      try await client.line("delivery of \(index)") { $0.contains(#""event": "delivered""#) && $0.contains(id) }
+    }
+    // By its standard name for a person who is not there: the exit code of the command line.
+    let failed = try await Self.ask(
+      client, #"{"jsonrpc":"2.0","id":2,"method":"message.send","params":{"to":"Nowhere","text":"x"}}"#, id: "2")
+    #expect(Self.code(failed) == 65)
+    scene.holder.stop()
+    try await client.line("closing") { $0.contains(#""method": "closing""#) }
+    try await client.line("the end") { $0 == "END" }
+    bob.stop()
+    scene.stop()
+  }
+
+  @Test func whatIsNoRequestIsAnsweredAsTheSpecificationSays() async throws {
+    let scene = try await Scene()
+    let client = try await scene.connect()
+    let cases = [
+      ("nonsense", "null", -32700), (#"{"jsonrpc":"2.0","id":1,"method":"no.such"}"#, "1", -32601),
+      (#"{"jsonrpc":"2.0","id":2,"method":"room.show"}"#, "2", -32602),
+      (#"{"jsonrpc":"2.0","id":3,"method":"room.show","params":{"room":1}}"#, "3", -32602),
+      (#"{"jsonrpc":"2.0","id":4,"method":"room.list","params":{"al":true}}"#, "4", -32602),
+      (#"{"jsonrpc":"2.0","id":5,"method":"room.list","params":[]}"#, "5", -32602),
+      (#"{"id":6,"method":"room.list"}"#, "6", -32600), ("[]", "null", -32600),
+    ]
+    for (request, id, code) in cases {
+      #expect(Self.code(try await Self.ask(client, request, id: id)) == code, "\(request)")
+    }
+    // A notification has no answer, a batch has one for each of its requests.
+    try client.send(#"{"jsonrpc":"2.0","method":"room.list"}"#)
+    try client.send(#"[{"jsonrpc":"2.0","id":8,"method":"room.list"},{"jsonrpc":"2.0","method":"room.list"},1]"#)
+    let batch = try await client.nextLine("answer to the batch") { $0.hasPrefix("[") }
+    let answers = try #require(try JSONSerialization.jsonObject(with: Data(batch.utf8)) as? [[String: Any]])
+    #expect(answers.count == 2 && answers.first?["id"] as? Int == 8)
+    #expect(!client.output.contains { $0.contains("\"id\": null, \"jsonrpc\": \"2.0\", \"result\"") })
+    // A line that is too long ends this connection, and only this one.
+    let other = try await scene.connect()
+    try client.send(#"{"jsonrpc":"2.0","id":9,"method":""# + String(repeating: "x", count: 1_200_000) + #""}"#)
+    try await client.line("too long") { $0.contains("-32001") }
+    try await client.line("the end") { $0 == "END" }
+    #expect(try await Self.ask(other, #"{"jsonrpc":"2.0","id":1,"method":"room.list"}"#)["result"] is [Any])
+    scene.stop()
+  }
+
+  @Test func connectionsAreLimitedAndFreedAgain() async throws {
+    let scene = try await Scene()
+    var clients: [PeerProcess] = []
+    for _ in 0..<32 { clients.append(try await scene.connect()) }
+    // A connection is counted when it is taken, which an answer shows.
+    for client in clients {
+      #expect(try await Self.ask(client, #"{"jsonrpc":"2.0","id":1,"method":"room.list"}"#)["result"] is [Any])
+    }
+    let refused = try await scene.connect()
+    try await refused.line("refusal") { $0.contains("too many connections") }
+    try await refused.line("the end") { $0 == "END" }
+    try clients[0].send("!close")
+    try await clients[0].line("the end") { $0 == "END" }
+    // The holder frees the place just after it closes its end.
+    let deadline = ContinuousClock.now + .seconds(60)
+    while true {
+      let again = try await scene.connect()
+      try again.send(#"{"jsonrpc":"2.0","id":1,"method":"room.list"}"#)
+      if try await again.nextLine("an answer").contains("\"result\"") { break }
+      try #require(ContinuousClock.now < deadline)
+    }
+    for client in clients { client.stop() }
+    scene.stop()
+  }
+
+  @Test func theSocketIsForTheOwnerOnly() async throws {
+    let scene = try await Scene()
+    let path = scene.folder + "/socket"
+    #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o600)
+    #expect(try FileManager.default.attributesOfItem(atPath: scene.folder)[.posixPermissions] as? Int == 0o700)
+    scene.stop()
+  }
+
+  /// Even when the folders' permissions let another user reach the socket, the kernel's word of who it is counts.
+  @Test(.enabled(if: geteuid() == 0, "only root can act as another user"))
+  func anotherUserIsNotServed() async throws {
+    let scene = try await Scene()
+    var folder = URL(fileURLWithPath: scene.folder)
+    while folder.path.count > 1 {
+      let mode = try FileManager.default.attributesOfItem(atPath: folder.path)[.posixPermissions] as? Int ?? 0
+      if mode & 0o011 != 0o011 {
+        try FileManager.default.setAttributes([.posixPermissions: mode | 0o011], ofItemAtPath: folder.path)
+      }
+      if folder.path == scene.lab.folder.url.path { break }
+      folder.deleteLastPathComponent()
+    }
+    #expect(chmod(scene.folder + "/socket", 0o666) == 0)
+    let probe = """
+      import os, socket
+      os.chdir("\(scene.folder)")
+      os.setgid(65534); os.setuid(65534)
+      s = socket.socket(socket.AF_UNIX); s.connect("socket"); print("CONNECTED", flush=True)
+      try: s.sendall(b'{"jsonrpc":"2.0","id":1,"method":"room.list"}\\n')
+      except OSError: pass
+      try: print("GOT", s.recv(100), flush=True)
+      except OSError: print("GOT b''", flush=True)
+      """
+    let other = try PeerProcess(URL(fileURLWithPath: "/usr/bin/env"), ["python3", "-c", probe], keepsErrors: true)
+    try await other.line("a connection") { $0 == "CONNECTED" }
+    try await other.line("no answer") { $0 == "GOT b''" }
+    scene.stop()
+  }
+
+  /// The holder is stopped with Ctrl-Z: said after a while, not waited for without end.
+  @Test func aHolderThatDoesNotAnswerIsNamed() async throws {
+    let scene = try await Scene()
+    let shown = try await scene.lab.run(as: "alice", "account", "show", "--json")
+    let holder = try #require(shown.events.first?["held-by"]?.split(separator: " ").last.flatMap { pid_t($0) })
+    #expect(kill(holder, SIGSTOP) == 0)
+    defer { kill(holder, SIGCONT) }
+    let sent = try await scene.lab.run(as: "alice", "send", Self.bob, "x")
+    #expect(sent.exitCode == 75)
+    #expect(sent.errors.contains("process \(holder)) does not answer"))
+    kill(holder, SIGCONT)
+    scene.stop()
+  }
+}
