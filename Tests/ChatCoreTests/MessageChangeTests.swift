@@ -182,7 +182,7 @@ private struct Fixture {
     for index in 0..<50 { try fixture.insert("ordinary text \(index)", id: "o\(index)") }
     try fixture.insert(secret, id: "a")
     try fixture.change(.reaction, "a", by: carol, "reaction-to-the-secret")
-    try fixture.store.database.write { db in
+    try await fixture.store.database.write { db in
       try db.execute(
         sql: "UPDATE message SET lifetime = 60, isRead = 1, expiresAt = ? WHERE messageID = 'a'",
         arguments: [now.addingTimeInterval(60)])

@@ -124,7 +124,7 @@ import Testing
   }
 
   @Test func messagesAreAnsweredReactedToEditedAndRetracted() async throws {
-    try await play { stage in
+    try await Stage.play { stage in
       try await stage.screen.enter("hello")
       try await stage.screen.line(with: "eD hello")
       stage.bob.stop()
