@@ -10,7 +10,7 @@ import Testing
     let bob = try await lab.listener("bob")
     defer { bob.stop() }
     for name in ["Team", "Ops"] {
-      #expect(try await lab.run(as: "alice", "room", "create", name, "bob").exitCode == 0)
+      #expect(try await lab.run(as: "alice", "room", "create", name, "sip:bob@sip.example.org").exitCode == 0)
       for text in ["deploy \(name) now\u{1B}[2J", "日本語のテキスト"] {
         #expect(try await lab.run(as: "alice", "send", name, text, "--wait", "delivered").exitCode == 0)
       }

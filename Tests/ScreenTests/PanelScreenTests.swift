@@ -110,6 +110,8 @@ import Testing
     let folder = try TemporaryFolder()
     try FileManager.default.createDirectory(at: folder.file("exports here"), withIntermediateDirectories: true)
     try await Stage.play { stage in
+      // Room for the whole path in one line.
+      try await stage.screen.resize(columns: 160, rows: 24)
       try await stage.screen.enter("kept for later")
       try await stage.screen.line(with: "eD kept for later")
       try await stage.screen.type("/export \(folder.url.path)/exp")
