@@ -3,6 +3,7 @@ import ChatCore
 import Foundation
 import Lime
 import MessageFormats
+import ServerConnection
 import TOMLKit
 
 /// The parsed configuration file.
@@ -89,24 +90,28 @@ private struct AccountEntry {
 
   static let keys = [
     "address", "password", "password-command", "outbound-proxy", "conference-factory", "key-server", "file-server",
-    "curve", "ca-file", "expires", "require-trust",
+    "curve", "ca-file", "name-server", "expires", "require-trust",
   ]
 
   func configuration() throws -> AccountConfiguration {
     for key in table.keys where !Self.keys.contains(key) {
       throw failure("unknown setting '\(key)'; known are \(Self.keys.joined(separator: ", "))")
     }
-    guard let address = try uri("address"), address.user != nil else {
+    guard var address = try uri("address"), address.user != nil else {
       throw failure("address is missing: address = \"sip:you@your.domain\"")
     }
+    let proxy = try outboundProxy(for: address)
+    // From here on sips: has had its effect. In messages the address is the sip: one that Flexisip and Linphone know.
+    address.isSecure = false
     var configuration = AccountConfiguration(
-      name: name, address: address, password: try password(), outboundProxy: try uri("outbound-proxy"),
+      name: name, address: address, password: try password(), outboundProxy: proxy,
       conferenceFactory: try uri("conference-factory"), keyServer: try url("key-server"),
       fileServer: try url("file-server"), caFile: try string("ca-file"))
     if let curve = try string("curve") {
       guard let known = Curve(name: curve) else { throw failure("curve = \"\(curve)\": it is c25519 or c448") }
       configuration.curve = known
     }
+    configuration.nameServer = try nameServer()
     if let value = table["require-trust"] {
       guard let isOn = value.bool else { throw failure("require-trust is true or false") }
       configuration.requiresTrust = isOn
@@ -118,6 +123,28 @@ private struct AccountEntry {
       configuration.expires = expires
     }
     return configuration
+  }
+
+  /// A sips: address is reached over TLS only.
+  private func outboundProxy(for address: SIPURI) throws -> SIPURI? {
+    let named = try uri("outbound-proxy")
+    guard address.isSecure else { return named }
+    var proxy = named ?? address
+    proxy.user = nil
+    let transport = proxy[parameter: "transport"]?.lowercased()
+    guard proxy.isSecure || transport == nil || transport == "tls" else {
+      throw failure("address is a sips: address, so outbound-proxy must use transport=tls")
+    }
+    proxy.isSecure = true
+    return proxy
+  }
+
+  private func nameServer() throws -> NameServer? {
+    guard let text = try string("name-server") else { return nil }
+    guard let server = NameServer(text) else {
+      throw failure("name-server = \"\(text)\" is not an IPv4 address with or without a port (192.0.2.53:53)")
+    }
+    return server
   }
 
   private func password() throws -> Password {
