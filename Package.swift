@@ -18,6 +18,7 @@ let package = Package(
     .systemLibrary(name: "CSofiaHeaders", pkgConfig: "sofia-sip-ua", providers: [.apt(["libsofia-sip-ua-dev"])]),
     .target(name: "CSofia", dependencies: ["CSofiaHeaders"]),
     .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+    .target(name: "CResolver"),
     .target(name: "CDecaf", linkerSettings: [.linkedLibrary("decaf")]),
     .systemLibrary(name: "CCrypto", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
@@ -33,12 +34,12 @@ let package = Package(
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
       ]),
     .target(name: "HTTPClient", dependencies: ["CCurl", "DigestAuth"]),
-    .target(name: "ServerConnection", dependencies: ["CCrypto"]),
+    .target(name: "ServerConnection", dependencies: ["CCrypto", "CResolver"]),
     .target(name: "SIPAgent", dependencies: ["CSofia", "DigestAuth", "MessageFormats", "ServerConnection"]),
     .target(
       name: "ChatCore",
       dependencies: [
-        "SIPAgent", "Lime", "MessageFormats", "HTTPClient", "CSodium",
+        "SIPAgent", "ServerConnection", "Lime", "MessageFormats", "HTTPClient", "CSodium",
         .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
       ]),
     .target(name: "AccountService", dependencies: ["ChatCore", "MessageFormats"]),
@@ -63,8 +64,9 @@ let package = Package(
     .executableTarget(
       name: "limeade",
       dependencies: [
-        "AccountService", "ChatCore", "Lab", "KeyServer", "FlexisipCheck", "TerminalUI", "MessageFormats", "DigestAuth",
-        "Lime", "SIPAgent", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "AccountService", "ChatCore", "Lab", "KeyServer", "FlexisipCheck", "ServerConnection", "TerminalUI",
+        "MessageFormats", "DigestAuth", "Lime", "SIPAgent",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "TOMLKit", package: "TOMLKit"), .product(name: "Logging", package: "swift-log"),
       ]),
     // Measures; not installed. scripts/bench runs it.
@@ -91,7 +93,9 @@ let package = Package(
     .testTarget(name: "LimeTests", dependencies: ["Lime", "TestSupport"], resources: [.copy("Vectors")]),
     .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "TestSupport"]),
     .testTarget(name: "ServerConnectionTests", dependencies: ["ServerConnection", "TestSupport"]),
-    .testTarget(name: "SIPAgentTests", dependencies: ["SIPAgent", "DigestAuth", "TestSupport"]),
+    .testTarget(
+      name: "SIPAgentTests",
+      dependencies: ["SIPAgent", "ServerConnection", "MessageFormats", "DigestAuth", "TestSupport"]),
     .testTarget(name: "ChatCoreTests", dependencies: ["ChatCore", "TestSupport"]),
     .testTarget(name: "AccountServiceTests", dependencies: ["AccountService", "ChatCore", "TestSupport"]),
     .testTarget(name: "KeyServerTests", dependencies: ["KeyServer", "TestSupport"]),

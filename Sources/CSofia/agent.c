@@ -3,6 +3,7 @@
 #include "sofia_agent.h"
 #include "loop.h"
 #include "tags.h"
+#include <arpa/inet.h>
 #include <sofia-sip/msg_addr.h>
 #include <sofia-sip/nua.h>
 #include <sofia-sip/nua_tag.h>
@@ -43,9 +44,16 @@ static sofia_event_kind kind_of(nua_event_t event) {
 }
 
 // What nta makes up for a request without an answer looks like a response, but has no source address.
-static int came_from_network(nua_t *nua) {
+static int came_from_network(nua_t *nua, sofia_event *event) {
   msg_t *message = nua_current_request(nua);
-  return message && msg_addr(message)->su_family != 0;
+  if (!message || msg_addr(message)->su_family == 0) return 0;
+  su_sockaddr_t const *address = msg_addr(message);
+  if (address->su_family == AF_INET6)
+    inet_ntop(AF_INET6, &address->su_sin6.sin6_addr, event->host, sizeof event->host);
+  else
+    inet_ntop(AF_INET, &address->su_sin.sin_addr, event->host, sizeof event->host);
+  event->port = ntohs(address->su_port);
+  return 1;
 }
 
 static void on_event(
@@ -60,9 +68,9 @@ static void on_event(
     .status = status,
     .phrase = phrase,
     .handle = (sofia_handle *)handle,
-    .message = came_from_network(nua) ? (const sofia_message *)sip : NULL,
     .subscription_ended = substate == nua_substate_terminated,
   };
+  if (came_from_network(nua, &copy)) copy.message = (const sofia_message *)sip;
   agent->callback(agent->context, &copy);
 }
 

@@ -17,13 +17,11 @@ struct sofia_tags {
 
 static tag_type_t const text_tags[] = {
   [SOFIA_TAG_URL] = nutag_url,
-  [SOFIA_TAG_SIPS_URL] = nutag_sips_url,
   [SOFIA_TAG_PROXY] = nutag_proxy,
   [SOFIA_TAG_REGISTRAR] = nutag_registrar,
   [SOFIA_TAG_OUTBOUND] = nutag_outbound,
   [SOFIA_TAG_CONTACT_USER] = nutag_m_username,
   [SOFIA_TAG_CONTACT_FEATURES] = nutag_m_features,
-  [SOFIA_TAG_CERTIFICATE_DIRECTORY] = nutag_certificate_dir,
   [SOFIA_TAG_AUTH] = nutag_auth,
   [SOFIA_TAG_APPLICATION_METHOD] = nutag_appl_method,
   [SOFIA_TAG_METHOD] = nutag_method,
@@ -54,7 +52,8 @@ static tag_type_t const number_tags[] = {
   [SOFIA_TAG_PING_PONG] = tptag_pingpong,
   [SOFIA_TAG_PONG_TO_PING] = tptag_pong2ping,
   [SOFIA_TAG_SHUTDOWN_IS_ERROR] = tptag_sdwn_error,
-  [SOFIA_TAG_TLS_VERIFY_POLICY] = tptag_tls_verify_policy,
+  [SOFIA_TAG_IDLE] = tptag_idle,
+  [SOFIA_TAG_LISTEN] = tptag_server,
   [SOFIA_TAG_LOG] = tptag_log,
 };
 

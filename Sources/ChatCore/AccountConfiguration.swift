@@ -2,6 +2,7 @@
 import Foundation
 import Lime
 import MessageFormats
+import ServerConnection
 
 /// One account as the configuration file describes it.
 public struct AccountConfiguration: Sendable {
@@ -20,6 +21,8 @@ public struct AccountConfiguration: Sendable {
   public var curve: Curve
   /// PEM file with the certificate authorities to trust, instead of the system's.
   public var caFile: String?
+  /// Asked for the SIP server's addresses in place of the system's.
+  public var nameServer: NameServer?
   /// Registration lifetime asked for, in seconds. The server may grant less.
   public var expires: Int
 

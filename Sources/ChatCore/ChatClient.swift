@@ -158,7 +158,8 @@ public actor ChatClient {
     configuration.outboundProxy = account.outboundProxy
     configuration.expires = account.expires
     configuration.caFile = account.caFile
-    configuration.specs = 
+    configuration.nameServer = account.nameServer
+    configuration.specs =
       account.keyServer == nil ? "groupchat/1.1,ephemeral/1.1" : "groupchat/1.1,lime,ephemeral/1.1"
     configuration.userAgent = "limeade/\(Version.current)"
     return try SIPAgent(configuration: configuration)

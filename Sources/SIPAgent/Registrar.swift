@@ -8,6 +8,10 @@ final class Registrar {
   /// Seconds between two attempts after a loss: doubled from the first to the last.
   private static let firstRetry = 1.0
   private static let lastRetry = 60.0
+  /// A Retry-After is obeyed up to so many seconds.
+  private static let longestServerDelay = 3600.0
+  /// When another request got no answer, the registrar must answer within so many seconds, or the connection is dead.
+  private static let probeTimeout = 10.0
 
   /// The URI that we register.
   let contact: SIPURI
@@ -21,6 +25,11 @@ final class Registrar {
   private let emit: @Sendable (SIPEvent) -> Void
   private var handle: SofiaHandle?
   private var retry: Task<Void, Never>?
+  private var isProbing = false
+  /// Nothing more is sent to the registrar until `register` is called again.
+  private var isEnded = false
+  /// Retry-After of the last refusal, in seconds.
+  private var serverDelay = 0.0
 
   init(
     _ configuration: SIPAgentConfiguration, endpoint: AgentEndpoint, stack: SofiaStack,
@@ -30,6 +39,7 @@ final class Registrar {
     self.stack = stack
     self.emit = emit
     contact = endpoint.contact(user: configuration.address.user)
+    stack.onNoAnswer = { [weak self] in self?.probe() }
   }
 
   /// Always quoted, as string-valued feature parameters must be (RFC 3840 §9), also when the value is a token.
@@ -40,30 +50,32 @@ final class Registrar {
   // MARK: Requests
 
   func register() async throws -> Registration {
-    retry?.cancel()
-    retry = nil
+    stopRetrying()
+    isEnded = false
     let registration = try await attempt()
     emit(.registration(.registered(registration)))
     return registration
   }
 
   func unregister() async {
-    retry?.cancel()
-    retry = nil
-    guard let handle, current != nil else {
-      abandon()
-      return
-    }
+    let registered = current != nil ? handle : nil
+    stopRetrying()
+    isEnded = true
     current = nil
-    _ = try? await handle.perform(.unregister, TagList().add(SOFIA_TAG_EXPIRES, "0"))
-    abandon()
+    _ = try? await registered?.perform(.unregister, TagList().add(SOFIA_TAG_EXPIRES, "0"))
+    dropHandle()
   }
 
   /// Stops without another word to the registrar.
   func abandon() {
+    isEnded = true
+    stopRetrying()
+    dropHandle()
+  }
+
+  private func stopRetrying() {
     retry?.cancel()
     retry = nil
-    dropHandle()
   }
 
   private func dropHandle() {
@@ -72,20 +84,17 @@ final class Registrar {
     handle = nil
   }
 
-  /// The error with its cause in place of the status that Sofia makes up.
-  func explained(_ error: SIPError) async -> SIPError {
-    guard case .unreachable = error, let transport = try? configuration.transport() else { return error }
-    return await Reachability.cause(of: configuration.proxy, transport) ?? error
-  }
-
   private func attempt() async throws -> Registration {
     let handle = try handle ?? makeHandle()
     self.handle = handle
+    serverDelay = 0
     do {
       let response = try await handle.perform(.register, registerTags())
-      guard response.isSuccess else { throw SIPError.refused(status: response.status, reason: response.reason) }
+      guard response.isSuccess else { throw refusal(response) }
       return accepted(response)
     } catch {
+      // The connection stands, but nothing comes back over it.
+      if case SIPError.timedOut = error { stack.resetConnection() }
       // A handle whose registration failed is spent.
       if self.handle === handle { dropHandle() }
       throw error
@@ -113,7 +122,31 @@ final class Registrar {
       .add(SOFIA_TAG_OUTBOUND, "no-gruuize no-options-keepalive no-validate")
   }
 
+  /// Finds out whether the server still answers.
+  private func probe() {
+    guard current != nil, retry == nil, !isProbing else { return }
+    isProbing = true
+    let timer = Task {
+      try? await Task.sleep(for: .seconds(Self.probeTimeout))
+      if !Task.isCancelled { stack.resetConnection() }
+    }
+    Task {
+      defer {
+        timer.cancel()
+        isProbing = false
+      }
+      do { emit(.registration(.registered(try await attempt()))) } catch { recover(from: error) }
+    }
+  }
+
   // MARK: Answers
+
+  private func refusal(_ response: SIPResponse) -> SIPError {
+    // RFC 3261 §20.33: seconds, then perhaps a comment or parameters.
+    let digits = (response[header: "Retry-After"] ?? "").prefix { $0.isASCII && $0.isNumber }
+    serverDelay = min(Double(digits) ?? 0, Self.longestServerDelay)
+    return SIPError.refused(status: response.status, reason: response.reason)
+  }
 
   private func accepted(_ response: SIPResponse) -> Registration {
     let registration = registration(in: response)
@@ -142,15 +175,18 @@ final class Registrar {
     case .success(let response) where response.isSuccess:
       emit(.registration(.registered(accepted(response))))
     case .success(let response):
-      recover(from: SIPError.refused(status: response.status, reason: response.reason))
+      recover(from: refusal(response))
     case .failure(let error):
+      if case SIPError.timedOut = error { stack.resetConnection() }
       recover(from: error)
     }
   }
 
   /// nua tries once after a lost connection and then gives up: the rest is ours.
   private func recover(from error: any Error) {
-    abandon()
+    guard !isEnded else { return }
+    stopRetrying()
+    dropHandle()
     let first = error as? SIPError ?? .shutDown
     retry = Task {
       var failure = first
@@ -160,9 +196,8 @@ final class Registrar {
           emit(.registration(.failed(failure)))
           return
         }
-        failure = await explained(failure)
         // Jitter keeps all clients of a restarted server from returning at the same moment.
-        let wait = delay * Double.random(in: 0.75...1.25)
+        let wait = max(delay, serverDelay) * Double.random(in: serverDelay > delay ? 1...1.25 : 0.75...1.25)
         emit(.registration(.lost(failure, retryAfter: wait)))
         try? await Task.sleep(for: .seconds(wait))
         if Task.isCancelled { return }
@@ -184,7 +219,7 @@ extension SIPError {
   /// Whether the same request may succeed later without anyone changing a setting.
   var isTransient: Bool {
     switch self {
-    case .unreachable, .timedOut, .unresolvable: true
+    case .unreachable, .timedOut, .unresolvable, .insecure: true
     case .refused(let status, _): status == 408 || status == 480 || (500..<600).contains(status)
     default: false
     }

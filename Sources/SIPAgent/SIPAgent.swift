@@ -43,8 +43,7 @@ public final class SIPAgent {
   /// - Throws: `SIPError`; then nothing goes on by itself, and it may be called again.
   @discardableResult
   public func register() async throws -> Registration {
-    let registrar = try await parts().registrar
-    do { return try await registrar.register() } catch let error as SIPError { throw await registrar.explained(error) }
+    try await parts().registrar.register()
   }
 
   /// The registration in force, nil before the first and after it is lost.

@@ -1,6 +1,7 @@
 // SIPAgentConfiguration.swift: one SIP account on one device
 import Foundation
 import MessageFormats
+import ServerConnection
 
 public struct SIPAgentConfiguration: Sendable {
   /// The address-of-record, such as `sip:alice@sip.example.org`.
@@ -9,8 +10,8 @@ public struct SIPAgentConfiguration: Sendable {
   public var username: String?
   /// Called for each new challenge; the result is not kept.
   public var password: @Sendable () -> String
-  /// Where every request goes, nil for the domain of the address. Its `transport` parameter is `tcp` (also when there
-  /// is none), `udp` or `tls`; a `sips` URI means TLS.
+  /// Where every request goes, nil for the domain of the address. Its `transport` parameter is `tcp`, `udp` or `tls`; a
+  /// `sips` URI means TLS. Without either DNS decides (RFC 3263), and where it does not, TCP.
   public var outboundProxy: SIPURI?
   /// `urn:uuid:…`, the value of `+sip.instance` (RFC 5626 §4.1). It must survive restarts: it is part of the GRUU.
   public var instanceID: String
@@ -19,19 +20,26 @@ public struct SIPAgentConfiguration: Sendable {
   public var userAgent: String
   /// Asked for in REGISTER and SUBSCRIBE, seconds.
   public var expires: Int
-  /// PEM file of the certificate authorities for TLS.
+  /// PEM file of the certificate authorities for TLS, nil for the system's.
   public var caFile: String?
+  /// Asked for the proxy's addresses, nil for the system's.
+  public var nameServer: NameServer?
   /// Between two CRLF pings on TCP and TLS (RFC 5626 §3.5.1), seconds; 0 for none.
   public var keepaliveInterval: Double
-  /// A ping not answered after this many seconds closes the connection; 0, the default, expects no answer: Flexisip
-  /// leaves Sofia's answering of pings off.
+  /// A server that answered a ping before, and does not answer one within so many seconds, is lost. Not all answer:
+  /// Flexisip leaves that off.
   public var pongTimeout: Double
+  /// Tries of one address, in seconds, for TCP and again for TLS.
+  public var connectTimeout = 10.0
+  /// A connection on which nothing sent was acknowledged for so many seconds is lost. With the interval of the pings it
+  /// is noticed within a minute.
+  public var acknowledgementTimeout = 20.0
 
   public init(
     address: SIPURI, username: String? = nil, password: @escaping @Sendable () -> String,
     outboundProxy: SIPURI? = nil, instanceID: String, specs: String = "groupchat/1.1,lime,ephemeral/1.1",
     userAgent: String = "limeade", expires: Int = 600, caFile: String? = nil, keepaliveInterval: Double = 30,
-    pongTimeout: Double = 0
+    pongTimeout: Double = 10
   ) {
     self.address = address
     self.username = username
@@ -47,23 +55,30 @@ public struct SIPAgentConfiguration: Sendable {
   }
 }
 
-enum SIPTransport: String, Sendable {
-  case udp, tcp, tls
-}
-
 extension SIPAgentConfiguration {
-  var proxy: SIPURI { outboundProxy ?? SIPURI(user: nil, host: address.host, port: address.port) }
+  var proxy: SIPURI {
+    var proxy = outboundProxy ?? address
+    proxy.user = nil
+    return proxy
+  }
+
+  /// For error texts.
+  var serverName: String { proxy.port.map { "\(proxy.host):\($0)" } ?? proxy.host }
 
   var user: String { username ?? address.user ?? "" }
 
   /// - Throws: `SIPError.invalidConfiguration`.
-  func transport() throws -> SIPTransport {
-    if proxy.isSecure { return .tls }
-    guard let name = proxy[parameter: "transport"] else { return .tcp }
-    guard let transport = SIPTransport(rawValue: name.lowercased()) else {
-      throw SIPError.invalidConfiguration("the outbound proxy's transport \(name) is none of tcp, udp and tls")
+  func target() throws -> ServerTarget {
+    var target = ServerTarget(host: proxy.host, port: proxy.port)
+    if proxy.isSecure {
+      target.transport = .tls
+    } else if let name = proxy[parameter: "transport"] {
+      guard let transport = SIPTransport(rawValue: name.lowercased()) else {
+        throw SIPError.invalidConfiguration("the outbound proxy's transport \(name) is none of tcp, udp and tls")
+      }
+      target.transport = transport
     }
-    return transport
+    return target
   }
 
   func check() throws {
@@ -82,6 +97,6 @@ extension SIPAgentConfiguration {
     guard expires > 0, expires <= 86_400 * 365 else {
       throw SIPError.invalidConfiguration("expires must be between 1 second and a year")
     }
-    _ = try transport()
+    _ = try target()
   }
 }

@@ -1,5 +1,6 @@
 // SIPError.swift: what can go wrong between this agent and a SIP server
 import Foundation
+import ServerConnection
 
 public enum SIPError: Error, Hashable, Sendable {
   /// The configuration cannot work; `reason` names the setting.
@@ -10,6 +11,8 @@ public enum SIPError: Error, Hashable, Sendable {
   case unresolvable(host: String, reason: String)
   /// No connection, or it broke before the response came. `status` is the code that the stack made up, often 503.
   case unreachable(server: String, reason: String)
+  /// The server could not prove who it is, or speaks no TLS that we accept: nothing was sent to it.
+  case insecure(server: String, TLSFailure)
   /// No response in time (RFC 3261 timers B and F, 32 s).
   case timedOut(method: String)
   /// The server does not accept the account's name and password; not retried.
@@ -33,6 +36,7 @@ extension SIPError: LocalizedError, CustomStringConvertible {
     case .invalidArgument(let what): "not valid in a SIP message: \(what)"
     case .unresolvable(let host, let reason): "the host name \(host) has no address (\(reason))"
     case .unreachable(let server, let reason): "the SIP server \(server) cannot be reached (\(reason))"
+    case .insecure(let server, let failure): "no secure connection to the SIP server \(server): \(failure)"
     case .timedOut(let method): "no answer from the SIP server to \(method)"
     case .wrongCredentials(let user, let realm):
       "the SIP server refused the name or the password of \(user) (realm \(realm)): check the account's password"
@@ -47,4 +51,17 @@ extension SIPError: LocalizedError, CustomStringConvertible {
   }
 
   public var errorDescription: String? { description }
+}
+
+extension SIPError {
+  init(_ failure: ConnectionFailure, server: String) {
+    switch failure {
+    case .unresolvable(let host, let reason): self = .unresolvable(host: host, reason: reason)
+    case .tls(.caFile(let path, let reason)):
+      self = .invalidConfiguration("the certificate authorities of \(path) cannot be read: \(reason)")
+    case .tls(let failure): self = .insecure(server: server, failure)
+    case .refused, .timedOut, .lost, .closed, .interrupted:
+      self = .unreachable(server: server, reason: failure.description)
+    }
+  }
 }

@@ -79,11 +79,12 @@ final class SofiaHandle {
   /// nil when the request goes on with credentials.
   private func outcome(of event: SofiaEvent) -> Result<SIPResponse, any Error>? {
     guard let message = event.message, message.status == event.status else {
+      if event.status == 408, event.kind != SOFIA_RESPONSE_REGISTER { stack.onNoAnswer?() }
       let method = waiters.first { $0.kind == event.kind }?.method ?? "a request"
       return .failure(
         event.status == 408
           ? SIPError.timedOut(method: method)
-          : SIPError.unreachable(server: stack.server, reason: "\(event.status) \(event.phrase)"))
+          : stack.unreachable(status: event.status, phrase: event.phrase))
     }
     guard message.status == 401 || message.status == 407 else { return .success(message.response) }
     do {
@@ -161,4 +162,8 @@ struct SofiaMethod {
 
 extension sofia_event_kind {
   fileprivate var isResponse: Bool { rawValue <= SOFIA_RESPONSE_AUTHENTICATE.rawValue }
+
+  var isRequest: Bool {
+    (SOFIA_INCOMING_INVITE.rawValue...SOFIA_INCOMING_OTHER.rawValue).contains(rawValue)
+  }
 }

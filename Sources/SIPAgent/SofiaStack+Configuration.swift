@@ -2,32 +2,7 @@
 import CSofia
 import Foundation
 import MessageFormats
-
-/// Where an agent listens and where its requests go.
-struct AgentEndpoint: Sendable {
-  var transport: SIPTransport
-  /// Next hop of every request, in Sofia's form.
-  var proxy: String
-  var localAddress: String
-  var localPort: Int
-
-  /// What nua binds. UDP comes with TCP on the same port, for requests that are too large (RFC 3261 §18.1.1).
-  var bindURL: String {
-    switch transport {
-    case .udp: "sip:\(localAddress):\(localPort)"
-    case .tcp: "sip:\(localAddress):\(localPort);transport=tcp"
-    case .tls: "sips:\(localAddress):\(localPort)"
-    }
-  }
-
-  /// The URI of our Contact outside GRUU dialogs.
-  func contact(user: String?) -> SIPURI {
-    // Never sips: Flexisip and Linphone do not expect it.
-    SIPURI(
-      user: user, host: localAddress, port: localPort,
-      parameters: transport == .udp ? [] : [Parameter("transport", transport.rawValue)])
-  }
-}
+import ServerConnection
 
 extension SofiaStack {
   /// Incoming messages above this many bytes are refused with 413.
@@ -36,8 +11,6 @@ extension SofiaStack {
   private static let bindAttempts = 4
   /// Seconds after which an INVITE without a final response is cancelled. Chat servers answer at once.
   private static let inviteTimeout = 120
-  /// Verify the server's certificate and that it names the server (tport's bits for "outgoing" and "subjects").
-  private static let verifyServer = 10
   /// The methods that this agent answers with something else than 405.
   private static let allow = "INVITE, ACK, BYE, CANCEL, OPTIONS, MESSAGE, NOTIFY"
   static let supported = "replaces, outbound, gruu"
@@ -45,44 +18,37 @@ extension SofiaStack {
   static func start(
     _ configuration: SIPAgentConfiguration, onIncoming: @escaping (SofiaEvent) -> Void
   ) async throws -> (SofiaStack, AgentEndpoint) {
-    let transport = try configuration.transport()
-    var proxy = configuration.proxy
-    let route = try await HostResolution.route(to: proxy.host)
-    proxy.host = route.host
+    let route = try await ServerRoute.find(configuration)
     SIPTrace.current?.begin()
-    let certificates = try transport == .tls ? CertificateDirectory(caFile: configuration.caFile) : nil
     let account = try DigestAccounts.shared.add(
       DigestAccounts.Account(username: configuration.user, password: configuration.password))
     for _ in 0..<bindAttempts {
-      let endpoint = AgentEndpoint(
-        transport: transport, proxy: nextHop(proxy, transport), localAddress: route.localAddress,
-        localPort: try HostResolution.freePort(at: route.localAddress, udp: transport == .udp))
-      let tags = agentTags(configuration, endpoint, certificates)
+      let link = try route.transport == .udp ? nil : ServerLink(linkSettings(configuration, route))
+      let endpoint = try link.map { .link($0, route) } ?? AgentEndpoint.udp(route, port: configuration.proxy.port)
       let stack = try SofiaStack(
-        tags: tags, account: account, username: configuration.user, server: configuration.proxy.host,
-        onIncoming: onIncoming)
+        tags: agentTags(configuration, endpoint), endpoint: endpoint, link: link, account: account,
+        username: configuration.user, server: configuration.serverName, onIncoming: onIncoming)
       if stack.isRunning { return (stack, endpoint) }
+      link?.close()
     }
     DigestAccounts.shared.remove(account)
-    throw SIPError.invalidConfiguration(
-      transport == .tls
-        ? "TLS cannot be set up: check the CA file \(configuration.caFile ?? CertificateDirectory.systemBundle)"
-        : "no SIP port can be opened at \(route.localAddress)")
+    throw SIPError.invalidConfiguration("no SIP port can be opened at \(route.localHost)")
   }
 
-  private static func nextHop(_ proxy: SIPURI, _ transport: SIPTransport) -> String {
-    var hop = SIPURI(user: nil, host: proxy.host, port: proxy.port)
-    switch transport {
-    // Without a named transport Sofia takes UDP, and TCP for what is too large for it.
-    case .udp: break
-    case .tcp: hop[parameter: "transport"] = "tcp"
-    case .tls: hop[parameter: "transport"] = "tls"
-    }
-    return hop.description
+  private static func linkSettings(_ configuration: SIPAgentConfiguration, _ route: ServerRoute) throws
+    -> ServerLink.Settings
+  {
+    ServerLink.Settings(
+      target: try configuration.target(), transport: route.transport,
+      locator: ServerLocator(nameServer: configuration.nameServer), tls: TLSSettings(caFile: configuration.caFile),
+      localHost: route.localHost,
+      timeouts: ServerStream.Timeouts(
+        connect: configuration.connectTimeout, acknowledgement: configuration.acknowledgementTimeout),
+      keepalive: configuration.keepaliveInterval, keepaliveAnswer: configuration.pongTimeout)
   }
 
   private static func agentTags(
-    _ configuration: SIPAgentConfiguration, _ endpoint: AgentEndpoint, _ certificates: CertificateDirectory?
+    _ configuration: SIPAgentConfiguration, _ endpoint: AgentEndpoint
   ) -> TagList {
     let tags = TagList()
       .add(SOFIA_TAG_URL, endpoint.bindURL)
@@ -103,18 +69,11 @@ extension SofiaStack {
       .add(SOFIA_TAG_MAXIMUM_SIZE, maximumMessageSize)
       .add(SOFIA_TAG_SHUTDOWN_EVENTS, 1)
       .add(SOFIA_TAG_SHUTDOWN_IS_ERROR, 1)
-    if configuration.keepaliveInterval > 0 {
-      tags.add(SOFIA_TAG_KEEPALIVE, Int(min(configuration.keepaliveInterval, 86_400) * 1000))
-        .add(SOFIA_TAG_PONG_TO_PING, 1)
-      if configuration.pongTimeout > 0 {
-        tags.add(SOFIA_TAG_PING_PONG, Int(min(configuration.pongTimeout, 86_400) * 1000))
-      }
-    }
+      // Requests for us come over the connection: it is the link's to end.
+      .add(SOFIA_TAG_IDLE, Int(SOFIA_NEVER))
+      .add(SOFIA_TAG_LISTEN, endpoint.listens ? 1 : 0)
+      .add(SOFIA_TAG_PONG_TO_PING, 1)
     if SIPTrace.current != nil { tags.add(SOFIA_TAG_LOG, 1) }
-    if let certificates {
-      tags.add(SOFIA_TAG_CERTIFICATE_DIRECTORY, certificates.path)
-        .add(SOFIA_TAG_TLS_VERIFY_POLICY, verifyServer)
-    }
     return tags
   }
 }

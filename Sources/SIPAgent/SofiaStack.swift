@@ -12,6 +12,9 @@ struct SofiaEvent {
   /// nil for a status that nua made up because no response came.
   var message: SofiaMessage?
   var subscriptionEnded: Bool
+  /// Where `message` came from, numeric; empty without one.
+  var host: String
+  var port: Int
 
   init(_ event: sofia_event) {
     kind = event.kind
@@ -20,6 +23,8 @@ struct SofiaEvent {
     handle = event.handle
     message = event.message.map { SofiaMessage($0) }
     subscriptionEnded = event.subscription_ended != 0
+    host = withUnsafeBytes(of: event.host) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    port = Int(event.port)
   }
 }
 
@@ -32,6 +37,12 @@ final class SofiaStack {
   let username: String
   let server: String
 
+  /// Called when a request other than REGISTER got no answer at all.
+  var onNoAnswer: (() -> Void)?
+
+  private let endpoint: AgentEndpoint
+  /// nil for UDP.
+  private let link: ServerLink?
   private var agent: OpaquePointer?
   private var handles: [OpaquePointer: SofiaHandle] = [:]
   private let onIncoming: (SofiaEvent) -> Void
@@ -39,9 +50,12 @@ final class SofiaStack {
   private var isShuttingDown = false
 
   /// - Parameter onIncoming: events of handles that nua made for an incoming request.
-  init(tags: TagList, account: String, username: String, server: String, onIncoming: @escaping (SofiaEvent) -> Void)
-    throws
-  {
+  init(
+    tags: TagList, endpoint: AgentEndpoint, link: ServerLink?, account: String, username: String, server: String,
+    onIncoming: @escaping (SofiaEvent) -> Void
+  ) throws {
+    self.endpoint = endpoint
+    self.link = link
     self.account = account
     self.username = username
     self.server = server
@@ -86,7 +100,9 @@ final class SofiaStack {
   // MARK: Events
 
   fileprivate func receive(_ event: SofiaEvent) {
-    if event.kind == SOFIA_SHUTDOWN_PROGRESS {
+    if event.kind.isRequest, !endpoint.trusts(host: event.host, port: event.port) {
+      refuse(event)
+    } else if event.kind == SOFIA_SHUTDOWN_PROGRESS {
       // nua must not be destroyed inside its own callback.
       if event.status >= 200 { Task { destroy() } }
     } else if let raw = event.handle, let handle = handles[raw] {
@@ -95,6 +111,26 @@ final class SofiaStack {
       onIncoming(event)
     }
   }
+
+  /// Anybody who can reach our port could write in others' names: requests are the proxy's only.
+  private func refuse(_ event: SofiaEvent) {
+    guard let raw = event.handle else { return }
+    if event.status < 200, let request = keepRequest(raw) { sofia_request_respond(request, 403, nil) }
+    if handles[raw] == nil { sofia_handle_destroy(raw) }
+  }
+
+  // MARK: Failures
+
+  /// Why a request got no response, in place of the status that Sofia makes up.
+  func unreachable(status: Int, phrase: String) -> SIPError {
+    guard let failure = link?.lastFailure else {
+      return .unreachable(server: server, reason: "the connection broke (\(status) \(phrase))")
+    }
+    return SIPError(failure, server: server)
+  }
+
+  /// Makes a new connection for the requests to come.
+  func resetConnection() { link?.reset() }
 
   // MARK: End
 
@@ -115,6 +151,7 @@ final class SofiaStack {
     guard let agent else { return }
     self.agent = nil
     sofia_agent_destroy(agent)
+    link?.close()
     for waiter in shutdownWaiters { waiter.resume() }
     shutdownWaiters = []
     Unmanaged.passUnretained(self).release()

@@ -70,15 +70,15 @@ extension TLSFailure: LocalizedError, CustomStringConvertible {
     switch self {
     case .caFile(let path, let reason): "the certificate authorities of \(path) cannot be read: \(reason)"
     case .expired(let since):
-      "its certificate expired on \(since) UTC: the server's operator must renew it (if this machine's clock is right)"
+      "its certificate expired on \(since) UTC: its operator must renew it (if this machine's clock is right)"
     case .notYetValid(let before):
       "its certificate is not valid before \(before) UTC: check the clocks of this machine and the server"
     case .selfSigned:
       "its certificate is signed by itself only: if it is the right one, put it into the account's ca-file"
     case .unknownIssuer(let issuer):
       """
-      its certificate is issued by \(issuer), which is no known authority: put that one's certificate into the account's \
-      ca-file; or the server does not send its intermediate certificates
+      its certificate is issued by \(issuer), which is no known authority: put that one's certificate into the \
+      account's ca-file; or the server does not send its intermediate certificates
       """
     case .wrongName(let expected, let names):
       """

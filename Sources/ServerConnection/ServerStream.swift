@@ -162,8 +162,8 @@ public final class ServerStream {
 
   public func receive() throws(ConnectionFailure) -> Received {
     guard let session else { return try readSocket() }
-    // What is decrypted already comes before what the socket has.
-    for _ in 0..<2 {
+    // What was fed already comes before what the socket has, which poll(2) reports again.
+    while true {
       do throws(TLSFailure) {
         switch try session.read(limit: Self.readSize) {
         case .bytes(let bytes): return .bytes(bytes)
@@ -179,7 +179,6 @@ public final class ServerStream {
       case .nothing: return .nothing
       }
     }
-    return .nothing
   }
 
   private func readSocket() throws(ConnectionFailure) -> Received {

@@ -4,6 +4,7 @@ import FlexisipCheck
 import Foundation
 import Lime
 import MessageFormats
+import ServerConnection
 import TOMLKit
 
 /// The parsed configuration file.
@@ -115,7 +116,7 @@ private struct AccountEntry {
 
   static let keys = [
     "address", "password", "password-command", "outbound-proxy", "conference-factory", "key-server", "file-server",
-    "curve", "ca-file", "expires", "require-trust", "password-timeout",
+    "curve", "ca-file", "name-server", "expires", "require-trust", "password-timeout",
   ]
   /// Seconds that password-command may take: somebody may have to type a passphrase.
   static let passwordTimeout = 120
@@ -124,18 +125,21 @@ private struct AccountEntry {
     for key in table.keys where !Self.keys.contains(key) {
       throw failure(key, "unknown setting '\(key)'" + ConfigurationFile.remedy(for: key, known: Self.keys))
     }
-    guard let address = try uri("address"), address.user != nil else {
+    guard var address = try uri("address"), address.user != nil else {
       throw failure("address", "address is missing: address = \"sip:you@your.domain\"")
     }
+    let proxy = try outboundProxy(for: address)
+    // From here on sips: has had its effect. In messages the address is the sip: one that Flexisip and Linphone know.
+    address.isSecure = false
     var configuration = AccountConfiguration(
-      name: name, address: address, password: withPassword ? try password() : Password(""),
-      outboundProxy: try uri("outbound-proxy"),
+      name: name, address: address, password: withPassword ? try password() : Password(""), outboundProxy: proxy,
       conferenceFactory: try uri("conference-factory"), keyServer: try url("key-server"),
       fileServer: try url("file-server"), caFile: try string("ca-file"))
     if let curve = try string("curve") {
       guard let known = Curve(name: curve) else { throw failure("curve", "curve = \"\(curve)\": it is c25519 or c448") }
       configuration.curve = known
     }
+    configuration.nameServer = try nameServer()
     if let value = table["require-trust"] {
       guard let isOn = value.bool else { throw failure("require-trust", "require-trust is true or false") }
       configuration.requiresTrust = isOn
@@ -147,6 +151,28 @@ private struct AccountEntry {
       configuration.expires = expires
     }
     return configuration
+  }
+
+  /// A sips: address is reached over TLS only.
+  private func outboundProxy(for address: SIPURI) throws -> SIPURI? {
+    let named = try uri("outbound-proxy")
+    guard address.isSecure else { return named }
+    var proxy = named ?? address
+    proxy.user = nil
+    let transport = proxy[parameter: "transport"]?.lowercased()
+    guard proxy.isSecure || transport == nil || transport == "tls" else {
+      throw failure("outbound-proxy", "address is a sips: address, so outbound-proxy must use transport=tls")
+    }
+    proxy.isSecure = true
+    return proxy
+  }
+
+  private func nameServer() throws -> NameServer? {
+    guard let text = try string("name-server") else { return nil }
+    guard let server = NameServer(text) else {
+      throw failure("name-server", "name-server = \"\(text)\" is not an IPv4 address with or without a port (192.0.2.53:53)")
+    }
+    return server
   }
 
   private func password() throws -> Password {

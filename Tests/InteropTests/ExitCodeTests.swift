@@ -55,6 +55,17 @@ import Testing
       name: "not a URI", account: "\(head)outbound-proxy = \"example.org\"\n", arguments: ["room", "list"],
       exitCode: 78, says: "outbound-proxy"),
     Case(
+      name: "sips: over TCP",
+      account: """
+        [account.a]
+        address = "sips:alice@sip.example.org"
+        password = "x"
+        outbound-proxy = "sip:localhost;transport=tcp"
+        """, arguments: ["room", "list"], exitCode: 78, says: "outbound-proxy must use transport=tls"),
+    Case(
+      name: "not a name server", account: "\(head)name-server = \"ns.example.org\"\n", arguments: ["room", "list"],
+      exitCode: 78, says: "not an IPv4 address"),
+    Case(
       name: "no such account", account: head, arguments: ["--account", "b", "room", "list"], exitCode: 78,
       says: "has no [account.b]"),
     Case(
@@ -105,6 +116,31 @@ import Testing
     #expect(run.errors.contains("127.0.0.1:\(server.port)"), "\(run.errors)")
     #expect(run.errors.lowercased().contains("refused"), "\(run.errors)")
     #expect(!run.errors.contains(" 503"), "\(run.errors)")
+  }
+
+  /// Over TLS the cause is told, and what to do.
+  @Test func aServerThatCannotProveItselfIsUnreachable() async throws {
+    let (authority, stranger) = try await (TestAuthority(name: "Acme CA"), TestAuthority())
+    let identity = try await authority.issue("DNS:sip.example.net")
+    let server = try PeerProcess(
+      URL(fileURLWithPath: "/usr/bin/openssl"),
+      ["s_server", "-accept", "127.0.0.1:0", "-cert", identity.certificate.path, "-key", identity.key.path],
+      keepsErrors: true)
+    defer { server.stop() }
+    let port = try await server.line("ACCEPT and its port") { $0.hasPrefix("ACCEPT") }.split(separator: ":").last ?? ""
+    for (ca, cause) in [
+      (authority, "its certificate is not for 127.0.0.1 but for sip.example.net: use that name as outbound-proxy"),
+      (stranger, "its certificate is issued by Acme CA, which is no known authority: put that one's certificate"),
+    ] {
+      // sips: is as good as transport=tls.
+      for proxy in ["sip:127.0.0.1:\(port);transport=tls", "sips:127.0.0.1:\(port)"] {
+        let run = try await run(
+          "\(Self.head)outbound-proxy = \"\(proxy)\"\nca-file = \"\(ca.certificate.path)\"\n",
+          ["send", "sip:bob@sip.example.org", "hi"])
+        #expect(run.exitCode == 69)
+        #expect(run.errors.contains("127.0.0.1:\(port): \(cause)"), "\(run.errors)")
+      }
+    }
   }
 
   @Test func aFileWithAPasswordThatOthersCanReadIsRefused() async throws {

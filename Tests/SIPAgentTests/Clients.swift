@@ -13,14 +13,15 @@ actor Client {
 
   init(
     _ user: String, server: Int, transport: String = "tcp", host: String = "127.0.0.1", password: String? = nil,
-    expires: Int = 600
+    expires: Int = 600, configure: (inout SIPAgentConfiguration) -> Void = { _ in }
   ) throws {
     let instanceID = "urn:uuid:\(UUID().uuidString.lowercased())"
     let secret = password ?? user
-    let configuration = SIPAgentConfiguration(
+    var configuration = SIPAgentConfiguration(
       address: SIPURI(user: user, host: Kamailio.domain), password: { secret },
       outboundProxy: SIPURI(user: nil, host: host, port: server, parameters: [Parameter("transport", transport)]),
       instanceID: instanceID, expires: expires)
+    configure(&configuration)
     agent = try SIPAgent(configuration: configuration)
     self.instanceID = instanceID
     iterator = agent.events.makeAsyncIterator()

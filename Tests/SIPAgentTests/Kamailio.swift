@@ -1,5 +1,7 @@
 // Kamailio.swift: Debian's Kamailio as registrar and proxy on loopback, for as long as a test needs it
 import Foundation
+import MessageFormats
+import ServerConnection
 import TestSupport
 
 /// A SIP server that this project did not write. The password of each user is the user's name.
@@ -14,15 +16,26 @@ final class Kamailio: Sendable {
   private static let startSeconds = 10.0
 
   let port: Int
+  /// Where it speaks TLS, when it has a certificate.
+  let tlsPort: Int
   private let folder: TemporaryFolder
   private let process: PeerProcess
 
-  /// - Parameter port: that of a server which was stopped, nil for a free one.
-  init(_ algorithms: Algorithms = .md5, nonceLifetime: Int = 300, port: Int? = nil) async throws {
+  /// - Parameters:
+  ///   - port: that of a server which was stopped, nil for a free one.
+  ///   - tls: the certificate for TLS, nil for no TLS.
+  ///   - extra: more lines for the configuration, before its routes.
+  init(
+    _ algorithms: Algorithms = .md5, nonceLifetime: Int = 300, port: Int? = nil, tls: TestAuthority.Identity? = nil,
+    tlsPort: Int? = nil, extra: String = ""
+  ) async throws {
     self.port = try port ?? LoopbackSocket.freePort()
+    let securePort = try tlsPort ?? LoopbackSocket.freePort()
+    self.tlsPort = securePort
     folder = try TemporaryFolder()
     let file = folder.file("kamailio.cfg")
     let text = Self.configuration(port: self.port, modules: try Self.modules(), algorithms, nonceLifetime)
+      .replacing("EXTRA\n", with: extra + (tls.map { Self.secure($0, port: securePort) } ?? "") + "\n")
     try text.write(to: file, atomically: true, encoding: .utf8)
     process = try PeerProcess(
       URL(fileURLWithPath: "/usr/sbin/kamailio"),
@@ -42,6 +55,30 @@ final class Kamailio: Sendable {
     stop()
     return process.output.count { $0.hasSuffix("REQUEST \(method) \(user)") }
   }
+
+  /// The requests so far, each as `METHOD transport Via Contact`. Stops the server.
+  func finalRequests() -> [String] {
+    stop()
+    return process.output.compactMap { line in line.range(of: "SEEN ").map { String(line[$0.upperBound...]) } }
+  }
+
+  /// The port in the Contact of a user's REGISTER.
+  func contactPort(of user: String) async throws -> Int {
+    let line = try await process.line("a REGISTER of \(user)") {
+      $0.contains("SEEN REGISTER") && $0.contains("<sip:\(user)@")
+    }
+    let uri = line.ranges(of: "<sip:\(user)@").first.map { line[$0.lowerBound...].dropFirst().prefix { $0 != ">" } }
+    guard let port = uri.flatMap({ SIPURI(String($0)) })?.port else { throw TestFailure("no port in \(line)") }
+    return port
+  }
+
+  /// Whether IPv6 works on loopback, which some containers lack.
+  static let hasIPv6: Bool = {
+    guard let address = try? SocketAddress.all(of: "::1", port: 0)[0] else { return false }
+    let descriptor = socket(AF_INET6, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    return address.withPointer { bind(descriptor, $0, $1) } == 0
+  }()
 
   private var log: String { process.output.joined(separator: "\n") }
 
@@ -112,6 +149,7 @@ final class Kamailio: Sendable {
       alias="\(domain)"
       listen=tcp:127.0.0.1:\(port)
       listen=udp:127.0.0.1:\(port)
+      \(hasIPv6 ? "listen=tcp:[::1]:\(port)\nlisten=udp:[::1]:\(port)" : "")
       mpath="\(modules)"
       loadmodule "tm.so"
       loadmodule "sl.so"
@@ -134,9 +172,11 @@ final class Kamailio: Sendable {
       modparam("nathelper", "received_avp", "$avp(RECEIVED)")
       modparam("tm", "fr_timer", 5000)
       modparam("usrloc", "handle_lost_tcp", 1)
+      EXTRA
 
       request_route {
         xlog("L_ALERT", "REQUEST $rm $tU\\n");
+        xlog("L_ALERT", "SEEN $rm $proto $hdr(Via) $ct\\n");
         if (!mf_process_maxfwd_header("70")) { sl_send_reply("483", "Too Many Hops"); exit; }
         if (is_method("REGISTER")) {
           if (!pv_www_authenticate("$td", "$tU", "0")) { route(CHALLENGE_WWW); exit; }
@@ -172,6 +212,19 @@ final class Kamailio: Sendable {
       }
 
       """
+  }
+
+  private static func secure(_ identity: TestAuthority.Identity, port: Int) -> String {
+    """
+
+    enable_tls=yes
+    listen=tls:127.0.0.1:\(port)
+    \(hasIPv6 ? "listen=tls:[::1]:\(port)" : "")
+    loadmodule "tls.so"
+    modparam("tls", "certificate", "\(identity.certificate.path)")
+    modparam("tls", "private_key", "\(identity.key.path)")
+    modparam("tls", "tls_method", "TLSv1.2+")
+    """
   }
 
   private static func challenge(

@@ -1,5 +1,6 @@
 // A SIP user agent (nua) on the loop. Every function is for the loop's thread.
 #pragma once
+#include <stdint.h>
 #include "sofia_loop.h"
 #include "sofia_message.h"
 #include "sofia_tags.h"
@@ -39,6 +40,8 @@ typedef struct sofia_event {
   sofia_handle *handle;
   const sofia_message *message;
   int subscription_ended; // SUBSCRIBE and NOTIFY: the subscription has ended
+  char host[48];          // numeric address and port that `message` came from
+  uint16_t port;
 } sofia_event;
 
 /// NULL when nothing can be bound, or the certificates cannot be read.

@@ -8,13 +8,11 @@ typedef struct sofia_tags sofia_tags;
 /// Tags with a text value; Sofia parses those of header fields and URLs.
 typedef enum sofia_text_tag {
   SOFIA_TAG_URL,              // an agent: what to bind; a handle: the Request-URI
-  SOFIA_TAG_SIPS_URL,         // what to bind for TLS
   SOFIA_TAG_PROXY,            // next hop of every request
   SOFIA_TAG_REGISTRAR,
   SOFIA_TAG_OUTBOUND,         // options of nua's outbound support
   SOFIA_TAG_CONTACT_USER,
   SOFIA_TAG_CONTACT_FEATURES, // parameters of nua's own Contact
-  SOFIA_TAG_CERTIFICATE_DIRECTORY,
   SOFIA_TAG_AUTH,             // scheme:"realm":user:password
   SOFIA_TAG_APPLICATION_METHOD, // one method a tag: it is answered by the application
   SOFIA_TAG_METHOD,
@@ -32,6 +30,8 @@ typedef enum sofia_text_tag {
   SOFIA_TAG_HEADER, // "Name: value"
 } sofia_text_tag;
 
+enum { SOFIA_NEVER = 0x7fffffff };
+
 /// Tags with a number or a truth value.
 typedef enum sofia_number_tag {
   SOFIA_TAG_MEDIA_ENABLE,
@@ -46,8 +46,9 @@ typedef enum sofia_number_tag {
   SOFIA_TAG_PING_PONG,    // milliseconds
   SOFIA_TAG_PONG_TO_PING,
   SOFIA_TAG_SHUTDOWN_IS_ERROR,
-  SOFIA_TAG_TLS_VERIFY_POLICY,
-  SOFIA_TAG_LOG, // log the messages, see sofia_trace.h
+  SOFIA_TAG_IDLE,         // of a connection before it is closed, milliseconds; SOFIA_NEVER
+  SOFIA_TAG_LISTEN,       // 0: only connections of our own
+  SOFIA_TAG_LOG,          // log the messages, see sofia_trace.h
 } sofia_number_tag;
 
 /// An empty list; NULL without memory.

@@ -1,0 +1,152 @@
+// LocatorTests.swift: RFC 3263 against dnsmasq
+import Foundation
+import TestSupport
+import Testing
+
+@testable import ServerConnection
+
+@Suite(.timeLimit(.minutes(1)))
+struct LocatorTests {
+  private static let records = [
+    "host-record=a.example.test,127.0.0.1", "host-record=b.example.test,127.0.0.2",
+    "host-record=six.example.test,::1", "host-record=example.test,127.0.0.9",
+    // NAPTR: TLS before TCP before something unknown, whatever the order of the records.
+    "naptr-record=example.test,30,50,s,SIP+D2T,,_sip._tcp.example.test",
+    "naptr-record=example.test,20,50,s,SIPS+D2T,,_secure.example.test",
+    "naptr-record=example.test,10,50,s,SIP+D2S,,_sip._sctp.example.test",
+    "naptr-record=example.test,1,50,u,E2U+sip,!^.*$!sip:x@example.test!",
+    "srv-host=_secure.example.test,a.example.test,5071,20,0", "srv-host=_secure.example.test,b.example.test,5072,10,0",
+    "srv-host=_sips._tcp.example.test,six.example.test,5073,10,0",
+    "srv-host=_sip._tcp.example.test,gone.example.test,5074,10,0",
+    "srv-host=_sip._tcp.example.test,b.example.test,5075,20,0",
+    // No NAPTR, SRV of TCP only.
+    "srv-host=_sip._tcp.plain.test,a.example.test,5076,0,0", "host-record=plain.test,127.0.0.8",
+    // Nothing but an address.
+    "host-record=bare.test,127.0.0.7",
+    // The service is decidedly not there.
+    "srv-host=_sip._tcp.none.test", "host-record=none.test,127.0.0.6",
+  ]
+
+  private func withNames(_ body: (ServerLocator) throws -> Void) async throws {
+    let server = try await Dnsmasq(zone: "test", Self.records)
+    defer { server.stop() }
+    try body(ServerLocator(nameServer: NameServer("127.0.0.1:\(server.port)")))
+  }
+
+  private func expect(
+    _ addresses: [String], for target: ServerTarget, over transport: SIPTransport, _ locator: ServerLocator
+  ) throws {
+    let found = try locator.addresses(of: target, over: transport).map(\.text)
+    #expect(found == addresses)
+  }
+
+  @Test func theFirstUsableNAPTRRecordDecides() async throws {
+    try await withNames { locator in
+      let target = ServerTarget(host: "example.test")
+      #expect(locator.transport(of: target) == .tls)
+      try expect(["127.0.0.2:5072", "127.0.0.1:5071"], for: target, over: .tls, locator)
+    }
+  }
+
+  @Test func aNamedTransportSkipsNAPTRAndANamedPortSkipsSRV() async throws {
+    try await withNames { locator in
+      var target = ServerTarget(host: "example.test", transport: .tls)
+      #expect(locator.transport(of: target) == .tls)
+      try expect(["[::1]:5073"], for: target, over: .tls, locator)
+      target = ServerTarget(host: "example.test", transport: .tcp)
+      // The target without an address is passed over.
+      try expect(["127.0.0.2:5075"], for: target, over: .tcp, locator)
+      target = ServerTarget(host: "example.test", port: 5080)
+      #expect(locator.transport(of: target) == .tcp)
+      try expect(["127.0.0.9:5080"], for: target, over: .tcp, locator)
+    }
+  }
+
+  @Test func withoutNAPTRTheServicesDecide() async throws {
+    try await withNames { locator in
+      let target = ServerTarget(host: "plain.test")
+      #expect(locator.transport(of: target) == .tcp)
+      try expect(["127.0.0.1:5076"], for: target, over: .tcp, locator)
+      let secure = ServerTarget(host: "plain.test", transport: .tls)
+      try expect(["127.0.0.8:5061"], for: secure, over: .tls, locator)
+    }
+  }
+
+  @Test func withoutAnyServiceTheAddressIsUsed() async throws {
+    try await withNames { locator in
+      let target = ServerTarget(host: "bare.test")
+      #expect(locator.transport(of: target) == .tcp)
+      try expect(["127.0.0.7:5060"], for: target, over: .tcp, locator)
+      for host in ["none.test", "unknown.test"] {
+        #expect {
+          try locator.addresses(of: ServerTarget(host: host, transport: .tcp), over: .tcp)
+        } throws: { error in
+          if case ConnectionFailure.unresolvable(host: host, _) = error { true } else { false }
+        }
+      }
+    }
+  }
+
+  @Test func addressesAndLocalNamesNeedNoNameServer() throws {
+    let silent = try LoopbackSocket.refusing()
+    let locator = ServerLocator(nameServer: NameServer("127.0.0.1:\(silent.port)"))
+    for (host, expected) in [("192.0.2.1", "192.0.2.1:5061"), ("[2001:db8::1]", "[2001:db8::1]:5061")] {
+      try expect([expected], for: ServerTarget(host: host), over: .tls, locator)
+    }
+    #expect(locator.transport(of: ServerTarget(host: "localhost")) == .tcp)
+    let local = try locator.addresses(of: ServerTarget(host: "localhost"), over: .tcp)
+    #expect(!local.isEmpty)
+  }
+
+  @Test func equalPrioritiesAreChosenByWeight() async throws {
+    let server = try await Dnsmasq(
+      zone: "test",
+      (1...3).map { "srv-host=_sip._tcp.w.test,h\($0).test,506\($0),5,\($0 * 10)" }
+        + (1...3).map { "host-record=h\($0).test,127.0.0.\($0)" })
+    defer { server.stop() }
+    let target = ServerTarget(host: "w.test", transport: .tcp)
+    func expect(_ ports: [Int], _ random: @escaping @Sendable (ClosedRange<Int>) -> Int) throws {
+      let locator = ServerLocator(nameServer: NameServer("127.0.0.1:\(server.port)"), random: random)
+      let found = try locator.addresses(of: target, over: .tcp).map(\.port)
+      #expect(found == ports)
+    }
+    // Weights 10, 20 and 30 in ascending order; the number falls on the running sum.
+    try expect([5061, 5062, 5063]) { $0.lowerBound }
+    try expect([5063, 5062, 5061]) { $0.upperBound }
+    try expect([5062, 5063, 5061]) { min(11, $0.upperBound) }
+  }
+
+  @Test func nameServersAreReadFromText() {
+    #expect(NameServer("192.0.2.53")?.description == "192.0.2.53:53")
+    #expect(NameServer("192.0.2.53:5353")?.description == "192.0.2.53:5353")
+    for text in ["", "ns.example.org", "192.0.2.53:", "192.0.2.53:0", "192.0.2.53:70000", "::1", "1.2.3"] {
+      #expect(NameServer(text) == nil)
+    }
+  }
+
+  /// Answers cut, changed and made up: whatever comes of them, the parser ends and stays within its limits.
+  @Test func damagedAnswersDoNoHarm() {
+    var generator = SeededGenerator(seed: 3263)
+    // A real answer: one question, one SRV record with a pointer back to the question's name.
+    let name: [UInt8] = [4] + Array("_sip".utf8) + [4] + Array("_tcp".utf8) + [4] + Array("test".utf8) + [0]
+    let answer: [UInt8] =
+      [0, 1, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0] + name + [0, 33, 0, 1] + [0xC0, 12, 0, 33, 0, 1, 0, 0, 0, 60, 0, 10]
+      + [0, 10, 0, 60, 0x13, 0xC4, 1, UInt8(ascii: "a"), 0xC0, 22]
+    #expect(
+      DNSMessage(answer).services == [SRVRecord(priority: 10, weight: 60, port: 5060, target: "a.test")])
+    // A pointer to itself.
+    var loop = answer
+    loop[loop.count - 1] = UInt8(loop.count - 2)
+    #expect(DNSMessage(loop).services.isEmpty)
+    for _ in 0..<20_000 {
+      var damaged = answer
+      for _ in 0..<Int.random(in: 1...4, using: &generator) {
+        damaged[Int.random(in: 0..<damaged.count, using: &generator)] = .random(in: 0...255, using: &generator)
+      }
+      damaged = Array(damaged.prefix(Int.random(in: 0...damaged.count, using: &generator)))
+      let message = DNSMessage(damaged)
+      #expect(message.services.allSatisfy { $0.target.utf8.count < 256 })
+      _ = (message.authorityPointers, message.addresses(.a), message.addresses(.aaaa))
+    }
+  }
+}
