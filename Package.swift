@@ -40,7 +40,8 @@ let package = Package(
       name: "ChatCore",
       dependencies: [
         "SIPAgent", "ServerConnection", "Lime", "MessageFormats", "HTTPClient", "CSodium",
-        .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
+        .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
+        .product(name: "Logging", package: "swift-log"),
       ]),
     .target(name: "AccountService", dependencies: ["ChatCore", "MessageFormats"]),
     .target(
