@@ -39,7 +39,8 @@ let package = Package(
       name: "ChatCore",
       dependencies: [
         "SIPAgent", "Lime", "MessageFormats", "HTTPClient", "CSodium",
-        .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
+        .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
+        .product(name: "Logging", package: "swift-log"),
       ]),
     .target(name: "AccountService", dependencies: ["ChatCore", "MessageFormats"]),
     .target(

@@ -23,6 +23,9 @@ public struct AccountConfiguration: Sendable {
   /// Registration lifetime asked for, in seconds. The server may grant less.
   public var expires: Int
 
+  /// A command that prints the passphrase of the account's keys.
+  public var passphraseCommand: String?
+
   /// Texts only go to rooms whose devices are all trusted.
   public var requiresTrust = false
 

@@ -1,6 +1,7 @@
 // AccountStore.swift: one account's folder and database: permissions, lock, schema (design, rule 1).
 import Foundation
 import GRDB
+import GRDBSQLite
 import Lime
 
 /// The folder of one account: `limeade.sqlite` and the lock that keeps a second process out.
@@ -12,6 +13,7 @@ public final class AccountStore: Sendable {
   public let database: DatabasePool
   private let lock: FileLock?
   private let useRecord: UseRecord?
+  let unlocked = UnlockedKey()
   /// What the user has to know when the database turned out to be a restored backup or a copy.
   public let recoveryNotice: String?
 
@@ -42,12 +44,15 @@ public final class AccountStore: Sendable {
     configuration.busyMode = .timeout(Self.busyTimeout)
     configuration.prepareDatabase { db in
       try db.execute(sql: "PRAGMA secure_delete = ON")
+      // Else closing removes the log, and each start makes a new one and waits for the disk.
+      var isOn: Int32 = 1
+      sqlite3_file_control(db.sqliteConnection, nil, SQLITE_FCNTL_PERSIST_WAL, &isOn)
     }
     do {
       database = try DatabasePool(path: path, configuration: configuration)
       // Here and not in prepareDatabase: GRDB sets NORMAL when it turns WAL on, and a commit must reach the disk.
       try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
-      try AccountStore.migrator.migrate(database)
+      try Self.migrate(database)
     } catch { throw StoreError.cannotOpen(path, (error as? DatabaseError)?.storageFailure ?? "\(error)") }
     // Not worth failing for: nothing that expired is shown, and a running client deletes it too.
     if let expired = try? database.removeExpired(at: Date()), !expired.isEmpty { database.scrub() }
@@ -91,6 +96,38 @@ public final class AccountStore: Sendable {
     let (value, generation) = try await database.write { db in (try body(db), try UseRecord.advance(db)) }
     useRecord.record(generation)
     return value
+  }
+
+  /// Closes the database after `shortenLog`.
+  public func close() throws {
+    shortenLog()
+    try database.close()
+  }
+
+  /// Brings the write-ahead log into the database: else the next start reads all of it. One small commit stays in it,
+  /// as a start makes one in an empty log.
+  func shortenLog() {
+    // While another process reads the log stays as it is, which does no harm.
+    try? database.writeWithoutTransaction { db in
+      _ = try db.checkpoint(.truncate)
+      try db.execute(sql: "PRAGMA user_version = \(Self.schemaVersion(Self.migrator))")
+    }
+  }
+
+  private static func migrate(_ database: DatabasePool) throws {
+    let migrator = Self.migrator
+    let version = schemaVersion(migrator)
+    let known = try database.writeWithoutTransaction { try Int32.fetchOne($0, sql: "PRAGMA user_version") }
+    guard known != version else { return }
+    try migrator.migrate(database)
+    try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA user_version = \(version)") }
+  }
+
+  /// Says which migrations a database has, so that a start need not look for each (32-bit FNV-1a of their names).
+  private static func schemaVersion(_ migrator: DatabaseMigrator) -> Int32 {
+    var hash: UInt32 = 2_166_136_261
+    for byte in migrator.migrations.joined(separator: "\n").utf8 { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
+    return Int32(bitPattern: hash)
   }
 
   private static var migrator: DatabaseMigrator {

@@ -135,6 +135,7 @@ public actor ChatClient {
     await agent?.shutdown(keepingRegistration: !unregistering)
     eventTask?.cancel()
     eventTask = nil
+    store.shortenLog()
     hub.finish()
   }
 
@@ -171,7 +172,7 @@ public actor ChatClient {
     isConnected = true
     let device = DeviceID(gruu.description)
     try await store.database.write { try Setting.gruu.write($0, gruu.description) }
-    lime = LimeAccount(device: device, curve: account.curve, now: clock.now)
+    lime = LimeAccount(device: device, curve: account.curve, storageKey: store.storageKey, now: clock.now)
     if let url = account.keyServer {
       keyServer = KeyServerClient(
         url: url, device: device, username: account.address.user ?? "", realm: account.address.host,

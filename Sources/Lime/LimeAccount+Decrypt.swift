@@ -19,7 +19,7 @@ extension LimeAccount {
     let incoming = try IncomingMessage(
       message: message, cipherMessage: cipherMessage, sender: sender, recipient: device, recipientUser: recipientUser)
     let keys = try keys(db)
-    return try db.atomically { try decrypt(keys, incoming) }
+    return try db.atomically { try keys.storage.during { try decrypt(keys, incoming) } }
   }
 
   private func decrypt(_ keys: LocalKeyStore, _ incoming: IncomingMessage) throws -> DecryptedMessage {

@@ -18,7 +18,9 @@ extension LimeAccount {
     guard plaintext.count <= Self.maximumPlaintextLength else { throw LimeError.messageTooLong(bytes: plaintext.count) }
     let keys = try keys(db)
     return try db.atomically {
-      try encrypt(keys, plaintext: plaintext, recipientUser: recipientUser, devices: devices, policy: policy)
+      try keys.storage.during {
+        try encrypt(keys, plaintext: plaintext, recipientUser: recipientUser, devices: devices, policy: policy)
+      }
     }
   }
 

@@ -100,7 +100,7 @@ extension LimeAccount {
     let sessions = sessionStore(keys)
     return KeyReport(
       identity: keys.identityKey, isRegistered: keys.isPublished,
-      signedPrekeyCreatedAt: try keys.currentSignedPrekey()?.createdAt,
+      signedPrekeyCreatedAt: try keys.currentSignedPrekeyCreatedAt(),
       oneTimeKeysLeft: try keys.undispatchedOneTimeKeys().count,
       sessionsWithOneTimeKey: try sessions.acceptedInits(withOneTimeKey: true),
       sessionsWithoutOneTimeKey: try sessions.acceptedInits(withOneTimeKey: false))

@@ -64,11 +64,14 @@ extension LimeAccount {
         } catch let error as LimeError { return .failure(error) }
       }
       // Nothing is written of a device before all checks have passed.
-      for (wanted, session) in zip(wanted, agreed) {
-        switch session {
-        case .success(let session):
-          try save(keys, session, with: wanted.device, identity: wanted.keys.identity, peer: known[wanted.device]?.peer)
-        case .failure(let error): results[wanted.device] = .failure(error)
+      try keys.storage.during {
+        for (wanted, session) in zip(wanted, agreed) {
+          let (device, published) = wanted
+          switch session {
+          case .success(let session):
+            try save(keys, session, with: device, identity: published.identity, peer: known[device]?.peer)
+          case .failure(let error): results[device] = .failure(error)
+          }
         }
       }
       return results

@@ -13,14 +13,22 @@ import GRDB
 public struct LimeAccount: Sendable {
   public let device: DeviceID
   public let curve: Curve
+  /// nil while there is no passphrase.
+  let storageKey: StorageKey?
   let now: @Sendable () -> Date
   /// Tests with known answers inject ratchet keys, ephemeral keys and seeds here.
   var random = RandomSource()
 
-  /// - Parameter now: the clock for key lifetimes.
-  public init(device: DeviceID, curve: Curve, now: @escaping @Sendable () -> Date = { Date() }) {
+  /// - Parameters:
+  ///   - storageKey: from `StorageProtection` when the database has a passphrase. Without it all that needs no secret
+  ///     works still, and the rest throws `LimeError.locked`.
+  ///   - now: the clock for key lifetimes.
+  public init(
+    device: DeviceID, curve: Curve, storageKey: StorageKey? = nil, now: @escaping @Sendable () -> Date = { Date() }
+  ) {
     self.device = device
     self.curve = curve
+    self.storageKey = storageKey
     self.now = now
   }
 
@@ -33,12 +41,12 @@ public struct LimeAccount: Sendable {
 
   /// Whether the device has keys, published or not.
   public func exists(_ db: Database) throws -> Bool {
-    try LocalKeyStore.find(db, device: device, curve: curve) != nil
+    try find(db) != nil
   }
 
   /// Whether the key server acknowledged the device's keys.
   public func isRegistered(_ db: Database) throws -> Bool {
-    try LocalKeyStore.find(db, device: device, curve: curve)?.isPublished ?? false
+    try find(db)?.isPublished ?? false
   }
 
   /// - Throws: `LimeError.noKeys`.
@@ -51,8 +59,8 @@ public struct LimeAccount: Sendable {
   /// - Parameter oneTimeKeys: how many to make; public servers take up to 200 and never answer a request with none.
   public func makeRegistration(_ db: Database, oneTimeKeys: Int = KeyLifetimes.oneTimeKeys) throws -> KeyServerRequest {
     try db.atomically {
-      let keys = try LocalKeyStore.find(db, device: device, curve: curve)
-        ?? LocalKeyStore.create(db, device: device, identity: .generate(curve))
+      let keys = try find(db)
+        ?? LocalKeyStore.create(db, device: device, identity: .generate(curve), storage: storage(db))
       let signedPrekey = try keys.currentSignedPrekey() ?? keys.makeSignedPrekey(at: now().seconds)
       var published = try keys.undispatchedOneTimeKeys()
       if published.isEmpty { published = try keys.makeOneTimeKeys(max(1, oneTimeKeys)) }
@@ -96,8 +104,16 @@ public struct LimeAccount: Sendable {
 
   /// - Throws: `LimeError.noKeys`.
   func keys(_ db: Database) throws -> LocalKeyStore {
-    guard let keys = try LocalKeyStore.find(db, device: device, curve: curve) else { throw LimeError.noKeys }
+    guard let keys = try find(db) else { throw LimeError.noKeys }
     return keys
+  }
+
+  private func find(_ db: Database) throws -> LocalKeyStore? {
+    try LocalKeyStore.find(db, device: device, curve: curve, storageKey: storageKey)
+  }
+
+  private func storage(_ db: Database) throws -> SecretStorage {
+    SecretStorage(key: storageKey, isProtected: try StorageProtection.isOn(db))
   }
 
   func peerStore(_ keys: LocalKeyStore) -> PeerStore {
@@ -105,7 +121,7 @@ public struct LimeAccount: Sendable {
   }
 
   func sessionStore(_ keys: LocalKeyStore) -> SessionStore {
-    SessionStore(db: keys.db, accountID: keys.accountID, curve: curve)
+    SessionStore(db: keys.db, accountID: keys.accountID, curve: curve, storage: keys.storage)
   }
 }
 

@@ -42,6 +42,13 @@ public enum LimeError: Error, Hashable, Sendable, CustomStringConvertible, Local
   /// The account has no keys yet: call `makeRegistration`.
   case noKeys
   case keyServer(KeyServerErrorCode, text: String)
+  /// The account's keys are encrypted, and the passphrase was not given.
+  case locked
+  case wrongPassphrase
+  /// Empty or too long.
+  case unusablePassphrase
+  /// An encrypted secret in the database was altered, or belongs to another row.
+  case damagedSecret
   /// The cryptographic library failed or the stored state is damaged; the text says which.
   case internalFailure(String)
 
@@ -68,6 +75,10 @@ public enum LimeError: Error, Hashable, Sendable, CustomStringConvertible, Local
     case .weakKey: "a key of the peer is invalid"
     case .noKeys: "the account has no keys yet; publish them first"
     case .keyServer(let code, let text): "the key server refused: \(code)\(text.isEmpty ? "" : " (\(text))")"
+    case .locked: "the account's keys are protected by a passphrase, which was not given"
+    case .wrongPassphrase: "the passphrase is wrong"
+    case .unusablePassphrase: "a passphrase has 1 to \(Passphrase.maximumLength) bytes"
+    case .damagedSecret: "a key in the account's database was altered: restore a backup, or remove the account's data"
     case .internalFailure(let what): "encryption failed internally: \(what)"
     }
   }

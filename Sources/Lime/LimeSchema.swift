@@ -4,11 +4,20 @@ import Foundation
 import GRDB
 
 enum LimeSchema {
-  /// Times are whole seconds since 1970. Secret columns are as safe as the database file: see SECURITY.md.
+  /// Times are whole seconds since 1970. Secret columns are those of `SecretColumn`.
   static func register(_ migrator: inout DatabaseMigrator) {
     migrator.registerMigration("lime 1") { db in
       try db.execute(
         sql: """
+          -- With a row here the secrets of all tables are encrypted: see StorageProtection.
+          CREATE TABLE lime_protection (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            salt BLOB NOT NULL,
+            passes INTEGER NOT NULL, -- of Argon2id, as is the next, in bytes
+            memory INTEGER NOT NULL,
+            wrapped_key BLOB NOT NULL, -- the data key, encrypted
+            has_remains INTEGER NOT NULL -- whether secrets may still stand elsewhere in the files
+          );
           CREATE TABLE lime_account (
             id INTEGER PRIMARY KEY,
             device TEXT NOT NULL,
@@ -101,43 +110,6 @@ extension Database {
       return .commit
     }
     return try result.get()
-  }
-}
-
-extension Row {
-  func secret(_ index: Int) throws -> SecretBytes? {
-    try withUnsafeData(atIndex: index) { $0.map { SecretBytes(copying: $0) } }
-  }
-
-  func requiredSecret(_ index: Int) throws -> SecretBytes {
-    guard let secret = try secret(index) else { throw LimeError.internalFailure("a secret is missing in the store") }
-    return secret
-  }
-
-  /// A secret column, copied straight into memory that is wiped; nil for NULL. Only for rows of a cursor.
-  func secret(_ column: String) throws -> SecretBytes? {
-    try withUnsafeData(named: column) { $0.map { SecretBytes(copying: $0) } }
-  }
-
-  func requiredSecret(_ column: String) throws -> SecretBytes {
-    guard let secret = try secret(column) else { throw LimeError.internalFailure("\(column) is missing in the store") }
-    return secret
-  }
-}
-
-extension SecretBytes {
-  /// A copy for a parameter of a statement, wiped when the statement lets go of it.
-  var parameter: Data {
-    withBytePointer { bytes, count in
-      let copy = UnsafeMutablePointer<UInt8>.allocate(capacity: max(count, 1))
-      copy.update(from: bytes, count: count)
-      return Data(
-        bytesNoCopy: copy, count: count,
-        deallocator: .custom { pointer, count in
-          SecretBytes.wipe(pointer, count)
-          pointer.deallocate()
-        })
-    }
   }
 }
 

@@ -16,39 +16,73 @@ struct LocalKeyStore {
   let db: Database
   let accountID: Int64
   let curve: Curve
+  private let device: DeviceID
   /// The public identity key.
   let identityKey: IdentityKey
+  /// As stored.
   private let identitySeed: SecretBytes
   /// Whether the key server acknowledged them.
   let isPublished: Bool
+  let storage: SecretStorage
 
   /// Costs a scalar multiplication, which messages of a running session do without.
   var identity: IdentityKeyPair {
-    get throws { try IdentityKeyPair(curve: curve, seed: identitySeed) }
+    get throws {
+      let seed = try identitySeed.withUnsafeBytes {
+        try storage.load($0, at: SecretColumn.identitySeed(device.string, Int64(curve.rawValue), identityKey.bytes))
+      }
+      let pair = try IdentityKeyPair(curve: curve, seed: seed)
+      guard pair.publicKey == identityKey else {
+        throw LimeError.internalFailure("the identity key in the store is damaged")
+      }
+      return pair
+    }
   }
 
   /// - Returns: nil when the device has no keys yet.
-  static func find(_ db: Database, device: DeviceID, curve: Curve) throws -> LocalKeyStore? {
-    let rows = try Row.fetchCursor(
-      db.cachedStatement(
-        sql: "SELECT id, identity_key, identity_seed, published FROM lime_account WHERE device = ? AND curve = ?"),
-      arguments: [device.string, curve.rawValue])
-    guard let row = try rows.next() else { return nil }
-    guard let identityKey = IdentityKey(curve: curve, bytes: row[1]) else {
-      throw LimeError.internalFailure("the identity key in the store is damaged")
+  static func find(
+    _ db: Database, device: DeviceID, curve: Curve, storageKey: StorageKey?
+  ) throws -> LocalKeyStore? {
+    let statement = try RawStatement(
+      db,
+      """
+      SELECT id, identity_key, identity_seed, published, EXISTS (SELECT 1 FROM lime_protection)
+      FROM lime_account WHERE device = ? AND curve = ?
+      """)
+    return try statement.run {
+      statement.bind(1, device.string)
+      statement.bind(2, Int(curve.rawValue))
+      guard try statement.step() else { return nil }
+      guard let identityKey = IdentityKey(curve: curve, bytes: Data(statement.blob(1))) else {
+        throw LimeError.internalFailure("the identity key in the store is damaged")
+      }
+      return LocalKeyStore(
+        db: db, accountID: statement.int64(0), curve: curve, device: device, identityKey: identityKey,
+        identitySeed: SecretBytes(copying: statement.blob(2)), isPublished: statement.int64(3) != 0,
+        storage: SecretStorage(key: storageKey, isProtected: statement.int64(4) != 0))
     }
-    return LocalKeyStore(
-      db: db, accountID: row[0], curve: curve, identityKey: identityKey, identitySeed: try row.requiredSecret(2),
-      isPublished: row[3])
   }
 
-  static func create(_ db: Database, device: DeviceID, identity: IdentityKeyPair) throws -> LocalKeyStore {
-    try db.execute(
-      sql: "INSERT INTO lime_account (device, curve, identity_key, identity_seed) VALUES (?, ?, ?, ?)",
-      arguments: [device.string, identity.curve.rawValue, identity.publicKey.bytes, identity.seed.parameter])
+  static func create(
+    _ db: Database, device: DeviceID, identity: IdentityKeyPair, storage: SecretStorage
+  ) throws -> LocalKeyStore {
+    let (curve, key) = (identity.curve, identity.publicKey)
+    let statement = try RawStatement(
+      db, "INSERT INTO lime_account (device, curve, identity_key, identity_seed) VALUES (?, ?, ?, ?)")
+    let place = SecretColumn.identitySeed(device.string, Int64(curve.rawValue), key.bytes)
+    let stored = try storage.store(identity.seed, at: place) { seed, count in
+      try statement.run {
+        statement.bind(1, device.string)
+        statement.bind(2, Int(curve.rawValue))
+        statement.bind(3, key.bytes)
+        statement.bind(4, at: seed, count: count)
+        try statement.step()
+      }
+      return SecretBytes(copying: UnsafeRawBufferPointer(start: seed, count: count))
+    }
     return LocalKeyStore(
-      db: db, accountID: db.lastInsertedRowID, curve: identity.curve, identityKey: identity.publicKey,
-      identitySeed: identity.seed, isPublished: false)
+      db: db, accountID: db.lastInsertedRowID, curve: curve, device: device, identityKey: key, identitySeed: stored,
+      isPublished: false, storage: storage)
   }
 
   func setPublished(_ published: Bool) throws {
@@ -72,9 +106,14 @@ struct LocalKeyStore {
       db.cachedStatement(sql: "SELECT * FROM lime_signed_prekey WHERE account_id = ? AND \(condition) LIMIT 1"),
       arguments: [accountID] + arguments)
     guard let row = try rows.next() else { return nil }
+    let published = SignedPrekey(id: row["key_id"], publicKey: row["public_key"], signature: row["signature"])
+    let privateKey = try row.withUnsafeData(named: "private_key") { stored in
+      try (stored ?? Data()).withUnsafeBytes {
+        try storage.load($0, at: SecretColumn.signedPrekey(accountID, Int64(published.id), published.publicKey))
+      }
+    }
     return LocalSignedPrekey(
-      published: SignedPrekey(id: row["key_id"], publicKey: row["public_key"], signature: row["signature"]),
-      privateKey: try AgreementPrivateKey(curve: curve, bytes: row.requiredSecret("private_key")),
+      published: published, privateKey: try AgreementPrivateKey(curve: curve, bytes: privateKey),
       createdAt: row["created_at"], isPublished: row["published"])
   }
 
@@ -93,15 +132,32 @@ struct LocalKeyStore {
   }
 
   func insert(_ key: LocalSignedPrekey) throws {
-    try db.execute(
-      sql: """
-        INSERT INTO lime_signed_prekey (account_id, key_id, private_key, public_key, signature, created_at, published)
-        VALUES (?, ?, ?, ?, ?, ?, ?)
-        """,
-      arguments: [
-        accountID, key.published.id, key.privateKey.bytes.parameter, key.published.publicKey,
-        key.published.signature, key.createdAt, key.isPublished,
-      ])
+    let statement = try RawStatement(
+      db,
+      """
+      INSERT INTO lime_signed_prekey (account_id, key_id, private_key, public_key, signature, created_at, published)
+      VALUES (?, ?, ?, ?, ?, ?, ?)
+      """)
+    let place = SecretColumn.signedPrekey(accountID, Int64(key.published.id), key.published.publicKey)
+    try storage.store(key.privateKey.bytes, at: place) { privateKey, count in
+      try statement.run {
+        statement.bind(1, accountID)
+        statement.bind(2, Int(key.published.id))
+        statement.bind(3, at: privateKey, count: count)
+        statement.bind(4, key.published.publicKey)
+        statement.bind(5, key.published.signature)
+        statement.bind(6, key.createdAt)
+        statement.bind(7, key.isPublished ? 1 : 0)
+        try statement.step()
+      }
+    }
+  }
+
+  /// When the current one was made.
+  func currentSignedPrekeyCreatedAt() throws -> Int64? {
+    try Int64.fetchOne(
+      db, sql: "SELECT max(created_at) FROM lime_signed_prekey WHERE account_id = ? AND replaced_at IS NULL",
+      arguments: [accountID])
   }
 
   func markSignedPrekeyPublished(id: UInt32) throws {
@@ -118,11 +174,15 @@ struct LocalKeyStore {
   // MARK: One-time keys
 
   func oneTimeKey(id: UInt32) throws -> AgreementPrivateKey? {
-    let rows = try Row.fetchCursor(
-      db.cachedStatement(sql: "SELECT private_key FROM lime_one_time_key WHERE account_id = ? AND key_id = ?"),
-      arguments: [accountID, id])
-    guard let row = try rows.next() else { return nil }
-    return try AgreementPrivateKey(curve: curve, bytes: row.requiredSecret("private_key"))
+    let statement = try RawStatement(
+      db, "SELECT private_key, public_key FROM lime_one_time_key WHERE account_id = ? AND key_id = ?")
+    return try statement.run {
+      statement.bind(1, accountID)
+      statement.bind(2, Int(id))
+      guard try statement.step() else { return nil }
+      let place = SecretColumn.oneTimeKey(accountID, Int64(id), Data(statement.blob(1)))
+      return try AgreementPrivateKey(curve: curve, bytes: storage.load(statement.blob(0), at: place))
+    }
   }
 
   /// Those that the key server may still hand out.
@@ -147,9 +207,18 @@ struct LocalKeyStore {
   }
 
   func insert(_ key: OneTimeKey, privateKey: AgreementPrivateKey) throws {
-    try db.cachedStatement(
-      sql: "INSERT INTO lime_one_time_key (account_id, key_id, private_key, public_key) VALUES (?, ?, ?, ?)"
-    ).execute(arguments: [accountID, key.id, privateKey.bytes.parameter, key.publicKey])
+    let statement = try RawStatement(
+      db, "INSERT INTO lime_one_time_key (account_id, key_id, private_key, public_key) VALUES (?, ?, ?, ?)")
+    let place = SecretColumn.oneTimeKey(accountID, Int64(key.id), key.publicKey)
+    try storage.store(privateKey.bytes, at: place) { privateKey, count in
+      try statement.run {
+        statement.bind(1, accountID)
+        statement.bind(2, Int(key.id))
+        statement.bind(3, at: privateKey, count: count)
+        statement.bind(4, key.publicKey)
+        try statement.step()
+      }
+    }
   }
 
   /// A used key is gone for good.

@@ -5,32 +5,35 @@ import Foundation
 
 /// A fixed number of secret bytes, zeroed when the last copy goes away. Never printed.
 ///
-/// Plain memory wiped with `sodium_memzero`, not `sodium_malloc`: that takes four pages, three system calls and a
-/// share of the small mlock limit for each secret, and a message to a large room moves thousands of them.
+/// Up to 128 bytes, which is every key, are in the locked memory of `SecretArena`. What is longer is a decrypted text,
+/// and in ordinary memory.
 // Unchecked, yet safe: nothing is written after the initialisers, and the memory is freed with the last copy.
 struct SecretBytes: @unchecked Sendable {
-  /// The bytes stand behind the object's fields, in the same piece of memory.
-  private final class Storage: ManagedBuffer<Int, UInt8> {
+  private final class Storage {
+    let bytes: UnsafeMutablePointer<UInt8>
+    private let count: Int
+
+    init(count: Int) {
+      self.count = count
+      bytes = count <= SecretArena.slotLength ? SecretArena.shared.takeSlot() : .allocate(capacity: count)
+      bytes.initialize(repeating: 0, count: count)
+    }
+
     deinit {
-      withUnsafeMutablePointers { count, bytes in sodium_memzero(bytes, count.pointee) }
+      if count <= SecretArena.slotLength { return SecretArena.shared.giveBack(bytes) }
+      sodium_memzero(bytes, count)
+      bytes.deallocate()
     }
   }
 
-  /// libsodium chooses its implementations and opens the random generator once, before anything else.
-  private static let isLibraryReady = sodium_init() >= 0
-
   let count: Int
-  private let storage: ManagedBuffer<Int, UInt8>
+  private let storage: Storage
 
   /// Zeroed, then written by `fill`.
   init(count: Int, fill: (UnsafeMutablePointer<UInt8>) throws -> Void) rethrows {
-    precondition(Self.isLibraryReady, "libsodium failed to initialise")
     self.count = count
-    storage = Storage.create(minimumCapacity: max(count, 1)) { _ in count }
-    try storage.withUnsafeMutablePointerToElements { bytes in
-      bytes.initialize(repeating: 0, count: max(count, 1))
-      try fill(bytes)
-    }
+    storage = Storage(count: count)
+    try fill(storage.bytes)
   }
 
   /// A copy of `bytes`.
@@ -58,7 +61,8 @@ struct SecretBytes: @unchecked Sendable {
 
 extension SecretBytes: ContiguousBytes {
   func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-    try storage.withUnsafeMutablePointerToElements { try body(UnsafeRawBufferPointer(start: $0, count: count)) }
+    // The memory must not go back while `body` reads it.
+    try withExtendedLifetime(storage) { try body(UnsafeRawBufferPointer(start: $0.bytes, count: count)) }
   }
 }
 

@@ -26,7 +26,7 @@ final class SendingBatch: @unchecked Sendable {
   private let curve: Curve
   private(set) var entries: [Entry] = []
   private let capacity: Int
-  private let chainKeys: UnsafeMutablePointer<UInt8>
+  private let chainKeys: SecretBuffer
   /// Of each entry: associated data, ratchet public key, X3DH init block.
   private let publicBytes: UnsafeMutablePointer<UInt8>
   private let stride: Int
@@ -35,27 +35,25 @@ final class SendingBatch: @unchecked Sendable {
     self.curve = curve
     self.capacity = capacity
     entries.reserveCapacity(capacity)
-    chainKeys = .allocate(capacity: max(1, capacity * ChainKey.length))
+    chainKeys = SecretBuffer(count: capacity * ChainKey.length)
     stride = X3DH.associatedDataLength + curve.publicKeyLength + X3DHInit.maximumLength(curve)
     publicBytes = .allocate(capacity: max(1, capacity * stride))
   }
 
-  deinit {
-    SecretBytes.wipe(chainKeys, capacity * ChainKey.length)
-    chainKeys.deallocate()
-    publicBytes.deallocate()
-  }
+  deinit { publicBytes.deallocate() }
 
-  /// - Throws: `LimeError.internalFailure` when the parts are not of the lengths they must have.
+  /// - Parameter readChainKey: is given room for the 32 bytes of the chain key.
+  /// - Throws: `LimeError.internalFailure` when the parts are not of the lengths they must have; what `readChainKey`
+  ///   throws.
   func append(
-    _ entry: Entry, chainKey: UnsafeRawBufferPointer, associatedData: UnsafeRawBufferPointer,
-    ratchetKey: UnsafeRawBufferPointer, x3dhInit: UnsafeRawBufferPointer
+    _ entry: Entry, associatedData: UnsafeRawBufferPointer, ratchetKey: UnsafeRawBufferPointer,
+    x3dhInit: UnsafeRawBufferPointer, readChainKey: (UnsafeMutablePointer<UInt8>) throws -> Void
   ) throws {
-    guard entries.count < capacity, chainKey.count == ChainKey.length,
-      associatedData.count == X3DH.associatedDataLength, ratchetKey.count == curve.publicKeyLength,
+    guard entries.count < capacity, associatedData.count == X3DH.associatedDataLength,
+      ratchetKey.count == curve.publicKeyLength,
       x3dhInit.count == entry.initLength, x3dhInit.count <= X3DHInit.maximumLength(curve)
     else { throw LimeError.internalFailure("a session in the store is damaged") }
-    UnsafeMutableRawPointer(self.chainKey(of: entries.count)).copy(chainKey)
+    try readChainKey(chainKey(of: entries.count))
     let target = UnsafeMutableRawPointer(publicBytes + entries.count * stride)
     target.copy(associatedData)
     (target + associatedData.count).copy(ratchetKey)
@@ -64,7 +62,7 @@ final class SendingBatch: @unchecked Sendable {
   }
 
   /// The chain key of an entry, 32 bytes.
-  func chainKey(of index: Int) -> UnsafeMutablePointer<UInt8> { chainKeys + index * ChainKey.length }
+  func chainKey(of index: Int) -> UnsafeMutablePointer<UInt8> { chainKeys.bytes + index * ChainKey.length }
 
   /// Encrypts with each chain and advances it, on all processors when there are many.
   /// - Parameters:

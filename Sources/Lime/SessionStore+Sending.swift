@@ -17,6 +17,7 @@ extension SessionStore {
   struct SendingReader {
     fileprivate let statement: RawStatement
     fileprivate let accountID: Int64
+    fileprivate let storage: SecretStorage
 
     /// - Parameter index: of the device among those that the message is for.
     func append(_ device: DeviceID, _ index: Int, to batch: SendingBatch) throws -> SendingState {
@@ -31,12 +32,14 @@ extension SessionStore {
           throw LimeError.internalFailure("a peer in the store is damaged")
         }
         let x3dhInit = statement.blob(8)
+        let (id, key) = (statement.int64(0), statement.blob(4))
+        guard try storage.length(key.count) == ChainKey.length else { throw LimeError.damagedSecret }
         try batch.append(
           SendingBatch.Entry(
-            id: statement.int64(0), peerID: statement.int64(1), device: index, status: status, number: number,
+            id: id, peerID: statement.int64(1), device: index, status: status, number: number,
             previousChainLength: statement.integer(7), initLength: x3dhInit.count),
-          chainKey: statement.blob(4), associatedData: statement.blob(3), ratchetKey: statement.blob(6),
-          x3dhInit: x3dhInit)
+          associatedData: statement.blob(3), ratchetKey: statement.blob(6), x3dhInit: x3dhInit
+        ) { try storage.load(key, at: SecretColumn.sendingChain(id), into: $0) }
         return .appended
       }
     }
@@ -53,18 +56,21 @@ extension SessionStore {
         CROSS JOIN lime_sending ON session_id = lime_session.id
         WHERE account_id = ? AND device = ?
         """),
-      accountID: accountID)
+      accountID: accountID, storage: storage)
   }
 
   /// Writes the chains after a message was encrypted with each.
   func save(_ batch: SendingBatch) throws {
     let statement = try RawStatement(db, "UPDATE lime_sending SET chain_key = ?, number = ? WHERE session_id = ?")
     for (index, entry) in batch.entries.enumerated() {
-      try statement.run {
-        statement.bind(1, at: batch.chainKey(of: index), count: ChainKey.length)
-        statement.bind(2, Int(entry.number) + 1)
-        statement.bind(3, entry.id)
-        try statement.step()
+      let key = batch.chainKey(of: index)
+      try storage.store(key, ChainKey.length, at: SecretColumn.sendingChain(entry.id)) { key, count in
+        try statement.run {
+          statement.bind(1, at: key, count: count)
+          statement.bind(2, Int(entry.number) + 1)
+          statement.bind(3, entry.id)
+          try statement.step()
+        }
       }
     }
   }

@@ -19,6 +19,7 @@ struct SessionStore {
   let db: Database
   let accountID: Int64
   let curve: Curve
+  let storage: SecretStorage
 
   // MARK: Finding
 
@@ -76,16 +77,20 @@ struct SessionStore {
   }
 
   private func session(_ row: Row) throws -> StoredSession {
+    let (id, peerID): (Int64, Int64) = (row[0], row[1])
+    let (associatedData, peerKey): (Data, Data) = (row[3], row[5])
     let ratchetPublic: Data? = row[6]
     let receivingNumber: Int? = row[9]
     let secrets = try SessionSecrets(
-      row.requiredSecret(4), curve: curve, hasRatchetKey: ratchetPublic != nil, isReceiving: receivingNumber != nil)
+      row.secret(4, storage, SecretColumn.session(id, peerID, associatedData, peerKey, ratchetPublic ?? Data())),
+      curve: curve, hasRatchetKey: ratchetPublic != nil, isReceiving: receivingNumber != nil)
     var sending: DoubleRatchet.Sending?
     if let ratchetPublic, let privateKey = secrets.ratchetPrivate {
       sending = DoubleRatchet.Sending(
         keyPair: AgreementKeyPair(
           privateKey: try AgreementPrivateKey(curve: curve, bytes: privateKey), publicKey: ratchetPublic),
-        chain: SendingChain(key: try row.requiredSecret(7), nextNumber: row[8]))
+        chain: SendingChain(
+          key: try row.secret(7, storage, SecretColumn.sendingChain(id)), nextNumber: row[8]))
     }
     var receiving: ReceivingChain?
     if let receivingNumber, let key = secrets.receivingKey {
@@ -93,9 +98,9 @@ struct SessionStore {
     }
     let block: Data? = row[11]
     return StoredSession(
-      id: row[0], peerID: row[1], isActive: row[2],
+      id: id, peerID: peerID, isActive: row[2],
       ratchet: DoubleRatchet(
-        curve: curve, associatedData: row[3], rootKey: secrets.rootKey, peerKey: row[5], sending: sending,
+        curve: curve, associatedData: associatedData, rootKey: secrets.rootKey, peerKey: peerKey, sending: sending,
         receiving: receiving, previousChainLength: row[10]),
       x3dhInit: try block.map { block in
         var reader = ByteReader(block)
@@ -124,10 +129,14 @@ struct SessionStore {
           db,
           """
           INSERT INTO lime_session (secrets, peer_key, ratchet_public, receiving_number, previous_chain_length,
-            x3dh_init, received, peer_id, active, associated_data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            x3dh_init, received, id, peer_id, active, associated_data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
           """)
       }
-    try SessionSecrets(of: ratchet).joined.withBytePointer { secrets, count in
+    // The row's number is chosen here, as the secrets are bound to it.
+    let id = try session.id ?? nextID()
+    let place = SecretColumn.session(
+      id, session.peerID, ratchet.associatedData, ratchet.peerKey, ratchet.sending?.keyPair.publicKey ?? Data())
+    try storage.store(SessionSecrets(of: ratchet).joined, at: place) { secrets, count in
       try statement.run {
         statement.bind(1, at: secrets, count: count)
         statement.bind(2, ratchet.peerKey)
@@ -136,17 +145,15 @@ struct SessionStore {
         statement.bind(5, Int(ratchet.previousChainLength))
         statement.bind(6, session.x3dhInit?.serialized)
         statement.bind(7, received)
-        if let id = session.id {
-          statement.bind(8, id)
-        } else {
-          statement.bind(8, session.peerID)
-          statement.bind(9, session.isActive ? 1 : 0)
-          statement.bind(10, ratchet.associatedData)
+        statement.bind(8, id)
+        if session.id == nil {
+          statement.bind(9, session.peerID)
+          statement.bind(10, session.isActive ? 1 : 0)
+          statement.bind(11, ratchet.associatedData)
         }
         try statement.step()
       }
     }
-    let id = session.id ?? db.lastInsertedRowID
     try saveSending(ratchet.sending?.chain, session: id)
     return id
   }
@@ -155,16 +162,24 @@ struct SessionStore {
   private func saveSending(_ chain: SendingChain?, session: Int64) throws {
     let statement = try RawStatement(
       db, "INSERT OR REPLACE INTO lime_sending (session_id, number, chain_key) VALUES (?, ?, ?)")
-    func write(_ key: UnsafePointer<UInt8>?) throws {
+    func write(_ key: UnsafePointer<UInt8>?, _ count: Int) throws {
       try statement.run {
         statement.bind(1, session)
         statement.bind(2, Int(chain?.nextNumber ?? 0))
-        if let key { statement.bind(3, at: key, count: ChainKey.length) }
+        if let key { statement.bind(3, at: key, count: count) }
         try statement.step()
       }
     }
-    guard let chain else { return try write(nil) }
-    try chain.keyBytes.withBytePointer { key, _ in try write(key) }
+    guard let chain else { return try write(nil, 0) }
+    try storage.store(chain.keyBytes, at: SecretColumn.sendingChain(session), write)
+  }
+
+  private func nextID() throws -> Int64 {
+    let statement = try RawStatement(db, "SELECT coalesce(max(id), 0) + 1 FROM lime_session")
+    return try statement.run {
+      try statement.step()
+      return statement.int64(0)
+    }
   }
 
   /// Makes one session the one to encrypt with; the others begin their time of grace.
@@ -208,12 +223,16 @@ struct SessionStore {
 
   /// The key of a message that was missing when a later one arrived, if it is one.
   func skippedKey(session: Int64, header: RatchetHeader) throws -> (id: Int64, key: SecretBytes)? {
-    let rows = try Row.fetchCursor(
-      db.cachedStatement(
-        sql: "SELECT id, message_key FROM lime_skipped_key WHERE session_id = ? AND ratchet_key = ? AND number = ?"),
-      arguments: [session, header.ratchetKey, header.messageNumber])
-    guard let row = try rows.next() else { return nil }
-    return (row["id"], try row.requiredSecret("message_key"))
+    let statement = try RawStatement(
+      db, "SELECT id, message_key FROM lime_skipped_key WHERE session_id = ? AND ratchet_key = ? AND number = ?")
+    return try statement.run {
+      statement.bind(1, session)
+      statement.bind(2, header.ratchetKey)
+      statement.bind(3, Int(header.messageNumber))
+      guard try statement.step() else { return nil }
+      let place = SecretColumn.skippedKey(session, header.ratchetKey, Int64(header.messageNumber))
+      return (statement.int64(0), try storage.load(statement.blob(1), at: place))
+    }
   }
 
   func deleteSkippedKey(id: Int64) throws {
@@ -222,13 +241,23 @@ struct SessionStore {
 
   func insert(_ keys: [SkippedKey], session: Int64) throws {
     guard !keys.isEmpty else { return }
+    let statement = try RawStatement(
+      db,
+      """
+      INSERT INTO lime_skipped_key (session_id, ratchet_key, number, message_key, received)
+      SELECT id, ?1, ?2, ?3, received FROM lime_session WHERE id = ?4
+      """)
     for key in keys {
-      try db.cachedStatement(
-        sql: """
-          INSERT INTO lime_skipped_key (session_id, ratchet_key, number, message_key, received)
-          SELECT id, ?, ?, ?, received FROM lime_session WHERE id = ?
-          """
-      ).execute(arguments: [key.ratchetKey, key.number, key.key.parameter, session])
+      let place = SecretColumn.skippedKey(session, key.ratchetKey, Int64(key.number))
+      try storage.store(key.key, at: place) { messageKey, count in
+        try statement.run {
+          statement.bind(1, key.ratchetKey)
+          statement.bind(2, Int(key.number))
+          statement.bind(3, at: messageKey, count: count)
+          statement.bind(4, session)
+          try statement.step()
+        }
+      }
     }
     try db.execute(
       sql: """

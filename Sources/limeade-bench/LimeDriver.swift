@@ -69,7 +69,7 @@ struct LimeDriver {
         _ = try store.database.writeWithoutTransaction { try account.identity($0) }
       }
     case "close":
-      return try timed { try stores.removeValue(forKey: word(0))?.database.close() }
+      return try timed { try stores.removeValue(forKey: word(0))?.close() }
     case "create": return try create(store(word(0)), device(1), keys: number(2))
     case "encrypt":
       let prefix = try word(3)
@@ -98,12 +98,11 @@ struct LimeDriver {
     return store
   }
 
-  /// The write-ahead log is of one size however many sessions there are, so it goes into the database first.
+  /// Closing brings what is in the write-ahead log into the database.
   private func size(_ path: String) throws -> Double {
     let store = try openStore(path)
-    try store.database.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
     let database = store.directory.appendingPathComponent("limeade.sqlite").path
-    try store.database.close()
+    try store.close()
     let size = try FileManager.default.attributesOfItem(atPath: database)[.size] as? NSNumber
     return size?.doubleValue ?? 0
   }

@@ -1,4 +1,4 @@
-// AccountCommand.swift: limeade account add|show; removing is in AccountRemoveCommand: the accounts of the configuration file.
+// AccountCommand.swift: limeade account add|show: the accounts of the configuration file.
 import AccountService
 import ArgumentParser
 import ChatCore
@@ -8,8 +8,8 @@ import MessageFormats
 
 struct AccountCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "account", abstract: "Add, show and remove accounts.",
-    subcommands: [Add.self, Show.self, Remove.self])
+    commandName: "account", abstract: "Add, show and remove accounts; protect their keys.",
+    subcommands: [Add.self, Show.self, Remove.self, AccountPassphraseCommand.self])
 
   struct Add: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -47,7 +47,7 @@ struct AccountCommand: AsyncParsableCommand {
       if let passwordCommand {
         values.append(("password-command", passwordCommand))
       } else {
-        values.append(("password", try PasswordPrompt.read()))
+        values.append(("password", try HiddenInput.line("Password: ", what: "password")))
       }
       let optional = [
         ("outbound-proxy", outboundProxy), ("conference-factory", conferenceFactory), ("key-server", keyServer),

@@ -114,8 +114,8 @@ private struct AccountEntry {
   let lines: ConfigurationLines
 
   static let keys = [
-    "address", "password", "password-command", "outbound-proxy", "conference-factory", "key-server", "file-server",
-    "curve", "ca-file", "expires", "require-trust", "password-timeout",
+    "address", "password", "password-command", "passphrase-command", "outbound-proxy", "conference-factory",
+    "key-server", "file-server", "curve", "ca-file", "expires", "require-trust", "password-timeout",
   ]
   /// Seconds that password-command may take: somebody may have to type a passphrase.
   static let passwordTimeout = 120
@@ -132,6 +132,7 @@ private struct AccountEntry {
       outboundProxy: try uri("outbound-proxy"),
       conferenceFactory: try uri("conference-factory"), keyServer: try url("key-server"),
       fileServer: try url("file-server"), caFile: try string("ca-file"))
+    configuration.passphraseCommand = try string("passphrase-command")
     if let curve = try string("curve") {
       guard let known = Curve(name: curve) else { throw failure("curve", "curve = \"\(curve)\": it is c25519 or c448") }
       configuration.curve = known
@@ -153,7 +154,9 @@ private struct AccountEntry {
     if let fromEnvironment = ProcessInfo.processInfo.environment["LIMEADE_PASSWORD"] { return Password(fromEnvironment) }
     if let password = try string("password") { return Password(password) }
     if let command = try string("password-command") {
-      let text = try PasswordCommand.run(command, timeout: try passwordTimeout()) { failure("password-command", $0) }
+      let text = try SecretCommand.run("password-command", command, timeout: try passwordTimeout()) {
+        failure("password-command", $0)
+      }
       return Password(text)
     }
     throw failure("password", "no password: set password-command (or password, or LIMEADE_PASSWORD in the environment)")
@@ -193,13 +196,15 @@ private struct AccountEntry {
   }
 }
 
-/// Runs `password-command` and takes the first line it prints.
-private enum PasswordCommand {
-  static func run(_ command: String, timeout: Double, failure: (String) -> CommandFailure) throws -> String {
-    let text = try ExternalProgram.output(
-      of: "password-command", "/bin/sh", ["-c", command], timeout: timeout, failure: failure)
+/// Runs `password-command` or `passphrase-command` and takes the first line it prints.
+enum SecretCommand {
+  /// - Parameter timeout: seconds.
+  static func run(
+    _ name: String, _ command: String, timeout: Double, failure: (String) -> CommandFailure
+  ) throws -> String {
+    let text = try ExternalProgram.output(of: name, "/bin/sh", ["-c", command], timeout: timeout, failure: failure)
     let line = text.split(separator: "\n", omittingEmptySubsequences: false).first
-    guard let line, !line.isEmpty else { throw failure("password-command printed nothing") }
+    guard let line, !line.isEmpty else { throw failure("\(name) printed nothing") }
     return String(line)
   }
 }

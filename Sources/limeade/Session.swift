@@ -12,10 +12,13 @@ extension GlobalOptions {
     try ConfigurationFile(path: config).account(named: account, withPassword: withPassword)
   }
 
+  /// - Parameter exclusive: to use the account's keys, for which its passphrase is asked for if it has one.
   func store(for account: AccountConfiguration, exclusive: Bool) throws -> AccountStore {
-    try AccountStore(
+    let store = try AccountStore(
       directory: ConfigurationFile.dataDirectory(account: account.name),
       stateDirectory: ConfigurationFile.stateDirectory(account: account.name), exclusive: exclusive)
+    if exclusive { try AccountUnlocking.unlock(store, of: account) }
+    return store
   }
 
   /// To the file of --log-file, or with -v to standard error.

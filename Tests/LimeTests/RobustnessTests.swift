@@ -183,7 +183,6 @@ import Testing
     #expect(secret == SecretBytes(copying: secret))
     #expect(secret != SecretBytes.random(count: 48))
     #expect(secret != SecretBytes(copying: secret, range: 0..<47))
-    #expect(SecretBytes(copying: secret.parameter) == secret)
   }
 
   @Test func `A fingerprint shows the whole key in groups of four digits`() throws {

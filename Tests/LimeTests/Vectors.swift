@@ -48,7 +48,7 @@ struct VectorKeys: Decodable {
     let seed = try SecretBytes(hex: identity.seed ?? identity.private ?? "")
     try device.queue.write { db in
       let identity = try IdentityKeyPair(curve: curve, seed: seed)
-      let store = try LocalKeyStore.create(db, device: device.id, identity: identity)
+      let store = try LocalKeyStore.create(db, device: device.id, identity: identity, storage: .plain)
       for key in signedPrekeys {
         let pair = try AgreementKeyPair(curve, hex: key.private)
         try store.insert(
