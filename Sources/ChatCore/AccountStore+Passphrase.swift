@@ -18,7 +18,8 @@ final class UnlockedKey: Sendable {
 /// What a passphrase protects are the account's private keys, ratchets and message keys; history, rooms and members stay
 /// readable. Changing it needs the account for this process alone (`exclusive`).
 extension AccountStore {
-  var storageKey: StorageKey? { unlocked.current }
+  /// For `LimeAccount`; nil without a passphrase, and before it was given.
+  public var storageKey: StorageKey? { unlocked.current }
 
   public var hasPassphrase: Bool {
     get throws { try database.read { try StorageProtection.isOn($0) } }

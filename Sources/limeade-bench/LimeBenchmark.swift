@@ -8,7 +8,8 @@ struct LimeBenchmark: ParsableCommand {
     commandName: "lime", abstract: "LIME against liblime, in turns, on one disk.",
     discussion: """
       Medians of all rounds in milliseconds, tab separated: row, limeade, liblime, liblime/limeade. Every change of \
-      ours is one durable commit of an account's own database (WAL, synchronous = FULL); the key server is in memory.
+      ours is one durable commit of an account's own database (WAL, synchronous = FULL); the key server is in \
+      memory. Agreements and encryption for many devices use all processors; liblime uses one.
       """)
 
   @Option(help: "How often everything is measured; the row with 1000 new sessions has one sample a round.")
@@ -106,6 +107,7 @@ struct LimeMeasurement {
       try measureFloor()
       try measureRegistration(round)
       for count in Self.deviceCounts { try measureSessions(round, count) }
+      try measurePassphrase(round)
       try measureConversation()
     }
     try measureSpace()
@@ -146,6 +148,21 @@ struct LimeMeasurement {
       }
       try both { _ in "close new" }
     }
+  }
+
+  /// What encryption on disk costs us; liblime has none.
+  private mutating func measurePassphrase(_ round: Int) throws {
+    let count = Self.deviceCounts.max() ?? 1
+    let encrypt = "encrypt new \(Self.alice)0 \(Self.plaintextLength) \(Self.others) \(count)"
+    try both { "open new \($0.folder.appendingPathComponent("passphrase\(round)").path)" }
+    try both { _ in "create new \(Self.alice)0 1" }
+    try both { _ in encrypt }
+    try ours.driver.run("protect new")
+    for _ in 0..<(Self.steadySamples[count] ?? 1) {
+      try sample("steady message to \(count) devices, ours with a passphrase") { _ in encrypt }
+    }
+    try both { _ in "forget" }
+    try both { _ in "close new" }
   }
 
   private func startConversation() throws {

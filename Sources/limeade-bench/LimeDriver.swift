@@ -77,6 +77,8 @@ struct LimeDriver {
       return try encrypt(
         store(word(0)), from: device(1), plaintext: Data(repeating: 0x78, count: number(2)), to: devices)
     case "decrypt": return try decrypt(store(word(0)), device(1), sender: device(2))
+    case "protect":
+      return try timed { _ = try store(word(0)).setPassphrase(Passphrase(Array("passphrase".utf8))) }
     case "forget":
       waiting = [:]
       return 0
@@ -108,7 +110,7 @@ struct LimeDriver {
   }
 
   private mutating func create(_ store: AccountStore, _ device: DeviceID, keys: Int) throws -> Double {
-    let account = LimeAccount(device: device, curve: curve)
+    let account = LimeAccount(device: device, curve: curve, storageKey: store.storageKey)
     return try timed {
       let request = try store.database.write { try account.makeRegistration($0, oneTimeKeys: keys) }
       _ = try server.answer(request.body, from: device)
@@ -119,7 +121,7 @@ struct LimeDriver {
   private mutating func encrypt(
     _ store: AccountStore, from sender: DeviceID, plaintext: Data, to devices: [DeviceID]
   ) throws -> Double {
-    let account = LimeAccount(device: sender, curve: curve)
+    let account = LimeAccount(device: sender, curve: curve, storageKey: store.storageKey)
     var message: EncryptedMessage?
     let time = try timed {
       // As ChatClient does it: one connection, and one commit for new sessions and the message.
@@ -147,7 +149,7 @@ struct LimeDriver {
   private mutating func decrypt(_ store: AccountStore, _ device: DeviceID, sender: DeviceID) throws -> Double {
     guard let message = waiting[device]?.first else { throw Failure.noMessage(device) }
     waiting[device]?.removeFirst()
-    let account = LimeAccount(device: device, curve: curve)
+    let account = LimeAccount(device: device, curve: curve, storageKey: store.storageKey)
     return try timed {
       _ = try store.database.write { db in
         try account.decrypt(
