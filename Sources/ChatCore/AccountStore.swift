@@ -65,9 +65,6 @@ public final class AccountStore: Sendable {
     recoveryNotice = Self.notice(of: finding, directory: directory, stateDirectory: stateDirectory)
   }
 
-  /// Closes the database, before its folder is deleted.
-  public func close() throws { try database.close() }
-
   /// Seconds to wait for another process's transaction.
   private static let busyTimeout: TimeInterval = 5
 
