@@ -52,14 +52,13 @@ struct AccountPassphraseCommand: AsyncParsableCommand {
   }
 
   private static func newPassphrase(_ account: AccountConfiguration) throws -> Passphrase {
-    var first = try HiddenInput.bytes("New passphrase for \(account.name): ", what: "new passphrase")
-    defer { HiddenInput.wipe(&first) }
-    if HiddenInput.isTerminal {
-      var second = try HiddenInput.bytes("Again: ", what: "new passphrase")
-      defer { HiddenInput.wipe(&second) }
-      guard first == second else { throw CommandFailure.badInput("the two passphrases differ; nothing was changed") }
+    let isTerminal = AccountUnlocking.isTerminal
+    let first = isTerminal ? try PasswordPrompt.ask("New passphrase for \(account.name): ") : readLine() ?? ""
+    guard !first.isEmpty else { throw CommandFailure.badInput("no new passphrase given; nothing was changed") }
+    if isTerminal, try PasswordPrompt.ask("Again: ") != first {
+      throw CommandFailure.badInput("the two passphrases differ; nothing was changed")
     }
-    do { return try Passphrase(first) } catch { throw CommandFailure.badInput("\(error)") }
+    do { return try Passphrase(Array(first.utf8)) } catch { throw CommandFailure.badInput("\(error)") }
   }
 }
 
@@ -82,6 +81,8 @@ enum AccountUnlocking {
   /// Seconds that passphrase-command may take: somebody may have to type something.
   private static let commandTimeout = 120.0
 
+  static var isTerminal: Bool { isatty(STDIN_FILENO) == 1 }
+
   private static func passphrase(_ account: AccountConfiguration) throws -> Passphrase {
     if let given = ProcessInfo.processInfo.environment["LIMEADE_PASSPHRASE"] { return try Passphrase(Array(given.utf8)) }
     if let command = account.passphraseCommand {
@@ -91,15 +92,15 @@ enum AccountUnlocking {
             "passphrase-command", command, timeout: commandTimeout, failure: CommandFailure.badConfiguration
           ).utf8))
     }
-    guard HiddenInput.isTerminal else {
+    guard isTerminal else {
       throw CommandFailure.badConfiguration(
         """
         the keys of the account \(account.name) are protected by a passphrase, and there is no terminal to ask for it: \
         set passphrase-command in [account.\(account.name)], or LIMEADE_PASSPHRASE in the environment
         """)
     }
-    var typed = try HiddenInput.bytes("Passphrase for \(account.name): ", what: "passphrase")
-    defer { HiddenInput.wipe(&typed) }
-    return try Passphrase(typed)
+    let typed = try PasswordPrompt.ask("Passphrase for \(account.name): ")
+    guard !typed.isEmpty else { throw LimeError.wrongPassphrase }
+    return try Passphrase(Array(typed.utf8))
   }
 }
