@@ -59,7 +59,7 @@ struct MessageLayout {
 
   /// The scroll position that shows a message, with what surrounds it.
   func scroll(showing id: MessageRow.ID, height: Int) -> Scroll {
-    guard let index = state.messages.lastIndex(where: { $0.id == id }) else { return state.scroll }
+    guard let index = index(of: id) else { return state.scroll }
     var below = height / 3
     var bottom = index
     while bottom + 1 < state.messages.count, below > 0 {
@@ -109,11 +109,18 @@ struct MessageLayout {
     return (isLast ? .end : .held(message: state.messages[place.index].id, line: place.line), reachedOldest)
   }
 
+  /// Searched from the newest, and without copying rows: there may be many thousands.
+  private func index(of id: MessageRow.ID) -> Int? {
+    var index = state.messages.count - 1
+    while index >= 0, state.messages[index].id != id { index -= 1 }
+    return index >= 0 ? index : nil
+  }
+
   private typealias Place = (index: Int, line: Int)
 
   private var bottom: Place? {
     guard let last = state.messages.indices.last else { return nil }
-    if case .held(let id, let line) = state.scroll, let index = state.messages.lastIndex(where: { $0.id == id }) {
+    if case .held(let id, let line) = state.scroll, let index = index(of: id) {
       return (index, min(max(0, line), lines(ofMessageAt: index).count - 1))
     }
     return (last, lines(ofMessageAt: last).count - 1)

@@ -14,8 +14,8 @@ enum BenchmarkHistory {
 
   static func room(_ number: Int) -> String { "sip:chatroom-\(number)@sip.example.org;gr=urn:uuid:\(number)" }
 
-  /// Fills a new store. Every tenth message is the account's own, with two deliveries; the newest three of each room are
-  /// unread.
+  /// Fills a new store. Every tenth message is the account's own, with two deliveries; the newest three of each room
+  /// are unread.
   static func fill(_ store: AccountStore, messages: Int, rooms: Int) throws {
     var random = SystemRandomNumberGenerator()
     let start = Date(timeIntervalSinceNow: -Double(messages) * 30)
@@ -29,7 +29,8 @@ enum BenchmarkHistory {
             """, arguments: [room(number), "Room \(number)", start, activity])
         for address in ["alice", "bob", "carol"].map({ "sip:\($0)@sip.example.org" }) {
           try db.execute(
-            sql: "INSERT INTO participant (room, address, isAdmin) VALUES (?, ?, 0)", arguments: [room(number), address])
+            sql: "INSERT INTO participant (room, address, isAdmin) VALUES (?, ?, 0)",
+            arguments: [room(number), address])
           try db.execute(
             sql: "INSERT INTO device (room, participant, gruu) VALUES (?, ?, ?)",
             arguments: [room(number), address, "\(address);gr=urn:uuid:1"])

@@ -81,7 +81,9 @@ struct AccountCommand: AsyncParsableCommand {
       if options.json {
         Output.line(JSONLine.string(Dictionary(rows.compactMap { row in row.1.map { (row.0, $0) } }) { $1 }))
       } else {
-        for (key, value) in rows { Output.line("\(key.padding(toLength: 20, withPad: " ", startingAt: 0))\(value ?? "-")") }
+        for (key, value) in rows {
+          Output.line("\(key.padding(toLength: 20, withPad: " ", startingAt: 0))\(value ?? "-")")
+        }
       }
     }
 

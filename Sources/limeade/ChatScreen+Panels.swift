@@ -75,9 +75,9 @@ extension ChatScreen {
   }
 
   private func panel(_ verification: Verification, with address: String) -> VerificationPanel {
-    let address = SIPAddress.parse(address, domain: client.account.address.host)?.withoutParameters.description ?? address
+    let uri = SIPAddress.parse(address, domain: client.account.address.host)
     return VerificationPanel(
-      address: address, ownAddress: client.account.address.description, ownDevice: verification.ownDevice,
+      address: uri?.withoutParameters.description ?? address, ownAddress: client.account.address.description, ownDevice: verification.ownDevice,
       ownFingerprint: verification.ownFingerprint,
       devices: verification.devices.map { device in
         VerificationPanel.Device(

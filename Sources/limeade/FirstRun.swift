@@ -42,7 +42,7 @@ struct FirstRun {
   /// - Throws: `CommandFailure` when the user gives up or the file cannot be written.
   mutating func run() async throws {
     Output.line("There is no account yet. Four questions, and the account is tried; then \(path) is written.")
-    Output.line("Without a server of your own: leave with Ctrl-C, and limeade lab --write-config FILE makes one to try.")
+    Output.line("Without a server of your own: Ctrl-C leaves, and limeade lab --write-config FILE makes one to try.")
     Output.line("")
     for question in Question.allCases { try ask(question) }
     while true {
@@ -118,8 +118,8 @@ struct FirstRun {
   private mutating func choose(_ suspect: Question) throws -> Bool {
     while true {
       let text = try read(
-        "Correct the address (a), password (p), server (o) or key server (k), try again (t), write it all the same (w), "
-          + "or leave (q)? [\(suspect.letter)] ")
+        "Correct the address (a), password (p), server (o) or key server (k), try again (t), "
+          + "write it all the same (w), or leave (q)? [\(suspect.letter)] ")
       let letter = text.lowercased().first ?? suspect.letter
       switch letter {
       case "t": return true
@@ -154,7 +154,8 @@ struct FirstRun {
 
   private var table: String {
     AccountWriter.table(
-      name: name, values: Question.allCases.compactMap { question in answers[question].map { (question.rawValue, $0) } })
+      name: name,
+      values: Question.allCases.compactMap { question in answers[question].map { (question.rawValue, $0) } })
   }
 
   private func tryAccount() async throws {
