@@ -23,27 +23,47 @@ struct AccountTrial {
     let account = try configuration()
     let wasThere = FileManager.default.fileExists(atPath: ConfigurationFile.dataDirectory(account: name).path)
     do {
-      let store = try options.store(for: account, exclusive: true)
-      try options.startTrace()
-      let client = ChatClient(account: account, store: store, logger: try options.logger())
-      do {
-        try await client.start()
-        report("registered as \(account.address)")
-        if checkingKeyServer, account.keyServer != nil {
-          _ = try await client.updateKeys()
-          report("keys are published at the key server")
-        }
-        await client.stop()
-      } catch {
-        await client.stop()
-        throw error
-      }
+      try await connect(account, checkingKeyServer: checkingKeyServer, report)
+      await waitUntilReleased(account)
     } catch {
       if !wasThere {
         try? FileManager.default.removeItem(at: ConfigurationFile.dataDirectory(account: name))
         try? FileManager.default.removeItem(at: ConfigurationFile.stateDirectory(account: name))
       }
       throw error
+    }
+  }
+
+  private func connect(
+    _ account: AccountConfiguration, checkingKeyServer: Bool, _ report: (String) -> Void
+  ) async throws {
+    let store = try options.store(for: account, exclusive: true)
+    try options.startTrace()
+    let client = ChatClient(account: account, store: store, logger: try options.logger())
+    do {
+      try await client.start()
+      report("registered as \(account.address)")
+      if checkingKeyServer, account.keyServer != nil {
+        _ = try await client.updateKeys()
+        report("keys are published at the key server")
+      }
+      await client.stop()
+    } catch {
+      await client.stop()
+      throw error
+    }
+  }
+
+  /// The account's lock goes with the last task of the connection, a moment after it has ended; whoever goes on with the
+  /// account needs it.
+  private func waitUntilReleased(_ account: AccountConfiguration) async {
+    for _ in 0..<200 {
+      do {
+        _ = try options.store(for: account, exclusive: true)
+        return
+      } catch StoreError.inUse {
+        try? await Task.sleep(for: .milliseconds(50))
+      } catch { return }
     }
   }
 }
