@@ -80,7 +80,7 @@ final class TmuxScreen: Sendable {
   /// Waits until the screen is as `matches` says.
   @discardableResult
   func wait(
-    for what: String, within seconds: Double = 20, _ matches: ([String]) -> Bool
+    for what: String, within seconds: Double = 60, _ matches: ([String]) -> Bool
   ) async throws -> [String] {
     let deadline = ContinuousClock.now + .seconds(seconds)
     while true {
@@ -95,7 +95,7 @@ final class TmuxScreen: Sendable {
 
   /// Waits for a line that contains all of `parts`, and returns it.
   @discardableResult
-  func line(with parts: String..., within seconds: Double = 20) async throws -> String {
+  func line(with parts: String..., within seconds: Double = 60) async throws -> String {
     let lines = try await wait(for: "a line with \(parts)", within: seconds) { lines in
       lines.contains { line in parts.allSatisfy(line.contains) }
     }
