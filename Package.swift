@@ -36,24 +36,28 @@ let package = Package(
     .target(name: "HTTPClient", dependencies: ["CCurl", "DigestAuth"]),
     .target(name: "ServerConnection", dependencies: ["CCrypto", "CResolver"]),
     .target(name: "SIPAgent", dependencies: ["CSofia", "DigestAuth", "MessageFormats", "ServerConnection"]),
+    .target(name: "FileTransfer", dependencies: ["HTTPClient", "MessageFormats", "CCrypto"]),
     .target(
       name: "ChatCore",
       dependencies: [
-        "SIPAgent", "ServerConnection", "Lime", "MessageFormats", "HTTPClient", "CSodium",
+        "SIPAgent", "ServerConnection", "Lime", "MessageFormats", "HTTPClient", "FileTransfer",
+        "CSodium",
         .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
         .product(name: "Logging", package: "swift-log"),
       ]),
-    .target(name: "AccountService", dependencies: ["ChatCore", "MessageFormats"]),
+    .target(name: "HTTPServer", dependencies: [.product(name: "FlyingSocks", package: "FlyingFox")]),
+    .target(name: "AccountService", dependencies: ["ChatCore", "FileTransfer", "MessageFormats"]),
     .target(
       name: "KeyServer",
       dependencies: [
-        "DigestAuth", "Lime", .product(name: "FlyingSocks", package: "FlyingFox"),
+        "DigestAuth", "HTTPServer", "Lime",
         .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
       ]),
     .target(
       name: "Lab",
       dependencies: [
-        "SIPAgent", "DigestAuth", "MessageFormats", "KeyServer", .product(name: "Logging", package: "swift-log"),
+        "SIPAgent", "DigestAuth", "MessageFormats", "HTTPServer", "KeyServer",
+        .product(name: "Logging", package: "swift-log"),
       ]),
     .target(
       name: "FlexisipCheck",
@@ -65,8 +69,8 @@ let package = Package(
     .executableTarget(
       name: "limeade",
       dependencies: [
-        "AccountService", "ChatCore", "Lab", "KeyServer", "FlexisipCheck", "ServerConnection", "TerminalUI",
-        "MessageFormats", "DigestAuth", "Lime", "SIPAgent",
+        "AccountService", "ChatCore", "FileTransfer", "Lab", "KeyServer", "FlexisipCheck", "ServerConnection",
+        "TerminalUI", "MessageFormats", "DigestAuth", "Lime", "SIPAgent",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "TOMLKit", package: "TOMLKit"), .product(name: "Logging", package: "swift-log"),
       ]),
@@ -83,7 +87,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "DigestAuth", "FlexisipCheck", "KeyServer", "Lime", "MessageFormats", "SIPAgent", "TerminalUI", "TestSupport",
+        "DigestAuth", "FlexisipCheck", "HTTPServer", "KeyServer", "Lime", "MessageFormats", "SIPAgent", "TerminalUI",
+        "TestSupport",
         .product(name: "GRDB", package: "GRDB.swift"),
       ], path: "Tests/Fuzz/Targets"),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"]),
@@ -94,6 +99,7 @@ let package = Package(
     .testTarget(name: "LimeTests", dependencies: ["Lime", "TestSupport"], resources: [.copy("Vectors")]),
     .testTarget(name: "HTTPClientTests", dependencies: ["HTTPClient", "TestSupport"]),
     .testTarget(name: "ServerConnectionTests", dependencies: ["ServerConnection", "TestSupport"]),
+    .testTarget(name: "FileTransferTests", dependencies: ["FileTransfer", "HTTPClient", "Lab", "TestSupport"]),
     .testTarget(
       name: "SIPAgentTests",
       dependencies: ["SIPAgent", "ServerConnection", "MessageFormats", "DigestAuth", "TestSupport"]),
@@ -107,7 +113,7 @@ let package = Package(
     .testTarget(
       name: "InteropTests",
       dependencies: [
-        "ChatCore", "DigestAuth", "KeyServer", "Lab", "TestSupport", "limeade",
+        "ChatCore", "DigestAuth", "FileTransfer", "KeyServer", "Lab", "TestSupport", "limeade",
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
     .testTarget(name: "ScreenTests", dependencies: ["TestSupport", "limeade"]),

@@ -60,7 +60,7 @@ public enum AccountOperations {
     ShowAccount.self,
     ListRooms.self, ShowRoom.self, OpenRoom.self, CreateRoom.self, InviteToRoom.self, RemoveFromRoom.self,
     MakeRoomAdmin.self, RenameRoom.self, LeaveRoom.self,
-    SendText.self, ReactToMessage.self, EditMessage.self, RetractMessage.self, ForwardMessage.self, FindMessage.self,
+    SendText.self, CancelTransfers.self, ReactToMessage.self, EditMessage.self, RetractMessage.self, ForwardMessage.self, FindMessage.self,
     ReadHistory.self, MarkRoomRead.self,
     ShowKeys.self, VerifyKeys.self, TrustDevice.self, DistrustDevice.self, ForgetDevice.self, PublishKeys.self,
   ]

@@ -15,16 +15,38 @@ public struct SendText: ClientOperation {
   public var replyTo: String?
   /// Seconds from being read to being deleted.
   public var ephemeral: Int?
-  public init(to: String, text: String, requireTrust: Bool = false, replyTo: String? = nil, ephemeral: Int? = nil) {
+  /// Absolute paths of files, which go with the text; that may be empty then.
+  public var files: [String]?
+  public init(
+    to: String, text: String, requireTrust: Bool = false, replyTo: String? = nil, ephemeral: Int? = nil,
+    files: [String] = []
+  ) {
     (self.to, self.text, self.requireTrust) = (to, text, requireTrust)
-    (self.replyTo, self.ephemeral) = (replyTo, ephemeral)
+    (self.replyTo, self.ephemeral, self.files) = (replyTo, ephemeral, files.isEmpty ? nil : files)
   }
   public func perform(on client: ChatClient) async throws -> Message {
     let room = try await client.room(for: to).room.address
     var answered: String?
     if let replyTo { answered = try await client.store.messageID(replyTo, in: room, .others) }
-    return try await client.send(
-      text, to: room, MessageOptions(replyTo: answered, lifetime: ephemeral, requireTrust: requireTrust == true))
+    let options = MessageOptions(replyTo: answered, lifetime: ephemeral, requireTrust: requireTrust == true)
+    guard let files, !files.isEmpty else { return try await client.send(text, to: room, options) }
+    guard files.allSatisfy({ $0.hasPrefix("/") }) else { throw ChatError.badInput("files needs absolute paths") }
+    return try await client.send(text, files: files, to: room, options)
+  }
+}
+
+/// Ends a message's uploads, so that it is not sent, and its downloads.
+public struct CancelTransfers: ClientOperation {
+  public static let method = "message.cancel"
+  public static let isRepeatable = true
+  /// The room's address.
+  public var room: String
+  public var id: String
+  public init(room: String, id: String) { (self.room, self.id) = (room, id) }
+  /// - Returns: whether there was something to end.
+  public func perform(on client: ChatClient) async throws -> Bool {
+    guard let entry = try await client.store.message(room: room, messageID: id) else { return false }
+    return await client.cancelTransfers(of: entry.message)
   }
 }
 

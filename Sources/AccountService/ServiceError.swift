@@ -1,5 +1,6 @@
 // ServiceError.swift: what goes wrong between the programs of one account.
 import ChatCore
+import FileTransfer
 import Foundation
 
 public enum ServiceError: Error, LocalizedError, CustomStringConvertible {
@@ -58,6 +59,7 @@ public enum ServiceError: Error, LocalizedError, CustomStringConvertible {
     switch error {
     case let error as ChatError: error.exitCode
     case let error as ServiceError: error.exitCode
+    case let error as FileTransferError: error.exitCode
     case is StoreError: 73
     default: ChatError(storing: error)?.exitCode ?? 70
     }

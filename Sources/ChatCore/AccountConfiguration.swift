@@ -32,7 +32,17 @@ public struct AccountConfiguration: Sendable {
   /// Texts only go to rooms whose devices are all trusted.
   public var requiresTrust = false
 
+  /// Hosts, besides that of `fileServer`, from which files may be fetched.
+  public var fileHosts: [String] = []
+  /// Where the terminal UI saves files; `~/Downloads` when absent.
+  public var downloadFolder: String?
+  /// Whether the terminal UI saves files without being asked.
+  public var downloadsAutomatically = false
+  /// Most bytes of a file that is fetched.
+  public var downloadLimit = AccountConfiguration.defaultDownloadLimit
+
   public static let defaultExpires = 86_400
+  public static let defaultDownloadLimit = 4 << 30
 
   public init(
     name: String, address: SIPURI, password: Password, outboundProxy: SIPURI? = nil, conferenceFactory: SIPURI? = nil,

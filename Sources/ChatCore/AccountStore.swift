@@ -142,6 +142,15 @@ public final class AccountStore: Sendable {
     }
     migrator.registerMigration("chat search 1") { db in try SearchIndex.create(db) }
     migrator.registerMigration("chat changes 1") { db in try createChangeTables(db) }
+    migrator.registerMigration("chat files 1") { db in
+      // The files of a message as JSON: they are read and written with it, and never alone.
+      try db.alter(table: "message") { $0.add(column: "attachments", .text) }
+      // Messages that wait for their files; then they go to the outbox.
+      try db.create(table: "upload") { table in
+        table.primaryKey("message", .integer).references("message", onDelete: .cascade)
+        table.column("requiresTrust", .boolean).notNull()
+      }
+    }
     LimeAccount.registerMigrations(&migrator)
     return migrator
   }

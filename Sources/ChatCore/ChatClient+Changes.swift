@@ -57,19 +57,21 @@ extension ChatClient {
     return change
   }
 
-  /// Sends the text of a message to another room, with the name of its author.
+  /// Sends the text and the files of a message to another room, with the name of its author.
   public func forward(_ messageID: String, from room: String, to target: String) async throws -> Message {
     guard let message = try await store.message(room: room, messageID: messageID)?.message else {
       throw Self.noMessage(messageID)
     }
-    guard message.state != .undecryptable, !message.isRetracted, !message.text.isEmpty else {
-      throw ChatError.badInput("the message has no text to forward")
+    guard message.state != .undecryptable, !message.isRetracted, !message.preview.isEmpty else {
+      throw ChatError.badInput("the message has nothing to forward")
     }
     guard message.lifetime == nil else {
       throw ChatError.badInput("the message deletes itself after reading: it is not forwarded")
     }
     let source = message.forwardedFrom ?? message.sender
-    return try await send(message.text, to: target, MessageOptions(forwardedFrom: source))
+    let options = MessageOptions(forwardedFrom: source)
+    guard message.files.isEmpty else { return try await forward(message, to: target, options) }
+    return try await send(message.text, to: target, options)
   }
 
   // MARK: How

@@ -37,7 +37,10 @@ extension ChatClient {
       return
     }
     await agent.respond(to: message.id, status: received.status)
-    for event in received.events { hub.send(event) }
+    for event in received.events {
+      hub.send(event)
+      if case .message(let message) = event { offer(message) }
+    }
     if received.hasRead { await reportRoom(message.from.uri.description) }
     if received.hasDeletedText { forgetOnDisk() }
     if received.mayExpire { scheduleExpiry() }
@@ -166,11 +169,13 @@ extension ChatClient {
 
     let now = Date()
     let isOwn = author == account.address.description
+    let content = MessageContent(cpim)
     var message = Message(
       room: room.address, messageID: cpim.messageID ?? MessageID.make(), sender: author,
-      senderDevice: device.description, isOutgoing: isOwn, text: Self.text(of: cpim, type: type),
+      senderDevice: device.description, isOutgoing: isOwn, text: content.text,
       time: Self.time(of: cpim, now: now), receivedAt: now, isEncrypted: isEncrypted, trust: trust,
       state: isOwn ? .sent : .received, isRead: isOwn)
+    if !content.files.isEmpty { message.attachments = content.files }
     message.lifetime = Ephemeral.sensible(cpim.ephemeralLifetime)
     if let change = MessageChange(cpim, room: room.address, sender: author, now: now) {
       return try applyChange(db, change, message, room: room, device: device, gruu: gruu)
@@ -264,14 +269,6 @@ extension ChatClient {
     return .security(
       room: room.address, device: device.description,
       text: "\(device) could not decrypt a message; a new session starts with the next one")
-  }
-
-  /// What the content is to a reader; contents this client does not show are named.
-  private static func text(of cpim: CPIMMessage, type: ContentType) -> String {
-    if type.matches(ContentType.plainText.mediaType) { return cpim.text }
-    guard type.matches(ContentType.fileTransfer.mediaType), let file = try? FileTransferInfo(parsing: cpim.body).file
-    else { return "[\(type.mediaType), \(cpim.body.count) bytes]" }
-    return "[file \(file.name ?? "without a name"), \(file.size.map { "\($0) bytes" } ?? "size unknown")]"
   }
 
   private static func enqueue(

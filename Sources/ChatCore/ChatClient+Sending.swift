@@ -26,38 +26,61 @@ extension ChatClient {
     try Self.checkSize(text)
     guard let gruu else { throw ChatError.notConnected }
     guard let target = SIPURI(address) else { throw ChatError.badInput("'\(address)' is not a room address") }
-    if let lifetime = options.lifetime, Ephemeral.sensible(lifetime) == nil {
-      throw ChatError.badInput("a message lives between 1 and \(Ephemeral.longest) seconds after being read")
-    }
-    if options.requireTrust { try await checkTrust(in: address) }
+    try await check(options, in: address)
     let now = Self.wholeSeconds(Date())
     let needsTrust = options.requireTrust || account.requiresTrust
     let account = account.address.description
     let message = try await store.database.write { db -> Message in
-      guard let room = try Room.fetchOne(db, key: address) else { throw ChatError.unknownRoom(address, known: []) }
-      guard room.state != .left else { throw ChatError.notInRoom(room.subject) }
-      var message = Message(
-        room: address, messageID: MessageID.make(), sender: account, senderDevice: gruu.description, isOutgoing: true,
-        text: text, time: now, receivedAt: now, isEncrypted: room.isEncrypted, trust: "unknown", state: .queued,
-        isRead: true)
-      message.forwardedFrom = options.forwardedFrom
-      message.lifetime = options.lifetime ?? (room.lifetime > 0 ? room.lifetime : nil)
-      if let id = options.replyTo {
-        guard let answered = try MessageQueries.find(db, room: address, messageID: id) else { throw Self.noMessage(id) }
-        (message.replyTo, message.replySender) = (id, answered.sender)
-      }
-      _ = try MessageQueries.insertOnce(db, &message)
-      guard let row = message.id else { throw DatabaseError(message: "the message got no row") }
-      try MessageQueries.expectDeliveries(db, of: message)
-      let cpim = InnerMessage.text(message, from: gruu, to: target)
-      var entry = OutboxEntry(
-        room: address, message: row, content: cpim.serialized, messageID: message.messageID, isUrgent: true,
-        mustBePlain: false, requiresTrust: needsTrust, attempts: 0, createdAt: now)
-      try entry.insert(db)
+      let message = try Self.write(
+        db, text, files: [], to: address, options, account: account, device: gruu, time: now)
+      try Self.enqueue(db, message, from: gruu, to: target, requiresTrust: needsTrust)
       return message
     }
     wakeOutbox()
     return message
+  }
+
+  func check(_ options: MessageOptions, in room: String) async throws {
+    if let lifetime = options.lifetime, Ephemeral.sensible(lifetime) == nil {
+      throw ChatError.badInput("a message lives between 1 and \(Ephemeral.longest) seconds after being read")
+    }
+    if options.requireTrust { try await checkTrust(in: room) }
+  }
+
+  /// Stores a new message of ours, which is to be sent.
+  static func write(
+    _ db: Database, _ text: String, files: [MessageFile], to address: String, _ options: MessageOptions,
+    account: String, device: SIPURI, time: Date
+  ) throws -> Message {
+    guard let room = try Room.fetchOne(db, key: address) else { throw ChatError.unknownRoom(address, known: []) }
+    guard room.state != .left else { throw ChatError.notInRoom(room.subject) }
+    var message = Message(
+      room: address, messageID: MessageID.make(), sender: account, senderDevice: device.description, isOutgoing: true,
+      text: text, time: time, receivedAt: time, isEncrypted: room.isEncrypted, trust: "unknown", state: .queued,
+      isRead: true)
+    if !files.isEmpty { message.attachments = files }
+    message.forwardedFrom = options.forwardedFrom
+    message.lifetime = options.lifetime ?? (room.lifetime > 0 ? room.lifetime : nil)
+    if let id = options.replyTo {
+      guard let answered = try MessageQueries.find(db, room: address, messageID: id) else { throw noMessage(id) }
+      (message.replyTo, message.replySender) = (id, answered.sender)
+    }
+    _ = try MessageQueries.insertOnce(db, &message)
+    guard message.id != nil else { throw DatabaseError(message: "the message got no row") }
+    try MessageQueries.expectDeliveries(db, of: message)
+    return message
+  }
+
+  /// Puts a stored message, all of whose files have an address, into the outbox.
+  static func enqueue(
+    _ db: Database, _ message: Message, from device: SIPURI, to room: SIPURI, requiresTrust: Bool
+  ) throws {
+    var cpim = InnerMessage.text(message, from: device, to: room)
+    if !message.files.isEmpty { MessageContent(text: message.text, files: message.files).write(to: &cpim) }
+    var entry = OutboxEntry(
+      room: message.room, message: message.id, content: cpim.serialized, messageID: message.messageID, isUrgent: true,
+      mustBePlain: false, requiresTrust: requiresTrust, attempts: 0, createdAt: Date())
+    try entry.insert(db)
   }
 
   /// Tells the room that we are writing, or stopped (RFC 3994). Not stored: only worth something now.

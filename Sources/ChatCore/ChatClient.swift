@@ -51,6 +51,10 @@ public actor ChatClient {
   let rekeyLimiter = RateLimiter()
   /// Devices that the key server does not know, and when we asked: not asked again for a few seconds.
   var keylessDevices: [DeviceID: Date] = [:]
+  /// By row of the message.
+  var uploads: [Int64: Task<Void, Never>] = [:]
+  var downloads: [FilePlace: Task<Void, Never>] = [:]
+  var automaticFolder: String?
   var stateWaiters: [String: [CheckedContinuation<Void, Never>]] = [:]
 
   let clock: ChatClock
@@ -81,6 +85,7 @@ public actor ChatClient {
     hub.send(.connection(.connecting))
     // What is written before the server answers, or without one, waits in the outbox under the address of last time.
     gruu = try await store.deviceID().flatMap { SIPURI($0) }
+    try await TransferFolder(store).sweep(store)
     let agent = try await makeAgent()
     self.agent = agent
     do {
@@ -129,6 +134,7 @@ public actor ChatClient {
     maintenance = nil
     expiryTask?.cancel()
     expiryTask = nil
+    stopTransfers()
     let agent = self.agent
     self.agent = nil
     isConnected = false
@@ -190,6 +196,7 @@ public actor ChatClient {
     await publishKeysIfNeeded()
     await resumeRooms()
     wakeOutbox()
+    await wakeUploads()
     // After the rooms, so that a slow key server does not delay them.
     if maintenance == nil { maintenance = Task { [weak self] in await self?.maintainKeys() } }
   }

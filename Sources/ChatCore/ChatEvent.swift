@@ -18,6 +18,8 @@ public enum ChatEvent: Sendable, Codable {
   case message(Message)
   /// One of our messages was taken by the focus, or failed for good.
   case messageState(Message)
+  /// A file of a message was offered, moves, or is there.
+  case file(FileProgress)
   case delivery(room: String, messageID: String, by: String, state: Delivery.State, reason: String?, isComplete: Bool)
   /// A reaction, edit, retraction or expiry of an earlier message.
   case change(MessageChange)
@@ -50,6 +52,7 @@ extension ChatEvent {
     case .messageState(let message):
       object = ["event": message.state.rawValue, "room": message.room, "id": message.messageID]
       object["reason"] = message.failure
+    case .file(let progress): object = ["event": "file"].merging(progress.jsonFields) { $1 }
     case .delivery(let room, let id, let by, let state, let reason, let isComplete):
       object = ["event": state.rawValue, "room": room, "id": id, "by": by, "complete": isComplete]
       object["reason"] = reason
@@ -77,6 +80,11 @@ extension Message {
     ]
     object["device"] = senderDevice
     object["reason"] = failure
+    if !files.isEmpty {
+      object["files"] = files.enumerated().map { index, file in
+        file.jsonFields.merging(["id": fileID(index)]) { $1 }
+      }
+    }
     object["replyTo"] = replyTo
     object["replyToSender"] = replySender
     object["forwardedFrom"] = forwardedFrom

@@ -34,6 +34,8 @@ public struct Message: Codable, FetchableRecord, MutablePersistableRecord, Senda
   public var state: State
   public var failure: String?
   public var isRead: Bool
+  /// nil for none: see `files`.
+  var attachments: [MessageFile]?
 
   /// Message-ID of the message that this one answers, and the address of its author.
   public var replyTo: String?

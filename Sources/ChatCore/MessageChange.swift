@@ -115,6 +115,7 @@ extension MessageChange {
 extension Message {
   fileprivate mutating func retract() {
     text = ""
+    attachments = nil
     isRetracted = true
     // There is nothing left to read.
     isRead = true

@@ -65,7 +65,7 @@ final class CurlTransfer: @unchecked Sendable {
     let collector = ResponseCollector(limit: options.bodyLimit, download: request.download)
     let observer = ProgressObserver(cancellation: cancellation, report: request.progress)
     let reader = try (request.body ?? (request.method == "POST" ? .data(Data()) : nil)).map(RequestBodyReader.init)
-    let headers = try HeaderList(request, authorization: authorization)
+    let headers = try HeaderList(request, authorization: authorization, partSize: collector.partSize)
     var errorText = [CChar](repeating: 0, count: Int(CURL_ERROR_SIZE))
 
     let code = errorText.withUnsafeMutableBufferPointer { buffer in
@@ -174,6 +174,7 @@ final class CurlTransfer: @unchecked Sendable {
     case .bodyTooLarge(let limit): return .bodyTooLarge(host: host, limit: limit)
     case .headersTooLarge: return .headersTooLarge(host: host)
     case .file(let reason): return .file(path: request.download?.path ?? "", reason: reason)
+    case .otherPart: return .transfer(host: host, reason: "it sent another part of the file than the one asked for")
     case nil: break
     }
     return switch code {
@@ -215,13 +216,17 @@ private final class ProgressObserver {
 private final class HeaderList {
   private(set) var list: UnsafeMutablePointer<curl_slist>?
 
-  init(_ request: HTTPRequest, authorization: String?) throws {
+  init(_ request: HTTPRequest, authorization: String?, partSize: Int) throws {
     guard Self.isToken(request.method) else { throw HTTPClientError.invalidHeader(request.method) }
     // No waiting for 100 Continue, and no media type that the caller did not name.
     var lines = ["Expect:"]
     if !request.headers.contains(where: { $0.name.lowercased() == "content-type" }) { lines.append("Content-Type:") }
     var fields = request.headers
     if let authorization { fields.append(HTTPField("Authorization", authorization)) }
+    if partSize > 0 {
+      fields.append(HTTPField("Range", "bytes=\(partSize)-"))
+      if let validator = request.download?.validator { fields.append(HTTPField("If-Range", validator)) }
+    }
     for field in fields {
       guard Self.isToken(field.name), !field.value.unicodeScalars.contains(where: Self.isControl) else {
         throw HTTPClientError.invalidHeader(field.name)

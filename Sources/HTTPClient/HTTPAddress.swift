@@ -6,16 +6,18 @@ import Foundation
 private let urlLimit = 8192
 
 /// A checked http or https URL. Read by the parser that the transfer uses, so the two cannot disagree about the host.
-struct HTTPAddress: Sendable {
+public struct HTTPAddress: Sendable {
   /// Normalised, without fragment.
-  let url: String
-  let host: String
+  public let url: String
+  /// IPv6 addresses in brackets.
+  public let host: String
   /// Scheme, host and port: where a nonce may be used again.
   let origin: String
   /// Path and query as they stand in the request line.
   let target: String
 
-  init(_ text: String) throws {
+  /// - Throws: `HTTPClientError.invalidURL`
+  public init(_ text: String) throws {
     guard text.utf8.count <= urlLimit, !text.utf8.contains(0) else {
       throw HTTPClientError.invalidURL(String(text.prefix(80)), reason: "it is too long or not text")
     }
@@ -47,6 +49,11 @@ struct HTTPAddress: Sendable {
     let path = part(CURLUPART_PATH) ?? "/"
     target = part(CURLUPART_QUERY).map { "\(path)?\($0)" } ?? path
   }
+
+  public var isSecure: Bool { url.lowercased().hasPrefix("https:") }
+
+  /// The host in lower case, IPv6 addresses without brackets, as `URL.host` has it.
+  public var hostName: String { host.lowercased().trimmingCharacters(in: ["[", "]"]) }
 
   /// This machine itself, which no proxy can reach for us.
   var isLoopback: Bool { host == "localhost" || host == "[::1]" || host.hasPrefix("127.") }

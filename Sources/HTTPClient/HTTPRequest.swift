@@ -21,14 +21,29 @@ public enum HTTPBody: Sendable {
 
 /// Where the body of a successful answer goes when it is too large for memory.
 public struct HTTPDownload: Sendable {
-  /// A file that must not exist yet. Made with mode 0600, and removed if the transfer fails.
+  /// Made with mode 0600. Unless `continuesPart`, a file that must not exist yet, and removed if the transfer fails.
   public var path: String
   /// Most bytes of the whole file.
   public var limit: Int
+  /// What is there already is a part of an earlier transfer, which is kept if this one fails, too. The rest is asked for
+  /// with Range; a server that sends all has the file written anew (RFC 9110 §14.2).
+  public var continuesPart: Bool
+  /// Strong ETag, or Last-Modified, of the part: the server sends all if the file is another by now (RFC 9110 §13.1.5).
+  public var validator: String?
+  /// Called with status and headers before the first byte is written, on the thread of the transfer.
+  public var started: (@Sendable (HTTPResponse) -> Void)?
 
-  public init(path: String, limit: Int) {
+  public init(path: String, limit: Int, continuesPart: Bool = false, validator: String? = nil) {
     self.path = path
     self.limit = limit
+    self.continuesPart = continuesPart
+    self.validator = validator
+  }
+
+  /// Bytes that are there.
+  var partSize: Int {
+    guard continuesPart else { return 0 }
+    return (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
   }
 }
 

@@ -61,7 +61,7 @@ final class RequestBodyReader {
 
 /// Gathers an answer within its limits. Used by one thread at a time.
 final class ResponseCollector {
-  enum Failure { case bodyTooLarge(limit: Int), headersTooLarge, file(reason: String) }
+  enum Failure { case bodyTooLarge(limit: Int), headersTooLarge, otherPart, file(reason: String) }
 
   private(set) var response = HTTPResponse(status: 0)
   private(set) var failure: Failure?
@@ -70,10 +70,13 @@ final class ResponseCollector {
   private var file: FileHandle?
   private var headerBytes = 0
   private var bodyBytes = 0
+  /// Bytes of the download that were there before.
+  let partSize: Int
 
   init(limit: Int, download: HTTPDownload?) {
     self.limit = limit
     self.download = download
+    partSize = download?.partSize ?? 0
   }
 
   /// Takes one header line as libcurl hands it over, status lines included. False ends the transfer.
@@ -91,7 +94,27 @@ final class ResponseCollector {
     } else if let colon = line.firstIndex(of: ":") {
       let value = line[line.index(after: colon)...].trimmingCharacters(in: .whitespacesAndNewlines)
       response.headers.append(HTTPField(String(line[..<colon]), value))
+    } else if headerLine.count <= 2 {
+      return acceptsDownload()
     }
+    return true
+  }
+
+  /// Whether what the headers announce is the download, or the missing part of it, and not too much.
+  private func acceptsDownload() -> Bool {
+    guard let download, (200..<300).contains(response.status) else { return true }
+    if response.status == 206, partSize > 0 {
+      guard response[header: "Content-Range"]?.hasPrefix("bytes \(partSize)-") == true else {
+        failure = .otherPart
+        return false
+      }
+      bodyBytes = partSize
+    }
+    if let length = response[header: "Content-Length"].flatMap({ Int($0) }), length > download.limit - bodyBytes {
+      failure = .bodyTooLarge(limit: download.limit)
+      return false
+    }
+    download.started?(response)
     return true
   }
 
@@ -135,12 +158,15 @@ final class ResponseCollector {
   func discard() {
     guard let download, let file else { return }
     try? file.close()
+    if download.continuesPart { return }
     try? FileManager.default.removeItem(atPath: download.path)
   }
 
   private func openDownload(_ download: HTTPDownload) throws -> FileHandle {
     // Not through FileManager, whose files are readable by others for a moment and may be someone else's.
-    let descriptor = open(download.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    let existing = response.status == 206 ? O_APPEND : O_TRUNC
+    let flags = download.continuesPart ? existing | O_NOFOLLOW : O_EXCL
+    let descriptor = open(download.path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0o600)
     guard descriptor >= 0 else {
       throw NSError(domain: NSPOSIXErrorDomain, code: Int(errno))
     }

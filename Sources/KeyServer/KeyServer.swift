@@ -1,5 +1,6 @@
 // KeyServer.swift: a LIME key server on HTTP (LIME section 4: X3DH server protocol)
 import Foundation
+import HTTPServer
 import Logging
 
 /// Keeps the public keys of devices and hands them out, to any path of its address.
@@ -41,14 +42,13 @@ public actor KeyServer {
     state = .starting
     do {
       let listener = try await HTTPListener.start(
-        address: configuration.address, port: configuration.port, bodyLimit: configuration.limits.bodyLength,
-        timeout: Self.timeout
-      ) { [service] in await service.answer($0) }
+        address: configuration.address, port: configuration.port, timeout: Self.timeout
+      ) { [service] in try await service.answer($0) }
       state = .running(listener)
       return listener.port
     } catch {
       state = .stopped
-      throw error
+      throw KeyServerError.describing(error)
     }
   }
 

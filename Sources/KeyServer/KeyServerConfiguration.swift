@@ -1,6 +1,7 @@
 // KeyServerConfiguration.swift: where a key server listens, what it stores, and whom it trusts
 import DigestAuth
 import Foundation
+import HTTPServer
 import Lime
 
 /// How a key server is set up. Without changes: loopback, any free port, in memory, no passwords, as a lab needs it.
@@ -93,4 +94,15 @@ public enum KeyServerError: Error, Sendable, Equatable, CustomStringConvertible,
   }
 
   public var errorDescription: String? { description }
+
+  /// What a listener's error means here; others are passed on as they are.
+  static func describing(_ error: any Error) -> any Error {
+    switch error {
+    case HTTPServerError.badAddress(let address): KeyServerError.badAddress(address)
+    case HTTPServerError.badPort(let port): KeyServerError.badPort(port)
+    case HTTPServerError.cannotListen(let address, let port, let reason):
+      KeyServerError.cannotListen(address: address, port: port, reason: reason)
+    default: error
+    }
+  }
 }

@@ -1,6 +1,7 @@
 // KeyServerService.swift: one exchange of the key-server protocol, from HTTP request to HTTP answer (LIME section 4)
 import DigestAuth
 import Foundation
+import HTTPServer
 import Lime
 import Logging
 
@@ -22,7 +23,10 @@ struct KeyServerService: Sendable {
     self.logger = logger
   }
 
-  func answer(_ request: HTTPRequest) async -> HTTPAnswer {
+  /// - Throws: `HTTPRequestError` for a body that is not HTTP.
+  func answer(_ request: HTTPRequest) async throws -> HTTPAnswer {
+    // Before the password is asked for: a client that sends on gets to see the answer only then.
+    let body = try await request.body.data(limit: limits.bodyLength)
     var username: String?
     if let authentication, let verifier {
       switch check(request, verifier: verifier, secret: authentication.secret) {
@@ -35,7 +39,7 @@ struct KeyServerService: Sendable {
       }
     }
     do {
-      let body = try body(of: request)
+      let body = try Self.checked(body, of: request, limits: limits)
       let sender = try sender(of: request, authenticatedAs: username)
       let question = try KeyServerRequest(parsing: body)
       return answer(with: try await store.answer(question, from: sender))
@@ -43,7 +47,7 @@ struct KeyServerService: Sendable {
       let refusal = refusal(for: error)
       logger.info("key server: request refused", metadata: ["reason": "\(refusal.text)"])
       // The curve as the request names it, so that the device can match the answer; 0 if it names none.
-      let curve = request.body?.dropFirst(2).first.flatMap(Curve.init(rawValue:))
+      let curve = body?.dropFirst(2).first.flatMap(Curve.init(rawValue:))
       return answer(with: KeyServerAnswer(curve: curve, content: .error(refusal.code, text: refusal.text)))
     }
   }
@@ -58,13 +62,15 @@ struct KeyServerService: Sendable {
     }
   }
 
-  private func body(of request: HTTPRequest) throws -> Data {
+  private static func checked(
+    _ body: Data?, of request: HTTPRequest, limits: KeyServerConfiguration.Limits
+  ) throws -> Data {
     let mediaType = request[header: "content-type"]?.split(separator: ";").first?
       .trimmingCharacters(in: .whitespaces).lowercased()
-    guard request.head.method == "POST", mediaType == keyServerMediaType else {
+    guard request.method == "POST", mediaType == keyServerMediaType else {
       throw KeyServerRefusal(.badContentType)
     }
-    guard let body = request.body else {
+    guard let body else {
       throw KeyServerRefusal(.badSize, "at most \(limits.bodyLength) bytes in a request")
     }
     return body
@@ -105,7 +111,7 @@ struct KeyServerService: Sendable {
       let credentials = try? DigestCredentials(parsing: header)
     else { return nil }
     return verifier.verify(
-      credentials, method: request.head.method, uri: request.head.target, secret: secret)
+      credentials, method: request.method, uri: request.target, secret: secret)
   }
 
   private func unauthorized(_ verifier: DigestVerifier, stale: Bool) -> HTTPAnswer {
@@ -117,6 +123,6 @@ struct KeyServerService: Sendable {
   private func answer(with answer: KeyServerAnswer) -> HTTPAnswer {
     HTTPAnswer(
       status: 200, headers: [("Content-Type", keyServerMediaType), ("Cache-Control", "no-store")],
-      body: answer.serialized)
+      body: .data(answer.serialized))
   }
 }

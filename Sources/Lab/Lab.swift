@@ -1,4 +1,4 @@
-// Lab.swift: a stand-in for Flexisip: registrar, proxy, conference focus and key server in one process
+// Lab.swift: a stand-in for Flexisip: registrar, proxy, conference focus, key server and file server in one process
 import DigestAuth
 import Foundation
 import KeyServer
@@ -46,6 +46,7 @@ private final class RunningLab {
   private var conferenceServer: SIPServer?
   private var proxy: Proxy?
   private var keyServer: KeyServer?
+  private var fileServer: FileServer?
   private var expiry: Task<Void, Never>?
 
   nonisolated init() {}
@@ -55,8 +56,10 @@ private final class RunningLab {
     let server = try SIPServer(address: configuration.address, port: configuration.port)
     self.server = server
     let keys: URL?
+    let files: URL?
     do {
       keys = configuration.hasKeyServer ? try await startKeyServer(configuration, log) : nil
+      files = configuration.hasFileServer ? try await startFileServer(configuration, log) : nil
     } catch {
       await stop()
       throw error
@@ -79,7 +82,8 @@ private final class RunningLab {
     }
     var addresses = LabAddresses(
       sip: "sip:\(host):\(port);transport=tcp", domain: configuration.domain,
-      factory: "sip:\(configuration.factoryUser)@\(configuration.domain)", keyServer: keys)
+      factory: "sip:\(configuration.factoryUser)@\(configuration.domain)", keyServer: keys,
+      fileServer: files)
     addresses.conferenceServer = conferenceServer.map { "sip:\(host):\($0.port);transport=tcp" }
     return addresses
   }
@@ -95,6 +99,9 @@ private final class RunningLab {
     let keyServer = keyServer
     self.keyServer = nil
     await keyServer?.stop()
+    let fileServer = fileServer
+    self.fileServer = nil
+    await fileServer?.stop()
   }
 
   private func makeProxy(
@@ -155,5 +162,27 @@ private final class RunningLab {
     }
     log(.keyServer, "LIME keys at http://\(configuration.host):\(port)/")
     return URL(string: "http://\(configuration.host):\(port)/")
+  }
+
+  /// As the key server.
+  private func startFileServer(_ configuration: LabConfiguration, _ log: LabLog) async throws -> URL {
+    let secrets = configuration.secrets
+    var files = FileServer.Configuration()
+    files.address = configuration.address
+    files.port = Int(configuration.fileServerPort)
+    files.sizeLimit = configuration.fileSizeLimit
+    files.authentication = FileServer.Authentication(
+      realm: configuration.domain, algorithms: configuration.algorithms, secret: { secrets[$0] })
+    let server = FileServer(files)
+    fileServer = server
+    let url = try await server.start()
+    log(.fileServer, "uploads at \(url)")
+    return url
+  }
+}
+
+extension LabConfiguration {
+  fileprivate var secrets: [String: DigestSecret] {
+    Dictionary(users.map { ($0.name, DigestSecret.password($0.password)) }, uniquingKeysWith: { first, _ in first })
   }
 }

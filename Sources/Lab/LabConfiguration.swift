@@ -32,6 +32,13 @@ public struct LabConfiguration: Sendable {
   /// Port of the key server; 0: any free.
   public var keyServerPort: UInt16 = 0
 
+  /// Whether a file server runs beside SIP, to which the same users may upload.
+  public var hasFileServer = true
+  /// Port of the file server; 0: any free.
+  public var fileServerPort: UInt16 = 0
+  /// Most bytes of a file.
+  public var fileSizeLimit = 4 << 30
+
   /// What is set up wrongly.
   public var fault: LabFault?
 
@@ -55,15 +62,18 @@ public struct LabAddresses: Sendable, Hashable {
   public var factory: String
   /// nil when the lab has no key server.
   public var keyServer: URL?
+  /// For uploads; nil when the lab has no file server.
+  public var fileServer: URL?
 
   /// The conference server's own socket, which some faults have: `sip:127.0.0.1:40125;transport=tcp`
   public var conferenceServer: String?
 
-  public init(sip: String, domain: String, factory: String, keyServer: URL?) {
+  public init(sip: String, domain: String, factory: String, keyServer: URL?, fileServer: URL? = nil) {
     self.sip = sip
     self.domain = domain
     self.factory = factory
     self.keyServer = keyServer
+    self.fileServer = fileServer
   }
 }
 
@@ -72,6 +82,7 @@ public struct LabEvent: Sendable, CustomStringConvertible {
   public enum Area: String, Sendable {
     case registrar, proxy, focus, store
     case keyServer = "key server"
+    case fileServer = "file server"
   }
 
   public let time: Date

@@ -93,6 +93,8 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand("retract", "", "delete your chosen or newest message for everyone"),
     SlashCommand("forward", "ROOM", "send the chosen or newest message to another room", minimum: 1, maximum: 1),
     SlashCommand("file", "PATH [TEXT]", "send a file", minimum: 1, maximum: .max),
+    SlashCommand("save", "[NAME] [FOLDER]", "save the newest file, or the one so named", maximum: 2),
+    SlashCommand("cancel", "", "cancel this room's uploads and downloads"),
     SlashCommand("resend", "", "try again to send what was not delivered"),
     SlashCommand("quit", "", "leave the program"),
   ])

@@ -49,6 +49,8 @@ struct ChatCommand: AsyncParsableCommand {
       try ConfigurationFile(path: options.config), theme: theme, environment: ProcessInfo.processInfo.environment)
     let client = try options.client()
     let held = try HeldAccount(client)
+    let account = client.account
+    if account.downloadsAutomatically { await client.saveAutomatically(in: ChatScreen.downloadFolder(account)) }
     let errorFile = client.store.directory.appendingPathComponent("stderr.log").path
     let result = await ChatScreen(client: client, configuration: configuration).run(opening: room, errorFile: errorFile)
     await held.close(flushingWithin: .seconds(2))

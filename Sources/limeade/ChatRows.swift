@@ -36,7 +36,9 @@ extension RoomRow {
 }
 
 extension MessageRow {
-  init(_ entry: MessageWithDeliveries, names: ChatNames, mention: Mention) {
+  init(
+    _ entry: MessageWithDeliveries, names: ChatNames, mention: Mention, transfers: RunningTransfers = RunningTransfers()
+  ) {
     let message = entry.message
     let encryption: Encryption =
       switch (message.state, message.isEncrypted, message.trust) {
@@ -48,9 +50,12 @@ extension MessageRow {
       case (_, true, "unsafe"): .unsafe
       default: .encrypted
       }
-    let text = switch message.state {
+    var text = switch message.state {
     case .undecryptable: "cannot be read: \(message.failure ?? "unknown reason")"
     default: message.isRetracted ? "(retracted)" : message.text
+    }
+    if !message.isRetracted {
+      for line in transfers.lines(of: message) { text += "\(text.isEmpty ? "" : "\n")\(line)" }
     }
     self.init(
       id: Self.id(of: message), time: message.time, sender: message.isOutgoing ? "me" : names.short(message.sender),

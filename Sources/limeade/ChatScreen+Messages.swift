@@ -32,7 +32,7 @@ extension ChatScreen {
   }
 
   func rows(_ entries: [MessageWithDeliveries], room: String) -> [MessageRow] {
-    let messages = entries.map { MessageRow($0, names: names, mention: mention) }
+    let messages = entries.map { MessageRow($0, names: names, mention: mention, transfers: transfers) }
     let isWhole = entries.count < Self.page
     let extra = (notices[room] ?? []).filter { notice in
       messages.isEmpty || isWhole || notice.time >= messages[0].time
@@ -45,7 +45,7 @@ extension ChatScreen {
     else { return }
     let older = (try? await client.store.history(HistoryRequest(room: room, before: oldest, limit: Self.page))) ?? []
     guard room == interface.screen.openRoom, !older.isEmpty else { return }
-    interface.screen.messages.insert(contentsOf: older.map { MessageRow($0, names: names, mention: mention) }, at: 0)
+    interface.screen.messages.insert(contentsOf: older.map { MessageRow($0, names: names, mention: mention, transfers: transfers) }, at: 0)
   }
 
   /// After a jump back: continues towards the newest.
@@ -58,7 +58,7 @@ extension ChatScreen {
     if interface.screen.scroll == .end, let last = interface.screen.messages.last, !newer.isEmpty {
       interface.screen.scroll = .held(message: last.id, line: .max)
     }
-    interface.screen.messages += newer.map { MessageRow($0, names: names, mention: mention) }
+    interface.screen.messages += newer.map { MessageRow($0, names: names, mention: mention, transfers: transfers) }
     interface.screen.hasNewer = newer.count == Self.page
   }
 
@@ -82,7 +82,7 @@ extension ChatScreen {
       let entry = try? await client.store.message(room: room, messageID: messageID),
       room == interface.screen.openRoom
     else { return }
-    replace(MessageRow(entry, names: names, mention: mention))
+    replace(MessageRow(entry, names: names, mention: mention, transfers: transfers))
   }
 
   /// nil when its room is not, or no longer, the open one.
@@ -90,7 +90,7 @@ extension ChatScreen {
     guard room == interface.screen.openRoom, let entry = try? await client.store.message(number: number),
       room == interface.screen.openRoom
     else { return nil }
-    return MessageRow(entry, names: names, mention: mention)
+    return MessageRow(entry, names: names, mention: mention, transfers: transfers)
   }
 
   /// False when it is not among those shown.

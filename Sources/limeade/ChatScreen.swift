@@ -45,6 +45,7 @@ final class ChatScreen {
   private var notifications: NotificationQueue?
   private var composing: Task<Void, Never>?
   var searching: Task<Void, Never>?
+  var transfers = RunningTransfers()
   private var isPaintDue = false
   private let happenings: AsyncStream<Happening>
   let report: AsyncStream<Happening>.Continuation
@@ -216,6 +217,9 @@ final class ChatScreen {
       if message.room == interface.screen.openRoom { await markRead(message.room) }
       if !message.isOutgoing { announce(message) }
     case .messageState(let message): await refresh(messageID: message.messageID, in: message.room)
+    case .file(let progress):
+      transfers.note(progress)
+      await refresh(messageID: progress.messageID, in: progress.room)
     case .delivery(let room, let messageID, _, _, _, _): await refresh(messageID: messageID, in: room)
     case .change(let change): await show(change)
     case .composing(let room, let address, let isActive): showTyping(room, address, isActive)

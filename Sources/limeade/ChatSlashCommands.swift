@@ -5,12 +5,7 @@ import MessageFormats
 import TerminalUI
 
 enum ChatSlashCommands {
-  /// The commands of the terminal UI that this program carries out.
-  static let table = CommandTable(
-    CommandTable.standard.commands.filter {
-      // File messages are not among them.
-      $0.name != "file"
-    })
+  static let table = CommandTable.standard
 }
 
 extension ChatScreen {
@@ -34,6 +29,9 @@ extension ChatScreen {
     case "keys": await showKeys()
     case "publish": publish()
     case "account": await showAccount()
+    case "file": sendFiles([call.arguments[0]], text: call.arguments.dropFirst().joined(separator: " "))
+    case "save": await saveFile(named: call.arguments.first, in: call.arguments.dropFirst().first)
+    case "cancel": await cancelTransfers()
     case "export": export(to: call.arguments[0], as: call.arguments.last == "json" ? .json : .text)
     case "reply", "react", "edit", "retract", "forward": await runOnMessage(call)
     default: change(call)
@@ -116,7 +114,12 @@ extension ChatScreen {
       if case .failed = row.delivery { row.isOwn } else { false }
     }
     guard let failed else { return complain("no message of this room has failed; what waits is sent by itself") }
-    await attempt { await self.add(try await self.client.send(failed.text, to: room)) }
+    guard let number = failed.position?.id, let message = try? await client.store.message(number: number)?.message
+    else { return complain("the message is gone") }
+    guard message.files.isEmpty else {
+      return sendFiles(message.files.compactMap(\.path), text: message.text)
+    }
+    await attempt { await self.add(try await self.client.send(message.text, to: room)) }
   }
 
   private func showKeys() async {

@@ -117,6 +117,7 @@ private struct AccountEntry {
   static let keys = [
     "address", "password", "password-command", "passphrase-command", "outbound-proxy", "conference-factory",
     "key-server", "file-server", "curve", "ca-file", "name-server", "expires", "require-trust", "password-timeout",
+    "file-hosts", "download", "download-folder", "download-limit",
   ]
   /// Seconds that password-command may take: somebody may have to type a passphrase.
   static let passwordTimeout = 120
@@ -145,6 +146,7 @@ private struct AccountEntry {
       guard let isOn = value.bool else { throw failure("require-trust", "require-trust is true or false") }
       configuration.requiresTrust = isOn
     }
+    try readFileSettings(into: &configuration)
     if let value = table["expires"] {
       guard let expires = value.int, (60...604_800).contains(expires) else {
         throw failure("expires", "expires is a number of seconds from 60 to 604800")
@@ -174,6 +176,24 @@ private struct AccountEntry {
       throw failure("name-server", "name-server = \"\(text)\" is not an IPv4 address with or without a port (192.0.2.53:53)")
     }
     return server
+  }
+
+  private func readFileSettings(into configuration: inout AccountConfiguration) throws {
+    if let value = table["file-hosts"] {
+      guard let hosts = value.array?.map({ $0.string }), !hosts.contains(nil) else {
+        throw failure("file-hosts", "file-hosts is a list of host names: file-hosts = [\"files.example.org\"]")
+      }
+      configuration.fileHosts = hosts.compactMap { $0 }
+    }
+    if let mode = try string("download") {
+      guard ["ask", "auto"].contains(mode) else { throw failure("download", "download = \"\(mode)\": it is ask or auto") }
+      configuration.downloadsAutomatically = mode == "auto"
+    }
+    configuration.downloadFolder = try string("download-folder").map { NSString(string: $0).expandingTildeInPath }
+    if let value = table["download-limit"] {
+      guard let limit = value.int, limit > 0 else { throw failure("download-limit", "download-limit is a number of bytes") }
+      configuration.downloadLimit = limit
+    }
   }
 
   private func password() throws -> Password {

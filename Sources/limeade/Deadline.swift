@@ -8,10 +8,32 @@ enum Deadline {
     seconds: Double?, or text: String, _ body: @escaping @Sendable () async throws -> Value
   ) async throws -> Value {
     guard let seconds else { return try await body() }
-    return try await withThrowingTaskGroup(of: Value.self) { group in
+    return try await run(seconds: seconds, since: Sign(), or: text, body)
+  }
+
+  /// The last sign of life of something that may take long, as long as it moves.
+  ///
+  /// `@unchecked Sendable`: `last` is only touched under `lock`.
+  final class Sign: @unchecked Sendable {
+    private let lock = NSLock()
+    private var last = ContinuousClock.now
+
+    func give() { lock.withLock { last = .now } }
+    func age(_ now: ContinuousClock.Instant) -> Duration { lock.withLock { now - last } }
+  }
+
+  /// The same, counted from the last sign.
+  static func run<Value: Sendable>(
+    seconds: Double, since sign: Sign, or text: String, _ body: @escaping @Sendable () async throws -> Value
+  ) async throws -> Value {
+    try await withThrowingTaskGroup(of: Value.self) { group in
       group.addTask(operation: body)
       group.addTask {
-        try await Task.sleep(for: .seconds(seconds))
+        while true {
+          let left = Duration.seconds(seconds) - sign.age(.now)
+          guard left > .zero else { break }
+          try await Task.sleep(for: left)
+        }
         throw CommandFailure.timedOut(text)
       }
       defer { group.cancelAll() }

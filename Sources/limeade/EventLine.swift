@@ -18,8 +18,9 @@ enum EventLine {
       "-- \(SafeLine.text(address)) \(change == .changed ? (isAdmin ? "is now admin" : "is no longer admin") : change.rawValue)"
     case .messageState(let message):
       message.state == .failed
-        ? "-- not sent (\(SafeLine.text(message.failure ?? "unknown reason"))): \(SafeLine.text(message.text))"
-        : "-- \(message.state.rawValue): \(SafeLine.text(message.text))"
+        ? "-- not sent (\(SafeLine.text(message.failure ?? "unknown reason"))): \(SafeLine.text(message.preview))"
+        : "-- \(message.state.rawValue): \(SafeLine.text(message.preview))"
+    case .file(let progress): FileText.event(progress)
     case .delivery(_, let id, let by, let state, let reason, _):
       "-- \(state.rawValue) \(id) \(SafeLine.text(by))" + (reason.map { ": \(SafeLine.text($0))" } ?? "")
     case .change(let change): text(of: change)
@@ -53,7 +54,8 @@ enum EventLine {
     let source = message.forwardedFrom.map { "(forwarded from \(SafeLine.text($0))) " } ?? ""
     let edited = message.editedAt == nil ? "" : "  (edited)"
     let lifetime = message.lifetime.map { "  (deleted \($0) s after being read)" } ?? ""
-    return source + SafeLine.text(message.text) + edited + lifetime
+    let parts = [SafeLine.text(message.text)] + message.files.map { "[file] \(FileText.summary($0))" }
+    return source + parts.filter { !$0.isEmpty }.joined(separator: "  ") + edited + lifetime
   }
 
   private static func text(of change: MessageChange) -> String? {
@@ -82,6 +84,7 @@ extension ChatEvent {
     case .delivery(let room, _, _, _, _, _): room
     case .message(let message), .messageState(let message): message.room
     case .change(let change): change.room
+    case .file(let progress): progress.room
     case .security(let room, _, _), .error(let room, _): room
     }
   }

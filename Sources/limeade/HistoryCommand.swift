@@ -13,6 +13,8 @@ struct HistoryCommand: AsyncParsableCommand {
       limeade history --all --output team.txt Ops       the whole room into a file that only you can read
       limeade history --all --json > everything.jsonl   every room, one JSON object a line
       limeade history Ops --ids                         with the ids that 'limeade message' and 'send --reply-to' take
+
+      A file has a line of its own, with the id that 'limeade file save ID' takes.
       """)
 
   @OptionGroup var options: GlobalOptions

@@ -13,8 +13,11 @@ struct HistoryLines: Sendable {
   /// Whether a line of text begins with the message's id.
   var showsIDs = false
 
+  /// A message of text may have further lines, one for each of its files.
   func line(_ entry: MessageWithDeliveries) -> String {
-    format == .json ? JSONLine.string(entry.jsonFields) : text(entry)
+    format == .json
+      ? JSONLine.string(entry.jsonFields)
+      : ([text(entry)] + FileText.lines(of: entry.message)).joined(separator: "\n")
   }
 
   private func text(_ entry: MessageWithDeliveries) -> String {

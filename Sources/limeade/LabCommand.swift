@@ -1,4 +1,4 @@
-// LabCommand.swift: limeade lab: registrar, conference focus and key server on loopback, in one process.
+// LabCommand.swift: limeade lab: registrar, conference focus, key server and file server on loopback, in one process.
 import ArgumentParser
 import ChatCore
 import FlexisipCheck
@@ -8,7 +8,7 @@ import Lab
 struct LabCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "lab",
-    abstract: "Run a small stand-in for Flexisip on this machine, to try and to test against.",
+    abstract: "Run a small stand-in for Flexisip, its key server and file server on this machine.",
     discussion: """
       limeade lab --write-config /tmp/lab.toml
       limeade --config /tmp/lab.toml --account bob listen        (in another terminal)
@@ -64,13 +64,15 @@ struct LabCommand: AsyncParsableCommand {
       Output.line(
         JSONLine.string([
           "event": "lab", "proxy": addresses.sip, "factory": addresses.factory,
-          "keyServer": addresses.keyServer?.absoluteString ?? "", "domain": domain, "users": users,
+          "keyServer": addresses.keyServer?.absoluteString ?? "",
+          "fileServer": addresses.fileServer?.absoluteString ?? "", "domain": domain, "users": users,
         ]))
       return
     }
     Output.line("SIP proxy           \(addresses.sip)")
     Output.line("conference factory  \(addresses.factory)")
     if let keyServer = addresses.keyServer { Output.line("LIME key server     \(keyServer)") }
+    if let fileServer = addresses.fileServer { Output.line("file server         \(fileServer)") }
     if let server = addresses.conferenceServer { Output.line("conference server   \(server)") }
     Output.line("users               \(users.map { "\($0)@\(domain)" }.joined(separator: ", "))")
     if let writeConfig {
@@ -90,6 +92,7 @@ struct LabCommand: AsyncParsableCommand {
         ("conference-factory", addresses.factory),
       ]
       if let keyServer = addresses.keyServer { values.append(("key-server", keyServer.absoluteString)) }
+      if let fileServer = addresses.fileServer { values.append(("file-server", fileServer.absoluteString)) }
       text += AccountWriter.table(name: name, values: values)
     }
     try AccountWriter.writePrivately(text, to: path)

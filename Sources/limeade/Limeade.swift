@@ -27,6 +27,7 @@ struct Limeade: AsyncParsableCommand {
     version: Version.current,
     subcommands: [
       ChatCommand.self, SendCommand.self, ListenCommand.self, MessageCommand.self, RoomCommand.self, HistoryCommand.self,
+      FileCommand.self,
       KeysCommand.self, AccountCommand.self, CheckCommand.self, LabCommand.self, KeyserverCommand.self,
     ])
 

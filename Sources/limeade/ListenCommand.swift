@@ -17,7 +17,7 @@ struct ListenCommand: AsyncParsableCommand {
       (systemctl --user start limeade@ACCOUNT)
 
       Events of --json: message (and its sent, failed, delivered, displayed), reaction, edited, retracted, expired, \
-      composing, room, participant, device, security, error, connecting, registered, offline.
+      file, composing, room, participant, device, security, error, connecting, registered, offline.
 
       The command is run directly, with its arguments split at blanks and no shell, so nothing from the network is \
       ever interpreted. When it fails, that is reported and listening goes on.
@@ -42,6 +42,10 @@ struct ListenCommand: AsyncParsableCommand {
 
   @Flag(help: "Answer each message with what was received and whether it was encrypted.")
   var echo = false
+
+  @Option(help: ArgumentHelp(
+    "Save the files of others there, from the account's file server (or file-hosts) only.", valueName: "folder"))
+  var download: String?
 
   @Flag(help: "Tell the senders that their messages were displayed.")
   var markRead = false
@@ -83,19 +87,36 @@ struct ListenCommand: AsyncParsableCommand {
     try await session.attach()
     var only: String?
     if let room { only = try await session.perform(ShowRoom(room)).summary.room.address }
+    let saver = try fileSaver()
     ServiceManager.ready()
     var left = count
-    for try await event in session.events {
-      if let only, let other = event.room, other != only { continue }
-      show(event)
-      guard case .message(let message) = event, !message.isOutgoing else { continue }
-      try await answer(message, event, session)
-      if let before = left {
-        left = before - 1
-        if before == 1 { return }
+    // Ends when what was begun to be saved is.
+    try await withThrowingDiscardingTaskGroup { group in
+      for try await event in session.events {
+        if let only, let other = event.room, other != only { continue }
+        show(event)
+        guard case .message(let message) = event, !message.isOutgoing else { continue }
+        if let saver, let download, !message.files.isEmpty {
+          group.addTask {
+            // What goes wrong with a file is told as it happens.
+            for index in message.files.indices { _ = try? await saver.save(message, index, in: download) }
+          }
+        }
+        try await answer(message, event, session)
+        if let before = left {
+          left = before - 1
+          if before == 1 { break }
+        }
       }
     }
     try Task.checkCancellation()
+  }
+
+  /// In this process, whoever holds the account: another one keeps no files for us.
+  private func fileSaver() throws -> FileSaver? {
+    guard download != nil else { return nil }
+    let account = try options.accountConfiguration()
+    return FileSaver(account: account, store: try options.store(for: account, exclusive: false)) { show(.file($0)) }
   }
 
   private func answer(_ message: Message, _ event: ChatEvent, _ session: AccountSession) async throws {
@@ -118,7 +139,7 @@ struct ListenCommand: AsyncParsableCommand {
     if case .connection(let connection) = event { ServiceManager.status(connection) }
     if daemon {
       switch event {
-      case .error, .security, .connection(.offline): break
+      case .error, .security, .connection(.offline), .file: break
       default: return
       }
       if !options.json { return Output.note(EventLine.text(of: event) ?? "") }

@@ -67,10 +67,12 @@ enum EventLog {
     case .messageState(let message): level = message.state == .failed ? .warning : .info
     case .message, .change, .delivery, .room, .participant: level = .info
     case .device, .composing: level = .debug
+    case .file(let progress): level = progress.step == .failed ? .warning : .debug
     }
     // Only those whose text is the program's own.
     if case .error = event {} else if case .security = event {} else { fields["text"] = nil }
-    fields["participants"] = nil
+    if case .file = event { fields["name"] = nil }
+    for name in ["participants", "files", "path"] { fields[name] = nil }
     logger.log(level: level, "\(name)", metadata: fields.mapValues { .string("\($0)") })
   }
 }

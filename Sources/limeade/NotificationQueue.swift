@@ -47,7 +47,7 @@ final class NotificationQueue {
       terminal.notify(
         form, title: isOne ? "\(first.message.sender) in \(first.room)" : "limeade",
         body: isOne
-          ? first.message.text : "\(all.count) new messages in \(rooms == 1 ? first.room : "\(rooms) rooms")")
+          ? first.message.preview : "\(all.count) new messages in \(rooms == 1 ? first.room : "\(rooms) rooms")")
     }
     if let command = configuration.notifyCommand { run(command, all) }
   }
@@ -58,7 +58,7 @@ final class NotificationQueue {
     var fields = last.message.jsonFields
     fields["event"] = "notify"
     fields["name"] = SafeLine.text(last.room)
-    fields["text"] = SafeLine.text(last.message.text)
+    fields["text"] = SafeLine.text(last.message.preview)
     fields["count"] = all.count
     let input = JSONLine.string(fields)
     Task {

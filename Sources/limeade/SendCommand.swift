@@ -7,7 +7,7 @@ import Foundation
 struct SendCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "send",
-    abstract: "Send a message.",
+    abstract: "Send a message, or files.",
     discussion: """
       limeade send sip:bob@sip.example.org "hello"          to a person, encrypted; the room is made if absent
       limeade send "Lab team" "deployed" --wait delivered   until every member's device has it
@@ -15,6 +15,10 @@ struct SendCommand: AsyncParsableCommand {
       limeade send Ops "at 9:30" --reply-to hT3kQzV0aWsd     an answer to a message; 'last' is the newest of others
       limeade send Ops "for now" --ephemeral 60              deleted everywhere a minute after being read
       uptime | limeade send Ops -                           text from standard input
+      limeade send Ops "the plan" --file plan.pdf --file map.png
+
+      Files go to the account's file server, encrypted if the room is. Ctrl-C while they are uploaded cancels the \
+      message. What waits for a server that is away is sent later, by whatever command connects next.
       """)
 
   enum Goal: String, ExpressibleByArgument, CaseIterable { case sent, delivered, displayed }
@@ -26,13 +30,16 @@ struct SendCommand: AsyncParsableCommand {
     completion: .custom(Completions.rooms))
   var to: String
 
-  @Argument(help: "The text; '-' or nothing reads standard input.")
+  @Argument(help: "The text; '-', or nothing without --file, reads standard input.")
   var text: String?
+
+  @Option(help: ArgumentHelp("Send this file; may be given several times.", valueName: "path"))
+  var file: [String] = []
 
   @Option(help: "Return when the message is: sent (the server has it), delivered or displayed (every member).")
   var wait: Goal = .sent
 
-  @Option(help: "Give up waiting after this many seconds (exit code 75).")
+  @Option(help: "Give up waiting after this many seconds without any progress (exit code 75).")
   var timeout: Double = 60
 
   @Flag(help: "Send nothing unless every device that would get it is trusted (exit code 10).")
@@ -50,14 +57,18 @@ struct SendCommand: AsyncParsableCommand {
 
   func run() async throws {
     let text = try message()
+    let paths = file.map { URL(fileURLWithPath: NSString(string: $0).expandingTildeInPath).standardizedFileURL.path }
     try await options.withAccount(follows: true) { session in
       let message = try await session.perform(
-        SendText(to: to, text: text, requireTrust: requireTrust, replyTo: replyTo, ephemeral: ephemeral))
+        SendText(to: to, text: text, requireTrust: requireTrust, replyTo: replyTo, ephemeral: ephemeral, files: paths))
       let goal = wait
-      let progress = SendProgress(message, until: goal, session: session, json: options.json)
+      let sign = Deadline.Sign()
+      let interruption = cancelOnInterruption(message, session)
+      defer { interruption?.cancel() }
+      let progress = SendProgress(message, until: goal, session: session, json: options.json, sign: sign)
       let needsTrust = requireTrust || session.account.requiresTrust
       try await Deadline.run(
-        seconds: timeout,
+        seconds: timeout, since: sign,
         or: "the message was not \(goal.rawValue) within \(timeout.formatted()) s; it stays in the outbox or on its way"
       ) {
         do { try await progress.follow() } catch let failure as CommandFailure {
@@ -70,8 +81,19 @@ struct SendCommand: AsyncParsableCommand {
     }
   }
 
+  /// Texts are in the outbox at once; files take long enough for a user to change their mind.
+  private func cancelOnInterruption(_ message: Message, _ session: AccountSession) -> Task<Void, Never>? {
+    guard !file.isEmpty else { return nil }
+    return Task {
+      for await _ in Interruption.signals() {
+        _ = try? await session.perform(CancelTransfers(room: message.room, id: message.messageID))
+      }
+    }
+  }
+
   private func message() throws -> String {
     if let text, text != "-" { return text }
+    if text == nil, !file.isEmpty { return "" }
     let data = FileHandle.standardInput.readDataToEndOfFile()
     guard let text = String(data: data, encoding: .utf8) else {
       throw CommandFailure.badInput("standard input is not UTF-8 text")

@@ -10,15 +10,24 @@ actor SendProgress {
   private let goal: SendCommand.Goal
   private let session: AccountSession
   private let json: Bool
+  private let sign: Deadline.Sign
+  private let printer: ProgressPrinter
   private var told: Set<String> = []
 
-  init(_ message: Message, until goal: SendCommand.Goal, session: AccountSession, json: Bool) {
+  /// - Parameter sign: given whenever a file moves.
+  init(
+    _ message: Message, until goal: SendCommand.Goal, session: AccountSession, json: Bool,
+    sign: Deadline.Sign = Deadline.Sign()
+  ) {
     (self.message, self.goal, self.session, self.json) = (message, goal, session, json)
+    self.sign = sign
+    printer = ProgressPrinter(json: json)
   }
 
   /// Returns when the goal is reached with every member.
   /// - Throws: exit code 76 when it cannot be any more.
   func follow() async throws {
+    defer { printer.end() }
     if try await look() { return }
     for try await event in session.events {
       switch event {
@@ -28,6 +37,9 @@ actor SendProgress {
       case .delivery(_, message.messageID, _, _, _, _):
         tell(event)
         if try await look() { return }
+      case .file(let progress) where progress.messageID == message.messageID:
+        sign.give()
+        printer.show(progress)
       // Another program holds the account now.
       case .connection(.registered): if try await look() { return }
       case .error(_, let text), .security(_, _, let text): Output.note("limeade: \(SafeLine.text(text))")
@@ -44,7 +56,11 @@ actor SendProgress {
     }
     switch now.message.state {
     case .failed:
+      printer.end()
       tell(.messageState(now.message))
+      if now.message.failure == ChatClient.cancelled {
+        throw CommandFailure(code: 130, text: "cancelled, nothing was sent")
+      }
       throw CommandFailure(code: 76, text: now.message.failure ?? "the message was refused")
     case .queued: return false
     case .sent, .received, .undecryptable: tell(.messageState(now.message))
@@ -74,6 +90,7 @@ actor SendProgress {
     default: return
     }
     guard told.insert(key).inserted else { return }
+    printer.end()
     Output.line(json ? event.jsonLine : line)
   }
 }

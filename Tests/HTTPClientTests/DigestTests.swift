@@ -1,6 +1,7 @@
 // DigestTests.swift: digest authentication against lighttpd
 import DigestAuth
 import Foundation
+import TestSupport
 import Testing
 
 @testable import HTTPClient

@@ -18,7 +18,7 @@ final class ChatAccount: @unchecked Sendable {
   private var seen: [ChatEvent] = []
 
   init(
-    user: String, domain: String, proxy: SIPURI, factory: SIPURI, keyServer: URL?, folder: TemporaryFolder? = nil,
+    user: String, domain: String, proxy: SIPURI, factory: SIPURI, keyServer: URL?, fileServer: URL? = nil, folder: TemporaryFolder? = nil,
     stateDirectory: URL? = nil, clock: ChatClock = ChatClock()
   ) throws {
     self.folder = try folder ?? TemporaryFolder()
@@ -26,7 +26,7 @@ final class ChatAccount: @unchecked Sendable {
     self.clock = clock
     configuration = AccountConfiguration(
       name: user, address: SIPURI(user: user, host: domain), password: Password(user), outboundProxy: proxy,
-      conferenceFactory: factory, keyServer: keyServer)
+      conferenceFactory: factory, keyServer: keyServer, fileServer: fileServer)
     running = try Self.makeClient(configuration, self.folder, stateDirectory, clock)
     collect()
   }
@@ -46,10 +46,7 @@ final class ChatAccount: @unchecked Sendable {
   func restart(_ change: () throws -> Void = {}) async throws {
     await client.stop()
     lock.withLock { seen = [] }
-    // The old client must let go of the folder: a stand-in with a folder of its own takes its place meanwhile.
-    let other = try TemporaryFolder()
-    try use(Self.makeClient(configuration, other, nil, clock))
-    try await waitForLock()
+    try await release()
     try change()
     try use(Self.makeClient(configuration, folder, stateDirectory, clock))
     collect()
@@ -58,6 +55,13 @@ final class ChatAccount: @unchecked Sendable {
 
   /// Lets go of the folder for good: another account may take it.
   func forgetClient() throws { try use(Self.makeClient(configuration, try TemporaryFolder(), nil, clock)) }
+
+  /// The stopped client lets go of the folder: a stand-in with a folder of its own takes its place.
+  func release() async throws {
+    let other = try TemporaryFolder()
+    try use(Self.makeClient(configuration, other, nil, clock))
+    try await waitForLock()
+  }
 
   private func use(_ client: ChatClient) { lock.withLock { running = client } }
 

@@ -31,9 +31,11 @@ struct ChatService {
   let proxy: String
   let factory: String
   let keyServer: URL
+  let fileServer: URL?
   private let lab: Lab?
   private let peer: PeerProcess?
   private let keys: KeyServer?
+  private let files: FileServer?
   private let logs: TemporaryFolder
 
   init(_ kind: ServiceKind) async throws {
@@ -42,8 +44,8 @@ struct ChatService {
       let lab = Lab(.example)
       let addresses = try await lab.start()
       guard let url = addresses.keyServer else { throw TestFailure("the lab has no key server") }
-      (proxy, factory, keyServer) = (addresses.sip, addresses.factory, url)
-      (self.lab, peer, keys) = (lab, nil, nil)
+      (proxy, factory, keyServer, fileServer) = (addresses.sip, addresses.factory, url, addresses.fileServer)
+      (self.lab, peer, keys, files) = (lab, nil, nil, nil)
       return
     }
     var configuration = KeyServerConfiguration()
@@ -63,8 +65,9 @@ struct ChatService {
     guard let proxy = ready["proxy"], let factory = ready["factory"] else {
       throw TestFailure("conference-server did not say where it listens: \(peer.output)")
     }
-    (self.proxy, self.factory, keyServer) = (proxy, factory, url)
-    (lab, self.peer, self.keys) = (nil, peer, keys)
+    let files = FileServer(.init())
+    (self.proxy, self.factory, keyServer, fileServer) = (proxy, factory, url, try await files.start())
+    (lab, self.peer, self.keys, self.files) = (nil, peer, keys, files)
   }
 
   /// What the focus wrote down: liblinphone's log, with every SIP message; empty for the lab.
@@ -75,6 +78,7 @@ struct ChatService {
   func stop() async {
     peer?.stop()
     await keys?.stop()
+    await files?.stop()
     await lab?.stop()
   }
 }

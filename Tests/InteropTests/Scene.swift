@@ -29,14 +29,14 @@ struct Scene {
     func account(_ user: String) throws -> ChatAccount {
       try ChatAccount(
         user: user, domain: ChatService.domain, proxy: #require(SIPURI(service.proxy)),
-        factory: #require(SIPURI(service.factory)), keyServer: service.keyServer)
+        factory: #require(SIPURI(service.factory)), keyServer: service.keyServer, fileServer: service.fileServer)
     }
     self.service = service
     alice = try account("alice")
     bob = try account("bob")
     carol = try LinphoneClient(
       user: "carol", domain: ChatService.domain, proxy: service.proxy, factory: service.factory,
-      keyServer: service.keyServer.absoluteString)
+      keyServer: service.keyServer.absoluteString, fileServer: service.fileServer?.absoluteString)
   }
 
   private func ready() async throws {

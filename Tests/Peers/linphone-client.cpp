@@ -16,7 +16,8 @@
 //
 // Commands; ROOM is a name from an event, r1, r2 and so on:
 //   create|create-plain|create-1to1|create-basic SUBJECT ADDRESS...
-//   send|reply ROOM TEXT      file ROOM PATH      read ROOM      compose ROOM
+//   send|reply ROOM TEXT      read ROOM      compose ROOM
+//   file ROOM PATH            files ROOM PATH|PATH...|TEXT, several files and a text in one message
 //   add|remove ROOM ADDRESS   admin ROOM ADDRESS  subject ROOM SUBJECT  leave ROOM
 //   forward ROOM TARGET       the newest message of ROOM to the room TARGET
 //   ephemeral ROOM SECONDS    own messages there delete themselves; in a room of create-ephemeral: everyone's
@@ -81,6 +82,39 @@ static string nameOf(const Room &room) {
 	string name = "r" + std::to_string(rooms.size() + 1);
 	rooms[name] = room;
 	return name;
+}
+
+// Files that come are fetched one after another, as liblinphone does one at a time for a message.
+
+struct Download {
+	Message message;
+	shared_ptr<Content> content;
+	string path;
+};
+static std::list<Download> waiting;
+static bool isDownloading = false;
+
+static bool isThere(const Download &download) {
+	struct stat status;
+	// liblinphone puts a file's content in the place of its offer when all is there and, with a key, decrypted.
+	for (auto &content : download.message->getContents())
+		if (content->isFile() && content->getFilePath() == download.path)
+			return stat(download.path.c_str(), &status) == 0 && size_t(status.st_size) == content->getFileSize();
+	return false;
+}
+
+static void moveDownloads() {
+	if (waiting.empty()) return;
+	auto &download = waiting.front();
+	if (!isDownloading) {
+		isDownloading = true;
+		download.content->setFilePath(download.path);
+		if (!download.message->downloadContent(download.content)) emit("download-refused", {{"path", download.path}});
+	} else if (isThere(download)) {
+		emit("file-saved", {{"id", download.message->getMessageId()}, {"path", download.path}});
+		waiting.pop_front();
+		isDownloading = false;
+	}
 }
 
 // Listeners
@@ -171,8 +205,7 @@ struct RoomEvents : ChatRoomListener {
 			                    {"name", content->getName()},
 			                    {"size", std::to_string(content->getFileSize())},
 			                    {"type", content->getType() + "/" + content->getSubtype()}});
-			content->setFilePath(downloads + "/" + content->getName());
-			message->downloadContent(content);
+			waiting.push_back({message, content, downloads + "/" + content->getName()});
 		}
 	}
 };
@@ -260,6 +293,24 @@ static void sendFile(const Room &room, const string &name, const string &path) {
 	emit("file-sending", {{"room", name}, {"path", path}});
 }
 
+/// `PATH|PATH|TEXT`
+static void sendFiles(const Room &room, const string &name, const string &list) {
+	auto message = room->createEmptyMessage();
+	string rest = list;
+	for (size_t bar; (bar = rest.find('|')) != string::npos; rest.erase(0, bar + 1)) {
+		string path = rest.substr(0, bar);
+		auto content = core->createContent();
+		content->setName(path.substr(path.rfind('/') + 1));
+		content->setFilePath(path);
+		content->setType("application");
+		content->setSubtype("octet-stream");
+		message->addFileContent(content);
+	}
+	message->addUtf8TextContent(rest);
+	message->send();
+	emit("file-sending", {{"room", name}, {"text", rest}});
+}
+
 static shared_ptr<Participant> participant(const Room &room, const string &address) {
 	for (auto &member : room->getParticipants())
 		if (text(member->getAddress()) == address) return member;
@@ -305,6 +356,7 @@ static void inRoom(const string &command, const string &line, std::istringstream
 		room->enableEphemeral(true);
 		emit("ephemeral", {{"room", name}, {"seconds", std::to_string(room->getEphemeralLifetime())}});
 	} else if (command == "file") sendFile(room, name, rest);
+	else if (command == "files") sendFiles(room, name, rest);
 	else if (command == "read") room->markAsRead();
 	else if (command == "compose") room->compose();
 	else if (command == "add") room->addParticipant(Factory::get()->createAddress(rest));
@@ -408,6 +460,7 @@ int main(int argc, char **argv) {
 	string input;
 	for (bool running = true; running;) {
 		core->iterate();
+		moveDownloads();
 		pollfd standardInput{0, POLLIN, 0};
 		if (poll(&standardInput, 1, 20) > 0) {
 			char buffer[65536];

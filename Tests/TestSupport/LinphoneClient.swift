@@ -14,7 +14,9 @@ public struct LinphoneClient: Sendable {
   public let process: PeerProcess
   private let folder: TemporaryFolder
 
-  public init(user: String, domain: String, proxy: String, factory: String, keyServer: String?) throws {
+  public init(
+    user: String, domain: String, proxy: String, factory: String, keyServer: String?, fileServer: String? = nil
+  ) throws {
     guard FileManager.default.fileExists(atPath: Self.grammars) else {
       throw TestFailure("\(Self.grammars) is not there: install linphone-common (scripts/install-packages test)")
     }
@@ -23,7 +25,7 @@ public struct LinphoneClient: Sendable {
       TestPaths.peer("linphone-client"),
       [
         "--dir", folder.url.path, "--identity", "sip:\(user)@\(domain)", "--password", user, "--proxy", proxy,
-        "--factory", factory, "--lime", keyServer ?? "",
+        "--factory", factory, "--lime", keyServer ?? "", "--file", fileServer ?? "",
       ], name: "linphone(\(user))")
   }
 

@@ -4,6 +4,7 @@ import TestSupport
 
 import DigestAuth
 import FlexisipCheck
+import HTTPServer
 import KeyServer
 import Lime
 import SIPAgent

@@ -6,13 +6,13 @@ import Foundation
 ///
 /// FlyingFox's own server (0.27) reads header lines of any length, in time that grows with their square, and ends at
 /// the first connection that cannot be accepted. This one reads within limits and goes on.
-struct HTTPListener: Sendable {
+public struct HTTPListener: Sendable {
   /// Most connections at a time; further ones wait until one ends.
   private static let connectionLimit = 256
   /// How long to wait after a failed accept, such as one for want of file descriptors.
   private static let pauseAfterFailure = Duration.milliseconds(50)
 
-  let port: Int
+  public let port: Int
   private let socket: Socket
   private let task: Task<Void, Never>
 
@@ -20,30 +20,31 @@ struct HTTPListener: Sendable {
   ///
   /// - Parameters:
   ///   - port: 0 for any free port.
-  ///   - bodyLimit: most bytes of a request's body.
-  ///   - timeout: for receiving one request, idle time before it included, and for sending one answer.
-  /// - Throws: `KeyServerError`.
-  static func start(
-    address: String, port: Int, bodyLimit: Int, timeout: Duration,
-    handler: @escaping @Sendable (HTTPRequest) async -> HTTPAnswer
+  ///   - timeout: for the head of a request, idle time before it included; for the body or a piece of it; and for
+  ///     the answer or a piece of it.
+  ///   - handler: reads as much of the body as it wants. `HTTPRequestError` ends the connection with that status.
+  /// - Throws: `HTTPServerError`.
+  public static func start(
+    address: String, port: Int, timeout: Duration,
+    handler: @escaping @Sendable (HTTPRequest) async throws -> HTTPAnswer
   ) async throws -> HTTPListener {
-    guard let number = UInt16(exactly: port) else { throw KeyServerError.badPort(port) }
+    guard let number = UInt16(exactly: port) else { throw HTTPServerError.badPort(port) }
     do {
       if let ip4 = try? sockaddr_in.inet(ip4: address, port: number) {
-        return try await HTTPListener(on: ip4, bodyLimit: bodyLimit, timeout: timeout, handler: handler)
+        return try await HTTPListener(on: ip4, timeout: timeout, handler: handler)
       }
       if let ip6 = try? sockaddr_in6.inet6(ip6: address, port: number) {
-        return try await HTTPListener(on: ip6, bodyLimit: bodyLimit, timeout: timeout, handler: handler)
+        return try await HTTPListener(on: ip6, timeout: timeout, handler: handler)
       }
     } catch SocketError.failed(_, let code, _) {
-      throw KeyServerError.cannotListen(address: address, port: port, reason: String(cString: strerror(code)))
+      throw HTTPServerError.cannotListen(address: address, port: port, reason: String(cString: strerror(code)))
     }
-    throw KeyServerError.badAddress(address)
+    throw HTTPServerError.badAddress(address)
   }
 
   private init(
-    on address: some SocketAddress, bodyLimit: Int, timeout: Duration,
-    handler: @escaping @Sendable (HTTPRequest) async -> HTTPAnswer
+    on address: some SocketAddress, timeout: Duration,
+    handler: @escaping @Sendable (HTTPRequest) async throws -> HTTPAnswer
   ) async throws {
     let socket = try Socket(domain: Int32(type(of: address).family))
     let pool: some AsyncSocketPool = .make()
@@ -63,7 +64,7 @@ struct HTTPListener: Sendable {
           group.addTask { try? await pool.run() }
           group.addTask {
             await Self.accept(on: listening) { connected in
-              await HTTPConnection(socket: connected, bodyLimit: bodyLimit, timeout: timeout).serve(handler)
+              await HTTPConnection(socket: connected, timeout: timeout).serve(handler)
             }
           }
         }
@@ -75,7 +76,7 @@ struct HTTPListener: Sendable {
   }
 
   /// Ends all connections and stops listening.
-  func stop() async {
+  public func stop() async {
     task.cancel()
     await task.value
     try? socket.close()

@@ -2,7 +2,7 @@
 import Foundation
 
 /// Why bytes are not a request that this server reads. The connection is closed after the answer.
-package enum HTTPRequestError: Int, Error {
+public enum HTTPRequestError: Int, Error, Sendable {
   case badRequest = 400
   case timedOut = 408
   case headTooLarge = 431
@@ -18,6 +18,10 @@ package struct HTTPRequestHead: Equatable {
   package enum Framing: Equatable {
     case length(Int)
     case chunked
+
+    var length: Int? {
+      if case .length(let count) = self { count } else { nil }
+    }
   }
 
   var method: String
@@ -80,30 +84,56 @@ package struct HTTPRequestHead: Equatable {
   }
 }
 
-/// A request with its body.
-struct HTTPRequest {
-  var head: HTTPRequestHead
-  /// nil if it is longer than the server takes; then it was not read to its end.
-  var body: Data?
+/// A request. Its body is read when the handler asks for it.
+public struct HTTPRequest: Sendable {
+  public var method: String
+  /// As it stands in the request line.
+  public var target: String
+  /// Values by name in lower case.
+  public var headers: [String: String]
+  public var body: HTTPRequestBody
 
-  subscript(header name: String) -> String? { head.headers[name] }
+  public subscript(header name: String) -> String? { headers[name] }
 }
 
 /// What the server answers.
-struct HTTPAnswer {
-  var status: Int
-  var headers: [(name: String, value: String)] = []
-  var body = Data()
+public struct HTTPAnswer: Sendable {
+  public enum Body: Sendable {
+    case data(Data)
+    /// A part of a file, read while it is sent.
+    case file(path: String, offset: Int, count: Int)
+
+    var count: Int {
+      switch self {
+      case .data(let data): data.count
+      case .file(_, _, let count): count
+      }
+    }
+  }
+
+  public var status: Int
+  public var headers: [(name: String, value: String)]
+  public var body: Body
+
+  public init(status: Int, headers: [(name: String, value: String)] = [], body: Body = .data(Data())) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+  }
 
   private static let reasons = [
-    200: "OK", 400: "Bad Request", 401: "Unauthorized", 408: "Request Timeout",
-    431: "Request Header Fields Too Large", 501: "Not Implemented", 505: "HTTP Version Not Supported",
+    200: "OK", 204: "No Content", 206: "Partial Content", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
+    404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout", 410: "Gone", 413: "Content Too Large",
+    415: "Unsupported Media Type", 416: "Range Not Satisfiable", 431: "Request Header Fields Too Large",
+    500: "Internal Server Error", 501: "Not Implemented", 503: "Service Unavailable",
+    505: "HTTP Version Not Supported", 507: "Insufficient Storage",
   ]
 
-  func serialized(closing: Bool, withBody: Bool) -> Data {
+  /// Status line and headers.
+  func head(closing: Bool) -> Data {
     var lines = ["HTTP/1.1 \(status) \(Self.reasons[status] ?? "")"]
     lines += headers.map { "\($0.name): \($0.value)" }
     lines += ["Content-Length: \(body.count)", "Connection: \(closing ? "close" : "keep-alive")", "", ""]
-    return Data(lines.joined(separator: "\r\n").utf8) + (withBody ? body : Data())
+    return Data(lines.joined(separator: "\r\n").utf8)
   }
 }

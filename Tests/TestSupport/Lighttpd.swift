@@ -1,18 +1,17 @@
 // Lighttpd.swift: a lighttpd of the test's own on a free loopback port
 import Foundation
-import TestSupport
 
 /// Runs lighttpd with a document root and a configuration in a temporary folder until `stop` or its release.
-final class Lighttpd {
-  let port: Int
+public final class Lighttpd {
+  public let port: Int
   private let temporary: TemporaryFolder
   private let process: PeerProcess
 
-  var folder: URL { temporary.url }
-  var documents: URL { temporary.file("documents") }
+  public var folder: URL { temporary.url }
+  public var documents: URL { temporary.file("documents") }
 
   /// - Parameter configuration: lines beside address, port and document root; `FOLDER` stands for the folder.
-  init(_ configuration: String = "", files: [String: Data] = [:], in existing: TemporaryFolder? = nil) throws {
+  public init(_ configuration: String = "", files: [String: Data] = [:], in existing: TemporaryFolder? = nil) throws {
     temporary = try existing ?? TemporaryFolder()
     let folder = temporary.url
     try FileManager.default.createDirectory(
@@ -44,10 +43,10 @@ final class Lighttpd {
   }
 
   /// lighttpd writes its logs at the end.
-  func stop() { process.stop() }
+  public func stop() { process.stop() }
 
   /// Runs a test against a server and stops it whatever happens.
-  static func run(
+  public static func run(
     _ configuration: String = "", files: [String: Data] = [:], in existing: TemporaryFolder? = nil,
     _ body: (Lighttpd) async throws -> Void
   ) async throws {

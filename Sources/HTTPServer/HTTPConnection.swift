@@ -1,0 +1,261 @@
+// HTTPConnection.swift: the requests of one connection, read within limits (RFC 9112)
+import FlyingSocks
+import Foundation
+
+/// One client's connection: requests one after another, each within limits of size and time.
+actor HTTPConnection {
+  /// Most bytes of a request line and its headers together, or of a chunked body's trailer.
+  private static let headLimit = 16 * 1024
+  /// Most bytes of a line that gives a chunk's size.
+  private static let chunkLineLimit = 256
+  /// Most bytes that are read and dropped so that a client still sending gets to see the answer.
+  private static let drainLimit = 1024 * 1024
+
+  /// Most bytes of a body or a file that are in memory at a time.
+  private static let pieceSize = 64 * 1024
+
+  private let socket: AsyncSocket
+  private let timeout: Duration
+  private var buffer: [UInt8] = []
+  private var body = BodyState.ended
+
+  /// What is still to come of a request's body.
+  private enum BodyState {
+    case ended
+    /// Bytes left, of the whole body or of a chunk, and whether further chunks follow.
+    case bytes(Int, isChunked: Bool)
+  }
+  /// Since when the socket is waited for while a request is answered.
+  private var waitingSince: ContinuousClock.Instant?
+  /// The client waits to be told to send the body.
+  private var isContinueDue = false
+
+  init(socket: AsyncSocket, timeout: Duration) {
+    self.socket = socket
+    self.timeout = timeout
+  }
+
+  /// Answers requests until the client or an error ends the connection, then closes it.
+  func serve(_ handler: @escaping @Sendable (HTTPRequest) async throws -> HTTPAnswer) async {
+    defer { try? socket.socket.close() }
+    do {
+      while let head = try await within(timeout, { try await self.next() }) {
+        let request = HTTPRequest(
+          method: head.method, target: head.target, headers: head.headers,
+          body: HTTPRequestBody(connection: self, timeout: timeout, length: head.framing.length))
+        let isLast = try await whileBytesMove {
+          let answer = try await handler(request)
+          // What is left of a body could be taken for the next request.
+          let hasWholeBody = await self.hasWholeBody
+          let closing = !head.keepsAlive || !hasWholeBody
+          try await self.send(answer, closing: closing, withBody: head.method != "HEAD")
+          return closing
+        }
+        if isLast { break }
+      }
+    } catch let error as HTTPRequestError {
+      // A client that has nothing to ask for a while is no error.
+      if error == .timedOut, buffer.isEmpty, case .ended = body { return }
+      _ = try? await whileBytesMove {
+        try await self.send(HTTPAnswer(status: error.rawValue), closing: true, withBody: true)
+      }
+    } catch {
+      // The client is gone or the server stops: nobody is left to tell.
+      return
+    }
+    await drain()
+  }
+
+  private var hasWholeBody: Bool {
+    if case .ended = body { true } else { false }
+  }
+
+  /// Runs something until it is done, or one wait for the socket in it takes longer than the timeout.
+  ///
+  /// One watch for all waits: a sleep that is cancelled holds memory until its time is over, and a large file has many
+  /// thousands of waits.
+  private func whileBytesMove<Value: Sendable>(
+    _ operation: @escaping @Sendable () async throws -> Value
+  ) async throws -> Value {
+    try await withThrowingTaskGroup(of: Value.self) { group in
+      group.addTask { try await operation() }
+      group.addTask {
+        try await self.stall()
+        throw HTTPRequestError.timedOut
+      }
+      defer { group.cancelAll() }
+      guard let value = try await group.next() else { throw CancellationError() }
+      return value
+    }
+  }
+
+  /// Returns when the socket was waited for too long.
+  private func stall() async throws {
+    while true {
+      let age = waitingSince.map { ContinuousClock.now - $0 } ?? .zero
+      if age >= timeout { return }
+      try await Task.sleep(for: timeout - age)
+    }
+  }
+
+  private func send(_ answer: HTTPAnswer, closing: Bool, withBody: Bool) async throws {
+    let head = answer.head(closing: closing)
+    switch answer.body {
+    case .data(let data): try await write(withBody ? head + data : head)
+    case .file(let path, let offset, let count):
+      let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+      defer { try? file.close() }
+      try file.seek(toOffset: UInt64(offset))
+      try await write(head)
+      var left = withBody ? count : 0
+      while left > 0 {
+        let piece = try file.read(upToCount: min(left, Self.pieceSize)) ?? Data()
+        guard !piece.isEmpty else { throw SocketError.disconnected }
+        try await write(piece)
+        left -= piece.count
+      }
+    }
+  }
+
+  private func write(_ data: Data) async throws {
+    waitingSince = .now
+    defer { waitingSince = nil }
+    try await socket.write(data)
+  }
+
+  /// Closing with bytes unread would reset the connection and could take the answer with it (RFC 9112 section 9.6).
+  private func drain() async {
+    shutdown(socket.socket.file.rawValue, Int32(SHUT_WR))
+    _ = try? await within(.seconds(2)) { [socket] in
+      var count = 0
+      while count < Self.drainLimit { count += try await socket.read(atMost: 4096).count }
+    }
+  }
+
+  /// The head of the next request, nil at the end of the connection.
+  private func next() async throws -> HTTPRequestHead? {
+    // Empty lines before a request are passed over (RFC 9112 section 2.2).
+    var remaining = Self.headLimit
+    var first: [UInt8] = []
+    while first.isEmpty {
+      if buffer.isEmpty, try await !fill() { return nil }
+      first = try await line(&remaining)
+    }
+    var lines = [first]
+    while true {
+      let line = try await line(&remaining)
+      if line.isEmpty { break }
+      lines.append(line)
+    }
+    let head = try HTTPRequestHead(parsing: lines)
+    switch head.framing {
+    case .length(let count): body = count > 0 ? .bytes(count, isChunked: false) : .ended
+    case .chunked: body = .bytes(0, isChunked: true)
+    }
+    isContinueDue = head.expectsContinue
+    return head
+  }
+
+  /// The next piece of the request's body; empty at its end.
+  func readBody() async throws -> [UInt8] {
+    if isContinueDue, case .bytes = body {
+      isContinueDue = false
+      try await socket.write(Data("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+    }
+    guard case .bytes(var left, let isChunked) = body else { return [] }
+    waitingSince = .now
+    defer { waitingSince = nil }
+    if left == 0 {
+      left = try await nextChunk()
+      if left == 0 {
+        body = .ended
+        return []
+      }
+    }
+    if buffer.isEmpty {
+      buffer = try await socket.read(atMost: min(left, Self.pieceSize))
+      if buffer.isEmpty { throw SocketError.disconnected }
+    }
+    let piece = Array(buffer.prefix(left))
+    buffer.removeFirst(piece.count)
+    left -= piece.count
+    if left == 0, isChunked, try await take(2) != Array("\r\n".utf8) { throw HTTPRequestError.badRequest }
+    body = left == 0 && !isChunked ? .ended : .bytes(left, isChunked: isChunked)
+    return piece
+  }
+
+  /// The size of the chunk that begins here, 0 after the last (RFC 9112 section 7.1).
+  private func nextChunk() async throws -> Int {
+    var remaining = Self.chunkLineLimit
+    let line = try await line(&remaining)
+    let digits = String(decoding: line.prefix { $0 != UInt8(ascii: ";") }, as: UTF8.self)
+      .trimmingCharacters(in: .whitespaces)
+    guard (1...15).contains(digits.utf8.count), digits.utf8.allSatisfy({ $0.isHexadecimalDigit }),
+      let size = Int(digits, radix: 16)
+    else { throw HTTPRequestError.badRequest }
+    guard size == 0 else { return size }
+    remaining = Self.headLimit
+    while try await !self.line(&remaining).isEmpty {}
+    return 0
+  }
+
+  /// A line without its end; `remaining` bytes are left for it and those that follow.
+  private func line(_ remaining: inout Int) async throws -> [UInt8] {
+    var searched = 0
+    while true {
+      if let end = buffer[searched...].firstIndex(of: UInt8(ascii: "\n")) {
+        guard end < remaining else { throw HTTPRequestError.headTooLarge }
+        remaining -= end + 1
+        guard end > 0, buffer[end - 1] == UInt8(ascii: "\r") else { throw HTTPRequestError.badRequest }
+        let line = Array(buffer[..<(end - 1)])
+        buffer.removeFirst(end + 1)
+        return line
+      }
+      searched = buffer.count
+      guard searched < remaining else { throw HTTPRequestError.headTooLarge }
+      guard try await fill() else { throw SocketError.disconnected }
+    }
+  }
+
+  private func take(_ count: Int) async throws -> [UInt8] {
+    while buffer.count < count {
+      guard try await fill() else { throw SocketError.disconnected }
+    }
+    let bytes = Array(buffer.prefix(count))
+    buffer.removeFirst(count)
+    return bytes
+  }
+
+  /// Waits for more bytes. False at the end of the connection.
+  private func fill() async throws -> Bool {
+    do {
+      let bytes = try await socket.read(atMost: 4096)
+      buffer += bytes
+      return !bytes.isEmpty
+    } catch SocketError.disconnected {
+      return false
+    }
+  }
+}
+
+/// Runs an operation, cancelling it when its time is over.
+func within<Value: Sendable>(
+  _ duration: Duration, _ operation: @escaping @Sendable () async throws -> Value
+) async throws -> Value {
+  try await withThrowingTaskGroup(of: Value.self) { group in
+    group.addTask { try await operation() }
+    group.addTask {
+      try await Task.sleep(for: duration)
+      throw HTTPRequestError.timedOut
+    }
+    defer { group.cancelAll() }
+    guard let value = try await group.next() else { throw CancellationError() }
+    return value
+  }
+}
+
+extension UInt8 {
+  fileprivate var isHexadecimalDigit: Bool {
+    (self >= 0x30 && self <= 0x39) || (self | 0x20 >= UInt8(ascii: "a") && self | 0x20 <= UInt8(ascii: "f"))
+  }
+}

@@ -1,0 +1,129 @@
+// FileOutboxTests.swift: files that wait for their server: across restarts, once, or not at all.
+import ChatCore
+import FileTransfer
+import Foundation
+import MessageFormats
+import TestSupport
+import Testing
+
+@Suite(.serialized) struct FileOutbox {
+  private static let content = Data((0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 11 >> 2) })
+
+  /// Alice again, on her folder, with another file server.
+  private static func alice(_ scene: Scene, fileServer: URL?) async throws -> ChatAccount {
+    let account = try ChatAccount(
+      user: "alice", domain: ChatService.domain, proxy: #require(SIPURI(scene.service.proxy)),
+      factory: #require(SIPURI(scene.service.factory)), keyServer: scene.service.keyServer, fileServer: fileServer,
+      folder: scene.alice.folder)
+    try await account.start()
+    return account
+  }
+
+  private static func transfers(_ account: ChatAccount) -> [String] {
+    let path = account.folder.file("transfers").path
+    return (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+  }
+
+  @Test func aFileWaitsForItsServerOverARestartAndIsSentOnce() async throws {
+    try await Scene.play(.lab) { scene in
+      let room = try await scene.room(named: "Later").room.room.address
+      // Alice's first client lets go of her folder.
+      try await scene.alice.yieldFolder()
+      let refusing = try LoopbackSocket.refusing()
+      let away = try await Self.alice(scene, fileServer: URL(string: "http://127.0.0.1:\(refusing.port)/hft"))
+      let folder = try TemporaryFolder()
+      let path = folder.file("late.bin")
+      try Self.content.write(to: path)
+      let sent = try await away.client.send("at last", files: [path.path], to: room)
+      #expect(sent.state == .queued && sent.files.first?.state == .waiting)
+      try await away.event("delay", within: 60) { event in
+        if case .error(_, let text) = event, text.contains("tried again") { return true }
+        return nil
+      }
+      // What is written meanwhile does not wait for it.
+      _ = try await away.client.send("meanwhile", to: room)
+      _ = try await scene.bob.message("meanwhile", within: 60)
+      #expect(Self.transfers(away).count == 1)
+      try FileManager.default.removeItem(at: path)
+      try await away.yieldFolder()
+
+      let back = try await Self.alice(scene, fileServer: scene.service.fileServer)
+      let atBob = try await scene.bob.message("at last", within: 60)
+      #expect(atBob.messageID == sent.messageID)
+      await scene.bob.client.save(atBob, 0, in: folder.file("bob").path)
+      #expect(try await scene.bob.savedFile("late.bin") == Self.content)
+      try await back.delivery(of: sent.messageID, by: scene.bob.address, within: 60)
+      #expect(Self.transfers(back).isEmpty)
+      let texts = try await scene.bob.client.store.history(room: room).map(\.message.text)
+      #expect(texts.sorted() == ["at last", "meanwhile"])
+      await back.stop()
+    }
+  }
+
+  @Test func aCancelledFileIsNotSentAndLeavesNothing() async throws {
+    try await Scene.play(.lab) { scene in
+      let room = try await scene.room(named: "Never").room.room.address
+      try await scene.alice.yieldFolder()
+      let refusing = try LoopbackSocket.refusing()
+      let alice = try await Self.alice(scene, fileServer: URL(string: "http://127.0.0.1:\(refusing.port)/hft"))
+      let folder = try TemporaryFolder()
+      try Self.content.write(to: folder.file("a.bin"))
+      let sent = try await alice.client.send("", files: [folder.file("a.bin").path], to: room)
+      #expect(await alice.client.cancelTransfers(of: sent))
+      #expect(await !alice.client.cancelTransfers(of: sent))
+      try await alice.event("failed message", within: 60) { event in
+        if case .messageState(let message) = event, message.state == .failed { return message.failure }
+        return nil
+      }
+      #expect(Self.transfers(alice).isEmpty)
+      let stored = try #require(try await alice.client.store.message(room: room, messageID: sent.messageID))
+      #expect(stored.message.state == .failed && stored.message.files.map(\.state) == [.failed])
+      await #expect(throws: FileTransferError.notAFile(folder.url.path)) {
+        try await alice.client.send("", files: [folder.file("a.bin").path, folder.url.path], to: room)
+      }
+      #expect(Self.transfers(alice).isEmpty)
+      await alice.stop()
+    }
+  }
+
+  @Test func aFileOfAnotherHostIsNotFetchedAndAChangedOneNotKept() async throws {
+    try await Scene.play(.lab) { scene in
+      let room = try await scene.room(named: "Doubt").room.room.address
+      let folder = try TemporaryFolder()
+      try Self.content.write(to: folder.file("a.bin"))
+      _ = try await scene.alice.client.send("", files: [folder.file("a.bin").path], to: room)
+      let message = try await scene.bob.fileMessage("a.bin")
+      let inbox = folder.file("inbox").path
+
+      var elsewhere = scene.bob.configuration
+      elsewhere.fileServer = URL(string: "http://files.example.org/")
+      let stranger = FileSaver(account: elsewhere, store: scene.bob.client.store)
+      await #expect(throws: FileTransferError.otherHost("127.0.0.1", known: ["files.example.org"])) {
+        try await stranger.save(message, 0, in: inbox)
+      }
+      let path = try await stranger.save(message, 0, in: inbox, anyHost: true)
+      #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Self.content)
+
+      // The whole download is there already, with one bit of it changed.
+      let row = try #require(message.id)
+      let transfers = scene.bob.folder.file("transfers")
+      try Data(count: Self.content.count).write(to: transfers.appendingPathComponent("\(row)-0.part"))
+      let saver = FileSaver(account: scene.bob.configuration, store: scene.bob.client.store)
+      await #expect(throws: FileTransferError.notAuthentic(name: "a.bin")) {
+        try await saver.save(message, 0, in: inbox)
+      }
+      #expect(try FileManager.default.contentsOfDirectory(atPath: inbox) == ["a.bin"])
+      #expect(try FileManager.default.contentsOfDirectory(atPath: transfers.path).isEmpty)
+      let again = try await saver.save(message, 0, in: inbox)
+      #expect(again.hasSuffix("a (1).bin"))
+    }
+  }
+}
+
+extension ChatAccount {
+  /// Stops, and lets another client have the folder.
+  func yieldFolder() async throws {
+    await stop()
+    try await release()
+  }
+}
