@@ -2,8 +2,8 @@
 import CSofia
 import Foundation
 
-/// The file of a trace: readable by its owner only, without credentials. Texts of unencrypted rooms, addresses and names
-/// are in it.
+/// The file of a trace: readable by its owner only, without credentials. Texts of unencrypted rooms, addresses and
+/// names are in it.
 ///
 /// One for the process, as Sofia's log is.
 ///

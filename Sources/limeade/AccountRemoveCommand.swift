@@ -12,8 +12,8 @@ extension AccountCommand {
         The account's data stay where they are, and the device stays in its rooms: with the same account added again \
         everything is there.
 
-        limeade account remove old --purge    also takes the device out of its rooms and its keys off the key server, and \
-        deletes keys, messages and files; this cannot be undone
+        limeade account remove old --purge    also takes the device out of its rooms and its keys off the key server, \
+        and deletes keys, messages and files; this cannot be undone
         """)
 
     @OptionGroup var options: GlobalOptions
@@ -50,7 +50,8 @@ extension AccountCommand {
         if isDefault { old.remove(at: "default") }
         if old.convert(to: .json) == new.convert(to: .json) { return rest }
       }
-      throw CommandFailure.badInput("[account.\(name)] is written in a way that is not understood: take it out of \(path)")
+      throw CommandFailure.badInput(
+        "[account.\(name)] is written in a way that is not understood: take it out of \(path)")
     }
 
     private static func giveUp(_ options: GlobalOptions, data: URL, stateOf account: String) async throws {

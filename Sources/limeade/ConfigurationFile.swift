@@ -54,7 +54,9 @@ struct ConfigurationFile {
     for key in table.keys where !Self.keys.contains(key) {
       throw failure(key, "unknown setting '\(key)'" + Self.remedy(for: key, known: Self.keys))
     }
-    if let value = table["default"], value.string == nil { throw failure("default", "default must be a string in quotes") }
+    if let value = table["default"], value.string == nil {
+      throw failure("default", "default must be a string in quotes")
+    }
     try refuseReadablePassword()
   }
 

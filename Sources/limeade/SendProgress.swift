@@ -83,7 +83,9 @@ actor SendProgress {
   private func tell(_ event: ChatEvent) {
     let (key, line): (String, String)
     switch event {
-    case .messageState(let message): (key, line) = (message.state.rawValue, "\(message.state.rawValue) \(message.messageID)")
+    case .messageState(let message):
+      key = message.state.rawValue
+      line = "\(key) \(message.messageID)"
     case .delivery(_, _, let by, let state, let reason, _):
       key = "\(state.rawValue) \(by)"
       line = SafeLine.text(key + (reason.map { ": \($0)" } ?? ""))

@@ -105,7 +105,7 @@ import Testing
       from: Data(
         """
         {"room":{"address":"r","subject":"Ops","isEncrypted":true,"isOneToOne":false,"state":"active","version":3,"lifetime":0,\
-        "createdAt":"\(time)","lastActivity":"\(time)"},"deviceCount":2,"unread":1,\
+        "createdAt":"\(time)","lastActivity":"\(time)"},"deviceCount":2,"unread":1,"isForNotifications":false,\
         "participants":[{"room":"r","address":"sip:b@example.org","isAdmin":true}]}
         """.utf8))
     let events: [ChatEvent] = [

@@ -1,4 +1,4 @@
-// SharedAccountTests.swift: several programs on one account: one holds it, the others ask it, and take over when it ends.
+// SharedAccountTests.swift: several programs on one account: one holds it, the others ask it or take over.
 import Foundation
 import TestSupport
 import Testing
