@@ -152,6 +152,11 @@ static int on_ack_or_cancel(struct sofia_incoming *incoming, nta_incoming_t *tra
 }
 
 static int on_request(struct sofia_server *server, nta_agent_t *agent, msg_t *msg, sip_t *sip) {
+  // nta also brings responses that belong to no transaction: late ones, or anybody's.
+  if (!sip->sip_request) {
+    msg_destroy(msg);
+    return 0;
+  }
   sofia_text text;
   sofia_peer peer;
   int is_ack = sip->sip_request->rq_method == sip_method_ack;

@@ -21,6 +21,20 @@ struct RoutingTests {
     }
   }
 
+  @Test(arguments: ["100 Trying", "200 OK", "503 Service Unavailable"])
+  func aResponseThatNobodyWaitsForIsDropped(_ status: String) async throws {
+    try await withLab { addresses, _ in
+      let alice = try WireClient(sipAddress: addresses.sip)
+      for method in ["MESSAGE", "INVITE"] {
+        alice.send(
+          "SIP/2.0 \(status)\r\nVia: SIP/2.0/TCP 127.0.0.1:5060;branch=z9hG4bKstray\r\n"
+            + "From: <sip:a@sip.example.org>;tag=1\r\nTo: <sip:b@sip.example.org>;tag=2\r\nCall-ID: stray\r\n"
+            + "CSeq: 1 \(method)\r\nContent-Length: 0\r\n\r\n")
+      }
+      _ = try await alice.register("alice", instance: phone)
+    }
+  }
+
   @Test func noOneSendsInAnothersName() async throws {
     try await withLab { addresses, _ in
       let alice = try WireClient(sipAddress: addresses.sip)
