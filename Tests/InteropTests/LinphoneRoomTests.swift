@@ -40,6 +40,8 @@ import Testing
 
       // Leaving, and coming back when an administrator invites.
       try carol.send("leave \(atCarol)")
+      // Linphone takes no invitation to a room that it is still leaving.
+      try await carol.event("left", within: 60, ["room": atCarol])
       try await alice.members(of: room, are: [alice.address, bob.address], within: 60)
       let missed = try await alice.client.send("carol is out", to: room)
       try await alice.delivery(of: missed.messageID, by: bob.address, within: 60)
