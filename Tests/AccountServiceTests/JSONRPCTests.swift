@@ -108,13 +108,21 @@ import Testing
         "createdAt":"\(time)","lastActivity":"\(time)"},"deviceCount":2,"unread":1,"isForNotifications":false,\
         "participants":[{"room":"r","address":"sip:b@example.org","isAdmin":true}]}
         """.utf8))
+    let progress = try RPC.decode(
+      FileProgress.self,
+      from: Data(
+        """
+        {"room":"r","messageID":"m","index":1,"id":"m/2","step":"downloading","done":5,\
+        "file":{"name":"a.txt","size":7,"contentType":"text/plain","state":"offered","until":"\(time)"}}
+        """.utf8))
     let events: [ChatEvent] = [
       .connection(.connecting), .connection(.registered(device: "d")), .connection(.offline(reason: "r")),
       .room(summary, displayName: "Ops"), .participant(room: "r", address: "a", isAdmin: true, change: .changed),
       .device(room: "r", participant: "p", device: "d", change: .added), .message(message), .messageState(message),
       .delivery(room: "r", messageID: "m", by: "b", state: .failed, reason: "why", isComplete: false),
       .change(MessageChange(.edited, room: "r", messageID: "m", sender: "s", text: "t", time: message.time)),
-      .composing(room: "r", address: "a", isActive: true), .security(room: nil, device: "d", text: "t"),
+      .file(progress), .composing(room: "r", address: "a", isActive: true),
+      .security(room: nil, device: "d", text: "t"),
       .error(room: "r", text: "t"),
     ]
     for event in events {

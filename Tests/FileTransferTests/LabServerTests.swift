@@ -95,9 +95,9 @@ import Testing
         if status == "200" {
           let link = try server.offer().url
           #expect(try await server.status(link) == "200")
-          server.clock.advance(3599)
+          server.clock.advance(3000)
           #expect(try await server.status(link) == "200")
-          server.clock.advance(2)
+          server.clock.advance(601)
           #expect(try await server.status(link) == "410")
         }
       }

@@ -86,6 +86,33 @@ import Testing
     }
   }
 
+  @Test func aForwardedFileIsTheSameAndARetractedOneIsGone() async throws {
+    try await Scene.play(.lab) { scene in
+      let room = try await scene.room(named: "First").room.room.address
+      let second = try await scene.alice.client.createRoom(named: "Second", members: [scene.address("bob")])
+      let folder = try TemporaryFolder()
+      try Self.content.write(to: folder.file("a.bin"))
+      let sent = try await scene.alice.client.send("look", files: [folder.file("a.bin").path], to: room)
+      let first = try await scene.bob.message("look", within: 60)
+      let forwarded = try await scene.alice.client.forward(sent.messageID, from: room, to: second.room.address)
+      let copy = try await scene.bob.event("forwarded message", within: 60) { event -> Message? in
+        if case .message(let message) = event, message.messageID == forwarded.messageID { return message }
+        return nil
+      }
+      #expect(copy.text == "look" && copy.forwardedFrom == scene.alice.address && copy.files == first.files)
+      await scene.bob.client.save(copy, 0, in: folder.file("bob").path)
+      #expect(try await scene.bob.savedFile("a.bin") == Self.content)
+
+      _ = try await scene.alice.client.retract(sent.messageID, in: room)
+      try await scene.bob.event("retraction", within: 60) { event in
+        if case .change(let change) = event, change.messageID == sent.messageID { return true }
+        return nil
+      }
+      let left = try #require(try await scene.bob.client.store.message(room: room, messageID: sent.messageID))
+      #expect(left.message.isRetracted && left.message.files.isEmpty)
+    }
+  }
+
   @Test func aFileOfAnotherHostIsNotFetchedAndAChangedOneNotKept() async throws {
     try await Scene.play(.lab) { scene in
       let room = try await scene.room(named: "Doubt").room.room.address
