@@ -47,7 +47,7 @@ struct AccountCommand: AsyncParsableCommand {
       if let passwordCommand {
         values.append(("password-command", passwordCommand))
       } else {
-        values.append(("password", try HiddenInput.line("Password: ", what: "password")))
+        values.append(("password", try PasswordPrompt.read()))
       }
       let optional = [
         ("outbound-proxy", outboundProxy), ("conference-factory", conferenceFactory), ("key-server", keyServer),

@@ -78,21 +78,4 @@ extension GlobalOptions {
     await Task { await session.close() }.value
     return try result.get()
   }
-
-  // MARK: Only this process
-
-  /// Takes the account for this process, connects, runs `body`, and disconnects whatever happens. For what is not an
-  /// `AccountOperation`; refused while another process holds the account.
-  func withClient<Value: Sendable>(_ body: (ChatClient) async throws -> Value) async throws -> Value {
-    let held = try HeldAccount(try client())
-    do {
-      try await held.client.start()
-      let value = try await body(held.client)
-      await held.close()
-      return value
-    } catch {
-      await held.close()
-      throw error
-    }
-  }
 }
