@@ -9,13 +9,21 @@ struct sofia_loop;
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+// Ends the wait; `between_waits` does the rest.
 static int on_wake(su_root_magic_t *magic, su_wait_t *wait, su_wakeup_arg_t *loop) {
   uint64_t count;
   (void)magic;
   (void)wait;
-  if (read(loop->wake_fd, &count, sizeof count) < 0) return 0;
-  loop->woken(loop->context);
+  (void)!read(loop->wake_fd, &count, sizeof count);
   return 0;
+}
+
+// Work runs between two waits and never as the callback of an event. nua_create waits for events itself; inside a batch
+// of events that leaves stale ones in it, and Sofia takes a stale "readable" of a stream for its end.
+static void between_waits(su_prepoll_magic_t *context, su_root_t *root) {
+  sofia_loop *loop = context;
+  (void)root;
+  loop->woken(loop->context);
 }
 
 sofia_loop *sofia_loop_create(void *context, void (*woken)(void *)) {
@@ -41,6 +49,7 @@ sofia_loop *sofia_loop_create(void *context, void (*woken)(void *)) {
   su_root_threading(loop->root, 0);
   su_wait_create(loop->wait, loop->wake_fd, SU_WAIT_IN);
   loop->wake_index = su_root_register(loop->root, loop->wait, on_wake, loop, 0);
+  su_root_add_prepoll(loop->root, between_waits, loop);
   return loop;
 }
 
@@ -55,6 +64,7 @@ void sofia_loop_wake(sofia_loop *loop) {
 }
 
 void sofia_loop_destroy(sofia_loop *loop) {
+  su_root_remove_prepoll(loop->root);
   su_root_deregister(loop->root, loop->wake_index);
   su_root_destroy(loop->root);
   close(loop->wake_fd);
