@@ -13,63 +13,13 @@ struct CheckCauses: Sendable {
   var isSameMachine = false
   /// As its Server header says; nil when the server is no Flexisip or does not tell.
   var version: FlexisipVersion?
+  /// Once it is known.
+  var location: ServerLocation?
 
   static let conference = "conference-server"
   static let authentication = "module::Authentication"
   static let registrar = "module::Registrar"
   static let router = "module::Router"
-
-  // MARK: Reaching the server
-
-  var unknownName: [CheckCause] {
-    [
-      CheckCause("\(proxy.host) has no A or AAAA record: give the server's address in the account's outbound-proxy"),
-      CheckCause("the domain has SRV records only: name the server they point to in outbound-proxy"),
-    ]
-  }
-
-  /// - Parameter elsewhere: what answers on the same host instead, as a URI of `transports`.
-  func refusedConnection(elsewhere: String? = nil) -> [CheckCause] {
-    let port = proxy.port ?? 5060
-    let uri = "sip:\(proxy.host):\(port);transport=tcp"
-    let notListening = CheckCause(
-      elsewhere.map { "it does not listen there, but at \($0)" } ?? "it does not listen there", section: "global",
-      key: "transports", value: elsewhere.map { "\($0) \(uri)" } ?? uri)
-    let others = [
-      CheckCause("a firewall is in between: open TCP port \(port)"),
-      CheckCause("the account's outbound-proxy names another host or port than the server has"),
-    ]
-    let stopped = CheckCause("Flexisip does not run, or did not start (its log says why)")
-    return elsewhere == nil ? [stopped, notListening] + others : [notListening] + others
-  }
-
-  /// - Parameter isFlexisip: whether it is the SIP server that has a certificate to renew, and not a web server.
-  func noTLS(_ failure: TLSFailure, isFlexisip: Bool) -> [CheckCause] {
-    let certificate = { (text: String) in
-      isFlexisip
-        ? CheckCause(
-          text, section: "global", key: "tls-certificates-file", value: "a file with the certificate and its chain")
-        : CheckCause(text)
-    }
-    let own = CheckCause("\(failure)")
-    switch failure {
-    case .expired, .notYetValid, .wrongName, .badCertificate: return [certificate("\(failure)")]
-    case .unknownIssuer, .selfSigned:
-      return [own, certificate("the server does not send the certificates between its own and a known authority's")]
-    case .plainText, .closed, .noAnswer:
-      return isFlexisip
-        ? [CheckCause("\(failure)", section: "global", key: "transports", value: "sips:\(proxy.host):5061")] : [own]
-    case .protocolTooOld, .clientCertificateWanted, .caFile, .failed: return [own]
-    }
-  }
-
-  var noSIPAnswer: [CheckCause] {
-    [
-      CheckCause(
-        "what listens at this port is no SIP server over TCP: check host, port and transport of outbound-proxy"),
-      CheckCause("the server is overloaded or hangs: see its log"),
-    ]
-  }
 
   // MARK: Registration
 

@@ -13,20 +13,21 @@ extension LiveCheck {
 
   // MARK: Nothing answers
 
-  /// A URI of `transports` at which the host answers although `port` takes no TCP connection: other protocol, or port.
-  func otherListener(at proxy: SIPURI, than port: UInt16) async -> String? {
+  /// A URI of `transports` at which the host answers although the place takes no connection: other protocol, or port.
+  func otherListener(than place: SocketAddress, of location: ServerLocation) async -> String? {
     let limit = min(2, timeouts.answer)
-    let address = account.address
+    let (address, host, name) = (account.address, place.numericHost, location.name(of: place))
+    guard let port = UInt16(exactly: place.port) else { return nil }
     return try? await capped(limit * 3 + 1) { () -> String? in
-      if UDPExchange.answersOPTIONS(host: proxy.host, port: port, from: address, timeout: limit) {
-        return "sip:\(proxy.host):\(port);transport=udp"
+      if UDPExchange.answersOPTIONS(host: host, port: port, from: address, timeout: limit) {
+        return "sip:\(name):\(port);transport=udp"
       }
-      let others: [(port: UInt16, transport: String)] = [(5060, "tcp"), (5061, "tls")]
-      for other in others where other.port != port {
+      for transport in [SIPTransport.tcp, .tls] where transport.defaultPort != place.port {
         let timeouts = ServerStream.Timeouts(connect: limit)
-        let stream = try? ServerStream.connect(host: proxy.host, port: Int(other.port), tls: nil, timeouts: timeouts)
+        let stream = try? ServerStream.connect(
+          host: host, port: transport.defaultPort, tls: nil, timeouts: timeouts)
         guard stream != nil else { continue }
-        return "sip:\(proxy.host):\(other.port);transport=\(other.transport)"
+        return "sip:\(name):\(transport.defaultPort);transport=\(transport.rawValue)"
       }
       return nil
     }

@@ -4,7 +4,6 @@ import DigestAuth
 import Foundation
 import MessageFormats
 import SIPAgent
-import ServerConnection
 
 /// A registration that the probe made.
 struct ProbeDevice: Sendable {
@@ -16,86 +15,21 @@ extension LiveCheck {
   /// Clocks further apart than this disturb message order and certificates, in seconds.
   private static let allowedSkew = 120.0
 
-  /// Shorter than this the certificate's end is mentioned, in seconds.
-  private static let soon: TimeInterval = 21 * 86_400
-
   func tryServer() async {
-    let proxy = causes.proxy
-    let transport = proxy.isSecure ? "tls" : proxy[parameter: "transport"]?.lowercased() ?? "tcp"
-    let port = UInt16(exactly: proxy.port ?? (transport == "tls" ? 5061 : 5060)) ?? 5060
-    let found = await passes(.name) {
-      do throws(ConnectionFailure) {
-        let addresses = try SocketAddress.all(of: proxy.host, port: Int(port))
-        return "\(proxy.host): \(Set(addresses.map(\.numericHost)).sorted().joined(separator: ", "))"
-      } catch { throw StepFailure("\(proxy.host): \(error)", causes.unknownName) }
-    }
-    guard found else { return }
-    guard transport != "udp" else {
+    guard let location = await tryName() else { return }
+    causes.location = location
+    guard location.transport != .udp else {
       let steps: [CheckStep] = [
         .reachability, .tls, .challenge, .clock, .registration, .gruu, .secondRegistration, .factory,
       ]
       for step in steps { notTried(step, "single requests are sent over TCP and TLS only") }
       return
     }
-    guard let probe = await connect(to: proxy, port: port, isTLS: transport == "tls") else { return }
+    guard let probe = await connect(to: location) else { return }
     self.probe = probe
     causes.isSameMachine = probe.isSameMachine
     await tryRegistration(probe)
     if hasPassed(.gruu) { await tryFactory(probe) }
-  }
-
-  /// Connection and TLS: one attempt, two steps.
-  private func connect(to proxy: SIPURI, port: UInt16, isTLS: Bool) async -> SIPProbe? {
-    let start = ContinuousClock.now
-    let limit = timeouts.answer
-    let settings = isTLS ? TLSSettings(caFile: account.caFile) : nil
-    let trace = self.trace
-    let attempt: Result<SIPProbe, any Error>
-    do {
-      let probe = try await capped(limit * 2 + 2) {
-        try SIPProbe(host: proxy.host, port: port, tls: settings, timeout: limit, trace: trace)
-      }
-      attempt = .success(probe)
-    } catch { attempt = .failure(error) }
-    let reached = await passes(.reachability, since: start) {
-      switch attempt {
-      case .success(let probe): return "connected to \(probe.peer) port \(port) from \(probe.local)"
-      case .failure(ConnectionFailure.tls): return "connected to \(proxy.host) port \(port)"
-      case .failure(let error):
-        let elsewhere = await otherListener(at: proxy, than: port)
-        throw StepFailure(
-          "\(proxy.host) port \(port): \(error)" + (elsewhere.map { "; \($0) answers" } ?? ""),
-          causes.refusedConnection(elsewhere: elsewhere))
-      }
-    }
-    guard reached else { return nil }
-    guard isTLS else {
-      notTried(.tls, "the account uses TCP")
-      return try? attempt.get()
-    }
-    return await step(.tls, since: start) { () -> (seen: String, value: SIPProbe) in
-      switch attempt {
-      case .success(let probe): return (Self.shown(probe.tls), probe)
-      case .failure(ConnectionFailure.tls(let failure)):
-        trace?.note("no TLS with \(proxy.host):\(port): \(failure)")
-        throw StepFailure("no TLS", causes.noTLS(failure, isFlexisip: true))
-      case .failure(let error): throw error
-      }
-    }
-  }
-
-  /// Protocol, names, who has signed and until when.
-  static func shown(_ tls: (version: String, certificate: ServerCertificate?)?) -> String {
-    guard let tls else { return "no TLS" }
-    guard let certificate = tls.certificate else { return tls.version }
-    let left = certificate.expires.timeIntervalSinceNow
-    let end =
-      left < soon
-      ? "only \(Int(left / 86_400)) more day(s): renew it"
-      : certificate.expires.formatted(.iso8601.year().month().day())
-    return
-      "\(tls.version), certificate for \(certificate.names.joined(separator: ", ")) by \(certificate.issuer), valid "
-      + (left < soon ? end : "until \(end)")
   }
 
   // MARK: Registration
@@ -142,7 +76,7 @@ extension LiveCheck {
   }
 
   private func judgeChallenge(_ answer: ProbeAnswer) async throws -> String {
-    guard let final = answer.final else { throw StepFailure(answer.summary, causes.noSIPAnswer) }
+    guard let final = answer.final else { throw StepFailure(answer.summary, causes.noSIPAnswer(isTLS: await speaksTLS())) }
     let server = final[header: "Server"]
     causes.version = server.flatMap(FlexisipVersion.init)
     switch final.status {
@@ -167,7 +101,7 @@ extension LiveCheck {
     case 500..<600: throw StepFailure(answer.summary, causes.noUsers)
     case 403: throw StepFailure(answer.summary, causes.domainForbidden)
     case 404, 416, 482, 483, 604: throw StepFailure(answer.summary, causes.noRegistrar)
-    default: throw StepFailure(answer.summary, causes.noSIPAnswer)
+    default: throw StepFailure(answer.summary, causes.noSIPAnswer())
     }
   }
 

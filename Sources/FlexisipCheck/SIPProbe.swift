@@ -49,23 +49,32 @@ final class SIPProbe: @unchecked Sendable {
 
   /// Connects; blocks.
   /// - Parameters:
+  ///   - name: what the certificate must be for.
   ///   - tls: nil for plain TCP.
   ///   - source: as of `ServerStream`.
   ///   - trace: hears of every message.
   /// - Throws: `ConnectionFailure`
   init(
-    host: String, port: UInt16, tls: TLSSettings? = nil, timeout: Double, from source: String? = nil,
+    to address: SocketAddress, name: String, tls: TLSSettings? = nil, timeout: Double, from source: String? = nil,
     trace: WireTrace? = nil
   ) throws {
     let own = try source.map { try SocketAddress.all(of: $0, port: 0)[0] }
-    connection = try ServerStream.connect(
-      host: host, port: Int(port), tls: tls, timeouts: ServerStream.Timeouts(connect: timeout), from: own)
+    connection = try ServerStream(
+      to: address, tls: tls, host: name, timeouts: ServerStream.Timeouts(connect: timeout), from: own)
     self.timeout = timeout
-    self.port = port
     self.trace = trace
+    port = UInt16(clamping: address.port)
     transport = tls == nil ? "TCP" : "TLS"
     local = connection.local.text
     peer = connection.peer.numericHost
+  }
+
+  /// The same for a numeric address, without TLS.
+  convenience init(
+    host: String, port: UInt16, timeout: Double, from source: String? = nil, trace: WireTrace? = nil
+  ) throws {
+    let address = try SocketAddress.all(of: host, port: Int(port))[0]
+    try self.init(to: address, name: host, timeout: timeout, from: source, trace: trace)
   }
 
   /// What was agreed on; nil for plain TCP.

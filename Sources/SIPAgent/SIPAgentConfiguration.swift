@@ -68,18 +68,7 @@ extension SIPAgentConfiguration {
   var user: String { username ?? address.user ?? "" }
 
   /// - Throws: `SIPError.invalidConfiguration`.
-  func target() throws -> ServerTarget {
-    var target = ServerTarget(host: proxy.host, port: proxy.port)
-    if proxy.isSecure {
-      target.transport = .tls
-    } else if let name = proxy[parameter: "transport"] {
-      guard let transport = SIPTransport(rawValue: name.lowercased()) else {
-        throw SIPError.invalidConfiguration("the outbound proxy's transport \(name) is none of tcp, udp and tls")
-      }
-      target.transport = transport
-    }
-    return target
-  }
+  func target() throws -> ServerTarget { try ServerTarget(of: proxy) }
 
   func check() throws {
     guard address.user?.isEmpty == false else {
@@ -98,5 +87,21 @@ extension SIPAgentConfiguration {
       throw SIPError.invalidConfiguration("expires must be between 1 second and a year")
     }
     _ = try target()
+  }
+}
+
+extension ServerTarget {
+  /// What a URI names as next hop: its host and port, and the transport of `transport=` or `sips:`.
+  /// - Throws: `SIPError.invalidConfiguration` for a transport that is not known.
+  public init(of proxy: SIPURI) throws {
+    self.init(host: proxy.host, port: proxy.port)
+    if proxy.isSecure {
+      transport = .tls
+    } else if let name = proxy[parameter: "transport"] {
+      guard let known = SIPTransport(rawValue: name.lowercased()) else {
+        throw SIPError.invalidConfiguration("the outbound proxy's transport \(name) is none of tcp, udp and tls")
+      }
+      transport = known
+    }
   }
 }

@@ -7,7 +7,7 @@ public enum SIPTransport: String, Sendable, CaseIterable {
   public var defaultPort: Int { self == .tls ? 5061 : 5060 }
 
   /// The name of its SRV records, before the domain.
-  var servicePrefix: String {
+  public var servicePrefix: String {
     switch self {
     case .udp: "_sip._udp."
     case .tcp: "_sip._tcp."
@@ -59,16 +59,28 @@ public struct ServerLocator: Sendable {
 
   /// The transport of the first NAPTR record that can be used; without one, the first of TLS, TCP and UDP that has SRV
   /// records; without those TCP (where RFC 3263 §4.1 says UDP: messages to rooms do not fit its packets).
-  public func transport(of target: ServerTarget) -> SIPTransport {
-    if let transport = target.transport { return transport }
-    guard asksForServices(target) else { return .tcp }
+  public func transport(of target: ServerTarget) -> SIPTransport { choice(of: target).transport }
+
+  /// The same, with what it was chosen by.
+  public func choice(of target: ServerTarget) -> (transport: SIPTransport, reason: ServerLocation.Reason) {
+    if let transport = target.transport { return (transport, .named) }
+    guard asksForServices(target) else { return (.tcp, .usual) }
     // Without any answer, such as offline, more questions would only take time.
-    guard let pointers = try? pointers(target.host) else { return .tcp }
-    if let pointer = pointers.first { return pointer.transport }
-    for transport in [SIPTransport.tls, .tcp, .udp] {
-      if !services(named: transport.servicePrefix + target.host).isEmpty { return transport }
+    guard let pointers = try? pointers(target.host) else { return (.tcp, .usual) }
+    if let pointer = pointers.first { return (pointer.transport, .authorityPointer) }
+    return offeredServices(of: target.host).first.map { ($0, .services) } ?? (.tcp, .usual)
+  }
+
+  /// Transports for which a name has SRV records under their usual names; those that say that there is no such service
+  /// do not count.
+  public func offeredTransports(of host: String) -> [SIPTransport] {
+    asksForServices(ServerTarget(host: host)) ? Array(offeredServices(of: host)) : []
+  }
+
+  private func offeredServices(of host: String) -> some Collection<SIPTransport> {
+    [SIPTransport.tls, .tcp, .udp].lazy.filter {
+      services(named: $0.servicePrefix + host).contains { !$0.target.isEmpty }
     }
-    return .tcp
   }
 
   /// The addresses in the order in which they are to be tried.
@@ -76,23 +88,43 @@ public struct ServerLocator: Sendable {
   public func addresses(
     of target: ServerTarget, over transport: SIPTransport
   ) throws(ConnectionFailure) -> [SocketAddress] {
-    let services = asksForServices(target) ? services(target, transport) : []
-    guard !services.isEmpty else {
-      return try names.addresses(of: target.host, port: target.port ?? transport.defaultPort)
-    }
-    if services.allSatisfy(\.target.isEmpty) {
-      let reason = "its DNS records say that it has no SIP over \(transport.rawValue)"
-      throw .unresolvable(host: target.host, reason: reason)
-    }
-    var found: [SocketAddress] = []
-    var last: ConnectionFailure?
-    for service in ordered(services).prefix(Self.maximumTargets) {
-      do throws(ConnectionFailure) { found += try names.addresses(of: service.target, port: service.port) } catch {
-        last = error
+    try location(of: target, over: transport).addresses.get()
+  }
+
+  /// The addresses with what they come from.
+  public func location(of target: ServerTarget, over transport: SIPTransport) -> ServerLocation {
+    let (name, records) = asksForServices(target) ? services(target, transport) : (nil, [])
+    var location = ServerLocation(host: target.host, transport: transport, serviceName: name)
+    guard !records.isEmpty else {
+      location.addresses = found { () throws(ConnectionFailure) in
+        try names.addresses(of: target.host, port: target.port ?? transport.defaultPort)
       }
+      return location
     }
-    if found.isEmpty, let last { throw last }
-    return found
+    location.services = ordered(records).prefix(Self.maximumTargets).map { record in
+      ServerLocation.Service(
+        host: record.target, port: record.port, priority: record.priority, weight: record.weight,
+        addresses: found { () throws(ConnectionFailure) in
+          try names.addresses(of: record.target, port: record.port)
+        })
+    }
+    let all = location.services.flatMap { (try? $0.addresses.get()) ?? [] }
+    if !all.isEmpty {
+      location.addresses = .success(all)
+    } else if case .failure(let last)? = location.services.last?.addresses {
+      location.addresses = .failure(last)
+    } else {
+      location.isDenied = true
+      let reason = "its DNS records say that it has no SIP over \(transport.rawValue)"
+      location.addresses = .failure(.unresolvable(host: target.host, reason: reason))
+    }
+    return location
+  }
+
+  private func found(
+    _ look: () throws(ConnectionFailure) -> [SocketAddress]
+  ) -> Result<[SocketAddress], ConnectionFailure> {
+    do throws(ConnectionFailure) { return .success(try look()) } catch { return .failure(error) }
   }
 
   /// Whether a name is this machine's own business (`localhost`, /etc/hosts) and DNS is not asked about it.
@@ -105,13 +137,13 @@ public struct ServerLocator: Sendable {
     target.port == nil && !target.host.isNumericAddress && !NameService.isLocal(target.host)
   }
 
-  private func services(_ target: ServerTarget, _ transport: SIPTransport) -> [SRVRecord] {
+  private func services(_ target: ServerTarget, _ transport: SIPTransport) -> (name: String, [SRVRecord]) {
     var name = transport.servicePrefix + target.host
     if target.transport == nil {
-      guard let pointers = try? pointers(target.host) else { return [] }
+      guard let pointers = try? pointers(target.host) else { return (name, []) }
       if let pointer = pointers.first(where: { $0.transport == transport }) { name = pointer.name }
     }
-    return services(named: name)
+    return (name, services(named: name))
   }
 
   /// None also when the name server does not answer: some routers drop questions for SRV and NAPTR. Whether names can

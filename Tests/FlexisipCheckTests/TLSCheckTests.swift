@@ -8,19 +8,8 @@ import TestSupport
 import Testing
 
 @Suite struct CertificatesOfServers {
-  /// A TLS server that speaks no SIP.
-  private static func server(_ identity: TestAuthority.Identity) async throws -> (port: Int, process: PeerProcess) {
-    let process = try PeerProcess(
-      URL(fileURLWithPath: "/usr/bin/openssl"),
-      [
-        "s_server", "-accept", "127.0.0.1:0", "-cert", identity.certificate.path, "-key", identity.key.path, "-rev",
-      ], keepsErrors: true)
-    let line = try await process.line(within: 60, "ACCEPT and its port") { $0.hasPrefix("ACCEPT") }
-    return (try #require(line.split(separator: ":").last.flatMap { Int($0) }), process)
-  }
-
   private static func check(
-    _ server: (port: Int, process: PeerProcess), authority: TestAuthority, onlySIP: Bool = false
+    _ server: TLSServer, authority: TestAuthority, onlySIP: Bool = false
   ) async throws -> Results {
     let results = Results()
     let port = server.port
@@ -40,7 +29,7 @@ import Testing
   @Test(arguments: [("IP:127.0.0.1", -1, "expired"), ("DNS:other.example.org", 2, "not for 127.0.0.1")])
   func aBadCertificateIsExplained(names: String, days: Int, words: String) async throws {
     let authority = try await TestAuthority()
-    let server = try await Self.server(try await authority.issue(names, days: days))
+    let server = try await TLSServer(try await authority.issue(names, days: days))
     let results = try await Self.check(server, authority: authority)
     #expect(Set(results.failed.map(\.step)) == [.tls, .keyServerTLS, .fileServerTLS])
     for result in results.failed {
@@ -52,7 +41,7 @@ import Testing
   @Test func anUnknownAuthorityGoesIntoTheCAFile() async throws {
     let theirs = try await TestAuthority(name: "theirs")
     defer { withExtendedLifetime(theirs) {} }
-    let server = try await Self.server(try await theirs.issue("IP:127.0.0.1"))
+    let server = try await TLSServer(try await theirs.issue("IP:127.0.0.1"))
     let results = try await Self.check(server, authority: try await TestAuthority(name: "ours"))
     #expect(Set(results.failed.map(\.step)) == [.tls, .keyServerTLS, .fileServerTLS])
     #expect(results.failed.first?.causes.first?.text.contains("ca-file") == true, "\(results.failed)")
@@ -60,7 +49,7 @@ import Testing
 
   @Test func aCertificateThatEndsSoonIsMentioned() async throws {
     let authority = try await TestAuthority()
-    let server = try await Self.server(try await authority.issue("IP:127.0.0.1"))
+    let server = try await TLSServer(try await authority.issue("IP:127.0.0.1"))
     let results = try await Self.check(server, authority: authority, onlySIP: true)
     let tls = try #require(results.list.first { $0.step == .tls })
     #expect(tls.outcome == .passed)

@@ -1,0 +1,137 @@
+// CheckCauses+Connection.swift: causes of what goes wrong between a name and a connection: DNS, TCP, TLS
+import MessageFormats
+import ServerConnection
+
+extension CheckCauses {
+  // MARK: Names
+
+  /// - Parameter offered: the transports that have SRV records.
+  func unknownName(_ location: ServerLocation, offered: [SIPTransport]) -> [CheckCause] {
+    let name = location.serviceName ?? ""
+    if location.isDenied {
+      return [
+        CheckCause(
+          "the SRV record \(name) says that there is no such service (its target is \".\"): correct it, or name another "
+            + "transport in outbound-proxy")
+      ] + notFollowed(location, offered)
+    }
+    guard location.services.isEmpty else {
+      return Self.unique(location.services.map(\.host)).map {
+        CheckCause(
+          "the SRV record \(name) leads to \($0), which has no address: correct the record, or give \($0) an A or "
+            + "AAAA record")
+      }
+    }
+    return notFollowed(location, offered) + [
+      CheckCause(
+        "\(location.host) has no A or AAAA record: give the server's address in the account's outbound-proxy"),
+      CheckCause("no name server answers: see /etc/resolv.conf, or name-server of the account"),
+    ]
+  }
+
+  /// DNS has SRV records, but not of the transport that the account names, or the account names a port.
+  private func notFollowed(_ location: ServerLocation, _ offered: [SIPTransport]) -> [CheckCause] {
+    guard location.services.isEmpty, let first = offered.first else { return [] }
+    let names = offered.map { $0.rawValue.uppercased() }.joined(separator: " and ")
+    if let port = proxy.port {
+      return [
+        CheckCause(
+          "outbound-proxy names port \(port), so the SRV records of \(location.host) (\(names)) are not followed: leave "
+            + "the port out")
+      ]
+    }
+    guard !offered.contains(location.transport) else { return [] }
+    return [
+      CheckCause(
+        "the SRV records of \(location.host) offer \(names) only, and the account uses "
+          + "\(location.transport.rawValue.uppercased()): name ;transport=\(first.rawValue) in outbound-proxy, or add "
+          + "the records \(location.transport.servicePrefix)\(location.host)")
+    ]
+  }
+
+  private static func unique(_ names: [String]) -> [String] {
+    names.enumerated().filter { names.firstIndex(of: $0.element) == $0.offset }.map(\.element)
+  }
+
+  /// What the SRV record says that led to an address; nil when none did.
+  private func record(of address: SocketAddress?) -> String? {
+    guard let location, !location.services.isEmpty, let name = location.serviceName, let address else { return nil }
+    return "the SRV record \(name) leads to \(location.name(of: address)) port \(address.port)"
+  }
+
+  // MARK: Connections
+
+  /// - Parameters:
+  ///   - address: the first that did not take us.
+  ///   - elsewhere: what answers on the same host instead, as a URI of `transports`.
+  ///   - offered: the transports that have SRV records.
+  func refusedConnection(
+    at address: SocketAddress, elsewhere: String? = nil, offered: [SIPTransport] = []
+  ) -> [CheckCause] {
+    let host = location?.name(of: address) ?? proxy.host
+    let port = address.port
+    let uri = "sip:\(host):\(port);transport=\((location?.transport ?? .tcp).rawValue)"
+    let notListening = CheckCause(
+      elsewhere.map { "it does not listen there, but at \($0)" } ?? "it does not listen there", section: "global",
+      key: "transports", value: elsewhere.map { "\($0) \(uri)" } ?? uri)
+    let others = [
+      CheckCause("a firewall is in between: open TCP port \(port)"),
+      CheckCause("the account's outbound-proxy names another host or port than the server has"),
+    ]
+    let stopped = CheckCause("Flexisip does not run, or did not start (its log says why)")
+    let unused = location.map { notFollowed($0, offered) } ?? []
+    guard let record = record(of: address) else {
+      return unused + (elsewhere == nil ? [stopped, notListening] : [notListening]) + others
+    }
+    if let elsewhere {
+      return [CheckCause("\(record), but the server listens at \(elsewhere): correct the record"), notListening] + others
+    }
+    return [
+      CheckCause("\(record), where nothing answers: Flexisip does not run there, or did not start (its log says why)"),
+      CheckCause("that record is wrong: it must name the host and a port of [global] transports"), notListening,
+      others[0],
+    ]
+  }
+
+  // MARK: TLS
+
+  /// - Parameters:
+  ///   - isFlexisip: whether it is the SIP server that has a certificate to renew, and not a web server.
+  ///   - address: of the SIP server.
+  func noTLS(_ failure: TLSFailure, isFlexisip: Bool, at address: SocketAddress? = nil) -> [CheckCause] {
+    let certificate = { (text: String) in
+      isFlexisip
+        ? CheckCause(
+          text, section: "global", key: "tls-certificates-file", value: "a file with the certificate and its chain")
+        : CheckCause(text)
+    }
+    let own = CheckCause("\(failure)")
+    switch failure {
+    case .expired, .notYetValid, .wrongName, .badCertificate: return [certificate("\(failure)")]
+    case .unknownIssuer, .selfSigned:
+      return [own, certificate("the server does not send the certificates between its own and a known authority's")]
+    case .plainText, .closed, .noAnswer:
+      guard isFlexisip else { return [own] }
+      let listener = CheckCause(
+        "\(failure)", section: "global", key: "transports", value: "sips:\(location?.host ?? proxy.host):5061")
+      return [record(of: address).map { CheckCause("\($0), where no TLS is spoken: it must lead to the port for TLS") }]
+        .compactMap { $0 } + [listener]
+    case .protocolTooOld, .clientCertificateWanted, .caFile, .failed: return [own]
+    }
+  }
+
+  /// - Parameter isTLS: whether what listens there takes TLS.
+  func noSIPAnswer(isTLS: Bool = false) -> [CheckCause] {
+    let others = [
+      CheckCause(
+        "what listens at this port is no SIP server over TCP: check host, port and transport of outbound-proxy"),
+      CheckCause("the server is overloaded or hangs: see its log"),
+    ]
+    guard isTLS else { return others }
+    let first = try? location?.addresses.get().first
+    let text =
+      record(of: first).map { "\($0), where TLS is spoken: \(SIPTransport.tls.servicePrefix)… is the name for it" }
+      ?? "what listens at this port speaks TLS: name ;transport=tls in outbound-proxy"
+    return [CheckCause(text)] + others
+  }
+}
