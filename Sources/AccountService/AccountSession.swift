@@ -68,15 +68,17 @@ public actor AccountSession: AccountService {
         }
         switch try await attached() {
         case .here(let held): return try await held.perform(operation)
-        case .elsewhere(let remote): return try await remote.perform(operation)
+        case .elsewhere(let remote):
+          do { return try await remote.perform(operation) } catch let error as ServiceError {
+            if error.isEndOfHolder { detach(remote) }
+            throw error
+          }
         }
       } catch ServiceError.notAccepted {
         // Not begun there: the next holder does it.
         try Task.checkCancellation()
-        detach()
       } catch let error as ServiceError {
         guard case .ended = error, Operation.isRepeatable else { throw error }
-        detach()
       }
     }
   }
@@ -156,12 +158,22 @@ public actor AccountSession: AccountService {
   /// The holder went away while its events were followed.
   private func ended(_ remote: RemoteAccount) async {
     guard !isClosed else { return }
-    if case .elsewhere(let current) = holder, current === remote { holder = nil }
+    detach(remote)
     do { try await attach() } catch { report.finish(throwing: error) }
   }
 
-  private func detach() {
-    if case .elsewhere(let remote) = holder { remote.close() }
-    holder = nil
+  /// The session may have gone on with another holder already: that one stays.
+  private func detach(_ remote: RemoteAccount) {
+    remote.close()
+    if case .elsewhere(let current) = holder, current === remote { holder = nil }
+  }
+}
+
+extension ServiceError {
+  fileprivate var isEndOfHolder: Bool {
+    switch self {
+    case .notAccepted, .ended: true
+    default: false
+    }
   }
 }

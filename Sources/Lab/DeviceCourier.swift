@@ -44,6 +44,14 @@ final class DeviceCourier {
     server.sendACK(request.addressed(to: binding), over: connection)
   }
 
+  /// Keeps a MESSAGE that got no answer over the connection of `binding`, and brings it to the device when that is back:
+  /// now, if it came back meanwhile.
+  func deliver(_ message: SIPRequest, unansweredBy binding: Binding) {
+    var target = registrar.bindings(of: binding.user).first { $0.key == binding.key } ?? binding
+    if target.connection == binding.connection { target.connection = nil }
+    deliver(message, to: target)
+  }
+
   /// Brings a MESSAGE to a device: now, after those that wait already, or when it is back.
   func deliver(_ message: SIPRequest, to binding: Binding) {
     if fault == .messagesLost { return log(.store, "a message for \(binding.name) is lost") }
@@ -76,14 +84,17 @@ final class DeviceCourier {
 
   private func deliver(_ entry: MessageStore.Entry, to binding: Binding) async {
     let response = await send(entry.request, to: binding)
+    let current = registrar.bindings(of: binding.user).first { $0.key == binding.key }
     guard !response.isUnanswered else {
-      // The device keeps its queue; the next REGISTER or message tries again.
-      return store.failed(entry.id, for: binding.storeKey)
+      // The device keeps its queue; the next REGISTER or message tries again. One that is back over another connection
+      // has sent that REGISTER already.
+      store.failed(entry.id, for: binding.storeKey)
+      if let current, current.connection != binding.connection { pump(current) }
+      return
     }
     if !response.isSuccess { log(.store, "\(binding.name) refused a message: \(response.status) \(response.reason)") }
     store.delivered(entry.id, for: binding.storeKey)
-    // The device may have come back over another connection meanwhile.
-    if let current = registrar.bindings(of: binding.user).first(where: { $0.key == binding.key }) { pump(current) }
+    if let current { pump(current) }
   }
 }
 

@@ -242,7 +242,7 @@ final class Proxy {
     for (attempt, binding) in zip(attempts, devices) {
       Task { [weak self] in
         let response = await attempt.value
-        if isMessage, response.isUnanswered { self?.courier.deliver(request, to: binding.offline) }
+        if isMessage, response.isUnanswered { self?.courier.deliver(request, unansweredBy: binding) }
         if response.isSuccess, request.method == "INVITE" { for other in attempts { other.cancel() } }
       }
     }
@@ -262,14 +262,6 @@ final class Proxy {
     if best[header: "Via"] != nil { return transaction.forward(best.withoutTopVia) }
     if best.isSuccess { return transaction.respond(best.status, best.reason) }
     transaction.respond(480, "Temporarily Unavailable")
-  }
-}
-
-extension Binding {
-  fileprivate var offline: Binding {
-    var copy = self
-    copy.connection = nil
-    return copy
   }
 }
 

@@ -124,7 +124,7 @@ import Testing
       bob.stop()
       let reader = try await lab.listener("bob", "--mark-read")
       // What came before is marked with the room's next message.
-      #expect(try await lab.run(as: "alice", "send", Self.bob, "again", "--wait", "delivered").exitCode == 0)
+      #expect(try await lab.run(as: "alice", "send", Self.bob, "again", "--wait", "displayed").exitCode == 0)
       #expect(try await send.exitCode(within: 60) == 0)
       #expect(send.output.compactMap { JSONEvent($0)?["event"] } == ["sent", "delivered", "displayed"])
       reader.stop()

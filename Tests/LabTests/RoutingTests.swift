@@ -153,6 +153,24 @@ struct RoutingTests {
     }
   }
 
+  @Test func aMessageThatABrokenConnectionDidNotAnswerFollowsTheDeviceToItsNewOne() async throws {
+    try await withLab { addresses, _ in
+      let bob = try WireClient(sipAddress: addresses.sip)
+      _ = try await bob.register("bob", instance: phone)
+      let alice = try WireClient(sipAddress: addresses.sip)
+      async let response = alice.perform(
+        "MESSAGE", "sip:bob@sip.example.org", user: "alice", headers: text, body: Data("late".utf8))
+      _ = try await bob.request("MESSAGE")
+      let back = try WireClient(sipAddress: addresses.sip)
+      _ = try await back.register("bob", instance: phone)
+      bob.disconnect()
+      let message = try await back.request("MESSAGE")
+      #expect(message.body == Data("late".utf8))
+      back.send(message.answer("200 OK"))
+      #expect(try await response.status == 202)
+    }
+  }
+
   @Test func theLabStartsAgainAfterAStopAndRefusesATakenPort() async throws {
     var configuration = LabConfiguration.example
     configuration.hasKeyServer = false
