@@ -6,6 +6,7 @@ import Lime
 import Logging
 import MessageFormats
 import SIPAgent
+import ServerConnection
 
 /// One account, connected: registers, keeps its rooms' state, sends what is in the outbox, stores what arrives.
 ///
@@ -57,6 +58,7 @@ public actor ChatClient {
   var automaticFolder: String?
   var stateWaiters: [String: [CheckedContinuation<Void, Never>]] = [:]
 
+  private let trace: WireTrace?
   let clock: ChatClock
   var keyHold = KeyServerHold()
   var keyUpdate: Task<KeyUpdate, any Error>?
@@ -66,8 +68,14 @@ public actor ChatClient {
   var needsScrub = true
   var nextPurge = ContinuousClock.now
 
-  /// - Parameter clock: for the lifetimes of keys.
-  public init(account: AccountConfiguration, store: AccountStore, logger: Logger, clock: ChatClock = ChatClock()) {
+  /// - Parameters:
+  ///   - clock: for the lifetimes of keys.
+  ///   - trace: hears of every SIP message.
+  public init(
+    account: AccountConfiguration, store: AccountStore, logger: Logger, clock: ChatClock = ChatClock(),
+    trace: WireTrace? = nil
+  ) {
+    self.trace = trace
     self.clock = clock
     self.account = account
     self.store = store
@@ -168,6 +176,7 @@ public actor ChatClient {
     configuration.nameServer = account.nameServer
     configuration.specs =
       account.keyServer == nil ? "groupchat/1.1,ephemeral/1.1" : "groupchat/1.1,lime,ephemeral/1.1"
+    configuration.trace = trace
     configuration.userAgent = "limeade/\(Version.current)"
     return try SIPAgent(configuration: configuration)
   }

@@ -37,9 +37,9 @@ extension LiveCheck {
 
   private func startDevices(with other: AccountConfiguration) async -> (TemporaryDevice, TemporaryDevice)? {
     let devices = await step(.devices) { () -> (seen: String, value: (TemporaryDevice, TemporaryDevice)) in
-      let here = try TemporaryDevice(account, logger: logger)
+      let here = try TemporaryDevice(account, logger: logger, trace: trace)
       self.here = here
-      let there = try TemporaryDevice(other, logger: logger)
+      let there = try TemporaryDevice(other, logger: logger, trace: trace)
       self.there = there
       for device in [here, there] {
         do { try await capped(timeouts.arrival) { try await device.start() } } catch {

@@ -4,6 +4,7 @@ import DigestAuth
 import Foundation
 import Logging
 import MessageFormats
+import ServerConnection
 
 /// One run of the check. Results come through `report` as soon as a step has ended.
 public actor LiveCheck {

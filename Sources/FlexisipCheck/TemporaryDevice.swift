@@ -2,6 +2,7 @@
 import ChatCore
 import Foundation
 import Logging
+import ServerConnection
 
 /// An account on a device that exists only during the check. Its folder is removed by `remove()`.
 ///
@@ -13,18 +14,20 @@ final class TemporaryDevice: @unchecked Sendable {
   private let store: AccountStore
   private let folder: URL
   private let logger: Logger
+  private let trace: WireTrace?
   private let lock = NSLock()
   private var events: [ChatEvent] = []
 
-  init(_ account: AccountConfiguration, logger: Logger) throws {
+  init(_ account: AccountConfiguration, logger: Logger, trace: WireTrace?) throws {
     var account = account
     // If the check is broken off, the server forgets the device soon.
     account.expires = 600
     self.account = account
     self.logger = logger
+    self.trace = trace
     folder = FileManager.default.temporaryDirectory.appendingPathComponent("limeade-check-\(UUID().uuidString)")
     store = try AccountStore(directory: folder)
-    client = ChatClient(account: account, store: store, logger: logger)
+    client = ChatClient(account: account, store: store, logger: logger, trace: trace)
     collect()
   }
 
@@ -34,7 +37,7 @@ final class TemporaryDevice: @unchecked Sendable {
 
   /// Comes back after `stop()`, as the same device.
   func restart() async throws {
-    client = ChatClient(account: account, store: store, logger: logger)
+    client = ChatClient(account: account, store: store, logger: logger, trace: trace)
     collect()
     try await client.start()
   }

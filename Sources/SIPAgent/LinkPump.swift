@@ -18,6 +18,8 @@ struct LinkPump {
   private let keepalive: Double
   private let keepaliveAnswer: Double
   private let addresses: AddressMonitor?
+  private var sentTap: StreamTap?
+  private var receivedTap: StreamTap?
 
   private var outgoing = SIPFramer()
   private var incoming = SIPFramer()
@@ -30,7 +32,7 @@ struct LinkPump {
 
   init(
     client: Int32, stream: ServerStream, listener: LoopbackListener, interrupt: Int32, via: ViaRewriter,
-    keepalive: Double, keepaliveAnswer: Double
+    keepalive: Double, keepaliveAnswer: Double, trace: WireTrace?
   ) {
     self.client = client
     self.stream = stream
@@ -40,6 +42,9 @@ struct LinkPump {
     self.keepalive = keepalive
     self.keepaliveAnswer = keepaliveAnswer
     addresses = AddressMonitor()
+    let peer = "\(via.transport) \(stream.peer.text)"
+    sentTap = trace.map { StreamTap($0, .sent, peer: peer) }
+    receivedTap = trace.map { StreamTap($0, .received, peer: peer) }
     schedulePing()
   }
 
@@ -94,8 +99,14 @@ struct LinkPump {
     guard count > 0 else { return count < 0 && (errno == EAGAIN || errno == EINTR) ? .nothing : .end }
     for piece in outgoing.cut(Array(buffer[..<count])) {
       switch piece {
-      case .head(let head): try stream.enqueue(via.outgoing(head))
-      case .keepalive(let bytes), .body(let bytes): try stream.enqueue(bytes)
+      case .head(let head, let bodyLength):
+        let ours = via.outgoing(head)
+        sentTap?.take(head: ours, bodyLength: bodyLength)
+        try stream.enqueue(ours)
+      case .body(let bytes):
+        sentTap?.take(body: bytes)
+        try stream.enqueue(bytes)
+      case .keepalive(let bytes): try stream.enqueue(bytes)
       }
     }
     return .bytes
@@ -115,8 +126,13 @@ struct LinkPump {
           // Between two messages a server sends nothing but the answers to pings.
           if case .keepalive = piece, pinged != nil { answersPings = true }
           switch piece {
-          case .head(let head): toClient += via.incoming(head)
-          case .keepalive(let bytes), .body(let bytes): toClient += bytes
+          case .head(let head, let bodyLength):
+            receivedTap?.take(head: head, bodyLength: bodyLength)
+            toClient += via.incoming(head)
+          case .body(let bytes):
+            receivedTap?.take(body: bytes)
+            toClient += bytes
+          case .keepalive(let bytes): toClient += bytes
           }
         }
         pinged = nil

@@ -34,6 +34,8 @@ public struct SIPAgentConfiguration: Sendable {
   /// A connection on which nothing sent was acknowledged for so many seconds is lost. With the interval of the pings it
   /// is noticed within a minute.
   public var acknowledgementTimeout = 20.0
+  /// Hears of every SIP message.
+  public var trace: WireTrace?
 
   public init(
     address: SIPURI, username: String? = nil, password: @escaping @Sendable () -> String,

@@ -7,8 +7,8 @@ struct SIPFramer {
   enum Piece: Equatable {
     /// CRLFs between messages.
     case keepalive([UInt8])
-    /// Start line and header fields of one message, with the empty line at their end.
-    case head([UInt8])
+    /// Start line and header fields of one message, with the empty line at their end. So many bytes of body follow.
+    case head([UInt8], bodyLength: Int)
     /// Bytes of a body, or of a stream that is not SIP.
     case body([UInt8])
   }
@@ -68,7 +68,7 @@ struct SIPFramer {
       giveUp(&pieces)
       return rest
     }
-    pieces.append(.head(head))
+    pieces.append(.head(head, bodyLength: body))
     head = []
     bodyLeft = body
     return rest

@@ -22,6 +22,8 @@ final class ServerLink: @unchecked Sendable {
     var keepalive: Double
     /// A server that answered a keepalive once must answer each one within so many seconds.
     var keepaliveAnswer: Double
+    /// Hears of every message and every connection.
+    var trace: WireTrace?
   }
 
   private let settings: Settings
@@ -88,6 +90,7 @@ final class ServerLink: @unchecked Sendable {
       } catch {
         // Set before Sofia sees the end of its connection and the agent asks why.
         lock.withLock { failure = error }
+        if error != .interrupted { settings.trace?.note("\(settings.target.host): \(error)") }
       }
       Foundation.close(client)
     }
@@ -103,7 +106,7 @@ final class ServerLink: @unchecked Sendable {
     var pump = LinkPump(
       client: client, stream: stream, listener: listener, interrupt: interruptDescriptor,
       via: ViaRewriter(transport: settings.transport.rawValue.uppercased(), sentBy: "\(settings.localHost):\(port)"),
-      keepalive: settings.keepalive, keepaliveAnswer: settings.keepaliveAnswer)
+      keepalive: settings.keepalive, keepaliveAnswer: settings.keepaliveAnswer, trace: settings.trace)
     do throws(ConnectionFailure) { return try pump.run() } catch {
       throw error == .interrupted && takeReset() ? .lost(reason: "the server does not answer any more") : error
     }

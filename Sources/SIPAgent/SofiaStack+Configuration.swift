@@ -19,7 +19,7 @@ extension SofiaStack {
     _ configuration: SIPAgentConfiguration, onIncoming: @escaping (SofiaEvent) -> Void
   ) async throws -> (SofiaStack, AgentEndpoint) {
     let route = try await ServerRoute.find(configuration)
-    SIPTrace.current?.begin()
+    if route.transport == .udp, let trace = configuration.trace { DatagramTap.begin(trace) }
     let account = try DigestAccounts.shared.add(
       DigestAccounts.Account(username: configuration.user, password: configuration.password))
     for _ in 0..<bindAttempts {
@@ -44,7 +44,8 @@ extension SofiaStack {
       localHost: route.localHost,
       timeouts: ServerStream.Timeouts(
         connect: configuration.connectTimeout, acknowledgement: configuration.acknowledgementTimeout),
-      keepalive: configuration.keepaliveInterval, keepaliveAnswer: configuration.pongTimeout)
+      keepalive: configuration.keepaliveInterval, keepaliveAnswer: configuration.pongTimeout,
+      trace: configuration.trace)
   }
 
   private static func agentTags(
@@ -73,7 +74,8 @@ extension SofiaStack {
       .add(SOFIA_TAG_IDLE, Int(SOFIA_NEVER))
       .add(SOFIA_TAG_LISTEN, endpoint.listens ? 1 : 0)
       .add(SOFIA_TAG_PONG_TO_PING, 1)
-    if SIPTrace.current != nil { tags.add(SOFIA_TAG_LOG, 1) }
+    // What goes over a link is seen there.
+    if configuration.trace != nil, endpoint.transport == .udp { tags.add(SOFIA_TAG_LOG, 1) }
     return tags
   }
 }

@@ -3,6 +3,7 @@ import ArgumentParser
 import ChatCore
 import FlexisipCheck
 import Foundation
+import ServerConnection
 
 struct CheckCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -68,7 +69,7 @@ struct CheckCommand: AsyncParsableCommand {
       timeouts.answer = timeout
       timeouts.arrival = timeout * 2
       let wire: WireTrace?
-      do { wire = try options.trace.map(WireTrace.init) } catch {
+      do { wire = try options.trace.map { try WireTrace(path: $0) } } catch {
         throw CommandFailure(code: 73, text: ExitStatus.text(of: error))
       }
       let check = LiveCheck(

@@ -4,7 +4,7 @@ import ChatCore
 import Foundation
 import Logging
 import MessageFormats
-import SIPAgent
+import ServerConnection
 
 extension GlobalOptions {
   /// - Parameter withPassword: false where no connection is made; then password-command is not run.
@@ -37,17 +37,17 @@ extension GlobalOptions {
     if let notice = store.recoveryNotice { Output.note("limeade: \(notice)") }
     let account = try accountConfiguration()
     Redaction.hide(account.password.reveal())
-    try startTrace()
     let logger = try logger()
-    let client = ChatClient(account: account, store: store, logger: logger)
+    let client = ChatClient(account: account, store: store, logger: logger, trace: try wireTrace())
     EventLog.follow(client, logger)
     return client
   }
 
-  /// --trace, before the first connection is made.
-  func startTrace() throws {
-    guard let trace else { return }
-    do { try SIPTrace.start(writingTo: trace) } catch { throw CommandFailure.cannotWrite("\(error)") }
+  /// --trace: what was in the file stays.
+  func wireTrace() throws -> WireTrace? {
+    do { return try trace.map { try WireTrace(path: $0, continues: true) } } catch {
+      throw CommandFailure.cannotWrite("the trace \(error)")
+    }
   }
 
   // MARK: Whoever holds the account

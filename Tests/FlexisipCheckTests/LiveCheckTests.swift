@@ -5,6 +5,7 @@ import Foundation
 import Lab
 import Logging
 import MessageFormats
+import ServerConnection
 import TestSupport
 import Testing
 

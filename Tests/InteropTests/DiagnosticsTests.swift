@@ -21,16 +21,17 @@ import Testing
     #expect(try Self.mode(trace) == 0o600)
     let text = try String(contentsOf: trace, encoding: .utf8)
     #expect(text.hasPrefix("from before\n"))
-    let begins = text.matches(of: /\n\d{4}-\d\d-\d\d (send|recv) \d+ bytes (?:to|from) tcp\/\S+ at [0-9:.]+:\n/)
-    #expect(Set(begins.map { $0.output.1 }) == ["send", "recv"] && begins.count > 10)
+    let begins = text.matches(of: /\n===== \d{4}-\d\d-\d\dT[0-9:.]+Z (->|<-) TCP 127\.0\.0\.1:\d+\n/)
+    #expect(Set(begins.map { $0.output.1 }) == ["->", "<-"] && begins.count > 10)
     for line in [
-      "   REGISTER sip:", "   INVITE sip:conference-factory@", "   MESSAGE sip:", "   NOTIFY sip:", "   SIP/2.0 302 ",
-      "   SIP/2.0 200 OK", "   WWW-Authenticate: Digest realm=", "   Content-Type: multipart/encrypted",
+      "REGISTER sip:", "INVITE sip:conference-factory@", "MESSAGE sip:", "NOTIFY sip:", "SIP/2.0 302 ",
+      "SIP/2.0 200 OK", "WWW-Authenticate: Digest realm=", "Content-Type: multipart/encrypted",
     ] {
-      #expect(text.contains(line), "\(line)")
+      #expect(text.contains("\n" + line), "\(line)")
     }
+    #expect(text.contains("<entry uri=\"sip:bob@") && text.contains("</conference-info>"), "bodies are whole")
     // Each request that answered a challenge had credentials, and they are gone.
-    let removed = text.matches(of: /\n   (?:Proxy-)?Authorization: \(credentials removed\)\n/)
+    let removed = text.matches(of: /\n(?:Proxy-)?Authorization: \(removed\)\n/)
     #expect(removed.count >= 3)
     #expect(!text.contains(/(?i)\bauthorization: *digest/) && !text.contains("response=") && !text.contains("cnonce="))
     bob.stop()

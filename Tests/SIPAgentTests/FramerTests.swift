@@ -17,6 +17,7 @@ import Testing
     for _ in 0..<500 {
       var framer = SIPFramer()
       var heads: [String] = []
+      var lengths: [Int] = []
       var bodies: [UInt8] = []
       var blanks: [UInt8] = []
       var all: [UInt8] = []
@@ -26,7 +27,8 @@ import Testing
         rest = rest.dropFirst(part.count)
         for piece in framer.cut(Array(part)) {
           switch piece {
-          case .head(let bytes):
+          case .head(let bytes, let bodyLength):
+            lengths.append(bodyLength)
             heads.append(String(decoding: bytes, as: UTF8.self))
             all += bytes
           case .body(let bytes):
@@ -41,6 +43,7 @@ import Testing
       #expect(all == Self.stream)
       #expect(heads.map { $0.prefix(7) } == ["REGISTE", "SIP/2.0", "REGISTE"])
       #expect(bodies == Array("\r\n\r\nx".utf8))
+      #expect(lengths.reduce(0, +) == bodies.count)
       #expect(blanks == Array("\r\n\r\n\r\n".utf8))
       #expect(framer.isBetweenMessages)
     }

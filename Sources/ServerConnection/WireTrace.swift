@@ -1,7 +1,8 @@
-// WireTrace.swift: what was sent and received, for others to look at: without passwords and digests
+// WireTrace.swift: the SIP and HTTP that was sent and received, in a file to look at or to attach to a report
 import Foundation
 
-/// Writes each message as it comes, with its time and direction. Who may read the file is its owner alone (0600).
+/// Writes each message as it comes, with its time and direction, without credentials. Texts of unencrypted rooms,
+/// addresses and names are in it, so that its owner alone may read the file (0600).
 ///
 /// `@unchecked Sendable`: `file` is only touched under `lock`.
 public final class WireTrace: @unchecked Sendable {
@@ -22,17 +23,21 @@ public final class WireTrace: @unchecked Sendable {
   }
 
   /// Longer bodies are cut, in bytes.
-  private static let maximumBody = 16_384
-  /// What these say lets others try passwords, or act in the user's name.
-  private static let secretHeaders: Set = ["authorization", "proxy-authorization", "cookie", "set-cookie"]
+  public static let maximumBody = 65_536
+  /// What these say proves a password, lets others try passwords, or acts in the user's name (RFC 3261 §20, RFC 7615).
+  private static let secretHeaders: Set = [
+    "authorization", "proxy-authorization", "authentication-info", "proxy-authentication-info", "cookie", "set-cookie",
+  ]
 
   private let lock = NSLock()
   private let file: FileHandle
 
-  /// Begins the file anew. A link at `path` is not followed.
+  /// A link at `path` is not followed.
+  /// - Parameter continues: whether to keep what is in the file.
   /// - Throws: `Failure`
-  public init(path: String) throws {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
+  public init(path: String, continues: Bool = false) throws {
+    let start = continues ? O_APPEND : O_TRUNC
+    let descriptor = open(path, O_WRONLY | O_CREAT | start | O_NOFOLLOW | O_CLOEXEC, 0o600)
     // A file that was there keeps its mode, unless it is changed.
     guard descriptor >= 0, fchmod(descriptor, 0o600) == 0 else {
       let reason = String(cString: strerror(errno))
@@ -56,24 +61,25 @@ public final class WireTrace: @unchecked Sendable {
   public func note(_ text: String) { write(text, []) }
 
   private func write(_ title: String, _ lines: [String]) {
-    let time = Date().formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
+    let time = Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     let text = "===== \(time) \(Self.printable(title))\n" + lines.map { Self.printable($0) + "\n" }.joined()
+    // A full disk costs the trace, not the connection.
     lock.withLock { try? file.write(contentsOf: Data(text.utf8)) }
   }
 
-  /// Header lines, folded ones joined, with the secret ones' values left out.
+  /// Header lines, folded ones joined (RFC 3261 §7.3.1), with the secret ones' values left out.
   static func withoutSecrets(_ head: String) -> [String] {
     var lines: [String] = []
-    for line in head.components(separatedBy: "\r\n") {
+    for line in head.replacingOccurrences(of: "\r\n", with: "\n").components(separatedBy: "\n") {
       if line.first == " " || line.first == "\t", !lines.isEmpty {
-        lines[lines.count - 1] += " " + line.trimmed
+        lines[lines.count - 1] += " " + line.trimmingCharacters(in: .whitespaces)
       } else {
         lines.append(line)
       }
     }
     return lines.map { line in
       guard let colon = line.firstIndex(of: ":"),
-        secretHeaders.contains(String(line[..<colon]).trimmed.lowercased())
+        secretHeaders.contains(line[..<colon].trimmingCharacters(in: .whitespaces).lowercased())
       else { return line }
       return "\(line[..<colon]): (removed)"
     }
@@ -83,17 +89,23 @@ public final class WireTrace: @unchecked Sendable {
     guard !body.isEmpty else { return [] }
     let kept = body.prefix(maximumBody)
     let isText = kept.allSatisfy { $0 >= 32 || $0 == 9 || $0 == 10 || $0 == 13 }
-    guard isText, let text = String(bytes: kept, encoding: .utf8) else { return ["(\(body.count) bytes)"] }
+    guard isText else { return ["(\(body.count) bytes)"] }
     let cut = body.count > kept.count ? ["(\(body.count - kept.count) bytes more)"] : []
-    return text.components(separatedBy: "\n") + cut
+    return String(decoding: kept, as: UTF8.self).components(separatedBy: "\n") + cut
   }
 
-  /// What came from the network must not reach a terminal as control characters.
-  private static func printable(_ line: String) -> String {
-    String(
-      String.UnicodeScalarView(
-        line.unicodeScalars.filter { $0 != "\r" }.map { scalar in
-          scalar == "\t" || !(scalar.properties.generalCategory == .control) ? scalar : "?"
-        }))
+  /// What came from the network must not reach a terminal as control characters, nor turn its text around.
+  static func printable(_ line: String) -> String {
+    var shown = String.UnicodeScalarView()
+    for scalar in line.unicodeScalars {
+      switch scalar.value {
+      case 9: shown.append(scalar)
+      case 13: break
+      case 0..<32, 0x7F...0x9F, 0x202A...0x202E, 0x2066...0x2069:
+        shown.append(contentsOf: String(format: "\\x%02x", scalar.value).unicodeScalars)
+      default: shown.append(scalar)
+      }
+    }
+    return String(shown)
   }
 }
