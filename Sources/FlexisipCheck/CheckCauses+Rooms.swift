@@ -32,9 +32,10 @@ extension CheckCauses {
     // From 2.3 on, nothing reads it.
     let off = CheckCause(
       "the conference server is off", section: Self.conference, key: "enabled", value: "true")
-    let stopped = CheckCause(
+    var stopped = CheckCause(
       "the conference server does not run: systemctl status flexisip-conference, or start it with the proxy",
       section: "global", key: "default-servers", value: "proxy conference")
+    stopped.isEvident = evidence == .notThere
     let apart = CheckCause(
       "the conference server is another process and does not share registrations with the proxy",
       section: Self.registrar, key: "db-implementation", value: "redis")
@@ -87,16 +88,31 @@ extension CheckCauses {
 
   // MARK: Rooms
 
+  /// Whether the other account is of another domain.
+  func isElsewhere(_ other: SIPURI) -> Bool { other.host.caseInsensitiveCompare(domain) != .orderedSame }
+
   func nobodyInvited(_ other: SIPURI) -> [CheckCause] {
-    [
-      CheckCause(
-        "the conference server does not see who is registered: proxy and conference server are two processes",
-        section: Self.registrar, key: "db-implementation", value: "redis"),
-      CheckCause(
-        "the other account's domain is not known to the conference server", section: Self.conference,
-        key: "local-domains", value: other.host),
+    let apart = CheckCause(
+      "the conference server does not see who is registered: proxy and conference server are two processes",
+      section: Self.registrar, key: "db-implementation", value: "redis")
+    let domains = CheckCause(
+      "the other account's domain is not known to the conference server", section: Self.conference,
+      key: "local-domains", value: other.host)
+    return (isElsewhere(other) ? [domains, apart] : [apart, domains]) + [
       CheckCause("\(other)'s device lost its registration meanwhile: run the check again with --verbose"),
     ]
+  }
+
+  /// 404 from the room that the factory has just made: the proxy does not find its GRUU.
+  var unknownRoom: [CheckCause] {
+    [
+      CheckCause(
+        "a room's registration is not found by its GRUU: +sip.instance does not tell registrations apart",
+        section: Self.registrar, key: "unique-id-parameters", value: "+sip.instance"),
+      CheckCause(
+        "the conference server has lost the room, or does not share registrations with the proxy",
+        section: Self.registrar, key: "db-implementation", value: "redis"),
+    ] + unknownFactory()
   }
 
   /// 302 and 200 came, SUBSCRIBE was accepted, and then nothing.

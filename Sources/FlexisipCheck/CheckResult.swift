@@ -25,6 +25,8 @@ public struct CheckCause: Sendable, Equatable {
   public var value: String?
   /// `file:line`, when the server's configuration file was given.
   public var place: String?
+  /// Seen directly, so that it comes before what the file has wrong.
+  var isEvident = false
 
   public init(_ text: String, section: String? = nil, key: String? = nil, value: String? = nil) {
     self.text = text
@@ -74,7 +76,8 @@ struct CauseRanking: Sendable {
         others.append(cause)
       }
     }
-    return blockers + wrong + others
+    let found = wrong + others
+    return blockers + found.filter(\.isEvident) + found.filter { !$0.isEvident }
   }
 }
 

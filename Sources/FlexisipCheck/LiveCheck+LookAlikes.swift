@@ -35,6 +35,24 @@ extension LiveCheck {
 
   // MARK: Nobody is challenged
 
+  /// - Parameter answered: what another request without a password got.
+  func notChallenged(_ answer: ProbeAnswer, _ answered: String? = nil) async -> StepFailure {
+    let elsewhere = await challengeFromElsewhere()
+    let seen = [answer.summary + " without any 401", answered, elsewhere?.seen].compactMap { $0 }
+    return StepFailure(
+      seen.joined(separator: "; "), causes.notChallenged(fromElsewhere: elsewhere?.isChallenged))
+  }
+
+  /// Flexisip's registrar has 500 for the question who is registered when nobody is, its authentication for users that
+  /// it cannot look up. What the server says to another request of ours, when that is neither 5xx nor a challenge.
+  func answerWithoutPassword() async -> String? {
+    guard let probe else { return nil }
+    let answer = await probe.perform(
+      "OPTIONS", "\(account.address)", from: account.address, to: account.address, credentials: nil)
+    guard let status = answer.final?.status, status < 500, ![401, 403, 407].contains(status) else { return nil }
+    return "OPTIONS without a password: \(answer.summary)"
+  }
+
   /// Whether somebody at another address is challenged: then ours is trusted, else nobody authenticates. On the
   /// server's own machine there are other addresses to come from.
   func challengeFromElsewhere() async -> (isChallenged: Bool, seen: String)? {

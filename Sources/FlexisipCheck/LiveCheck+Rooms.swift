@@ -139,7 +139,10 @@ extension LiveCheck {
     switch error {
     case ChatError.refused(_, 488, _): causes.nobodyInvited(there.account.address)
     case ChatError.refused(_, 403, _), ChatError.refused(_, 603, _): causes.nobodyInvited(there.account.address)
-    case ChatError.refused(_, 404, _): causes.unknownFactory()
+    case ChatError.refused(_, 404, _): causes.unknownRoom
+    // The focus asks elsewhere for the registrations of a domain that is not its own, in vain.
+    case ChatError.refused(_, 503, _) where causes.isElsewhere(there.account.address):
+      causes.nobodyInvited(there.account.address) + causes.brokenFactory(status: 503)
     case ChatError.factoryDidNotRedirect: causes.noRoomFromFactory
     case ChatError.wrongCredentials: causes.wrongPassword(challenges)
     default: causes.brokenFactory(status: nil)

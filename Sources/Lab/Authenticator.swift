@@ -20,6 +20,8 @@ struct Authenticator: Sendable {
     case accepted(String)
     /// To answer with a challenge; `cause` is for the log, nil when there were no credentials.
     case challenge([SIPHeader], cause: String?)
+    /// To answer with 403, as Flexisip does where its no-403 is not set.
+    case refused(cause: String)
   }
 
   private let passwords: [String: String]
@@ -48,6 +50,8 @@ struct Authenticator: Sendable {
     switch outcome {
     case .accepted(let user): return .accepted(user)
     case .stale: return .challenge(challenges(role, stale: true), cause: "stale nonce")
+    case .refused(.unknownUser(let name)): return .refused(cause: "user \(name) is unknown")
+    case .refused(.wrongPassword(let name)): return .refused(cause: "wrong password for user \(name)")
     case .refused(let refusal):
       return .challenge(challenges(role, stale: false), cause: refusal.description)
     }

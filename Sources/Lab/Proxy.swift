@@ -45,6 +45,7 @@ final class Proxy {
     switch authenticator.verdict(on: request, as: .proxy) {
     case .challenge(let headers, let cause):
       challenge(request, transaction, .proxy, headers, cause)
+    case .refused(let cause): forbid(request, transaction, cause)
     case .accepted(let user):
       remember(user, transaction.connection)
       guard from.uri.user == user, isOurs(from.uri) else {
@@ -82,6 +83,11 @@ final class Proxy {
     transaction.respond(role.status, role.reason, headers: headers)
   }
 
+  private func forbid(_ request: SIPRequest, _ transaction: ServerTransaction, _ cause: String) {
+    log(.registrar, "\(request.method) refused: \(cause)")
+    transaction.respond(403, "Forbidden")
+  }
+
   // MARK: Registration
 
   private func register(_ request: SIPRequest, _ transaction: ServerTransaction) {
@@ -93,6 +99,7 @@ final class Proxy {
     switch authenticator.verdict(on: request, as: .registrar) {
     case .challenge(let headers, let cause):
       challenge(request, transaction, .registrar, headers, cause)
+    case .refused(let cause): forbid(request, transaction, cause)
     case .accepted(let user):
       switch configuration.fault {
       case .regDomainMissing: return

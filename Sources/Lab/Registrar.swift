@@ -89,6 +89,9 @@ struct Registrar: Sendable {
       value.split(separator: ",").contains { $0.trimmingCharacters(in: .whitespaces) == "gruu" }
     }
 
+    // A question for the bindings of a user without any gets an error from Flexisip.
+    if contacts.isEmpty, bindings(of: user).isEmpty { return answer.refused(500, "Internal Server Error") }
+
     // All or nothing (RFC 3261 §10.3 step 8): the new list replaces the old one only at the end.
     var list = bindings(of: user)
     var changes: [Change] = []

@@ -23,6 +23,8 @@ final class SofiaHandle {
   private var waiters: [Waiter] = []
   /// Realms, by class of challenge, that got the account's credentials already.
   private var authenticated: Set<String> = []
+  /// Of the last challenge that was answered.
+  private(set) var answeredRealm: String?
 
   init(_ raw: OpaquePointer, stack: SofiaStack) {
     self.raw = raw
@@ -105,6 +107,7 @@ final class SofiaHandle {
     guard authenticated.insert("\(message.status) \(challenge.realm)").inserted else {
       throw SIPError.wrongCredentials(user: stack.username, realm: challenge.realm)
     }
+    answeredRealm = challenge.realm
     let realm = challenge.realm.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
     let tags = TagList().add(SOFIA_TAG_AUTH, "Digest:\"\(realm)\":\(stack.account):-")
     try send(.authenticate, tags)

@@ -49,11 +49,25 @@ struct RegistrationTests {
     }
   }
 
-  @Test func wrongPasswordsAndUnknownUsersAreChallengedAgain() async throws {
+  @Test func wrongPasswordsAndUnknownUsersAreForbidden() async throws {
     try await withLab { addresses, _ in
       let client = try WireClient(sipAddress: addresses.sip)
-      #expect(try await client.register("alice", instance: device, password: "wrong").status == 401)
-      #expect(try await client.register("nobody", instance: device).status == 401)
+      #expect(try await client.register("alice", instance: device, password: "wrong").status == 403)
+      #expect(try await client.register("nobody", instance: device).status == 403)
+    }
+  }
+
+  /// As of Flexisip 2.2.
+  @Test func whoAsksForBindingsThatAreNotThereGetsAnError() async throws {
+    try await withLab { addresses, _ in
+      let client = try WireClient(sipAddress: addresses.sip)
+      let alice = "sip:alice@sip.example.org"
+      let before = try await client.perform("REGISTER", "sip:sip.example.org", user: "alice", to: alice)
+      #expect(before.status == 500)
+      _ = try await client.register("alice", instance: device)
+      let after = try await client.perform("REGISTER", "sip:sip.example.org", user: "alice", to: alice)
+      #expect(after.status == 200)
+      #expect(after.all("Contact").count == 1)
     }
   }
 

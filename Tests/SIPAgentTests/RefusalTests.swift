@@ -57,6 +57,23 @@ struct RefusalTests {
     }
   }
 
+  /// As Flexisip refuses a wrong password.
+  @Test func forbiddenAfterACredentialIsAWrongPassword() async throws {
+    let server = try ScriptedServer { message in
+      guard message.method == "REGISTER" else { return [message.answer("200 OK")] }
+      return [
+        message.headers["Authorization"] == nil
+          ? message.answer("401 Unauthorized", ["WWW-Authenticate: Digest realm=\"x\", nonce=\"n\", qop=\"auth\""])
+          : message.answer("403 Forbidden")
+      ]
+    }
+    defer { server.stop() }
+    let alice = try Client("alice", server: server.port)
+    await #expect(throws: SIPError.wrongCredentials(user: "alice", realm: "x")) { try await alice.agent.register() }
+    await alice.agent.shutdown()
+    #expect(server.messages.count { $0.method == "REGISTER" } == 2)
+  }
+
   /// The password was changed: two attempts, the second with credentials, and no more.
   @Test func aChangedPasswordIsNotTriedAgainAndAgain() async throws {
     let challenge: @Sendable (RawMessage) -> Data = { message in
