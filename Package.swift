@@ -78,7 +78,8 @@ let package = Package(
     .executableTarget(
       name: "limeade-bench",
       dependencies: [
-        "ChatCore", "Lime", "TerminalUI", "CCrypto", "CDecaf", "CSodium", .product(name: "GRDB", package: "GRDB.swift"),
+        "ChatCore", "Lime", "MessageFormats", "TerminalUI", "CCrypto", "CDecaf", "CSodium", "TestSupport",
+        .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

@@ -39,7 +39,9 @@ extension Focus {
         + [SIPHeader("Expires", String(seconds)), Self.userAgent, Self.supported])
     releaseHeldSteps(room)
     entries[room]?.room.join(device)
-    bringUpToDate(device, room: room, known: request[header: "Last-Notify-Version"].flatMap { UInt32($0) } ?? 0)
+    let known = request[header: "Last-Notify-Version"].flatMap { UInt32($0) } ?? 0
+    log(.focus, "\(room): \(device) subscribes from version \(known)")
+    bringUpToDate(device, room: room, known: known)
     if seconds == 0 { endSubscription(of: device, room: room) }
     settled(room)
   }

@@ -6,7 +6,9 @@ import Foundation
 struct Benchmark: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "limeade-bench", abstract: "Measures limeade, and others beside it.",
-    subcommands: [LimeBenchmark.self, InterfaceBenchmark.self, HistoryBenchmark.self, LimeDriverCommand.self])
+    subcommands: [
+      LimeBenchmark.self, SIPBenchmark.self, InterfaceBenchmark.self, HistoryBenchmark.self, LimeDriverCommand.self,
+    ])
 }
 
 struct LimeDriverCommand: ParsableCommand {
