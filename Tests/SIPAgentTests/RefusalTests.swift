@@ -87,7 +87,10 @@ struct RefusalTests {
       #expect(error == .wrongCredentials(user: "alice", realm: "x"))
       // Whatever it still sent would arrive before the answer to this.
       _ = try await alice.agent.options(alice.address)
-      #expect(server.messages.count { $0.method == "REGISTER" } == 3)
+      // nua may begin a refresh of these two seconds anew while the challenge is answered.
+      #expect(
+        (3...4).contains(server.messages.count { $0.method == "REGISTER" }),
+        "\(server.messages.map { ($0.firstLine, $0.headers) })")
     }
   }
 
