@@ -28,6 +28,9 @@ public struct AccountConfiguration: Sendable {
 
   /// A command that prints the passphrase of the account's keys.
   public var passphraseCommand: String?
+  /// Seconds that the commands for password and passphrase may take: somebody may have to type something.
+  public var passwordTimeout = defaultPasswordTimeout
+  public static let defaultPasswordTimeout = 120.0
 
   /// Texts only go to rooms whose devices are all trusted.
   public var requiresTrust = false

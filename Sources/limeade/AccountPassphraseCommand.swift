@@ -78,9 +78,6 @@ enum AccountUnlocking {
     }
   }
 
-  /// Seconds that passphrase-command may take: somebody may have to type something.
-  private static let commandTimeout = 120.0
-
   static var isTerminal: Bool { isatty(STDIN_FILENO) == 1 }
 
   private static func passphrase(_ account: AccountConfiguration) throws -> Passphrase {
@@ -89,7 +86,7 @@ enum AccountUnlocking {
       return try Passphrase(
         Array(
           SecretCommand.run(
-            "passphrase-command", command, timeout: commandTimeout, failure: CommandFailure.badConfiguration
+            "passphrase-command", command, timeout: account.passwordTimeout, failure: CommandFailure.badConfiguration
           ).utf8))
     }
     guard isTerminal else {

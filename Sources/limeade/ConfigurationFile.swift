@@ -121,8 +121,6 @@ private struct AccountEntry {
     "key-server", "file-server", "curve", "ca-file", "name-server", "expires", "require-trust", "password-timeout",
     "file-hosts", "download", "download-folder", "download-limit",
   ]
-  /// Seconds that password-command may take: somebody may have to type a passphrase.
-  static let passwordTimeout = 120
 
   func configuration(withPassword: Bool) throws -> AccountConfiguration {
     for key in table.keys where !Self.keys.contains(key) {
@@ -139,6 +137,7 @@ private struct AccountEntry {
       conferenceFactory: try uri("conference-factory"), keyServer: try url("key-server"),
       fileServer: try url("file-server"), caFile: try string("ca-file"))
     configuration.passphraseCommand = try string("passphrase-command")
+    configuration.passwordTimeout = try passwordTimeout()
     if let curve = try string("curve") {
       guard let known = Curve(name: curve) else { throw failure("curve", "curve = \"\(curve)\": it is c25519 or c448") }
       configuration.curve = known
@@ -211,7 +210,7 @@ private struct AccountEntry {
   }
 
   private func passwordTimeout() throws -> Double {
-    guard let value = table["password-timeout"] else { return Double(Self.passwordTimeout) }
+    guard let value = table["password-timeout"] else { return AccountConfiguration.defaultPasswordTimeout }
     guard let seconds = value.int, (1...3600).contains(seconds) else {
       throw failure("password-timeout", "password-timeout is a number of seconds from 1 to 3600")
     }

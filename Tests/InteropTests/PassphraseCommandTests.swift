@@ -57,6 +57,9 @@ import Testing
     #expect(try await send(passphrase: "open sesame").exitCode == 69)
     #expect(try await run("room", "list").exitCode == 0)
 
+    try configure("passphrase-command = \"sleep 300\"\npassword-timeout = 1")
+    let slow = try await send()
+    #expect(slow.exitCode == 78 && slow.errors.contains("passphrase-command"), "\(slow.errors)")
     try configure("passphrase-command = \"echo open sesame\"")
     #expect(try await send().exitCode == 69)
     #expect(try await run("account", "passphrase", input: "other\n").exitCode == 0)

@@ -10,7 +10,9 @@ public final class LabProgram: Sendable {
   private let process: PeerProcess
 
   public var configuration: String { folder.file("config.toml").path }
-  public var environment: [String: String] { ["XDG_DATA_HOME": folder.file("data").path] }
+  public var environment: [String: String] {
+    ["XDG_DATA_HOME": folder.file("data").path, "XDG_STATE_HOME": folder.file("state").path]
+  }
 
   /// Starts the lab; users are alice, bob and carol of sip.example.org.
   public init() async throws {
