@@ -62,7 +62,8 @@ let package = Package(
     .target(
       name: "FlexisipCheck",
       dependencies: [
-        "ChatCore", "SIPAgent", "ServerConnection", "MessageFormats", "HTTPClient", "FileTransfer", "DigestAuth", "Lime",
+        "ChatCore", "SIPAgent", "ServerConnection", "MessageFormats", "HTTPClient", "FileTransfer", "DigestAuth",
+        "Lime",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .target(name: "TerminalUI", dependencies: ["CNcurses"]),

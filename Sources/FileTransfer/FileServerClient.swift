@@ -134,6 +134,7 @@ public struct FileServerClient: Sendable {
         throw FileTransferError.unreachable("file server: \(error)")
       case .credentialsRefused, .otherRealm, .noDigestOffered:
         throw FileTransferError.wrongCredentials("file server: \(error)")
+      case .caFile: throw FileTransferError.badConfiguration("file server: \(error)")
       case .file(let path, let reason): throw FileTransferError.cannotWrite(path, reason: reason)
       // For the caller, who knows what the size means.
       case .bodyTooLarge: throw error

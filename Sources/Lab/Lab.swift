@@ -154,7 +154,8 @@ private final class RunningLab {
   private func startConferenceServer(_ focus: Focus, _ configuration: LabConfiguration) throws {
     // Where Flexisip has it by default, if that is free.
     let server =
-      try (try? SIPServer(address: configuration.address, port: Self.usualPort)) ?? SIPServer(address: configuration.address)
+      try (try? SIPServer(address: configuration.address, port: Self.usualPort))
+      ?? SIPServer(address: configuration.address)
     conferenceServer = server
     server.onRequest = { request, transaction in
       guard let target = request.target, focus.owns(target), let user = request.from?.uri.user,

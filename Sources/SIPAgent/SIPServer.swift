@@ -3,9 +3,9 @@ import CSofia
 import Foundation
 import MessageFormats
 
-/// Receives whole requests over TCP and UDP, or over TLS, at one port and sends requests to clients over the connections that they
-/// opened. It knows no registrations and no dialogs. Requests that are no SIP are answered 400, 413 or 505 by
-/// themselves.
+/// Receives whole requests over TCP and UDP, or over TLS, at one port and sends requests to clients over the
+/// connections that they opened. It knows no registrations and no dialogs. Requests that are no SIP are answered 400,
+/// 413 or 505 by themselves.
 @SIPActor
 public final class SIPServer {
   /// Larger messages are answered 413, in bytes.

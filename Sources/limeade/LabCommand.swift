@@ -37,7 +37,7 @@ struct LabCommand: AsyncParsableCommand {
 
   func run() async throws {
     let users = try users.map { try UsersFile.read($0).users } ?? ["alice", "bob", "carol"].map { ($0, $0) }
-    guard !(printConfig && tls) else { throw ValidationError("--print-config writes no TLS: certificates are your own") }
+    if printConfig, tls { throw ValidationError("--print-config writes no TLS: its certificates are your own") }
     guard let port = UInt16(exactly: port) else { throw ValidationError("--port is a number from 0 to 65535") }
     var configuration = LabConfiguration(users: users.map { .init(name: $0.0, password: $0.1) })
     configuration.address = listen
