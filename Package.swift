@@ -56,13 +56,14 @@ let package = Package(
     .target(
       name: "Lab",
       dependencies: [
-        "SIPAgent", "DigestAuth", "MessageFormats", "HTTPServer", "KeyServer",
+        "SIPAgent", "DigestAuth", "MessageFormats", "HTTPServer", "KeyServer", "CCrypto",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .target(
       name: "FlexisipCheck",
       dependencies: [
-        "ChatCore", "SIPAgent", "ServerConnection", "MessageFormats", "HTTPClient", "DigestAuth", "Lime",
+        "ChatCore", "SIPAgent", "ServerConnection", "MessageFormats", "HTTPClient", "FileTransfer", "DigestAuth",
+        "Lime",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .target(name: "TerminalUI", dependencies: ["CNcurses"]),

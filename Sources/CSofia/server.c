@@ -313,19 +313,22 @@ void sofia_outgoing_destroy(sofia_outgoing *outgoing) {
 
 // The server itself
 
-sofia_server *sofia_server_create(sofia_loop *loop, const char *host, uint16_t port, size_t max_message,
-                                  const sofia_server_callbacks *callbacks) {
+sofia_server *sofia_server_create(sofia_loop *loop, const char *host, uint16_t port, const char *tls_folder,
+                                  size_t max_message, const sofia_server_callbacks *callbacks) {
   sofia_server *server = calloc(1, sizeof *server);
   if (!server) return NULL;
   server->root = loop->root;
   server->callbacks = *callbacks;
   char url[96], number[8] = "*";
   if (port) snprintf(number, sizeof number, "%u", port);
-  snprintf(url, sizeof url, strchr(host, ':') ? "sip:[%s]:%s" : "sip:%s:%s", host, number);
+  snprintf(url, sizeof url, strchr(host, ':') ? "%s:[%s]:%s" : "%s:%s:%s", tls_folder ? "sips" : "sip", host, number);
   // A transport that is open needs no keeping alive by us: clients do that, and idle connections stay for an hour.
-  server->agent = nta_agent_create(loop->root, (url_string_t *)url, on_request, server, NTATAG_UA(0),
-                                   NTATAG_SERVER_RPORT(1), NTATAG_MAXSIZE(max_message), NTATAG_SIP_T4(1000),
-                                   TPTAG_IDLE(3600 * 1000), TPTAG_SDWN_ERROR(1), TPTAG_PONG2PING(1), TAG_END());
+  // Version 0 is whatever OpenSSL allows; Sofia's default is TLS 1.0 alone.
+  server->agent = nta_agent_create(
+      loop->root, (url_string_t *)url, on_request, server, NTATAG_UA(0), NTATAG_SERVER_RPORT(1),
+      NTATAG_MAXSIZE(max_message), NTATAG_SIP_T4(1000), TPTAG_IDLE(3600 * 1000), TPTAG_SDWN_ERROR(1),
+      TPTAG_PONG2PING(1), TAG_IF(tls_folder, TPTAG_CERTIFICATE(tls_folder)), TAG_IF(tls_folder, TPTAG_TLS_VERSION(0)),
+      TAG_IF(tls_folder, TPTAG_TLS_VERIFY_POLICY(TPTLS_VERIFY_NONE)), TAG_END());
   server->reaper = su_timer_create(su_root_task(loop->root), 0);
   sip_via_t const *via = server->agent ? nta_agent_via(server->agent) : NULL;
   if (!via || !server->reaper) {

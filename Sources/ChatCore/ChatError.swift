@@ -25,6 +25,8 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   case unsafeDevices(room: String, devices: [String])
   case messageTooLarge(Int, limit: Int)
   case badInput(String)
+  /// A setting of the account cannot work.
+  case badConfiguration(String)
   /// The account's data cannot be written or read.
   case cannotStore(String)
 
@@ -74,7 +76,7 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
       the room, or take the flag away with 'limeade keys trust DEVICE' or 'limeade keys forget DEVICE'
       """
     case .messageTooLarge(let size, let limit): "the message has \(size) bytes; at most \(limit) are sent"
-    case .badInput(let text): text
+    case .badInput(let text), .badConfiguration(let text): text
     case .cannotStore(let cause): "the account's data cannot be written: \(cause)"
     }
   }
@@ -108,7 +110,7 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
     case .untrusted, .unsafeDevices: 10
     case .notConnected, .serverUnreachable, .noKeys: 69
     case .wrongCredentials: 77
-    case .noGRUU, .factoryDidNotRedirect, .noKeyServer: 78
+    case .noGRUU, .factoryDidNotRedirect, .noKeyServer, .badConfiguration: 78
     case .refused, .keyServer, .notInRoom, .nobodyToEncryptFor: 76
     case .noStateFromFocus: 75
     case .unknownRoom, .ambiguousRoom, .badInput, .messageTooLarge: 65
@@ -131,7 +133,8 @@ extension ChatError {
       switch error {
       case .wrongCredentials, .unsupportedChallenge: self = .wrongCredentials(error.description)
       case .noGRUU(let registrar): self = .noGRUU(domain: registrar)
-      case .invalidConfiguration, .invalidArgument: self = .badInput(error.description)
+      case .invalidConfiguration: self = .badConfiguration(error.description)
+      case .invalidArgument: self = .badInput(error.description)
       default: self = .serverUnreachable("\(what): \(error.description)")
       }
     default: self = .serverUnreachable("\(what): \(error)")

@@ -25,6 +25,8 @@ struct KeyServerClient: Sendable {
         .post(
           request.serialized, to: url.absoluteString, contentType: keyServerMediaType,
           headers: [HTTPField("From", device.string), HTTPField("X-Lime-user-identity", device.string)]))
+    } catch let error as HTTPClientError where error.isConfiguration {
+      throw ChatError.badConfiguration("the key server at \(url): \(error)")
     } catch { throw ChatError.keyServer("the key server at \(url) cannot be used: \(error)") }
     guard response.status == 200 else {
       throw ChatError.keyServer(

@@ -4,8 +4,8 @@ import HTTPClient
 import MessageFormats
 
 extension FileServerClient {
-  /// How often it is tried again without a byte gained.
-  private static let maximumRetries = 5
+  /// How often a download is tried again without a byte gained.
+  public static let usualRetries = 5
   private static let longestPause: TimeInterval = 30
   private static let maximumRedirects = 5
 
@@ -13,11 +13,12 @@ extension FileServerClient {
   /// - Parameters:
   ///   - name: for messages to people.
   ///   - limit: most bytes, should the sender have announced none.
+  ///   - maximumRetries: how often it is tried again without a byte gained.
   ///   - progress: bytes that are there, and of how many.
   /// - Throws: `FileTransferError`, `CancellationError`.
   public func download(
     _ url: String, name: String, size: Int?, until: Date?, part: String, limit: Int,
-    progress: (@Sendable (Int, Int?) -> Void)? = nil
+    retries maximumRetries: Int = FileServerClient.usualRetries, progress: (@Sendable (Int, Int?) -> Void)? = nil
   ) async throws {
     if let size, size > limit { throw FileTransferError.tooLarge(name: name, size: size, limit: limit) }
     // With what makes it sure that a part is of the same file. The address says it, too: a server gives each file one.
@@ -37,7 +38,7 @@ extension FileServerClient {
         return
       } catch let error as FileTransferError where error.isTransient {
         retries = Self.size(of: part) > before ? 1 : retries + 1
-        guard retries <= Self.maximumRetries else { throw error }
+        guard retries <= maximumRetries else { throw error }
         try await Task.sleep(for: .seconds(Self.pause(beforeRetry: retries)))
       }
     }

@@ -28,14 +28,18 @@ public struct FileServerClient: Sendable {
   let sender: String
   let http: HTTPClient
   let policy: DownloadPolicy
+  let observer: (@Sendable (HTTPRequest, Result<HTTPResponse, any Error>) -> Void)?
 
   /// - Parameters:
   ///   - url: of the upload script; nil for downloads only.
   ///   - sender: this device's address, which servers use to tell who asks; told only to hosts of `policy`.
+  ///   - observer: called with each request and what came of it.
   public init(
     url: URL?, sender: String, account: Account?, caFile: String?, policy: DownloadPolicy,
-    timeout: TimeInterval = FileServerClient.usualTimeout
+    timeout: TimeInterval = FileServerClient.usualTimeout,
+    observer: (@Sendable (HTTPRequest, Result<HTTPResponse, any Error>) -> Void)? = nil
   ) {
+    self.observer = observer
     self.url = url
     self.sender = sender
     self.policy = policy
@@ -119,12 +123,18 @@ public struct FileServerClient: Sendable {
 
   /// Sends, and says what a failure means.
   func answer(to request: HTTPRequest) async throws -> HTTPResponse {
-    do { return try await http.send(request) } catch let error as HTTPClientError {
+    do {
+      let response = try await http.send(request)
+      observer?(request, .success(response))
+      return response
+    } catch let error as HTTPClientError {
+      observer?(request, .failure(error))
       switch error {
       case .cannotResolve, .cannotConnect, .timedOut, .transfer:
         throw FileTransferError.unreachable("file server: \(error)")
       case .credentialsRefused, .otherRealm, .noDigestOffered:
         throw FileTransferError.wrongCredentials("file server: \(error)")
+      case .caFile: throw FileTransferError.badConfiguration("file server: \(error)")
       case .file(let path, let reason): throw FileTransferError.cannotWrite(path, reason: reason)
       // For the caller, who knows what the size means.
       case .bodyTooLarge: throw error

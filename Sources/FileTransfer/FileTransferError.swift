@@ -3,6 +3,8 @@ import Foundation
 
 public enum FileTransferError: Error, Sendable, Equatable, CustomStringConvertible, LocalizedError {
   case noFileServer
+  /// A setting of the account cannot work.
+  case badConfiguration(String)
   /// May be better in a moment.
   case unreachable(String)
   case wrongCredentials(String)
@@ -30,7 +32,8 @@ public enum FileTransferError: Error, Sendable, Equatable, CustomStringConvertib
     switch self {
     case .noFileServer:
       "no file-server is configured for this account, so no file can be sent; add file-server = \"https://…\""
-    case .unreachable(let cause), .wrongCredentials(let cause), .unusable(let cause): cause
+    case .badConfiguration(let cause), .unreachable(let cause), .wrongCredentials(let cause), .unusable(let cause):
+      cause
     case .uploadRefused(let server, let status, let size, let type):
       "the file server \(server) refused the file: \(Self.uploadCause(status, size: size, type: type))"
     case .noUploadAddress(let server, let reason):
@@ -87,7 +90,7 @@ public enum FileTransferError: Error, Sendable, Equatable, CustomStringConvertib
   /// The exit code of the command line (sysexits).
   public var exitCode: Int32 {
     switch self {
-    case .noFileServer: 78
+    case .noFileServer, .badConfiguration: 78
     case .unreachable, .unusable: 69
     case .wrongCredentials: 77
     case .uploadRefused, .noUploadAddress, .downloadRefused, .gone, .otherHost, .notSecure: 76

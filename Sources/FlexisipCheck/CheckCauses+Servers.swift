@@ -86,21 +86,24 @@ extension CheckCauses {
     ]
   }
 
-  var largeUploadFails: [CheckCause] {
-    [
-      CheckCause(
-        "files of that size are refused: raise post_max_size and upload_max_filesize (PHP; 2M by default), "
-          + "client_max_body_size (nginx; 1m by default) or LimitRequestBody (Apache)"),
-      CheckCause("the disk of the file server is full"),
-    ]
+  /// - Parameter status: of the answer; nil when none came.
+  func largeUploadFails(status: Int?) -> [CheckCause] {
+    let script = CheckCause(
+      "PHP takes no files of that size, and drops what is larger without a word: raise post_max_size and "
+        + "upload_max_filesize (2M by default)")
+    let server = CheckCause(
+      "the web server takes no bodies of that size: raise client_max_body_size (nginx; 1m by default) or "
+        + "LimitRequestBody (Apache)")
+    return (status == 413 ? [server, script] : [script, server]) + [CheckCause("the disk of the file server is full")]
   }
 
-  func downloadFails(_ link: String) -> [CheckCause] {
-    [
-      CheckCause(
-        "the link that the file server gives does not lead to the file: \(link); set its public address in its "
-          + "configuration"),
-      CheckCause("links want a password or an address that is not ours: they must work for everybody who has one"),
-    ]
+  /// - Parameter status: of the answer; nil when none came.
+  func downloadFails(_ link: String, status: Int?) -> [CheckCause] {
+    let elsewhere = CheckCause(
+      "the link that the file server gives does not lead to the file: \(link); set its public address in its "
+        + "configuration")
+    let refused = CheckCause(
+      "links want a password or an address that is not ours: they must work for everybody who has one")
+    return status == 403 || status == 401 ? [refused, elsewhere] : [elsewhere, refused]
   }
 }

@@ -1,6 +1,6 @@
 // LiveCheck+FileServer.swift: the file server: reachable, upload, download, largest file (GSMA RCC.07 §3.5.4.8)
 import ChatCore
-import DigestAuth
+import FileTransfer
 import Foundation
 import HTTPClient
 import MessageFormats
@@ -16,87 +16,107 @@ extension LiveCheck {
       for step in Self.fileSteps { notTried(step, "the account has no file-server") }
       return
     }
-    let url = address.absoluteString
     guard await tryTLS(.fileServerTLS, of: address) else { return }
-    guard await tryFileServerAnswer(url) else { return }
+    let answers = LastAnswer()
+    let client = fileClient(answers)
+    let greeted = await passes(.fileServer) {
+      do { try await client.greet() } catch {
+        throw failure(error, causes.noFileServer(address.absoluteString))
+      }
+      return "HTTP \(answers.last?.status ?? 0) to an empty POST"
+    }
+    guard greeted else { return }
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("limeade-check-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
     let small = Data((0..<Self.smallFile).map { _ in UInt8.random(in: .min ... .max) })
     let uploaded = await step(.fileUpload) { () -> (seen: String, value: FileTransferInfo.File) in
-      let file = try await upload(small, to: url, causes: causes.uploadFails)
+      let file = try await upload(small, by: client, in: folder, answers) { [causes] _ in causes.uploadFails }
       let until = file.until.map { ", until \($0.formatted(.iso8601))" } ?? ""
       return ("\(small.count) bytes, \(file.url)\(until)", file)
     }
     guard let uploaded else { return }
     _ = await passes(.fileDownload) {
-      let answer = try await exchange(HTTPRequest(url: uploaded.url), causes: causes.downloadFails(uploaded.url))
-      guard answer.status == 200 else { throw StepFailure("HTTP \(answer.status)", causes.downloadFails(uploaded.url)) }
-      guard answer.body == small else {
-        throw StepFailure("\(answer.body.count) other bytes came back", causes.downloadFails(uploaded.url))
+      let found = try await download(uploaded, by: client, in: folder, answers)
+      guard found == small else {
+        throw StepFailure("\(found.count) other bytes came back", causes.downloadFails(uploaded.url, status: nil))
       }
       return "the same \(small.count) bytes"
     }
     _ = await passes(.largeFile) {
       let large = Data(repeating: UInt8.random(in: .min ... .max), count: Self.largeFile)
-      _ = try await upload(large, to: url, causes: causes.largeUploadFails)
+      _ = try await upload(large, by: client, in: folder, answers) { [causes] in causes.largeUploadFails(status: $0) }
       return "\(large.count) bytes"
     }
   }
 
-  /// An empty POST asks whether uploads are welcome, and with which password.
-  private func tryFileServerAnswer(_ url: String) async -> Bool {
-    await passes(.fileServer) {
-      let answer = try await exchange(Self.post(nil, to: url), causes: causes.noFileServer(url))
-      guard answer.status == 204 || answer.status == 200 else {
-        throw StepFailure(
-          "HTTP \(answer.status) to an empty POST",
-          answer.status == 401 ? causes.fileServerPassword : causes.noFileServer(url))
-      }
-      return "HTTP \(answer.status) to an empty POST"
-    }
+  /// What the server said last.
+  ///
+  /// `@unchecked Sendable`: `answer` is only touched under `lock`.
+  private final class LastAnswer: @unchecked Sendable {
+    private let lock = NSLock()
+    private var answer: HTTPResponse?
+
+    var last: HTTPResponse? { lock.withLock { answer } }
+    func note(_ result: Result<HTTPResponse, any Error>) { lock.withLock { answer = try? result.get() } }
   }
 
-  private func upload(_ data: Data, to url: String, causes failure: [CheckCause]) async throws -> FileTransferInfo.File
-  {
-    let boundary = "limeade-\(UUID().uuidString)"
-    let head =
-      "--\(boundary)\r\nContent-Disposition: form-data; name=\"File\"; filename=\"filename.txt\"\r\n"
-      + "Content-Type: application/octet-stream\r\n\r\n"
-    let form = Data(head.utf8) + data + Data("\r\n--\(boundary)--\r\n".utf8)
-    let answer = try await exchange(
-      Self.post((form, "multipart/form-data;boundary=\(boundary)"), to: url), causes: failure)
-    guard answer.status == 200 else { throw StepFailure("HTTP \(answer.status) to \(data.count) bytes", failure) }
-    guard answer[header: "Content-Length"] != nil else {
-      throw StepFailure("the answer has no Content-Length", causes.noContentLength)
-    }
-    guard let file = try? FileTransferInfo(parsing: answer.body).file else {
-      throw StepFailure("the answer to \(data.count) bytes is no file transfer XML", failure)
-    }
-    if let size = file.size, size != data.count {
-      throw StepFailure("\(data.count) bytes sent, \(size) taken", failure)
-    }
-    return file
-  }
-
-  private static func post(_ form: (body: Data, type: String)?, to url: String) -> HTTPRequest {
-    HTTPRequest(
-      url: url, method: "POST", headers: form.map { [HTTPField("Content-Type", $0.type)] } ?? [],
-      body: .data(form?.body ?? Data()))
-  }
-
-  private func exchange(_ request: HTTPRequest, causes failure: [CheckCause]) async throws -> HTTPResponse {
-    var request = request
-    request.headers.append(HTTPField("From", account.address.description))
-    let client = HTTPClient(
+  /// The chat's own client, so that what works here works there.
+  private func fileClient(_ answers: LastAnswer) -> FileServerClient {
+    let trace = self.trace
+    return FileServerClient(
+      url: account.fileServer, sender: account.address.description,
+      account: FileServerClient.Account(
+        username: account.address.user ?? "", realm: account.address.host, password: account.password.reveal()),
       caFile: account.caFile,
-      credentials: HTTPCredentials(
-        username: account.address.user ?? "", password: account.password.reveal(), realm: account.address.host,
-        hosts: account.fileServer?.host.map { [$0.lowercased()] } ?? []),
-      timeout: timeouts.answer * 3, bodyLimit: Self.largeFile * 2)
-    do { return try await send(request, by: client) } catch let error as HTTPClientError {
-      switch error {
-      case .credentialsRefused, .otherRealm, .noDigestOffered:
-        throw StepFailure(error.description, causes.fileServerPassword)
-      default: throw StepFailure(error.description, failure)
+      // The link is the server's own: nobody else can make the check call a host.
+      policy: DownloadPolicy(fileServer: account.fileServer, hosts: account.fileHosts, allowsAnyHost: true),
+      timeout: timeouts.answer * 3
+    ) { request, result in
+      answers.note(result)
+      trace?.note(request, result)
+    }
+  }
+
+  /// Encrypted, as files in encrypted rooms are.
+  /// - Parameter failure: causes by the status of the answer, nil without one.
+  private func upload(
+    _ data: Data, by client: FileServerClient, in folder: URL, _ answers: LastAnswer,
+    causes failure: (Int?) -> [CheckCause]
+  ) async throws -> FileTransferInfo.File {
+    try FileManager.default.createDirectory(
+      at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    let (path, copy) = (folder.appendingPathComponent("file").path, folder.appendingPathComponent("copy").path)
+    try data.write(to: URL(fileURLWithPath: path))
+    defer { try? FileManager.default.removeItem(atPath: copy) }
+    do {
+      let file = try await client.upload(OutgoingFile.prepare(path, copy: copy, encrypted: true), copy: copy)
+      guard answers.last?[header: "Content-Length"] != nil else {
+        throw StepFailure("the answer has no Content-Length", causes.noContentLength)
       }
+      return file
+    } catch { throw self.failure(error, failure(answers.last?.status)) }
+  }
+
+  private func download(
+    _ file: FileTransferInfo.File, by client: FileServerClient, in folder: URL, _ answers: LastAnswer
+  ) async throws -> Data {
+    let part = folder.appendingPathComponent("part").path
+    do {
+      try await client.download(
+        file.url, name: file.name ?? "file", size: file.size, until: file.until, part: part, limit: Self.largeFile,
+        retries: 0)
+      let found = try await IncomingFile(
+        name: "found", key: file.key.flatMap { FileKey($0) }, tag: file.authTag, size: file.size
+      ).finish(part: part, in: folder.path)
+      return try Data(contentsOf: URL(fileURLWithPath: found))
+    } catch { throw failure(error, causes.downloadFails(file.url, status: answers.last?.status)) }
+  }
+
+  private func failure(_ error: any Error, _ causes: [CheckCause]) -> any Error {
+    switch error {
+    case let error as StepFailure: error
+    case FileTransferError.wrongCredentials(let text): StepFailure(text, self.causes.fileServerPassword)
+    default: StepFailure(Self.text(of: error), causes)
     }
   }
 }

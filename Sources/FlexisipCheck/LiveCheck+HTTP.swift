@@ -39,14 +39,24 @@ extension LiveCheck {
 
   /// Sends a request, and shows it and its answer to the trace.
   func send(_ request: HTTPRequest, by client: HTTPClient) async throws -> HTTPResponse {
-    trace?.note(.sent, request.url, request.traceText)
     do {
       let answer = try await client.send(request)
-      trace?.note(.received, request.url, answer.traceText)
+      trace?.note(request, .success(answer))
       return answer
     } catch {
-      trace?.note("no answer from \(request.url): \(Self.text(of: error))")
+      trace?.note(request, .failure(error))
       throw error
+    }
+  }
+}
+
+extension WireTrace {
+  /// A request and what came of it.
+  func note(_ request: HTTPRequest, _ result: Result<HTTPResponse, any Error>) {
+    note(.sent, request.url, request.traceText)
+    switch result {
+    case .success(let answer): note(.received, request.url, answer.traceText)
+    case .failure(let error): note("no answer from \(request.url): \(LiveCheck.text(of: error))")
     }
   }
 }
@@ -54,9 +64,13 @@ extension LiveCheck {
 extension HTTPRequest {
   /// Without the credentials, which the client adds.
   fileprivate var traceText: Data {
-    var body = Data()
-    if case .data(let data) = self.body { body = data }
     let lines = ["\(method) \(url) HTTP"] + headers.map { "\($0.name): \($0.value)" }
+    var body = Data()
+    switch self.body {
+    case .data(let data): body = data
+    case .file: body = Data("(a file)".utf8)
+    case nil: break
+    }
     return Data((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + body
   }
 }

@@ -110,14 +110,15 @@ extension LiveCheck {
   // MARK: The focus is not heard
 
   /// Whether the proxy lets in a request that says it is the focus's, from the machine that the focus is on, or by a
-  /// filter that exempts it; nil when a challenge may be for us alone.
+  /// filter that exempts it; nil when no answer comes, or a challenge may be for us alone.
   func focusPasses(_ room: SIPURI) async -> Bool? {
     guard let probe else { return nil }
     let ownAddress = await probeFromConferenceServer()
     let answer = await (ownAddress ?? probe).perform(
       "OPTIONS", registrar, from: room, to: account.address, headers: [SIPHeader("Contact", "<\(room)>;isfocus")],
       credentials: nil, userAgent: focusAgent)
-    guard let status = answer.final?.status, [401, 403, 407].contains(status) else { return true }
+    guard let status = answer.final?.status else { return nil }
+    guard [401, 403, 407].contains(status) else { return true }
     return causes.isSameMachine ? false : nil
   }
 

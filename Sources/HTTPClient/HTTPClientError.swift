@@ -50,4 +50,9 @@ public enum HTTPClientError: Error, Sendable, Equatable, CustomStringConvertible
   }
 
   public var errorDescription: String? { description }
+
+  /// Whether a setting is at fault, and nobody was asked anything.
+  public var isConfiguration: Bool {
+    if case .caFile = self { true } else { false }
+  }
 }

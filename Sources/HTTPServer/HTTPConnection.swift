@@ -102,6 +102,9 @@ actor HTTPConnection {
     let head = answer.head(closing: closing)
     switch answer.body {
     case .data(let data): try await write(withBody ? head + data : head)
+    case .chunked(let data):
+      let chunk = data.isEmpty ? Data() : Data("\(String(data.count, radix: 16))\r\n".utf8) + data + Data("\r\n".utf8)
+      try await write(withBody ? head + chunk + Data("0\r\n\r\n".utf8) : head)
     case .file(let path, let offset, let count):
       let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
       defer { try? file.close() }

@@ -100,13 +100,17 @@ public struct HTTPRequest: Sendable {
 public struct HTTPAnswer: Sendable {
   public enum Body: Sendable {
     case data(Data)
+    /// Sent in chunks, without its length in the head (RFC 9112 §7.1).
+    case chunked(Data)
     /// A part of a file, read while it is sent.
     case file(path: String, offset: Int, count: Int)
 
-    var count: Int {
+    /// The header that says where it ends.
+    var framing: String {
       switch self {
-      case .data(let data): data.count
-      case .file(_, _, let count): count
+      case .data(let data): "Content-Length: \(data.count)"
+      case .chunked: "Transfer-Encoding: chunked"
+      case .file(_, _, let count): "Content-Length: \(count)"
       }
     }
   }
@@ -133,7 +137,7 @@ public struct HTTPAnswer: Sendable {
   func head(closing: Bool) -> Data {
     var lines = ["HTTP/1.1 \(status) \(Self.reasons[status] ?? "")"]
     lines += headers.map { "\($0.name): \($0.value)" }
-    lines += ["Content-Length: \(body.count)", "Connection: \(closing ? "close" : "keep-alive")", "", ""]
+    lines += [body.framing, "Connection: \(closing ? "close" : "keep-alive")", "", ""]
     return Data(lines.joined(separator: "\r\n").utf8)
   }
 }

@@ -2,7 +2,7 @@
 import Foundation
 import MessageFormats
 
-/// Writes `application/conference-info+xml`. Separate from the client's parser on purpose: here stand Flexisip's
+/// Writes `application/conference-info+xml`. Separate from the client's documents on purpose: here stand Flexisip's
 /// elements and their order, media of endpoints included, so that a client is tested against what it will meet.
 struct ConferenceDocument {
   let room: ConferenceRoom
@@ -15,120 +15,98 @@ struct ConferenceDocument {
 
   /// The whole state at the room's present version.
   var full: Data {
-    let keywords = room.isOneToOne ? XMLText("keywords", "one-to-one ").line : ""
-    let media = "    <available-media>\n\(availableMedia)    </available-media>\n"
-    let description = XMLText("subject", room.subject).line + freeText + keywords + media
-    let users = room.members.map(userText).joined()
-    return document(
-      state: "full", version: room.version,
-      content: "  <conference-description>\n\(description)  </conference-description>\n"
-        + "  <users state=\"full\">\n\(users)  </users>\n")
+    document(state: "full", version: room.version) { writer in
+      writer.element("conference-description") { writer in
+        writer.element("subject", text: room.subject)
+        writeTime(&writer)
+        if room.isOneToOne { writer.element("keywords", text: "one-to-one ") }
+        writer.element("available-media") { writer in
+          write([("audio", "inactive"), ("video", "sendrecv"), ("text", "inactive")], as: ("entry", "label"), &writer)
+        }
+      }
+      writer.element("users", [("state", "full")]) { writer in
+        for member in room.members { write(member, &writer) }
+      }
+    }
   }
 
   /// One change, at its own version.
   func partial(_ change: ConferenceRoom.VersionedChange) -> Data {
-    var subject = ""
-    var users = ""
-    switch change.change {
-    case .memberAdded(let member): users = userText(member)
-    case .memberRemoved(let user):
-      users = "    <user entity=\"\(escaped(user))\" state=\"deleted\"/>\n"
-    case .roleChanged(let user, let isAdmin): users = partialUser(user, roles(isAdmin: isAdmin))
-    case .deviceAdded(let user, let device), .devicePresent(let user, let device):
-      users = partialUser(user, endpoint(device))
-    case .deviceRemoved(let user, let gruu):
-      users = partialUser(user, "      <endpoint entity=\"\(escaped(gruu))\" state=\"deleted\"/>\n")
-    case .subjectChanged(let text): subject = XMLText("subject", text).line
+    document(state: "partial", version: change.version) { writer in
+      writer.element("conference-description") { writer in
+        if case .subjectChanged(let text) = change.change { writer.element("subject", text: text) }
+        writeTime(&writer)
+      }
+      if case .subjectChanged = change.change { return }
+      writer.element("users", [("state", "full")]) { write(change.change, &$0) }
     }
-    let description = "  <conference-description>\n\(subject)\(freeText)  </conference-description>\n"
-    let list = users.isEmpty ? "" : "  <users state=\"full\">\n\(users)  </users>\n"
-    return document(state: "partial", version: change.version, content: description + list)
   }
 
   // MARK: Pieces
 
-  private func document(state: String, version: UInt32, content: String) -> Data {
-    let text = """
-      <?xml version="1.0" encoding="UTF-8" standalone="no" ?>
-      <conference-info xmlns="urn:ietf:params:xml:ns:conference-info" entity="\(escaped(room.address))" \
-      state="\(state)" version="\(version)" xmlns:linphone-cie="linphone:xml:ns:conference-info-linphone-extension">
-      \(content)</conference-info>
-
-      """
-    return Data(text.utf8)
+  private func document(state: String, version: UInt32, _ content: (inout XMLWriter) -> Void) -> Data {
+    var writer = XMLWriter(lineBreak: "\n")
+    writer.element(
+      "conference-info",
+      [
+        ("xmlns", "urn:ietf:params:xml:ns:conference-info"), ("entity", room.address.description), ("state", state),
+        ("version", String(version)),
+        ("xmlns:linphone-cie", "linphone:xml:ns:conference-info-linphone-extension"),
+      ], children: content)
+    return writer.data
   }
 
   /// Flexisip carries the time of the event here, in seconds.
-  private var freeText: String { "    <free-text>\(Int(now.timeIntervalSince1970))</free-text>\n" }
-
-  private var availableMedia: String {
-    [("audio", "inactive"), ("video", "sendrecv"), ("text", "inactive")].enumerated().map { index, media in
-      """
-            <entry label="\(index + 1)">
-              <display-text>\(media.0)</display-text>
-              <type>\(media.0)</type>
-              <status>\(media.1)</status>
-            </entry>
-
-      """
-    }.joined()
+  private func writeTime(_ writer: inout XMLWriter) {
+    writer.element("free-text", text: String(Int(now.timeIntervalSince1970)))
   }
 
-  private func userText(_ member: ConferenceRoom.Member) -> String {
-    let endpoints = member.devices.map(endpoint).joined()
-    return "    <user entity=\"\(escaped(member.user))\" state=\"full\">\n\(roles(isAdmin: member.isAdmin))\(endpoints)"
-      + "    </user>\n"
+  private func write(_ change: ConferenceRoom.Change, _ writer: inout XMLWriter) {
+    switch change {
+    case .memberAdded(let member): write(member, &writer)
+    case .memberRemoved(let user): writer.element("user", Self.entity(user, "deleted"))
+    case .roleChanged(let user, let isAdmin):
+      writer.element("user", Self.entity(user, "partial")) { writeRoles(isAdmin: isAdmin, &$0) }
+    case .deviceAdded(let user, let device), .devicePresent(let user, let device):
+      writer.element("user", Self.entity(user, "partial")) { write(device, &$0) }
+    case .deviceRemoved(let user, let gruu):
+      writer.element("user", Self.entity(user, "partial")) { $0.element("endpoint", Self.entity(gruu, "deleted")) }
+    case .subjectChanged: break
+    }
   }
 
-  private func partialUser(_ user: SIPURI, _ content: String) -> String {
-    "    <user entity=\"\(escaped(user))\" state=\"partial\">\n\(content)    </user>\n"
+  private func write(_ member: ConferenceRoom.Member, _ writer: inout XMLWriter) {
+    writer.element("user", Self.entity(member.user, "full")) { writer in
+      writeRoles(isAdmin: member.isAdmin, &writer)
+      for device in member.devices { write(device, &writer) }
+    }
   }
 
-  private func roles(isAdmin: Bool) -> String {
-    "      <roles>\n        <entry>\(isAdmin ? "admin" : "participant")</entry>\n      </roles>\n"
+  private func writeRoles(isAdmin: Bool, _ writer: inout XMLWriter) {
+    writer.element("roles") { $0.element("entry", text: isAdmin ? "admin" : "participant") }
   }
 
   /// A device that has joined takes part in text.
-  private func endpoint(_ device: ConferenceRoom.Device) -> String {
+  private func write(_ device: ConferenceRoom.Device, _ writer: inout XMLWriter) {
     let text = device.state == .present ? "sendrecv" : "inactive"
-    let media = [("audio", "inactive"), ("video", "inactive"), ("text", text)].enumerated().map { index, media in
-      """
-              <media id="\(index + 1)">
-                <display-text>\(media.0)</display-text>
-                <type>\(media.0)</type>
-                <status>\(media.1)</status>
-              </media>
-
-      """
-    }.joined()
-    return "      <endpoint entity=\"\(escaped(device.gruu))\" state=\"full\">\n\(media)      </endpoint>\n"
+    writer.element("endpoint", Self.entity(device.gruu, "full")) { writer in
+      write([("audio", "inactive"), ("video", "inactive"), ("text", text)], as: ("media", "id"), &writer)
+    }
   }
 
-  private func escaped(_ uri: SIPURI) -> String { XMLText.escape(uri.description) }
-}
-
-/// A text element on a line of its own.
-private struct XMLText {
-  let line: String
-
-  init(_ name: String, _ text: String) {
-    line = "    <\(name)>\(Self.escape(text))</\(name)>\n"
-  }
-
-  /// Characters that XML 1.0 cannot carry are left out.
-  static func escape(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\"": result += "&quot;"
-      case "\t", "\n", "\r": result.unicodeScalars.append(scalar)
-      case _ where scalar.value < 0x20 || scalar.value == 0xFFFE || scalar.value == 0xFFFF: continue
-      default: result.unicodeScalars.append(scalar)
+  private func write(
+    _ media: [(name: String, status: String)], as element: (name: String, number: String), _ writer: inout XMLWriter
+  ) {
+    for (index, one) in media.enumerated() {
+      writer.element(element.name, [(element.number, String(index + 1))]) { writer in
+        writer.element("display-text", text: one.name)
+        writer.element("type", text: one.name)
+        writer.element("status", text: one.status)
       }
     }
-    return result
+  }
+
+  private static func entity(_ uri: SIPURI, _ state: String) -> [(String, String)] {
+    [("entity", uri.description), ("state", state)]
   }
 }

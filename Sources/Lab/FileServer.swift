@@ -18,6 +18,8 @@ public actor FileServer {
     public var lifetime: TimeInterval = 7 * 86_400
     /// Asked for before an upload; links work without. nil takes uploads of anybody.
     public var authentication: Authentication?
+    /// What is set up wrongly.
+    var fault: LabFault?
 
     public init() {}
   }
@@ -40,6 +42,8 @@ public actor FileServer {
   /// For a head, a piece of a body, and a piece of an answer.
   private static let timeout = Duration.seconds(60)
   private static let linkFolder = "/files/"
+  /// `post_max_size` as of PHP's makers, bytes.
+  private static let postLimit = 2 << 20
 
   private let configuration: Configuration
   private let verifier: DigestVerifier?
@@ -118,6 +122,11 @@ public actor FileServer {
     if let length = request.body.length, length > configuration.sizeLimit + FormFileReader.headLimit {
       return HTTPAnswer(status: 413)
     }
+    if configuration.fault == .fileServerPostLimit, let length = request.body.length, length > Self.postLimit {
+      // PHP reads it all, and then calls the script as if nothing had been posted.
+      while try await !request.body.next().isEmpty {}
+      return HTTPAnswer(status: 204)
+    }
     guard let folder else { return HTTPAnswer(status: 503) }
     let name = UUID().uuidString.lowercased()
     let path = folder.appendingPathComponent(name).path
@@ -145,7 +154,8 @@ public actor FileServer {
       FileTransferInfo.File(
         url: origin + Self.linkFolder + name, size: size, name: file.name, contentType: file.type, until: until))
     return HTTPAnswer(
-      status: 200, headers: [("Content-Type", ContentType.fileTransfer.description)], body: .data(info.serialized))
+      status: 200, headers: [("Content-Type", ContentType.fileTransfer.description)],
+      body: configuration.fault == .fileServerChunked ? .chunked(info.serialized) : .data(info.serialized))
   }
 
   /// nil for a user of ours.
@@ -168,6 +178,11 @@ public actor FileServer {
   // MARK: Down
 
   private func download(_ request: HTTPRequest) -> HTTPAnswer {
+    switch configuration.fault {
+    case .fileServerLinkGone: return HTTPAnswer(status: 404)
+    case .fileServerLinkForbidden: return HTTPAnswer(status: 403)
+    default: break
+    }
     guard request.target.hasPrefix(Self.linkFolder),
       let link = links[String(request.target.dropFirst(Self.linkFolder.count))]
     else { return HTTPAnswer(status: 404) }

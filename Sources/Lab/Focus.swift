@@ -87,7 +87,7 @@ final class Focus {
 
   /// For Record-Route: requests in the dialog come back to the lab.
   func route(over connection: SIPConnection) -> String {
-    let transport = if case .datagram = connection { "udp" } else { "tcp" }
+    let transport = if case .datagram = connection { "udp" } else { configuration.streamTransport }
     return "<sip:\(configuration.host):\(port);transport=\(transport);lr>"
   }
 

@@ -48,12 +48,20 @@ private final class RunningLab {
   private var keyServer: KeyServer?
   private var fileServer: FileServer?
   private var expiry: Task<Void, Never>?
+  private var certificates: LabCertificates?
+  /// With a fault, in place of the server.
+  private var oldListener: OldTLSListener?
 
   nonisolated init() {}
 
-  func start(_ configuration: LabConfiguration, _ log: LabLog) async throws -> LabAddresses {
+  func start(_ wanted: LabConfiguration, _ log: LabLog) async throws -> LabAddresses {
     guard server == nil else { throw LabError.alreadyRunning }
-    let server = try SIPServer(address: configuration.address, port: configuration.port)
+    var configuration = wanted
+    if configuration.fault?.needsTLS == true { configuration.usesTLS = true }
+    let certificates = configuration.usesTLS ? try LabCertificates(configuration) : nil
+    self.certificates = certificates
+    let server = try SIPServer(
+      address: configuration.address, port: configuration.port, tlsFolder: certificates?.folder.path)
     self.server = server
     let keys: URL?
     let files: URL?
@@ -74,21 +82,39 @@ private final class RunningLab {
       while (try? await Task.sleep(for: Self.expiryInterval)) != nil { proxy?.expireRegistrations() }
     }
     let host = configuration.host
-    log(.proxy, "SIP over TCP and UDP at \(host):\(server.port), domain \(configuration.domain)")
-    let port = server.port
-    if configuration.fault == .serverDown {
-      server.stop()
-      self.server = nil
-    }
+    let spoken = configuration.usesTLS ? "TLS" : "TCP and UDP"
+    log(.proxy, "SIP over \(spoken) at \(host):\(server.port), domain \(configuration.domain)")
+    let port = try replaceListener(server, configuration)
     var addresses = LabAddresses(
-      sip: "sip:\(host):\(port);transport=tcp", domain: configuration.domain,
+      sip: "sip:\(host):\(port);transport=\(configuration.streamTransport)", domain: configuration.domain,
       factory: "sip:\(configuration.factoryUser)@\(configuration.domain)", keyServer: keys,
       fileServer: files)
+    addresses.caFile = certificates?.authorityFile.path
     addresses.conferenceServer = conferenceServer.map { "sip:\(host):\($0.port);transport=tcp" }
     return addresses
   }
 
+  /// Faults of what listens for SIP.
+  /// - Returns: where clients are sent.
+  private func replaceListener(_ server: SIPServer, _ configuration: LabConfiguration) throws -> UInt16 {
+    switch configuration.fault {
+    case .serverDown:
+      server.stop()
+      self.server = nil
+    case .tlsTooOld:
+      guard let certificates else { break }
+      let listener = try OldTLSListener(address: configuration.address, identity: certificates.identityFile.path)
+      oldListener = listener
+      return listener.port
+    default: break
+    }
+    return server.port
+  }
+
   func stop() async {
+    oldListener?.stop()
+    oldListener = nil
+    certificates = nil
     expiry?.cancel()
     expiry = nil
     server?.stop()
@@ -128,7 +154,8 @@ private final class RunningLab {
   private func startConferenceServer(_ focus: Focus, _ configuration: LabConfiguration) throws {
     // Where Flexisip has it by default, if that is free.
     let server =
-      try (try? SIPServer(address: configuration.address, port: Self.usualPort)) ?? SIPServer(address: configuration.address)
+      try (try? SIPServer(address: configuration.address, port: Self.usualPort))
+      ?? SIPServer(address: configuration.address)
     conferenceServer = server
     server.onRequest = { request, transaction in
       guard let target = request.target, focus.owns(target), let user = request.from?.uri.user,
@@ -170,12 +197,18 @@ private final class RunningLab {
     var files = FileServer.Configuration()
     files.address = configuration.address
     files.port = Int(configuration.fileServerPort)
-    files.sizeLimit = configuration.fileSizeLimit
+    files.sizeLimit =
+      configuration.fault == .fileServerBodyLimit ? LabFault.bodyLimit : configuration.fileSizeLimit
+    files.fault = configuration.fault
     files.authentication = FileServer.Authentication(
       realm: configuration.domain, algorithms: configuration.algorithms, secret: { secrets[$0] })
     let server = FileServer(files)
     fileServer = server
     let url = try await server.start()
+    if configuration.fault == .fileServerDown {
+      await server.stop()
+      fileServer = nil
+    }
     log(.fileServer, "uploads at \(url)")
     return url
   }

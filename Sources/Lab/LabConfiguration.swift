@@ -16,7 +16,9 @@ public struct LabConfiguration: Sendable {
 
   /// Numeric address. Anything but loopback opens the lab to the network.
   public var address = "127.0.0.1"
-  /// Port for SIP over TCP and UDP; 0: any that is free for both.
+  /// Whether SIP is spoken over TLS only, with a certificate of an authority of the lab's own.
+  public var usesTLS = false
+  /// Port for SIP over TCP and UDP, or over TLS; 0: any that is free.
   public var port: UInt16 = 0
   /// Domain of all addresses, and realm of all challenges. It need not exist in the DNS.
   public var domain = "sip.example.org"
@@ -44,6 +46,9 @@ public struct LabConfiguration: Sendable {
 
   public init(users: [User]) { self.users = users }
 
+  /// For the `transport` of URIs: how clients come that do not come over UDP.
+  var streamTransport: String { usesTLS ? "tls" : "tcp" }
+
   /// The address as URIs write it.
   var host: String { address.contains(":") ? "[\(address)]" : address }
 
@@ -55,7 +60,7 @@ public struct LabConfiguration: Sendable {
 
 /// Where a lab that runs is reached.
 public struct LabAddresses: Sendable, Hashable {
-  /// For clients' outbound proxy setting: `sip:127.0.0.1:40123;transport=tcp`
+  /// For clients' outbound proxy setting: `sip:127.0.0.1:40123;transport=tcp`, or `transport=tls`
   public var sip: String
   public var domain: String
   /// `sip:conference-factory@sip.example.org`
@@ -65,6 +70,8 @@ public struct LabAddresses: Sendable, Hashable {
   /// For uploads; nil when the lab has no file server.
   public var fileServer: URL?
 
+  /// With TLS: PEM file of the authority that clients have to trust. It goes when the lab stops.
+  public var caFile: String?
   /// The conference server's own socket, which some faults have: `sip:127.0.0.1:40125;transport=tcp`
   public var conferenceServer: String?
 

@@ -4,8 +4,7 @@ import MessageFormats
 import SIPAgent
 
 /// What a client sees of the mistake is as with Flexisip; each has one place in the lab. Not among them: what keeps
-/// Flexisip from starting (a database that cannot be opened looks like `serverDown`), and certificates and file servers,
-/// which the lab does not have.
+/// Flexisip from starting (a database that cannot be opened looks like `serverDown`).
 public enum LabFault: String, Sendable, CaseIterable {
   /// Nothing listens for SIP.
   case serverDown = "server-down"
@@ -73,6 +72,27 @@ public enum LabFault: String, Sendable, CaseIterable {
   /// The server's clock is an hour ahead.
   case clockAhead = "clock-ahead"
 
+  /// Clients are told of a file server that does not run.
+  case fileServerDown = "file-server-down"
+  /// The web server refuses bodies of more than 1 MB, as nginx does by default: 413.
+  case fileServerBodyLimit = "file-server-body-limit"
+  /// PHP's `post_max_size` is 2 MB: a larger upload is answered as if nothing had been sent.
+  case fileServerPostLimit = "file-server-post-max-size"
+  /// Answers have no Content-Length.
+  case fileServerChunked = "file-server-chunked"
+  /// The links that it gives lead nowhere.
+  case fileServerLinkGone = "file-server-link-404"
+  /// Nobody may fetch what the links lead to.
+  case fileServerLinkForbidden = "file-server-link-403"
+  /// The certificate for SIP over TLS has expired.
+  case certificateExpired = "certificate-expired"
+  /// It is for another host name.
+  case certificateForAnotherName = "certificate-wrong-name"
+  /// It is issued by an authority that is not in the clients' ca-file.
+  case certificateOfUnknownAuthority = "certificate-unknown-authority"
+  /// The server speaks TLS 1.1 at most.
+  case tlsTooOld = "tls-too-old"
+
   /// The realm of `keyServerRealm` and `otherRealm`.
   static let wrongRealm = "lime.example.com"
   /// User part of the factory with `factoryElsewhere`.
@@ -87,11 +107,19 @@ public enum LabFault: String, Sendable, CaseIterable {
     }
   }
 
+  /// Whether it is about TLS: then SIP is spoken over TLS.
+  var needsTLS: Bool {
+    [.certificateExpired, .certificateForAnotherName, .certificateOfUnknownAuthority, .tlsTooOld].contains(self)
+  }
+
   /// Whether the conference server has a socket of its own, which Flexisip's always has. Here it matters only to who
   /// looks why the proxy finds no factory.
   var hasConferenceServer: Bool {
     [.conferenceServerDisabled, .factoryNotListed, .registrationsNotShared].contains(self)
   }
+
+  /// Bytes of a request's body, with `fileServerBodyLimit`.
+  static let bodyLimit = 1 << 20
 
   /// For `Date` in answers to REGISTER, in seconds.
   static let clockSkew: TimeInterval = 3600

@@ -1,7 +1,7 @@
 // XMLWriter.swift: writes XML documents in the layout that liblinphone uses (XML 1.0)
 import Foundation
 
-struct XMLWriter {
+package struct XMLWriter {
   private var text: String
   private var depth = 0
   private let lineBreak: String
@@ -11,7 +11,7 @@ struct XMLWriter {
   ///   - lineBreak: between elements; empty writes all in one line.
   ///   - indent: before an element, once a level.
   ///   - declaration: what comes before the root element.
-  init(
+  package init(
     lineBreak: String = "", indent: String = "  ",
     declaration: String = #"<?xml version="1.0" encoding="UTF-8" standalone="no" ?>"#
   ) {
@@ -20,17 +20,17 @@ struct XMLWriter {
     text = declaration
   }
 
-  var data: Data { Data((text + lineBreak).utf8) }
+  package var data: Data { Data((text + lineBreak).utf8) }
 
   /// An element without content, or with text.
-  mutating func element(_ name: String, _ attributes: [(String, String)] = [], text content: String? = nil) {
+  package mutating func element(_ name: String, _ attributes: [(String, String)] = [], text content: String? = nil) {
     newLine()
     text += "<" + name + Self.written(attributes)
     text += content.map { ">\(Self.escape($0))</\(name)>" } ?? "/>"
   }
 
   /// An element with children. Without any it is written as empty.
-  mutating func element(
+  package mutating func element(
     _ name: String, _ attributes: [(String, String)] = [], children: (inout XMLWriter) throws -> Void
   ) rethrows {
     newLine()

@@ -58,7 +58,7 @@ extension SIPError {
     switch failure {
     case .unresolvable(let host, let reason): self = .unresolvable(host: host, reason: reason)
     case .tls(.caFile(let path, let reason)):
-      self = .invalidConfiguration("the certificate authorities of \(path) cannot be read: \(reason)")
+      self = .invalidConfiguration("ca-file \(path) cannot be used: \(reason)")
     case .tls(let failure): self = .insecure(server: server, failure)
     case .refused, .timedOut, .lost, .closed, .interrupted:
       self = .unreachable(server: server, reason: failure.description)

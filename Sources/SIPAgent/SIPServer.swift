@@ -3,9 +3,9 @@ import CSofia
 import Foundation
 import MessageFormats
 
-/// Receives whole requests over TCP and UDP at one port and sends requests to clients over the connections that they
-/// opened. It knows no registrations and no dialogs. Requests that are no SIP are answered 400, 413 or 505 by
-/// themselves.
+/// Receives whole requests over TCP and UDP, or over TLS, at one port and sends requests to clients over the
+/// connections that they opened. It knows no registrations and no dialogs. Requests that are no SIP are answered 400,
+/// 413 or 505 by themselves.
 @SIPActor
 public final class SIPServer {
   /// Larger messages are answered 413, in bytes.
@@ -25,7 +25,7 @@ public final class SIPServer {
     public var errorDescription: String? { description }
   }
 
-  /// Where TCP and UDP listen.
+  /// Where it listens.
   public nonisolated let port: UInt16
   /// Called for every request but ACK and CANCEL; answers through the transaction, at once or later.
   public var onRequest: (SIPRequest, ServerTransaction) -> Void = { _, transaction in
@@ -50,13 +50,19 @@ public final class SIPServer {
   private var sent: [UInt64: Sent] = [:]
   private var lastToken: UInt64 = 0
 
-  /// Listens at once. `address` is numeric; port 0 means any that is free for both TCP and UDP. Throws `ListenError`.
-  /// It runs until `stop()`.
-  public init(address: String = "127.0.0.1", port: UInt16 = 0) throws {
+  /// Listens at once, until `stop()`.
+  /// - Parameters:
+  ///   - address: numeric.
+  ///   - port: 0 for any that is free for both TCP and UDP.
+  ///   - tlsFolder: folder with `agent.pem`, certificate and key, and `cafile.pem`, who issued it: then TLS only is
+  ///     spoken. Clients need no certificate.
+  /// - Throws: `ListenError`.
+  public init(address: String = "127.0.0.1", port: UInt16 = 0, tlsFolder: String? = nil) throws {
     box = Unmanaged.passRetained(ServerBox())
     var callbacks = serverCallbacks(context: box.toOpaque())
     guard
-      let handle = sofia_server_create(SofiaLoop.shared.handle, address, port, Self.maximumMessageSize, &callbacks)
+      let handle = sofia_server_create(
+        SofiaLoop.shared.handle, address, port, tlsFolder, Self.maximumMessageSize, &callbacks)
     else {
       let cause = errno
       box.release()

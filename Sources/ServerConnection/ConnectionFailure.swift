@@ -68,7 +68,7 @@ public enum TLSFailure: Error, Hashable, Sendable {
 extension TLSFailure: LocalizedError, CustomStringConvertible {
   public var description: String {
     switch self {
-    case .caFile(let path, let reason): "the certificate authorities of \(path) cannot be read: \(reason)"
+    case .caFile(let path, let reason): "ca-file \(path) cannot be used: \(reason)"
     case .expired(let since):
       "its certificate expired on \(since) UTC: its operator must renew it (if this machine's clock is right)"
     case .notYetValid(let before):

@@ -20,7 +20,8 @@ struct LabCommand: AsyncParsableCommand {
 
   @OptionGroup var options: GlobalOptions
   @Option(help: "Address to listen on.") var listen = "127.0.0.1"
-  @Option(help: "SIP port, TCP and UDP; 0 takes a free one.") var port = 0
+  @Option(help: "SIP port, TCP and UDP, or TLS; 0 takes a free one.") var port = 0
+  @Flag(help: "Speak SIP over TLS only, with a certificate of an authority of its own.") var tls = false
   @Option(help: "File with lines name:password.") var users: String?
   @Option(help: "The SIP domain.") var domain = "sip.example.org"
   @Option(help: "Write a configuration file with an account for each user.") var writeConfig: String?
@@ -36,11 +37,13 @@ struct LabCommand: AsyncParsableCommand {
 
   func run() async throws {
     let users = try users.map { try UsersFile.read($0).users } ?? ["alice", "bob", "carol"].map { ($0, $0) }
+    if printConfig, tls { throw ValidationError("--print-config writes no TLS: its certificates are your own") }
     guard let port = UInt16(exactly: port) else { throw ValidationError("--port is a number from 0 to 65535") }
     var configuration = LabConfiguration(users: users.map { .init(name: $0.0, password: $0.1) })
     configuration.address = listen
     configuration.port = port
     configuration.domain = domain
+    configuration.usesTLS = tls
     configuration.fault = fault
     if printConfig { return try writeFlexisipConf(configuration) }
     let lab = Lab(configuration)
@@ -65,7 +68,8 @@ struct LabCommand: AsyncParsableCommand {
         JSONLine.string([
           "event": "lab", "proxy": addresses.sip, "factory": addresses.factory,
           "keyServer": addresses.keyServer?.absoluteString ?? "",
-          "fileServer": addresses.fileServer?.absoluteString ?? "", "domain": domain, "users": users,
+          "fileServer": addresses.fileServer?.absoluteString ?? "", "caFile": addresses.caFile ?? "", "domain": domain,
+          "users": users,
         ]))
       return
     }
@@ -73,6 +77,7 @@ struct LabCommand: AsyncParsableCommand {
     Output.line("conference factory  \(addresses.factory)")
     if let keyServer = addresses.keyServer { Output.line("LIME key server     \(keyServer)") }
     if let fileServer = addresses.fileServer { Output.line("file server         \(fileServer)") }
+    if let caFile = addresses.caFile { Output.line("authority (ca-file) \(caFile)") }
     if let server = addresses.conferenceServer { Output.line("conference server   \(server)") }
     Output.line("users               \(users.map { "\($0)@\(domain)" }.joined(separator: ", "))")
     if let writeConfig {
@@ -93,6 +98,7 @@ struct LabCommand: AsyncParsableCommand {
       ]
       if let keyServer = addresses.keyServer { values.append(("key-server", keyServer.absoluteString)) }
       if let fileServer = addresses.fileServer { values.append(("file-server", fileServer.absoluteString)) }
+      if let caFile = addresses.caFile { values.append(("ca-file", caFile)) }
       text += AccountWriter.table(name: name, values: values)
     }
     try AccountWriter.writePrivately(text, to: path)

@@ -18,15 +18,15 @@ final class ChatAccount: @unchecked Sendable {
   private var seen: [ChatEvent] = []
 
   init(
-    user: String, domain: String, proxy: SIPURI, factory: SIPURI, keyServer: URL?, fileServer: URL? = nil, folder: TemporaryFolder? = nil,
-    stateDirectory: URL? = nil, clock: ChatClock = ChatClock()
+    user: String, domain: String, proxy: SIPURI, factory: SIPURI, keyServer: URL?, fileServer: URL? = nil,
+    caFile: String? = nil, folder: TemporaryFolder? = nil, stateDirectory: URL? = nil, clock: ChatClock = ChatClock()
   ) throws {
     self.folder = try folder ?? TemporaryFolder()
     self.stateDirectory = stateDirectory
     self.clock = clock
     configuration = AccountConfiguration(
       name: user, address: SIPURI(user: user, host: domain), password: Password(user), outboundProxy: proxy,
-      conferenceFactory: factory, keyServer: keyServer, fileServer: fileServer)
+      conferenceFactory: factory, keyServer: keyServer, fileServer: fileServer, caFile: caFile)
     running = try Self.makeClient(configuration, self.folder, stateDirectory, clock)
     collect()
   }

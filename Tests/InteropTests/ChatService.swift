@@ -8,6 +8,8 @@ import TestSupport
 /// The services that the same conversation must work on.
 enum ServiceKind: String, CaseIterable, Sendable {
   case lab
+  /// The lab with SIP over TLS only.
+  case labOverTLS
   /// Kamailio and liblinphone's own focus; MD5 challenges; every device gets the LIME parts of all.
   case linphone
   /// As `linphone`, with SHA-256 challenges, and a key server that asks for passwords.
@@ -17,7 +19,7 @@ enum ServiceKind: String, CaseIterable, Sendable {
 
   fileprivate var arguments: [String] {
     switch self {
-    case .lab, .linphone: []
+    case .lab, .labOverTLS, .linphone: []
     case .linphoneSHA256: ["--digest", "SHA-256"]
     case .linphoneOwnPartOnly: ["--own-part-only"]
     }
@@ -32,6 +34,8 @@ struct ChatService {
   let factory: String
   let keyServer: URL
   let fileServer: URL?
+  /// Of who has signed the proxy's certificate.
+  let caFile: String?
   private let lab: Lab?
   private let peer: PeerProcess?
   private let keys: KeyServer?
@@ -40,12 +44,14 @@ struct ChatService {
 
   init(_ kind: ServiceKind) async throws {
     logs = try TemporaryFolder()
-    if kind == .lab {
-      let lab = Lab(.example)
+    if kind == .lab || kind == .labOverTLS {
+      var configuration = LabConfiguration.example
+      configuration.usesTLS = kind == .labOverTLS
+      let lab = Lab(configuration)
       let addresses = try await lab.start()
       guard let url = addresses.keyServer else { throw TestFailure("the lab has no key server") }
       (proxy, factory, keyServer, fileServer) = (addresses.sip, addresses.factory, url, addresses.fileServer)
-      (self.lab, peer, keys, files) = (lab, nil, nil, nil)
+      (caFile, self.lab, peer, keys, files) = (addresses.caFile, lab, nil, nil, nil)
       return
     }
     var configuration = KeyServerConfiguration()
@@ -67,7 +73,7 @@ struct ChatService {
     }
     let files = FileServer(.init())
     (self.proxy, self.factory, keyServer, fileServer) = (proxy, factory, url, try await files.start())
-    (lab, self.peer, self.keys, self.files) = (nil, peer, keys, files)
+    (caFile, lab, self.peer, self.keys, self.files) = (nil, nil, peer, keys, files)
   }
 
   /// What the focus wrote down: liblinphone's log, with every SIP message; empty for the lab.

@@ -13,6 +13,18 @@ import Testing
     }
   }
 
+  /// Else the conversation over TLS would not show that Linphone accepts the lab's certificate.
+  @Test func linphoneRefusesTheLabsCertificateWithoutItsAuthority() async throws {
+    let service = try await ChatService(.labOverTLS)
+    let authority = try await TestAuthority()
+    let carol = try LinphoneClient(
+      user: "carol", domain: ChatService.domain, proxy: service.proxy, factory: service.factory, keyServer: nil,
+      caFile: authority.certificate.path)
+    try await carol.process.event("registration", within: 60, ["state": LinphoneClient.registrationFailed])
+    carol.process.stop()
+    await service.stop()
+  }
+
   @Test(arguments: [ServiceKind.lab, .linphone])
   func anUnencryptedRoomCarriesTheSameConversationAndSaysSo(on kind: ServiceKind) async throws {
     try await Scene.play(kind) { scene in

@@ -66,6 +66,14 @@ import Testing
       name: "not a name server", account: "\(head)name-server = \"ns.example.org\"\n", arguments: ["room", "list"],
       exitCode: 78, says: "not an IPv4 address"),
     Case(
+      name: "ca-file that is not there",
+      account: "\(head)outbound-proxy = \"sip:127.0.0.1:1;transport=tls\"\nca-file = \"/nowhere/ca.pem\"\n",
+      arguments: connecting, exitCode: 78, says: "ca-file /nowhere/ca.pem cannot be used"),
+    Case(
+      name: "ca-file without certificates",
+      account: "\(head)outbound-proxy = \"sip:127.0.0.1:1;transport=tls\"\nca-file = \"/etc/hosts\"\n",
+      arguments: connecting, exitCode: 78, says: "it holds no certificate in PEM form"),
+    Case(
       name: "no such account", account: head, arguments: ["--account", "b", "room", "list"], exitCode: 78,
       says: "has no [account.b]"),
     Case(

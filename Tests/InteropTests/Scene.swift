@@ -29,14 +29,16 @@ struct Scene {
     func account(_ user: String) throws -> ChatAccount {
       try ChatAccount(
         user: user, domain: ChatService.domain, proxy: #require(SIPURI(service.proxy)),
-        factory: #require(SIPURI(service.factory)), keyServer: service.keyServer, fileServer: service.fileServer)
+        factory: #require(SIPURI(service.factory)), keyServer: service.keyServer, fileServer: service.fileServer,
+        caFile: service.caFile)
     }
     self.service = service
     alice = try account("alice")
     bob = try account("bob")
     carol = try LinphoneClient(
       user: "carol", domain: ChatService.domain, proxy: service.proxy, factory: service.factory,
-      keyServer: service.keyServer.absoluteString, fileServer: service.fileServer?.absoluteString)
+      keyServer: service.keyServer.absoluteString, fileServer: service.fileServer?.absoluteString,
+      caFile: service.caFile)
   }
 
   private func ready() async throws {

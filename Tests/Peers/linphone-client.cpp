@@ -12,6 +12,7 @@
 //   --factory URI        conference factory
 //   --lime URL           LIME key server; without it the client cannot join encrypted rooms
 //   --file URL           file transfer server
+//   --ca FILE            authorities that certificates must be of, for the proxy's name; without it any is taken
 //   --curve c25519|c448  of LIME
 //
 // Commands; ROOM is a name from an event, r1, r2 and so on:
@@ -411,8 +412,9 @@ static void createCore(std::map<string, string> &options) {
 	core = factory->createCoreWithConfig(config, nullptr);
 	static auto coreEvents = make_shared<CoreEvents>();
 	core->addListener(coreEvents);
-	core->verifyServerCertificates(false);
-	core->verifyServerCn(false);
+	core->verifyServerCertificates(!options["ca"].empty());
+	core->verifyServerCn(!options["ca"].empty());
+	if (!options["ca"].empty()) core->setRootCa(options["ca"]);
 	auto transports = factory->createTransports();
 	transports->setUdpPort(0);
 	transports->setTcpPort(-2);

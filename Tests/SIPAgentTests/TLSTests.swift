@@ -108,7 +108,7 @@ struct TLSTests {
     let alice = try Client("alice", server: 5061, transport: "tls") { $0.caFile = "/nonexistent" }
     await #expect(
       throws: SIPError.invalidConfiguration(
-        "the certificate authorities of /nonexistent cannot be read: there is no file that can be read")
+        "ca-file /nonexistent cannot be used: there is no file that can be read")
     ) { try await alice.agent.register() }
     await alice.agent.shutdown()
   }

@@ -6,6 +6,7 @@ public struct LinphoneClient: Sendable {
   /// liblinphone's names for its numbers.
   public static let registrationNone = "0"
   public static let registrationOk = "2"
+  public static let registrationFailed = "4"
   public static let deliveredToUser = "6"
 
   /// Without them liblinphone aborts.
@@ -14,8 +15,10 @@ public struct LinphoneClient: Sendable {
   public let process: PeerProcess
   private let folder: TemporaryFolder
 
+  /// - Parameter caFile: authorities that a certificate must be of; nil takes any certificate.
   public init(
-    user: String, domain: String, proxy: String, factory: String, keyServer: String?, fileServer: String? = nil
+    user: String, domain: String, proxy: String, factory: String, keyServer: String?, fileServer: String? = nil,
+    caFile: String? = nil
   ) throws {
     guard FileManager.default.fileExists(atPath: Self.grammars) else {
       throw TestFailure("\(Self.grammars) is not there: install linphone-common (scripts/install-packages test)")
@@ -25,7 +28,7 @@ public struct LinphoneClient: Sendable {
       TestPaths.peer("linphone-client"),
       [
         "--dir", folder.url.path, "--identity", "sip:\(user)@\(domain)", "--password", user, "--proxy", proxy,
-        "--factory", factory, "--lime", keyServer ?? "", "--file", fileServer ?? "",
+        "--factory", factory, "--lime", keyServer ?? "", "--file", fileServer ?? "", "--ca", caFile ?? "",
       ], name: "linphone(\(user))")
   }
 

@@ -42,10 +42,10 @@ typedef struct sofia_server_callbacks {
   void (*closed)(void *context, uint64_t stream);
 } sofia_server_callbacks;
 
-/// Listens on TCP and UDP at one port of `host` (numeric), 0 being any port free for both. NULL when it cannot; then
-/// errno has the cause.
-sofia_server *sofia_server_create(sofia_loop *loop, const char *host, uint16_t port, size_t max_message,
-                                  const sofia_server_callbacks *callbacks);
+/// Listens on TCP and UDP at one port of `host` (numeric), 0 being any port free for both; with a `tls_folder`, which has
+/// agent.pem and cafile.pem, on TLS alone. NULL when it cannot; then errno has the cause.
+sofia_server *sofia_server_create(sofia_loop *loop, const char *host, uint16_t port, const char *tls_folder,
+                                  size_t max_message, const sofia_server_callbacks *callbacks);
 uint16_t sofia_server_port(const sofia_server *server);
 /// Closes all connections. Every sofia_incoming and sofia_outgoing must have been ended before.
 void sofia_server_destroy(sofia_server *server);
