@@ -35,11 +35,15 @@ extension StoreOperation {
 }
 
 /// Needs the connected account.
-public protocol ClientOperation: AccountOperation {}
+public protocol ClientOperation: AccountOperation {
+  /// Whether the outbox takes it while there is no connection. A lasting session then does not wait for one.
+  static var isQueued: Bool { get }
+}
 
 extension ClientOperation {
   public static var needsConnection: Bool { true }
   public static var isRepeatable: Bool { false }
+  public static var isQueued: Bool { false }
 }
 
 /// The output of an operation that has nothing to tell but that it was done.
@@ -58,11 +62,12 @@ public enum AccountOperations {
   /// Every operation that the socket serves.
   public static let all: [any AccountOperation.Type] = [
     ShowAccount.self,
-    ListRooms.self, ShowRoom.self, OpenRoom.self, CreateRoom.self, InviteToRoom.self, RemoveFromRoom.self,
+    ListRooms.self, CountMentions.self, ShowRoom.self, OpenRoom.self, CreateRoom.self, InviteToRoom.self, RemoveFromRoom.self,
     MakeRoomAdmin.self, RenameRoom.self, LeaveRoom.self,
-    SendText.self, CancelTransfers.self, ReactToMessage.self, EditMessage.self, RetractMessage.self, ForwardMessage.self, FindMessage.self,
-    ReadHistory.self, MarkRoomRead.self,
-    ShowKeys.self, VerifyKeys.self, TrustDevice.self, DistrustDevice.self, ForgetDevice.self, PublishKeys.self,
+    SendText.self, SetComposing.self, SaveFile.self, CancelTransfers.self,
+    ReactToMessage.self, EditMessage.self, RetractMessage.self, ForwardMessage.self,
+    FindMessage.self, ReadHistory.self, MarkRoomRead.self,
+    ShowKeys.self, VerifyKeys.self, FetchKeys.self, TrustDevice.self, DistrustDevice.self, ForgetDevice.self, PublishKeys.self,
   ]
 
   static let byMethod = Dictionary(all.map { ($0.method, $0) }) { first, _ in first }

@@ -5,6 +5,7 @@ import Foundation
 /// `id` of all of these: a Message-ID, or "last". Events tell when the change has left.
 public struct ReactToMessage: ClientOperation {
   public static let method = "message.react"
+  public static let isQueued = true
   public var room: String
   public var id: String
   /// One emoji; empty takes the reaction back.
@@ -18,6 +19,7 @@ public struct ReactToMessage: ClientOperation {
 
 public struct EditMessage: ClientOperation {
   public static let method = "message.edit"
+  public static let isQueued = true
   public var room: String
   public var id: String
   public var text: String
@@ -30,6 +32,7 @@ public struct EditMessage: ClientOperation {
 
 public struct RetractMessage: ClientOperation {
   public static let method = "message.retract"
+  public static let isQueued = true
   public var room: String
   public var id: String
   public init(room: String, id: String) { (self.room, self.id) = (room, id) }
@@ -42,6 +45,7 @@ public struct RetractMessage: ClientOperation {
 /// - Returns: the new message, in the other room.
 public struct ForwardMessage: ClientOperation {
   public static let method = "message.forward"
+  public static let isQueued = true
   public var room: String
   public var id: String
   /// As the TO of `limeade send`.

@@ -6,6 +6,9 @@ import MessageFormats
 /// Puts a text into the outbox; events tell what becomes of it.
 public struct SendText: ClientOperation {
   public static let method = "message.send"
+  /// By its id.
+  public static let isRepeatable = true
+  public static let isQueued = true
   /// As the TO of `limeade send`.
   public var to: String
   public var text: String
@@ -17,10 +20,13 @@ public struct SendText: ClientOperation {
   public var ephemeral: Int?
   /// Absolute paths of files, which go with the text; that may be empty then.
   public var files: [String]?
+  /// The new message's Message-ID. Asked for a second time with the same one, the message is not sent a second time.
+  public var id: String?
   public init(
     to: String, text: String, requireTrust: Bool = false, replyTo: String? = nil, ephemeral: Int? = nil,
     files: [String] = []
   ) {
+    id = MessageID.make()
     (self.to, self.text, self.requireTrust) = (to, text, requireTrust)
     (self.replyTo, self.ephemeral, self.files) = (replyTo, ephemeral, files.isEmpty ? nil : files)
   }
@@ -28,7 +34,8 @@ public struct SendText: ClientOperation {
     let room = try await client.room(for: to).room.address
     var answered: String?
     if let replyTo { answered = try await client.store.messageID(replyTo, in: room, .others) }
-    let options = MessageOptions(replyTo: answered, lifetime: ephemeral, requireTrust: requireTrust == true)
+    let options = MessageOptions(
+      replyTo: answered, lifetime: ephemeral, requireTrust: requireTrust == true, messageID: id)
     guard let files, !files.isEmpty else { return try await client.send(text, to: room, options) }
     guard files.allSatisfy({ $0.hasPrefix("/") }) else { throw ChatError.badInput("files needs absolute paths") }
     return try await client.send(text, files: files, to: room, options)
@@ -39,6 +46,7 @@ public struct SendText: ClientOperation {
 public struct CancelTransfers: ClientOperation {
   public static let method = "message.cancel"
   public static let isRepeatable = true
+  public static let isQueued = true
   /// The room's address.
   public var room: String
   public var id: String
@@ -64,7 +72,7 @@ public struct FindMessage: StoreOperation {
   }
 }
 
-/// The newest messages of a room, or of all rooms, oldest first.
+/// The newest messages of a room, or of all rooms, oldest first. With `before` or `after` a page beside a message.
 public struct ReadHistory: StoreOperation {
   public static let method = "message.history"
   public static let defaultLimit = 200
@@ -72,16 +80,35 @@ public struct ReadHistory: StoreOperation {
   public var search: String?
   public var since: Date?
   public var limit: Int?
-  public init(room: String? = nil, search: String? = nil, since: Date? = nil, limit: Int? = nil) {
+  /// The number (`id`) of a message: those older than it, the nearest ones.
+  public var before: Int64?
+  /// The number of a message: those newer than it, the nearest ones.
+  public var after: Int64?
+  public init(
+    room: String? = nil, search: String? = nil, since: Date? = nil, limit: Int? = nil, before: Int64? = nil,
+    after: Int64? = nil
+  ) {
     (self.room, self.search, self.since, self.limit) = (room, search, since, limit)
+    (self.before, self.after) = (before, after)
   }
   public func perform(
     on store: AccountStore, of account: AccountConfiguration
   ) async throws -> [MessageWithDeliveries] {
     var address: String?
     if let room { address = try await store.room(named: room, for: account.address).room.address }
+    guard before == nil || after == nil else { throw ChatError.badInput("before and after exclude each other") }
     return try await store.history(
-      HistoryRequest(room: address, search: search, since: since, limit: max(0, limit ?? Self.defaultLimit)))
+      HistoryRequest(
+        room: address, search: search, since: since, before: try await Self.position(before, store),
+        after: try await Self.position(after, store), limit: max(0, limit ?? Self.defaultLimit)))
+  }
+
+  private static func position(_ number: Int64?, _ store: AccountStore) async throws -> MessagePosition? {
+    guard let number else { return nil }
+    guard let entry = try await store.message(number: number) else {
+      throw ChatError.badInput("there is no message number \(number)")
+    }
+    return MessagePosition(entry.message)
   }
 }
 
@@ -89,10 +116,54 @@ public struct ReadHistory: StoreOperation {
 public struct MarkRoomRead: ClientOperation {
   public static let method = "message.markRead"
   public static let isRepeatable = true
+  public static let isQueued = true
   public var room: String
   public init(_ room: String) { self.room = room }
   public func perform(on client: ChatClient) async throws -> Done {
     try await client.markRead(try await known(room, client).room.address)
+    return Done()
+  }
+}
+
+/// Tells the room that this account is writing, or has stopped. Nothing without a connection.
+public struct SetComposing: ClientOperation {
+  public static let method = "message.composing"
+  public static let isRepeatable = true
+  public static let isQueued = true
+  /// The room's address.
+  public var room: String
+  public var active: Bool
+  public init(room: String, active: Bool) { (self.room, self.active) = (room, active) }
+  public func perform(on client: ChatClient) async throws -> Done {
+    await client.sendComposing(active, to: room)
+    return Done()
+  }
+}
+
+/// Fetches a file of a message in the background; events tell how far it is.
+public struct SaveFile: ClientOperation {
+  public static let method = "message.save"
+  public static let isRepeatable = true
+  public static let isQueued = true
+  /// The room's address.
+  public var room: String
+  public var id: String
+  /// Absolute path of the folder, which is made if absent.
+  public var folder: String
+  /// Which of the message's files, from 0.
+  public var index: Int?
+  /// Also when it is saved already.
+  public var again: Bool?
+  public init(room: String, id: String, folder: String, index: Int = 0, again: Bool = false) {
+    (self.room, self.id, self.folder, self.index, self.again) = (room, id, folder, index, again)
+  }
+  public func perform(on client: ChatClient) async throws -> Done {
+    guard folder.hasPrefix("/") else { throw ChatError.badInput("folder needs an absolute path") }
+    let index = index ?? 0
+    guard let message = try await client.store.message(room: room, messageID: id)?.message,
+      message.files.indices.contains(index)
+    else { throw ChatError.badInput("no file \(index) of a message \(id) is in this room") }
+    if again == true || message.files[index].state != .saved { await client.save(message, index, in: folder) }
     return Done()
   }
 }
@@ -117,6 +188,17 @@ public struct VerifyKeys: StoreOperation {
       throw ChatError.badInput("'\(address)' is not a SIP address")
     }
     return try await store.verification(of: uri, curve: account.curve)
+  }
+}
+
+/// As `VerifyKeys`, after fetching keys that are not known yet.
+public struct FetchKeys: ClientOperation {
+  public static let method = "keys.fetch"
+  public static let isRepeatable = true
+  public var address: String
+  public init(_ address: String) { self.address = address }
+  public func perform(on client: ChatClient) async throws -> Verification {
+    try await client.verification(of: address)
   }
 }
 

@@ -36,6 +36,15 @@ public struct ListRooms: StoreOperation {
   }
 }
 
+/// Unread messages that call the account by its name: how many in which room.
+public struct CountMentions: StoreOperation {
+  public static let method = "room.mentions"
+  public init() {}
+  public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> [String: Int] {
+    try await store.mentions(of: Mention(account.address.user ?? ""))
+  }
+}
+
 /// A room that is known, by its address or the beginning of its name, with its devices.
 public struct ShowRoom: StoreOperation {
   public static let method = "room.show"

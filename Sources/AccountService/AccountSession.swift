@@ -4,6 +4,9 @@ import Foundation
 
 /// Looks for the account's holder when it is needed; without one this process takes the account for the session's time.
 /// When the holder ends, the session goes on with the next one, or becomes it.
+///
+/// A lasting session, of a program that stays open, also goes on while the server cannot be reached or the account
+/// cannot be had: it tries again, and what its outbox takes is taken at once.
 public actor AccountSession: AccountService {
   /// How to come by the account.
   public struct Opening: Sendable {
@@ -31,6 +34,10 @@ public actor AccountSession: AccountService {
   /// How long another process may have the account without serving it: while it starts or ends.
   private static let patience: Duration = .seconds(20)
   private static let pause: Duration = .milliseconds(50)
+  /// After which a lasting session looks for a holder again.
+  private static let retry: Duration = .seconds(3)
+  /// How long the tasks of a connection that has ended may still use the account.
+  private static let releaseTime: Duration = .seconds(5)
 
   public nonisolated let account: AccountConfiguration
   /// Everything that happens from the first operation on, or from `attach()`. With each new holder the state of the
@@ -39,21 +46,36 @@ public actor AccountSession: AccountService {
   private let report: AsyncThrowingStream<ChatEvent, any Error>.Continuation
   private let opening: Opening
   private let follows: Bool
+  private let isLasting: Bool
   private var holder: Holder?
   private var attaching: Task<Holder, any Error>?
   private var isClosed = false
 
-  /// - Parameter follows: whether `events` is read.
-  public init(_ opening: Opening, follows: Bool) {
+  /// - Parameters:
+  ///   - follows: whether `events` is read.
+  ///   - lasting: goes on through failures of the connection, which are events then. Needs `follows`.
+  public init(_ opening: Opening, follows: Bool, lasting: Bool = false) {
     account = opening.account
     self.opening = opening
     self.follows = follows
+    isLasting = lasting
     (events, report) = AsyncThrowingStream.makeStream()
   }
 
   // MARK: Operations
 
   public func perform<Operation: AccountOperation>(_ operation: Operation) async throws -> Operation.Output {
+    try await perform(operation, isLong: false)
+  }
+
+  /// For what may take long, as making a room: others that are asked for meanwhile do not wait for it.
+  public func performBeside<Operation: AccountOperation>(_ operation: Operation) async throws -> Operation.Output {
+    try await perform(operation, isLong: true)
+  }
+
+  private func perform<Operation: AccountOperation>(
+    _ operation: Operation, isLong: Bool
+  ) async throws -> Operation.Output {
     while true {
       do {
         if let local = operation as? any StoreOperation, holder == nil, attaching == nil {
@@ -67,9 +89,17 @@ public actor AccountSession: AccountService {
           return output
         }
         switch try await attached() {
-        case .here(let held): return try await held.perform(operation)
+        case .here(let held):
+          let isQueued = (Operation.self as? any ClientOperation.Type)?.isQueued ?? false
+          return try await held.perform(operation, waiting: !(isLasting && isQueued))
         case .elsewhere(let remote):
-          do { return try await remote.perform(operation) } catch let error as ServiceError {
+          do {
+            guard isLong else { return try await remote.perform(operation) }
+            // The holder carries out what comes over one connection one after the other.
+            guard let own = try await RemoteAccount.connect(in: opening.folder) else { throw ServiceError.notAccepted }
+            defer { own.close() }
+            return try await own.perform(operation)
+          } catch let error as ServiceError {
             if error.isEndOfHolder { detach(remote) }
             throw error
           }
@@ -90,13 +120,34 @@ public actor AccountSession: AccountService {
   /// Connects, so that events come.
   public func attach() async throws { _ = try await attached() }
 
+  /// Lets other programs have the account if this one holds it; the next operation, or `attach()`, asks for it again.
+  public func release() async {
+    guard let last = await giveBack() else { return }
+    let deadline = ContinuousClock.now + Self.releaseTime
+    while last.client != nil, ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(10)) }
+  }
+
+  /// The account is free when the last task of its client has ended.
+  private struct LastUse {
+    weak var client: ChatClient?
+  }
+
+  private func giveBack() async -> LastUse? {
+    guard case .here(let held) = holder else { return nil }
+    holder = nil
+    let last = LastUse(client: held.client)
+    await held.close(flushingWithin: .seconds(1))
+    return last
+  }
+
   /// Gives the account back, after answering what others asked for meanwhile.
-  public func close() async {
+  /// - Parameter limit: for sending what is in the outbox.
+  public func close(flushingWithin limit: Duration = .seconds(5)) async {
     isClosed = true
     report.finish()
     if let task = attaching { _ = try? await task.value }
     switch holder {
-    case .here(let held): await held.close()
+    case .here(let held): await held.close(flushingWithin: limit)
     case .elsewhere(let remote): remote.close()
     case nil: break
     }
@@ -138,6 +189,15 @@ public actor AccountSession: AccountService {
     let held = try HeldAccount(try opening.client())
     // Before the start: what waited at the server comes with it.
     pass(on: held.client.events(), of: nil)
+    if isLasting {
+      try await held.client.prepare()
+      Task { [report] in
+        do { try await held.client.start(retrying: true) } catch {
+          report.yield(.connection(.offline(reason: ServiceError.text(of: error))))
+        }
+      }
+      return held
+    }
     do {
       try await held.client.start()
       return held
@@ -159,7 +219,16 @@ public actor AccountSession: AccountService {
   private func ended(_ remote: RemoteAccount) async {
     guard !isClosed else { return }
     detach(remote)
-    do { try await attach() } catch { report.finish(throwing: error) }
+    var told = ""
+    while !isClosed {
+      do { return try await attach() } catch {
+        guard isLasting else { return report.finish(throwing: error) }
+        let text = ServiceError.text(of: error)
+        if text != told { report.yield(.connection(.offline(reason: text))) }
+        told = text
+        try? await Task.sleep(for: Self.retry)
+      }
+    }
   }
 
   /// The session may have gone on with another holder already: that one stays.

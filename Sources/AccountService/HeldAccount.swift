@@ -15,7 +15,12 @@ public final class HeldAccount: AccountService {
   }
 
   public func perform<Operation: AccountOperation>(_ operation: Operation) async throws -> Operation.Output {
-    if Operation.needsConnection { try await client.waitUntilStarted() }
+    try await perform(operation, waiting: true)
+  }
+
+  /// - Parameter waiting: for the connection, if the operation needs it.
+  func perform<Operation: AccountOperation>(_ operation: Operation, waiting: Bool) async throws -> Operation.Output {
+    if Operation.needsConnection, waiting { try await client.waitUntilStarted() }
     return try await operation.perform(on: client)
   }
 

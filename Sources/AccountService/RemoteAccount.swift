@@ -163,9 +163,7 @@ final class RemoteAccount: AccountService, @unchecked Sendable {
         let event = try? RPC.decode(ChatEvent.self, from: data)
       else { return }
       tell(event)
-    case "events.lost":
-      let count = parameters["count"] as? Int ?? 0
-      tell(.error(room: nil, text: "\(count) events are missing here: they came faster than they were read"))
+    case "events.lost": tell(.lost(count: parameters["count"] as? Int ?? 0))
     case "closing": lock.withLock { isClosing = true }
     default: break
     }

@@ -158,8 +158,7 @@ final class ServerConnection: @unchecked Sendable {
       if type.needsConnection { try await client.waitUntilStarted() }
       return .success(try RPC.encode(try await operation.perform(on: client)))
     } catch {
-      let text = (error as? LocalizedError)?.errorDescription ?? "\(error)"
-      return .failure(RPCError(code: Int(ServiceError.exitCode(of: error)), message: text))
+      return .failure(RPCError(code: Int(ServiceError.exitCode(of: error)), message: ServiceError.text(of: error)))
     }
   }
 

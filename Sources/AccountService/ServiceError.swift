@@ -54,6 +54,8 @@ public enum ServiceError: Error, LocalizedError, CustomStringConvertible {
     }
   }
 
+  static func text(of error: any Error) -> String { (error as? LocalizedError)?.errorDescription ?? "\(error)" }
+
   /// The exit code of the command line for any error of an operation; 70 for those that should not happen.
   public static func exitCode(of error: any Error) -> Int32 {
     switch error {

@@ -13,10 +13,15 @@ public struct MessageOptions: Sendable {
   public var lifetime: Int?
   /// Nothing leaves, now or later, while a device that would get it is not trusted.
   public var requireTrust: Bool
+  /// The new message's Message-ID, nil for one that is made here. When the room has a message of ours with it already,
+  /// that one is meant, and nothing is sent: so a request whose answer was lost can be made again.
+  public var messageID: String?
 
   public init(
-    replyTo: String? = nil, forwardedFrom: String? = nil, lifetime: Int? = nil, requireTrust: Bool = false
+    replyTo: String? = nil, forwardedFrom: String? = nil, lifetime: Int? = nil, requireTrust: Bool = false,
+    messageID: String? = nil
   ) {
+    self.messageID = messageID
     self.replyTo = replyTo
     self.forwardedFrom = forwardedFrom
     self.lifetime = lifetime

@@ -35,6 +35,7 @@ extension ChatClient {
     }
     guard room.state != .left else { throw ChatError.notInRoom(room.subject) }
     try await check(options, in: address)
+    if let known = try await store.database.read({ try Self.written($0, options, in: address) }) { return known }
     let needsTrust = options.requireTrust || account.requiresTrust
     let files = try await copies(of: paths, encrypted: room.isEncrypted)
     let (account, now) = (account.address.description, Self.wholeSeconds(Date()))
@@ -240,21 +241,9 @@ extension ChatClient {
 
   private func ended(_ key: FilePlace) { downloads[key] = nil }
 
-  /// Saves what others send from now on by itself, if it is on a known host and not larger than the account's limit.
-  public func saveAutomatically(in folder: String?) { automaticFolder = folder }
-
-  /// Tells of each file of a message that came, right after it, and fetches it if that is wanted.
+  /// Tells of each file of a message that came, right after it.
   func offer(_ message: Message) {
-    let policy = DownloadPolicy(fileServer: account.fileServer, hosts: account.fileHosts)
-    for (index, file) in message.files.enumerated() {
-      if let automaticFolder, !message.isOutgoing, let url = file.url, policy.allows(url), !file.isExpired,
-        file.size ?? 0 <= account.downloadLimit
-      {
-        save(message, index, in: automaticFolder)
-      } else {
-        hub.send(.file(FileProgress(message, index, file, .offered)))
-      }
-    }
+    for (index, file) in message.files.enumerated() { hub.send(.file(FileProgress(message, index, file, .offered))) }
   }
 
   // MARK: Cancelling
@@ -279,7 +268,15 @@ extension ChatClient {
   /// Ends all transfers with the connection. Uploads are taken up at the next start.
   func stopTransfers() {
     for task in Array(uploads.values) + Array(downloads.values) { task.cancel() }
-    automaticFolder = nil
+  }
+}
+
+extension AccountConfiguration {
+  /// Whether a file that somebody offers is to be fetched without being asked for: the account says so, and the file is
+  /// on a known host and not larger than the account's limit.
+  public func fetchesByItself(_ file: MessageFile) -> Bool {
+    guard downloadsAutomatically, file.state == .offered, !file.isExpired, let url = file.url else { return false }
+    return DownloadPolicy(fileServer: fileServer, hosts: fileHosts).allows(url) && file.size ?? 0 <= downloadLimit
   }
 }
 

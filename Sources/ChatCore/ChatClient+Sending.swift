@@ -31,6 +31,7 @@ extension ChatClient {
     let needsTrust = options.requireTrust || account.requiresTrust
     let account = account.address.description
     let message = try await store.database.write { db -> Message in
+      if let known = try Self.written(db, options, in: address) { return known }
       let message = try Self.write(
         db, text, files: [], to: address, options, account: account, device: gruu, time: now)
       try Self.enqueue(db, message, from: gruu, to: target, requiresTrust: needsTrust)
@@ -44,7 +45,17 @@ extension ChatClient {
     if let lifetime = options.lifetime, Ephemeral.sensible(lifetime) == nil {
       throw ChatError.badInput("a message lives between 1 and \(Ephemeral.longest) seconds after being read")
     }
+    if let id = options.messageID, !MessageID.isUsable(id) {
+      throw ChatError.badInput("'\(id)' cannot be a message's id: it takes letters, digits, - and ~")
+    }
     if options.requireTrust { try await checkTrust(in: room) }
+  }
+
+  /// The message that an earlier attempt has written under the id of the options.
+  static func written(_ db: Database, _ options: MessageOptions, in room: String) throws -> Message? {
+    guard let id = options.messageID else { return nil }
+    return try Message.fetchOne(
+      db, sql: "SELECT * FROM message WHERE room = ? AND messageID = ? AND isOutgoing", arguments: [room, id])
   }
 
   /// Stores a new message of ours, which is to be sent.
@@ -55,7 +66,7 @@ extension ChatClient {
     guard let room = try Room.fetchOne(db, key: address) else { throw ChatError.unknownRoom(address, known: []) }
     guard room.state != .left else { throw ChatError.notInRoom(room.subject) }
     var message = Message(
-      room: address, messageID: MessageID.make(), sender: account, senderDevice: device.description, isOutgoing: true,
+      room: address, messageID: options.messageID ?? MessageID.make(), sender: account, senderDevice: device.description, isOutgoing: true,
       text: text, time: time, receivedAt: time, isEncrypted: room.isEncrypted, trust: "unknown", state: .queued,
       isRead: true)
     if !files.isEmpty { message.attachments = files }

@@ -38,6 +38,9 @@ public actor ChatClient {
   enum GapRepair { case missedChanges, fullState }
   var live: [String: LiveRoom] = [:]
 
+  private static let shortestRetry: Duration = .seconds(2)
+  private static let longestRetry: Duration = .seconds(60)
+
   private var eventTask: Task<Void, Never>?
   private var startOutcome: Result<Void, any Error>?
   private var startWaiters: [CheckedContinuation<Void, any Error>] = []
@@ -55,7 +58,6 @@ public actor ChatClient {
   /// By row of the message.
   var uploads: [Int64: Task<Void, Never>] = [:]
   var downloads: [FilePlace: Task<Void, Never>] = [:]
-  var automaticFolder: String?
   var stateWaiters: [String: [CheckedContinuation<Void, Never>]] = [:]
 
   private let trace: WireTrace?
@@ -87,17 +89,22 @@ public actor ChatClient {
 
   // MARK: Life
 
+  /// From here on what is written waits in the outbox, under the address of last time; `start()` does it too.
+  public func prepare() async throws {
+    if gruu == nil { gruu = try await store.deviceID().flatMap { SIPURI($0) } }
+  }
+
   /// Registers, publishes keys when they are not yet, and takes up every room.
+  /// - Parameter retrying: while the server cannot be reached it is tried again, until `stop()`; the events tell of it.
   /// - Throws: `ChatError` when the first registration fails. Later losses of the connection are events.
-  public func start() async throws {
+  public func start(retrying: Bool = false) async throws {
     hub.send(.connection(.connecting))
-    // What is written before the server answers, or without one, waits in the outbox under the address of last time.
-    gruu = try await store.deviceID().flatMap { SIPURI($0) }
+    try await prepare()
     try await TransferFolder(store).sweep(store)
     let agent = try await makeAgent()
     self.agent = agent
     do {
-      let registration = try await agent.register()
+      let registration = try await register(agent, retrying: retrying)
       try await takeIdentity(gruu: registration.gruu)
       // Only now: the messages that waited at the server come with the 200 to REGISTER, or before it, and need to know
       // which device we are.
@@ -118,14 +125,32 @@ public actor ChatClient {
     }
   }
 
-  /// Returns when `start()` has ended, and throws what it has thrown: for others that use the client.
+  private func register(_ agent: SIPAgent, retrying: Bool) async throws -> Registration {
+    var pause = Self.shortestRetry
+    while true {
+      do { return try await agent.register() } catch {
+        let cause = ChatError(from: error, during: "REGISTER at \(account.address.host)")
+        guard retrying, cause.mayPass, self.agent === agent else { throw error }
+        // Others need not wait for a server that may never answer.
+        settleStart(.failure(cause))
+        hub.send(.connection(.offline(reason: cause.description)))
+        try await Task.sleep(for: pause)
+        guard self.agent === agent else { throw cause }
+        pause = min(pause * 2, Self.longestRetry)
+      }
+    }
+  }
+
+  /// Returns when `start()` has ended, and throws what it has thrown: for others that use the client. While it is still
+  /// trying, it throws why it did not succeed yet.
   public func waitUntilStarted() async throws {
     if let startOutcome { return try startOutcome.get() }
     try await withCheckedThrowingContinuation { startWaiters.append($0) }
   }
 
   private func settleStart(_ outcome: Result<Void, any Error>) {
-    guard startOutcome == nil else { return }
+    // A later attempt may succeed.
+    if case .success = startOutcome { return }
     startOutcome = outcome
     for waiter in startWaiters { waiter.resume(with: outcome) }
     startWaiters = []
@@ -135,7 +160,7 @@ public actor ChatClient {
   /// this device until it comes back.
   /// - Parameter unregistering: the device is given up: the server takes it out of its rooms.
   public func stop(unregistering: Bool = false) async {
-    settleStart(.failure(ChatError.notConnected))
+    if startOutcome == nil { settleStart(.failure(ChatError.notConnected)) }
     outboxTask?.cancel()
     outboxTask = nil
     maintenance?.cancel()

@@ -120,6 +120,15 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
 }
 
 extension ChatError {
+  /// Whether the same may work later without anybody changing something: the server is away or overloaded.
+  var mayPass: Bool {
+    switch self {
+    case .serverUnreachable: true
+    case .refused(_, let status, _): status == 408 || status >= 500
+    default: false
+    }
+  }
+
   /// What an error of the SIP agent means to a user.
   init(from error: any Error, during what: String) {
     if let failure = ChatError(storing: error) {

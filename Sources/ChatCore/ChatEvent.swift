@@ -27,6 +27,8 @@ public enum ChatEvent: Sendable, Codable {
   /// Something about keys that the user must see.
   case security(room: String?, device: String?, text: String)
   case error(room: String?, text: String)
+  /// As many events are missing here: they came faster than they were read. Reading the database again makes up for it.
+  case lost(count: Int)
 }
 
 extension ChatEvent {
@@ -66,6 +68,7 @@ extension ChatEvent {
     case .error(let room, let text):
       object = ["event": "error", "text": text]
       object["room"] = room
+    case .lost(let count): object = ["event": "lost", "count": count]
     }
     return object
   }

@@ -3,17 +3,23 @@ import Foundation
 import MessageFormats
 
 /// Message-IDs as Linphone makes them: 12 characters, about 72 random bits (RFC 5438 §6.3).
-enum MessageID {
+public enum MessageID {
+  private static let longest = 64
   private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-~")
   /// Letters: an id that begins with '-' would be an option on a command line.
   private static let beginnings = alphabet.prefix(52)
 
-  static func make() -> String {
+  public static func make() -> String {
     var generator = SystemRandomNumberGenerator()
     return String((0..<12).map { index in
       let choice = index == 0 ? beginnings : alphabet[...]
       return choice[Int.random(in: 0..<choice.count, using: &generator)]
     })
+  }
+
+  /// Whether it may be the id of a message of ours.
+  static func isUsable(_ id: String) -> Bool {
+    (1...longest).contains(id.count) && id.allSatisfy(alphabet.contains) && id.first.map(beginnings.contains) == true
   }
 }
 

@@ -181,7 +181,7 @@ struct MessageLayout {
     var lines: [MessageLine] = []
     if let quote = message.quote {
       let line = "> " + DisplayText.joinedLines(String(quote.prefix(Self.maximumQuoted)))
-      lines.append(.pieces(head + [StyledText(text: line.clipped(to: max(0, width - indent)), style: theme.faint)]))
+      lines.append(.pieces(head + [StyledText(text: line.clipped(to: max(0, width - indent)), style: theme.quote)]))
     }
     for line in TextWrap.lines(of: DisplayText.lines(text), width: width - indent) {
       lines.append(.pieces((lines.isEmpty ? head : [margin]) + [StyledText(text: line, style: bodyStyle)]))
@@ -189,7 +189,7 @@ struct MessageLayout {
     if !message.reactions.isEmpty {
       let reactions = DisplayText.joinedLines(message.reactions.joined(separator: ", "))
       for line in TextWrap.lines(of: reactions, width: width - indent) {
-        lines.append(.pieces([margin, StyledText(text: line, style: theme.notice)]))
+        lines.append(.pieces([margin, StyledText(text: line, style: theme.quote)]))
       }
     }
     if case .failed = message.delivery, let words = message.delivery?.words {

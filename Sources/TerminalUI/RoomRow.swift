@@ -69,6 +69,18 @@ public enum RoomSecurity: Hashable, Sendable {
   }
 }
 
+extension RoomSecurity {
+  /// For where there is little room.
+  var shortWords: String {
+    switch self {
+    case .notEncrypted: "plain"
+    case .encrypted: "E2EE"
+    case .verified: "E2EE v"
+    case .unsafe: "UNSAFE"
+    }
+  }
+}
+
 public struct RoomHeader: Hashable, Sendable {
   public var name: String
   public var security: RoomSecurity

@@ -8,7 +8,7 @@ public struct StatusBar: Hashable, Sendable {
   /// The connection's state in words, as "registered (tls)".
   public var connection: String
   public var health: Health
-  /// Takes the place of everything else until it is nil again; the next key press clears it.
+  /// Takes the place of all but a troubled connection and the encryption until the next key press.
   public var error: String?
   /// Names of the people typing in the open room.
   public var typing: [String]

@@ -62,12 +62,30 @@ struct AccountPassphraseCommand: AsyncParsableCommand {
   }
 }
 
+/// A passphrase that a program asks for once, for when it takes the account again.
+///
+/// `@unchecked Sendable`: the value is only touched under `lock`.
+final class PassphraseMemory: @unchecked Sendable {
+  private let lock = NSLock()
+  private var value: Passphrase?
+
+  var passphrase: Passphrase? {
+    get { lock.withLock { value } }
+    set { lock.withLock { value = newValue } }
+  }
+}
+
 enum AccountUnlocking {
   /// Gives the store its passphrase if it has one: from the environment, the configured command, or the terminal.
-  static func unlock(_ store: AccountStore, of account: AccountConfiguration) throws {
+  /// - Parameter memory: from where it is taken, when it was asked for before.
+  static func unlock(
+    _ store: AccountStore, of account: AccountConfiguration, remembering memory: PassphraseMemory? = nil
+  ) throws {
     guard try store.isLocked else { return }
     do {
-      try store.unlock(with: try passphrase(account))
+      let passphrase = try memory?.passphrase ?? passphrase(account)
+      try store.unlock(with: passphrase)
+      memory?.passphrase = passphrase
     } catch LimeError.wrongPassphrase {
       throw CommandFailure(
         code: 77,

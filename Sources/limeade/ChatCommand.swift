@@ -47,13 +47,19 @@ struct ChatCommand: AsyncParsableCommand {
     if var first = FirstRun(options) { try await first.run() }
     let configuration = try InterfaceConfiguration(
       try ConfigurationFile(path: options.config), theme: theme, environment: ProcessInfo.processInfo.environment)
-    let client = try options.client()
-    let held = try HeldAccount(client)
-    let account = client.account
-    if account.downloadsAutomatically { await client.saveAutomatically(in: ChatScreen.downloadFolder(account)) }
-    let errorFile = client.store.directory.appendingPathComponent("stderr.log").path
-    let result = await ChatScreen(client: client, configuration: configuration).run(opening: room, errorFile: errorFile)
-    await held.close(flushingWithin: .seconds(2))
+    let memory = PassphraseMemory()
+    let session = try options.session(follows: true, lastingWith: memory)
+    do { try await session.attach() } catch {
+      await session.close()
+      throw error
+    }
+    let store = try options.store(for: session.account, exclusive: false)
+    // Asked for now: when the program that holds the account ends, this one takes it.
+    if memory.passphrase == nil { try AccountUnlocking.unlock(store, of: session.account, remembering: memory) }
+    let errorFile = store.directory.appendingPathComponent("stderr.log").path
+    let result = await ChatScreen(session: session, store: store, configuration: configuration)
+      .run(opening: room, errorFile: errorFile)
+    await session.close(flushingWithin: .seconds(2))
     try result.get()
   }
 }

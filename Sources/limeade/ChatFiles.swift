@@ -1,4 +1,5 @@
 // ChatFiles.swift: files in the terminal UI: sending, saving, and how far they are.
+import AccountService
 import ChatCore
 import Foundation
 
@@ -31,17 +32,16 @@ extension ChatScreen {
 
   func sendFiles(_ paths: [String], text: String) {
     guard let room = openRoom?.room.address else { return complain("no room is open: /join ROOM") }
-    let (client, expanded) = (client, paths.map { NSString(string: $0).expandingTildeInPath })
+    let message = SendText(to: room, text: text, files: paths.map(Self.absolute))
     // A large file takes a while to be copied and encrypted.
     inBackground {
-      let message = try await client.send(text, files: expanded, to: room)
-      await self.add(message)
+      await self.add(try await self.session.performBeside(message))
       await self.paintSoon()
     }
   }
 
   private func recentEntries(of room: String) async -> [MessageWithDeliveries] {
-    (try? await client.store.history(HistoryRequest(room: room, limit: 1000))) ?? []
+    (try? await store.history(HistoryRequest(room: room, limit: 1000))) ?? []
   }
 
   /// - Parameter name: the beginning of a file's name; nil for the newest that is not saved.
@@ -58,8 +58,30 @@ extension ChatScreen {
     guard let (message, index, _) = found else {
       return complain(name.map { "no file in this room begins with '\($0)'" } ?? "there is no file to save")
     }
-    let target = folder.map { NSString(string: $0).expandingTildeInPath } ?? Self.downloadFolder(client.account)
-    await client.save(message, index, in: target)
+    save(message, index, in: folder ?? Self.downloadFolder(account), again: true)
+  }
+
+  private func save(_ message: Message, _ index: Int, in folder: String, again: Bool) {
+    let wish = SaveFile(
+      room: message.room, id: message.messageID, folder: Self.absolute(folder), index: index, again: again)
+    order { _ = try await self.session.perform(wish) }
+  }
+
+  /// For the holder, whose current folder may be another one.
+  private static func absolute(_ path: String) -> String {
+    URL(fileURLWithPath: NSString(string: path).expandingTildeInPath).standardizedFileURL.path
+  }
+
+  /// What is offered is saved unasked if the account says so. Several screens ask for it, and it is saved once.
+  func fetchByItself(_ progress: FileProgress) async {
+    guard account.downloadsAutomatically,
+      let message = try? await store.message(room: progress.room, messageID: progress.messageID)?.message,
+      !message.isOutgoing
+    else { return }
+    for (index, file) in message.files.enumerated()
+    where message.fileID(index) == progress.id && account.fetchesByItself(file) {
+      save(message, index, in: Self.downloadFolder(account), again: false)
+    }
   }
 
   func cancelTransfers() async {
@@ -67,7 +89,7 @@ extension ChatScreen {
     let entries = await recentEntries(of: room)
     var count = 0
     for entry in entries where !entry.message.files.isEmpty {
-      if await client.cancelTransfers(of: entry.message) { count += 1 }
+      if (try? await session.perform(CancelTransfers(room: room, id: entry.message.messageID))) == true { count += 1 }
     }
     note(count == 0 ? "nothing to cancel" : "cancelled the transfers of \(count) message\(count == 1 ? "" : "s")")
   }

@@ -1,4 +1,5 @@
 // ChatMessageCommands.swift: /reply, /react, /edit, /retract and /forward in the chat's input line.
+import AccountService
 import ChatCore
 import Foundation
 import TerminalUI
@@ -15,20 +16,17 @@ extension ChatScreen {
       }
     let chosen = interface.screen.messages.first { $0.id == interface.screen.selected }?.messageID
     let argument = call.arguments.first ?? ""
-    let client = client
-    await attempt {
-      let id = try await client.store.messageID(chosen ?? "last", in: room, author)
+    let (store, session) = (store, session)
+    order {
+      let id = try await store.messageID(chosen ?? "last", in: room, author)
       switch call.name {
-      case "reply": await self.add(try await client.send(argument, to: room, MessageOptions(replyTo: id)))
-      case "react": _ = try await client.react(argument, to: id, in: room)
-      case "edit": _ = try await client.edit(id, in: room, to: argument)
-      case "retract": _ = try await client.retract(id, in: room)
+      case "reply": await self.add(try await session.perform(SendText(to: room, text: argument, replyTo: id)))
+      case "react": _ = try await session.perform(ReactToMessage(room: room, id: id, emoji: argument))
+      case "edit": _ = try await session.perform(EditMessage(room: room, id: id, text: argument))
+      case "retract": _ = try await session.perform(RetractMessage(room: room, id: id))
       default:
         // A room that is made for it takes a while.
-        self.inBackground {
-          let target = try await client.room(for: argument)
-          _ = try await client.forward(id, from: room, to: target.room.address)
-        }
+        self.inBackground { _ = try await session.performBeside(ForwardMessage(room: room, id: id, to: argument)) }
       }
       if self.interface.screen.hasNewer { await self.open(room) }
       self.interface.screen.selected = nil
@@ -45,7 +43,7 @@ extension ChatScreen {
       interface.screen.messages.removeAll { $0.messageID == change.messageID && $0.senderID == change.sender }
     } else if interface.screen.messages.contains(where: { $0.messageID == change.messageID }) {
       await refresh(messageID: change.messageID, in: change.room)
-    } else if let entry = try? await client.store.message(room: change.room, messageID: change.messageID) {
+    } else if let entry = try? await store.message(room: change.room, messageID: change.messageID) {
       // An edit of a message that was not here.
       await add(entry.message)
     }

@@ -23,12 +23,12 @@ extension ChatScreen {
   func entries(of room: String, around message: MessageRow.ID?) async -> [MessageWithDeliveries] {
     var request = HistoryRequest(room: room, limit: Self.page)
     if let number = message.flatMap({ Int64($0.dropFirst()) }),
-      let found = try? await client.store.message(number: number)
+      let found = try? await store.message(number: number)
     {
       // Those before it, and itself.
       request.before = MessagePosition(time: found.message.time, id: number + 1)
     }
-    return (try? await client.store.history(request)) ?? []
+    return (try? await store.history(request)) ?? []
   }
 
   func rows(_ entries: [MessageWithDeliveries], room: String) -> [MessageRow] {
@@ -43,7 +43,7 @@ extension ChatScreen {
   func loadOlder(_ room: String) async {
     guard room == interface.screen.openRoom, let oldest = interface.screen.messages.lazy.compactMap(\.position).first
     else { return }
-    let older = (try? await client.store.history(HistoryRequest(room: room, before: oldest, limit: Self.page))) ?? []
+    let older = (try? await store.history(HistoryRequest(room: room, before: oldest, limit: Self.page))) ?? []
     guard room == interface.screen.openRoom, !older.isEmpty else { return }
     interface.screen.messages.insert(contentsOf: older.map { MessageRow($0, names: names, mention: mention, transfers: transfers) }, at: 0)
   }
@@ -52,7 +52,7 @@ extension ChatScreen {
   func loadNewer(_ room: String) async {
     guard room == interface.screen.openRoom, interface.screen.hasNewer else { return }
     let newest = interface.screen.messages.lazy.reversed().compactMap(\.position).first
-    let newer = (try? await client.store.history(HistoryRequest(room: room, after: newest, limit: Self.page))) ?? []
+    let newer = (try? await store.history(HistoryRequest(room: room, after: newest, limit: Self.page))) ?? []
     guard room == interface.screen.openRoom else { return }
     // What was at the bottom stays there, for the eye to go on from.
     if interface.screen.scroll == .end, let last = interface.screen.messages.last, !newer.isEmpty {
@@ -64,22 +64,45 @@ extension ChatScreen {
 
   /// A message that was just written or came.
   func add(_ message: Message) async {
-    guard let number = message.id, let row = await row(number: number, in: message.room),
-      !interface.screen.hasNewer
-    else { return }
-    guard !replace(row) else { return }
-    // Late ones go to the place of their time.
-    let later = interface.screen.messages.reversed().prefix { $0.time > row.time }.count
+    guard let number = message.id, let row = await row(number: number, in: message.room) else { return }
+    add(row)
+  }
+
+  private func add(_ row: MessageRow) {
+    guard !replace(row), !interface.screen.hasNewer else { return }
+    // Late ones go to the place of their time; those of one second stand as in the database.
+    let number = row.position?.id ?? .max
+    let later = interface.screen.messages.reversed().prefix {
+      $0.time > row.time || $0.time == row.time && ($0.position?.id ?? 0) > number
+    }.count
     interface.screen.messages.insert(row, at: interface.screen.messages.count - later)
     if interface.screen.scroll == .end, interface.screen.messages.count > Self.kept {
       interface.screen.messages.removeFirst(Self.kept / 2)
     }
   }
 
+  /// The rooms and the newest messages: what happened while no events came is not to be missing.
+  func readAgain() async {
+    await reloadRooms()
+    guard let room = interface.screen.openRoom else { return }
+    await refreshOpenRoom()
+    let entries = await entries(of: room, around: nil)
+    guard room == interface.screen.openRoom, !interface.screen.hasNewer, let oldest = entries.first?.message else {
+      return
+    }
+    if !interface.screen.messages.contains(where: { $0.id == MessageRow.id(of: oldest) }) {
+      // More than a page is new: what lies between is read when it is scrolled to.
+      return interface.screen.messages = rows(entries, room: room)
+    }
+    let there = Set(entries.map { MessageRow.id(of: $0.message) })
+    interface.screen.messages.removeAll { $0.kind == .text && $0.time > oldest.time && !there.contains($0.id) }
+    for entry in entries { add(MessageRow(entry, names: names, mention: mention, transfers: transfers)) }
+  }
+
   /// Reads a message again, whose state, deliveries or text have changed.
   func refresh(messageID: String, in room: String) async {
     guard room == interface.screen.openRoom,
-      let entry = try? await client.store.message(room: room, messageID: messageID),
+      let entry = try? await store.message(room: room, messageID: messageID),
       room == interface.screen.openRoom
     else { return }
     replace(MessageRow(entry, names: names, mention: mention, transfers: transfers))
@@ -87,7 +110,7 @@ extension ChatScreen {
 
   /// nil when its room is not, or no longer, the open one.
   private func row(number: Int64, in room: String) async -> MessageRow? {
-    guard room == interface.screen.openRoom, let entry = try? await client.store.message(number: number),
+    guard room == interface.screen.openRoom, let entry = try? await store.message(number: number),
       room == interface.screen.openRoom
     else { return nil }
     return MessageRow(entry, names: names, mention: mention, transfers: transfers)

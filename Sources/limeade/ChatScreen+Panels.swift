@@ -1,4 +1,5 @@
 // ChatScreen+Panels.swift: searching messages, comparing devices, and exporting a room.
+import AccountService
 import ChatCore
 import Foundation
 import MessageFormats
@@ -12,7 +13,7 @@ extension ChatScreen {
   // MARK: Search
 
   func search(_ request: SearchRequest) {
-    let (store, report) = (client.store, report)
+    let (store, report) = (store, report)
     searching?.cancel()
     searching = Task.detached {
       do {
@@ -45,29 +46,28 @@ extension ChatScreen {
 
   /// Opens the panel. Without an address: with the other of a one-to-one room.
   func verify(_ address: String?) async {
-    let others = openRoom?.participants.map(\.address).filter { $0 != client.account.address.description } ?? []
+    let others = openRoom?.participants.map(\.address).filter { $0 != account.address.description } ?? []
     guard let address = address ?? (others.count == 1 ? others.first : nil) else {
       return complain("whose devices? /verify ADDRESS, as " + (others.first.map(names.short) ?? "bob"))
     }
-    await attempt { self.interface.show(self.panel(try await self.client.verification(of: address), with: address)) }
+    order { self.interface.show(self.panel(try await self.session.perform(FetchKeys(address)), with: address)) }
   }
 
   func decide(_ decision: VerificationPanel.Decision, device: String) async {
     guard let address = interface.screen.verification?.address else { return }
-    await attempt {
+    order {
       try await self.change(decision, device: device)
-      self.interface.show(self.panel(try await self.client.verification(of: address), with: address))
+      self.interface.show(self.panel(try await self.session.perform(VerifyKeys(address)), with: address))
     }
   }
 
   /// - Parameter device: its address or a part of it.
   func change(_ decision: VerificationPanel.Decision, device: String) async throws {
-    let (store, curve) = (client.store, client.account.curve)
     let trust =
       switch decision {
-      case .trust: try await store.trust(device: device, curve: curve)
-      case .distrust: try await store.distrust(device: device, curve: curve)
-      case .forget: try await store.forget(device: device, curve: curve)
+      case .trust: try await session.perform(TrustDevice(device))
+      case .distrust: try await session.perform(DistrustDevice(device))
+      case .forget: try await session.perform(ForgetDevice(device))
       }
     let state = decision == .forget ? "forgotten" : trust.status.rawValue
     note("\(trust.device) is now \(state)", level: trust.isUnsafe ? .warning : .information)
@@ -75,9 +75,9 @@ extension ChatScreen {
   }
 
   private func panel(_ verification: Verification, with address: String) -> VerificationPanel {
-    let uri = SIPAddress.parse(address, domain: client.account.address.host)
+    let uri = SIPAddress.parse(address, domain: account.address.host)
     return VerificationPanel(
-      address: uri?.withoutParameters.description ?? address, ownAddress: client.account.address.description, ownDevice: verification.ownDevice,
+      address: uri?.withoutParameters.description ?? address, ownAddress: account.address.description, ownDevice: verification.ownDevice,
       ownFingerprint: verification.ownFingerprint,
       devices: verification.devices.map { device in
         VerificationPanel.Device(
@@ -91,7 +91,7 @@ extension ChatScreen {
   /// Writes the open room's messages to a new file, beside the screen.
   func export(to path: String, as format: HistoryLines.Format) {
     guard let summary = openRoom else { return complain("no room is open: /join ROOM") }
-    let (store, address) = (client.store, summary.room.address)
+    let (store, address) = (store, summary.room.address)
     inBackground {
       let file = try PrivateFile(creating: path)
       let lines = HistoryLines(format: format, names: [:], showsRoom: false)

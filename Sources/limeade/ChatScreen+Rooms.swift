@@ -1,4 +1,5 @@
 // ChatScreen+Rooms.swift: the room list, the open room's header and members, and who is typing.
+import AccountService
 import ChatCore
 import Foundation
 import TerminalUI
@@ -10,7 +11,7 @@ extension ChatScreen {
   var openRoom: RoomSummary? { summaries.first { $0.room.address == interface.screen.openRoom } }
 
   func summary(named name: String) async throws -> RoomSummary {
-    try await client.store.room(named: name, for: client.account.address)
+    try await store.room(named: name, for: account.address)
   }
 
   /// - Parameter message: shown and marked; else the newest are shown.
@@ -33,7 +34,7 @@ extension ChatScreen {
       await loadNewer(address)
       interface.mark(message)
     } else {
-      await markRead(address)
+      markRead(address)
     }
   }
 
@@ -54,10 +55,10 @@ extension ChatScreen {
 
   /// Opens the one-to-one room with an address, or a room by its name.
   func startChat(with target: String) {
-    let (client, report) = (client, report)
+    let (session, report) = (session, report)
     inBackground {
-      let summary = try await client.room(for: target)
-      report.yield(.chat(.room(summary, displayName: summary.displayName(for: client.account.address))))
+      let summary = try await session.performBeside(OpenRoom(to: target))
+      report.yield(.chat(.room(summary, displayName: summary.displayName(for: session.account.address))))
       await self.reloadRooms()
       await self.open(summary.room.address)
       await self.paintSoon()
@@ -67,19 +68,19 @@ extension ChatScreen {
   func reloadRooms() async {
     roomReads += 1
     let read = roomReads
-    let all = (try? await client.rooms()) ?? []
+    let all = (try? await store.rooms()) ?? []
     // What was read earlier must not replace what was read later.
     guard read > shownRoomRead else { return }
     shownRoomRead = read
     summaries = all.filter { $0.room.state != .left }
-    mentions = (try? await client.store.mentions(of: mention)) ?? [:]
+    mentions = (try? await store.mentions(of: mention)) ?? [:]
     refreshRoomRows()
   }
 
   /// What changed in one room, without reading the others.
   func refreshRoom(_ address: String) async {
-    guard let summary = try? await client.store.summary(ofRoom: address) else { return }
-    mentions = (try? await client.store.mentions(of: mention)) ?? mentions
+    guard let summary = try? await store.summary(ofRoom: address) else { return }
+    mentions = (try? await store.mentions(of: mention)) ?? mentions
     update(summary)
   }
 
@@ -116,7 +117,6 @@ extension ChatScreen {
   }
 
   private func headerAndMembers(of summary: RoomSummary) async -> (RoomHeader, [MemberRow]) {
-    let (store, account) = (client.store, client.account)
     let devices = (try? await store.devices(room: summary.room.address)) ?? []
     let trust = (try? await store.trust(room: summary.room.address, curve: account.curve))
       ?? RoomTrust(isEncrypted: summary.room.isEncrypted, devices: [])
@@ -135,11 +135,13 @@ extension ChatScreen {
     interface.screen.members = members
   }
 
-  func markRead(_ address: String) async {
+  func markRead(_ address: String) {
     guard isConnected, interface.showsNewest else { return }
-    try? await client.markRead(address)
-    if let index = summaries.firstIndex(where: { $0.room.address == address }) { summaries[index].unread = 0 }
-    refreshRoomRows()
+    inBackground {
+      _ = try await self.session.perform(MarkRoomRead(address))
+      await self.refreshRoom(address)
+      await self.paintSoon()
+    }
   }
 
   // MARK: Typing

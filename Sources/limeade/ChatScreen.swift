@@ -1,4 +1,5 @@
 // ChatScreen.swift: the terminal UI at work: key events and chat events change one state, which is then painted.
+import AccountService
 import ChatCore
 import Foundation
 import MessageFormats
@@ -19,7 +20,11 @@ final class ChatScreen {
     case found(SearchRequest, [MessageWithDeliveries], hasMore: Bool)
   }
 
-  let client: ChatClient
+  /// What is done with the account goes this way, whichever program holds it.
+  let session: AccountSession
+  /// What is shown is read from here, without asking the holder.
+  let store: AccountStore
+  let orders = OrderQueue()
   let names: ChatNames
   let mention: Mention
   let configuration: InterfaceConfiguration
@@ -35,6 +40,8 @@ final class ChatScreen {
   var opening: String?
   var typing: [String: [String: Task<Void, Never>]] = [:]
   var isConnected = false
+  /// Why there is no connection, as it was told last.
+  private var toldFailure = ""
   /// The room of the command line, until it is open.
   var wanted: String?
   var roomReads = 0
@@ -50,11 +57,13 @@ final class ChatScreen {
   private let happenings: AsyncStream<Happening>
   let report: AsyncStream<Happening>.Continuation
 
-  init(client: ChatClient, configuration: InterfaceConfiguration) {
-    self.client = client
-    self.configuration = configuration
-    names = ChatNames(account: client.account.address)
-    mention = Mention(client.account.address.user ?? "")
+  var account: AccountConfiguration { session.account }
+
+  init(session: AccountSession, store: AccountStore, configuration: InterfaceConfiguration) {
+    (self.session, self.store, self.configuration) = (session, store, configuration)
+    let address = session.account.address
+    names = ChatNames(account: address)
+    mention = Mention(address.user ?? "")
     (happenings, report) = AsyncStream.makeStream()
     interface = UserInterface(
       size: terminal.size, theme: configuration.theme, keymap: configuration.keymap, commands: ChatSlashCommands.table)
@@ -62,8 +71,7 @@ final class ChatScreen {
       ["file", "export"].contains(command) ? PathCompletion.candidates(for: word) : []
     }
     interface.screen.status = StatusBar(
-      account: "\(client.account.address.user ?? "")@\(client.account.address.host)", connection: "connecting",
-      health: .pending)
+      account: "\(address.user ?? "")@\(address.host)", connection: "connecting", health: .pending)
     notifications = NotificationQueue(configuration, terminal: terminal) { [weak self] text in
       self?.complain(text)
       self?.paintSoon()
@@ -80,25 +88,33 @@ final class ChatScreen {
     wanted = room
     let report = report
     let keys = terminal.keyEvents
-    let events = client.events()
-    var tasks = [
+    let events = session.events
+    let tasks = [
       Task { for await key in keys { report.yield(.key(key)) } },
-      Task { for await event in events { report.yield(.chat(event)) } },
+      Task {
+        do { for try await event in events { report.yield(.chat(event)) } } catch {
+          report.yield(.failed(ExitStatus.text(of: error)))
+        }
+      },
+      orders.start { [weak self] error in
+        if let error { self?.complain(ExitStatus.text(of: error)) }
+        self?.paintSoon()
+      },
     ]
+    defer { for task in tasks { task.cancel() } }
+    // What is known already is to be read and answered before the network has been waited for.
     await reloadRooms()
     await openWanted()
     paintNow()
-    // Only now: what is known already is to be read and answered before the network has been waited for.
-    tasks.append(
-      Task { [client] in
-        do { try await client.start() } catch { report.yield(.failed(ExitStatus.text(of: error))) }
-      })
-    defer { for task in tasks { task.cancel() } }
     for await happening in happenings {
       switch happening {
       case .key(let key):
         if case .focus(let isFocused) = key { hasFocus = isFocused }
-        for intent in interface.handle(key) where await !carryOut(intent) { return .success(()) }
+        for intent in interface.handle(key) where await !carryOut(intent) {
+          // What was written before the end is handed over.
+          await orders.finish()
+          return .success(())
+        }
         paintNow()
       case .chat(let event):
         await show(event)
@@ -142,7 +158,7 @@ final class ChatScreen {
     switch intent {
     case .quit: return false
     case .redraw: terminal.repaint()
-    case .suspend: terminal.suspend()
+    case .suspend: await suspend()
     case .openRoom(let room): await open(room)
     case .loadOlder(let room): await loadOlder(room)
     case .loadNewer(let room): await loadNewer(room)
@@ -155,12 +171,23 @@ final class ChatScreen {
       composing?.cancel()
       // Who answers has read what was new.
       interface.screen.firstUnread = nil
-      await attempt { await self.add(try await self.client.send(text, to: room)) }
+      let message = SendText(to: room, text: text)
+      order { await self.add(try await self.session.perform(message)) }
     case .composing(let isWriting, let room): tellComposing(isWriting, room: room)
     case .command(let call): await run(call)
     }
     return true
   }
+
+  /// A stopped program answers nobody: others may have the account meanwhile.
+  private func suspend() async {
+    await session.release()
+    terminal.suspend()
+    inBackground { try await self.session.attach() }
+  }
+
+  /// Something to be done by the holder, after what was ordered before; its failure is shown.
+  func order(_ body: @escaping OrderQueue.Order) { orders.add(body) }
 
   func attempt(_ body: () async throws -> Void) async {
     do { try await body() } catch { complain(ExitStatus.text(of: error)) }
@@ -175,15 +202,19 @@ final class ChatScreen {
   }
 
   private func tellComposing(_ isWriting: Bool, room: String) {
-    let client = client
+    let session = session
+    let tell = { @Sendable (isWriting: Bool) async in
+      // Only worth something now: what goes wrong with it is not worth telling.
+      _ = try? await session.perform(SetComposing(room: room, active: isWriting))
+    }
     let wasWriting = composing != nil && composing?.isCancelled == false
     composing?.cancel()
     composing = nil
-    if !isWriting || !wasWriting { Task { await client.sendComposing(isWriting, to: room) } }
+    if !isWriting || !wasWriting { Task { await tell(isWriting) } }
     guard isWriting else { return }
     composing = Task { [weak self] in
       do { try await Task.sleep(for: Self.composingPause) } catch { return }
-      await client.sendComposing(false, to: room)
+      await tell(false)
       self?.composing = nil
     }
   }
@@ -214,11 +245,13 @@ final class ChatScreen {
       stopTyping(message.room, message.sender)
       await refreshRoom(message.room)
       await add(message)
-      if message.room == interface.screen.openRoom { await markRead(message.room) }
+      if message.room == interface.screen.openRoom { markRead(message.room) }
       if !message.isOutgoing { announce(message) }
-    case .messageState(let message): await refresh(messageID: message.messageID, in: message.room)
+    // Another program of this account may have written it.
+    case .messageState(let message): await add(message)
     case .file(let progress):
       transfers.note(progress)
+      if progress.step == .offered { await fetchByItself(progress) }
       await refresh(messageID: progress.messageID, in: progress.room)
     case .delivery(let room, let messageID, _, _, _, _): await refresh(messageID: messageID, in: room)
     case .change(let change): await show(change)
@@ -228,6 +261,7 @@ final class ChatScreen {
       await refreshOpenRoom()
     case .error(let room, let text):
       if let room, room != interface.screen.openRoom { note(text, level: .error, room: room) } else { complain(text) }
+    case .lost: await readAgain()
     }
   }
 
@@ -244,21 +278,26 @@ final class ChatScreen {
   private func show(_ connection: ChatEvent.Connection) async {
     switch connection {
     case .connecting:
+      isConnected = false
       interface.screen.status.connection = "connecting"
       interface.screen.status.health = .pending
+      refreshRoomRows()
     case .registered:
       isConnected = true
+      toldFailure = ""
       interface.screen.status.connection = "registered"
       interface.screen.status.health = .good
-      await reloadRooms()
+      await readAgain()
       await openWanted()
-      if let open = interface.screen.openRoom { await markRead(open) }
+      if let open = interface.screen.openRoom { markRead(open) }
     case .offline(let reason):
-      isConnected = false
-      interface.screen.status.connection = "offline"
+      interface.screen.status.connection = isConnected ? "offline" : "not connected"
       interface.screen.status.health = .bad
+      // Each attempt fails in the same way for as long as a server is away.
+      if isConnected || reason != toldFailure { complain(isConnected ? "connection lost: \(reason)" : reason) }
+      toldFailure = reason
+      isConnected = false
       refreshRoomRows()
-      complain("connection lost: \(reason)")
     }
   }
 }

@@ -1,4 +1,5 @@
 // ChatSlashCommands.swift: what the commands of the chat's input line do.
+import AccountService
 import ChatCore
 import Foundation
 import MessageFormats
@@ -22,9 +23,9 @@ extension ChatScreen {
         named: call.arguments[0], addresses: Array(call.arguments.dropFirst()), isEncrypted: call.name == "create")
     case "info": await info()
     case "verify": await verify(call.arguments.first)
-    case "trust": await attempt { try await self.change(.trust, device: call.arguments[0]) }
-    case "distrust": await attempt { try await self.change(.distrust, device: call.arguments[0]) }
-    case "forget": await attempt { try await self.change(.forget, device: call.arguments[0]) }
+    case "trust": order { try await self.change(.trust, device: call.arguments[0]) }
+    case "distrust": order { try await self.change(.distrust, device: call.arguments[0]) }
+    case "forget": order { try await self.change(.forget, device: call.arguments[0]) }
     case "resend": await resend()
     case "keys": await showKeys()
     case "publish": publish()
@@ -39,13 +40,13 @@ extension ChatScreen {
   }
 
   private func create(named name: String, addresses: [String], isEncrypted: Bool) {
-    let client = client
+    let session = session
     do {
-      let members = try addresses.map(address)
+      let wish = CreateRoom(name: name, members: try addresses.map(address), plain: !isEncrypted)
       let progress = note("making the room \(name)…")
       inBackground {
         let room: RoomSummary
-        do { room = try await client.createRoom(named: name, members: members, encrypted: isEncrypted) } catch {
+        do { room = try await session.performBeside(wish) } catch {
           await self.withdraw(progress)
           throw error
         }
@@ -60,24 +61,23 @@ extension ChatScreen {
   /// Commands that change the open room.
   private func change(_ call: CommandCall) {
     guard let room = openRoom?.room.address else { return complain("no room is open: /join ROOM") }
-    let client = client
+    let session = session
     do {
       switch call.name {
-      case "leave": inBackground { try await client.leave(room) }
+      case "leave": inBackground { _ = try await session.performBeside(LeaveRoom(room)) }
       case "rename":
-        let name = call.arguments.joined(separator: " ")
-        inBackground { try await client.rename(room, to: name) }
-      case "invite", "remove", "admin", "unadmin":
-        let members = try call.arguments.map(address)
-        inBackground {
-          for member in members {
-            switch call.name {
-            case "invite": try await client.invite(member, to: room)
-            case "remove": try await client.remove(member, from: room)
-            default: try await client.makeAdmin(member, in: room, call.name == "admin")
-            }
-          }
-        }
+        let wish = RenameRoom(room: room, name: call.arguments.joined(separator: " "))
+        inBackground { _ = try await session.performBeside(wish) }
+      case "invite":
+        let wish = InviteToRoom(room: room, members: try call.arguments.map(address))
+        inBackground { _ = try await session.performBeside(wish) }
+      case "remove":
+        let wish = RemoveFromRoom(room: room, members: try call.arguments.map(address))
+        inBackground { _ = try await session.performBeside(wish) }
+      case "admin", "unadmin":
+        let wish = MakeRoomAdmin(
+          room: room, members: try call.arguments.map(address), revoke: call.name == "unadmin")
+        inBackground { _ = try await session.performBeside(wish) }
       default: complain("no command /\(call.name)")
       }
     } catch { complain(ExitStatus.text(of: error)) }
@@ -90,7 +90,7 @@ extension ChatScreen {
   private func info() async {
     guard let summary = openRoom else { return complain("no room is open: /join ROOM") }
     let room = summary.room
-    let trust = (try? await client.store.trust(room: room.address, curve: client.account.curve))
+    let trust = (try? await store.trust(room: room.address, curve: account.curve))
       ?? RoomTrust(isEncrypted: room.isEncrypted, devices: [])
     var lines = [
       "room        \(names.room(summary))", "address     \(room.address)", "security    \(trust.level.words)", "",
@@ -99,7 +99,7 @@ extension ChatScreen {
       lines.append("member      \(member.id)\(member.isAdmin ? ", administrator" : "")")
       for device in member.devices { lines.append("  device    \(device.id), \(device.trust.words)") }
     }
-    if let last = try? await client.store.history(HistoryRequest(room: room.address, limit: 1)).last {
+    if let last = try? await store.history(HistoryRequest(room: room.address, limit: 1)).last {
       lines += ["", "last message \(last.message.messageID)"]
       if let device = last.message.senderDevice { lines.append("  from device \(device)") }
       for delivery in last.deliveries { lines.append("  \(delivery.state.rawValue) \(delivery.participant)") }
@@ -114,26 +114,25 @@ extension ChatScreen {
       if case .failed = row.delivery { row.isOwn } else { false }
     }
     guard let failed else { return complain("no message of this room has failed; what waits is sent by itself") }
-    guard let number = failed.position?.id, let message = try? await client.store.message(number: number)?.message
+    guard let number = failed.position?.id, let message = try? await store.message(number: number)?.message
     else { return complain("the message is gone") }
     guard message.files.isEmpty else {
       return sendFiles(message.files.compactMap(\.path), text: message.text)
     }
-    await attempt { await self.add(try await self.client.send(message.text, to: room)) }
+    let again = SendText(to: room, text: message.text)
+    order { await self.add(try await self.session.perform(again)) }
   }
 
   private func showKeys() async {
-    let (store, curve) = (client.store, client.account.curve)
     await attempt {
-      guard let keys = try await store.keys(curve: curve) else { throw ChatError.noKeys }
+      guard let keys = try await self.store.keys(curve: self.account.curve) else { throw ChatError.noKeys }
       self.show("Keys", KeysCommand.Show.lines(keys))
     }
   }
 
   private func publish() {
-    let client = client
     inBackground {
-      let update = try await client.updateKeys()
+      let update = try await self.session.performBeside(PublishKeys())
       for line in KeysCommand.Publish.lines(update) { await self.note(line) }
       await self.paintSoon()
     }
@@ -142,15 +141,15 @@ extension ChatScreen {
   private func showAccount() async {
     await attempt {
       let rows = AccountCommand.Show.rows(
-        self.client.account, device: try await self.client.store.deviceID(), data: self.client.store.directory)
+        self.account, device: try await self.store.deviceID(), data: self.store.directory)
       self.show(
         "Account", rows.map { name, value in name.padding(toLength: 20, withPad: " ", startingAt: 0) + (value ?? "-") })
     }
   }
 
   /// `bob` means bob of the account's own domain.
-  private func address(_ text: String) throws -> SIPURI {
-    if let uri = SIPAddress.parse(text, domain: client.account.address.host) { return uri }
+  private func address(_ text: String) throws -> String {
+    if let uri = SIPAddress.parse(text, domain: account.address.host) { return uri.description }
     throw CommandFailure.badInput("'\(text)' is not a SIP address")
   }
 }

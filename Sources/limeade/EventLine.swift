@@ -26,6 +26,7 @@ enum EventLine {
     case .change(let change): text(of: change)
     case .security(_, _, let text): "!! \(SafeLine.text(text))"
     case .error(_, let text): "!! \(SafeLine.text(text))"
+    case .lost(let count): "!! \(count) events are missing here: they came faster than they were read"
     }
   }
 
@@ -78,7 +79,7 @@ extension ChatEvent {
   /// The room it happened in, if in one.
   var room: String? {
     switch self {
-    case .connection: nil
+    case .connection, .lost: nil
     case .room(let summary, _): summary.room.address
     case .participant(let room, _, _, _), .device(let room, _, _, _), .composing(let room, _, _): room
     case .delivery(let room, _, _, _, _, _): room

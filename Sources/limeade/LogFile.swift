@@ -63,7 +63,7 @@ enum EventLog {
     switch event {
     case .connection(.offline): level = .warning
     case .connection: level = .info
-    case .error, .security: level = .warning
+    case .error, .security, .lost: level = .warning
     case .messageState(let message): level = message.state == .failed ? .warning : .info
     case .message, .change, .delivery, .room, .participant: level = .info
     case .device, .composing: level = .debug

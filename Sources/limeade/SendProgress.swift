@@ -40,8 +40,8 @@ actor SendProgress {
       case .file(let progress) where progress.messageID == message.messageID:
         sign.give()
         printer.show(progress)
-      // Another program holds the account now.
-      case .connection(.registered): if try await look() { return }
+      // Another program holds the account now, or events are missing.
+      case .connection(.registered), .lost: if try await look() { return }
       case .error(_, let text), .security(_, _, let text): Output.note("limeade: \(SafeLine.text(text))")
       default: break
       }

@@ -12,12 +12,16 @@ extension GlobalOptions {
     try ConfigurationFile(path: config).account(named: account, withPassword: withPassword)
   }
 
-  /// - Parameter exclusive: to use the account's keys, for which its passphrase is asked for if it has one.
-  func store(for account: AccountConfiguration, exclusive: Bool) throws -> AccountStore {
+  /// - Parameters:
+  ///   - exclusive: to use the account's keys, for which its passphrase is asked for if it has one.
+  ///   - memory: of that passphrase.
+  func store(
+    for account: AccountConfiguration, exclusive: Bool, remembering memory: PassphraseMemory? = nil
+  ) throws -> AccountStore {
     let store = try AccountStore(
       directory: ConfigurationFile.dataDirectory(account: account.name),
       stateDirectory: ConfigurationFile.stateDirectory(account: account.name), exclusive: exclusive)
-    if exclusive { try AccountUnlocking.unlock(store, of: account) }
+    if exclusive { try AccountUnlocking.unlock(store, of: account, remembering: memory) }
     return store
   }
 
@@ -31,9 +35,10 @@ extension GlobalOptions {
 
   /// Takes the account for this process.
   /// - Throws: `StoreError.inUse` while another process has it.
-  func client() throws -> ChatClient {
+  func client(remembering memory: PassphraseMemory? = nil) throws -> ChatClient {
     // The lock first: what waits for another process must not ask for the password again and again.
-    let store = try store(for: try accountConfiguration(withPassword: false), exclusive: true)
+    let store = try store(
+      for: try accountConfiguration(withPassword: false), exclusive: true, remembering: memory)
     if let notice = store.recoveryNotice { Output.note("limeade: \(notice)") }
     let account = try accountConfiguration()
     Redaction.hide(account.password.reveal())
@@ -52,14 +57,16 @@ extension GlobalOptions {
 
   // MARK: Whoever holds the account
 
-  /// - Parameter follows: whether the session's events are read.
-  func session(follows: Bool) throws -> AccountSession {
+  /// - Parameters:
+  ///   - follows: whether the session's events are read.
+  ///   - memory: makes it a lasting session, of a program that cannot ask for a passphrase later.
+  func session(follows: Bool, lastingWith memory: PassphraseMemory? = nil) throws -> AccountSession {
     let account = try accountConfiguration(withPassword: false)
     return AccountSession(
       .init(
         account: account, folder: ConfigurationFile.dataDirectory(account: account.name),
-        store: { try store(for: account, exclusive: false) }, client: { try client() }),
-      follows: follows)
+        store: { try store(for: account, exclusive: false) }, client: { try client(remembering: memory) }),
+      follows: follows, lasting: memory != nil)
   }
 
   /// One operation, in the program that holds the account, or in this one.

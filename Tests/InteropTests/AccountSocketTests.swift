@@ -82,6 +82,76 @@ import Testing
     scene.stop()
   }
 
+  @Test func aScreenOfItsOwnHasEverythingItNeeds() async throws {
+    let scene = try await Scene()
+    let bob = try await scene.lab.listener("bob")
+    let client = try await scene.connect()
+    var number = 0
+    func ask(_ method: String, _ parameters: [String: Any] = [:]) async throws -> [String: Any] {
+      number += 1
+      let request: [String: Any] = ["jsonrpc": "2.0", "id": number, "method": method, "params": parameters]
+      let data = try JSONSerialization.data(withJSONObject: request)
+      return try await Self.ask(client, String(decoding: data, as: UTF8.self), id: "\(number)")
+    }
+    func listed(_ parameters: [String: Any]) async throws -> [[String: Any]] {
+      let entries = try #require(try await ask("message.history", parameters)["result"] as? [[String: Any]])
+      return entries.compactMap { $0["message"] as? [String: Any] }
+    }
+    _ = try await ask("events.subscribe")
+    // The same request twice, as after a lost answer: one message.
+    let send: [String: Any] = ["to": Self.bob, "text": "number 1", "id": "chosenByMe01"]
+    let sent = try #require(try await ask("message.send", send)["result"] as? [String: Any])
+    #expect(sent["messageID"] as? String == "chosenByMe01")
+    let again = try #require(try await ask("message.send", send)["result"] as? [String: Any])
+    #expect(again["id"] as? Int == sent["id"] as? Int)
+    let room = try #require(sent["room"] as? String)
+    for count in 2...5 { _ = try await ask("message.send", ["to": room, "text": "number \(count)"]) }
+    try await bob.event("message", ["text": "number 5"])
+    #expect(bob.output.filter { $0.contains("number 1") }.count == 1)
+    #expect(Self.code(try await ask("message.send", ["to": room, "text": "x", "id": "-no id"])) == 65)
+
+    // Pages, and a search in them.
+    let page = try await listed(["room": room, "limit": 2])
+    #expect(page.map { $0["text"] as? String } == ["number 4", "number 5"])
+    let oldest = try #require(page.first?["id"] as? Int)
+    let older = try await listed(["room": room, "limit": 2, "before": oldest])
+    #expect(older.map { $0["text"] as? String } == ["number 2", "number 3"])
+    let newer = try await listed(["room": room, "limit": 1, "after": try #require(older.last?["id"] as? Int)])
+    #expect(newer.map { $0["text"] as? String } == ["number 4"])
+    #expect(try await listed(["search": "number", "before": oldest, "limit": 1]).first?["text"] as? String == "number 3")
+    #expect(Self.code(try await ask("message.history", ["room": room, "before": 1, "after": 1])) == 65)
+    #expect(Self.code(try await ask("message.history", ["room": room, "before": 99_999])) == 65)
+
+    // Members with their devices and what is known of them; their keys; typing; mentions.
+    let shown = try #require(try await ask("room.show", ["room": room])["result"] as? [String: Any])
+    #expect((shown["devices"] as? [[String: Any]])?.contains { $0["participant"] as? String == Self.bob } == true)
+    let keys = try #require(try await ask("keys.fetch", ["address": "bob"])["result"] as? [String: Any])
+    #expect((keys["devices"] as? [[String: Any]])?.first?["code"] is String)
+    _ = try await ask("message.composing", ["room": room, "active": true])
+    try await bob.event("composing", ["active": "true"])
+    #expect(try await scene.lab.run(as: "bob", "send", room, "alice: look").exitCode == 0)
+    try await client.line("the mention") { $0.contains("alice: look") }
+    let mentions = try #require(try await ask("room.mentions")["result"] as? [String: Int])
+    #expect(mentions == [room: 1])
+
+    // A file, with its progress.
+    let folder = try TemporaryFolder()
+    try Data("content".utf8).write(to: folder.file("note.txt"))
+    let path = folder.file("note.txt").path
+    #expect(try await scene.lab.run(as: "bob", "send", room, "--file", path).exitCode == 0)
+    let offer = try Self.object(try await client.line("the offer") { $0.contains(#""state": "offered""#) })
+    let event = try #require(offer["params"] as? [String: Any])
+    let saved = folder.file("saved").path
+    let id = try #require(event["id"] as? String)
+    _ = try await ask("message.save", ["room": room, "id": id, "folder": saved])
+    try await client.line("the file") { $0.contains(#""state": "saved""#) }
+    #expect(try String(contentsOfFile: saved + "/note.txt", encoding: .utf8) == "content")
+    #expect(Self.code(try await ask("message.save", ["room": room, "id": id, "folder": "saved"])) == 65)
+    #expect(Self.code(try await ask("message.save", ["room": room, "id": id, "folder": saved, "index": 7])) == 65)
+    bob.stop()
+    scene.stop()
+  }
+
   @Test func whatIsNoRequestIsAnsweredAsTheSpecificationSays() async throws {
     let scene = try await Scene()
     let client = try await scene.connect()

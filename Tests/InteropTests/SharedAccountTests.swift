@@ -130,14 +130,4 @@ import Testing
       reader.stop()
     }
   }
-
-  @Test func aChatOnAnAccountThatIsHeldSaysWhoHasIt() async throws {
-    try await Self.play { lab in
-      let holder = try await lab.listener("alice")
-      let chat = try await lab.run(as: "alice", "chat")
-      #expect(chat.exitCode == 73)
-      #expect(chat.errors.contains("another limeade (process "))
-      holder.stop()
-    }
-  }
 }

@@ -29,7 +29,7 @@ import Testing
         "                    |09:23 me         v! hello?",
         "                    |                    not delivered: 503 from the server,",
         "                    |                    will retry",
-        " Bob is typing | Act: 2(12) 3(3)! | alice@sip.example.org registered (tls)",
+        " Bob is typing | Act: 2(12) 3(3)! | alice@sip.example.org registered (t… [E2EE]",
         "[Lab team] >",
       ])
   }
@@ -47,7 +47,7 @@ import Testing
         "09:23 me     v! hello?",
         "                not delivered: 503 from",
         "                the server, will retry",
-        " Bob is typing | Act: 2(12) 3(3)! | al…",
+        " Bob is typing | Act: 2(12) 3(3… [E2EE]",
         ">",
       ])
   }
@@ -67,7 +67,7 @@ import Testing
         "                    |09:23 me     v! hello?                  |",
         "                    |                not delivered: 503 from |",
         "                    |                the server, will retry  |",
-        " Bob is typing | Act: 2(12) 3(3)! | alice@sip.example.org registered (tls)",
+        " Bob is typing | Act: 2(12) 3(3)! | alice@sip.example.org registered (t… [E2EE]",
         "[Lab team] >",
       ])
   }
@@ -160,11 +160,15 @@ import Testing
   @Test func errorsAndABadConnectionTakeTheStatusBar() {
     var state = Fixtures.lab()
     state.status.error = "the key server refused the password"
-    #expect(Fixtures.lines(state, columns: 80, rows: 24)[22] == " ! the key server refused the password")
+    func line() -> String { Fixtures.lines(state, columns: 80, rows: 24)[22] }
+    #expect(line() == " ! the key server refused the password".padded(to: 73) + "[E2EE]")
     state.status = StatusBar(account: "alice@sip.example.org", connection: "offline, retry in 8 s", health: .bad)
-    #expect(
-      Fixtures.lines(state, columns: 80, rows: 24)[22]
-        == " alice@sip.example.org offline, retry in 8 s | Act: 2(12) 3(3)!")
+    #expect(line() == " alice@sip.example.org offline, retry in 8 s | Act: 2(12) 3(3)!".padded(to: 73) + "[E2EE]")
+    state.status.error = "the server refused the connection"
+    state.header.security = .unsafe
+    #expect(line() == " ! the server refused the connection".padded(to: 48) + "[offline, retry in 8 s, UNSAFE]")
+    state.openRoom = nil
+    #expect(line() == " ! the server refused the connection".padded(to: 56) + "[offline, retry in 8 s]")
   }
 
   @Test func withoutARoomTheScreenTellsHowToOpenOne() {
