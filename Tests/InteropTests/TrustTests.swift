@@ -1,5 +1,6 @@
 // TrustTests.swift: comparing, trusting and flagging devices, and an identity key that changes.
 import Foundation
+import GRDB
 import Lime
 import MessageFormats
 import TestSupport
@@ -86,6 +87,36 @@ extension ChatClient {
     #expect(end.failure?.contains("not every device") == true)
     try await pair.talk(in: room, " again")
     #expect(try await bob.client.store.message(room: room, messageID: sent.messageID) == nil)
+    await pair.end()
+  }
+
+  /// The CPIM From is inside what LIME encrypts: a member of the room could write another member's name there.
+  @Test func anInnerFromOfSomebodyElseIsNeverShownAsTheAuthor() async throws {
+    let pair = try await ChatPair()
+    let (alice, bob) = (pair.alice, pair.bob)
+    let room = try await pair.room()
+    try await pair.talk(in: room)
+    let author = try #require(await alice.client.device)
+    for forged in ["sip:carol@sip.example.org;gr=urn:uuid:\(UUID().uuidString)", "sip:alice@sip.example.org"] {
+      await alice.client.hold(room)
+      let sent = try await alice.client.send("as \(forged)", to: room)
+      try await alice.client.store.database.write { db in
+        let found = try OutboxEntry.fetchOne(
+          db, sql: "SELECT * FROM outbox WHERE messageID = ?", arguments: [sent.messageID])
+        var entry = try #require(found)
+        let text = String(decoding: entry.content, as: UTF8.self)
+        #expect(text.contains("From: <\(author)>"))
+        entry.content = Data(text.replacing("From: <\(author)>", with: "From: <\(forged)>").utf8)
+        try entry.update(db)
+      }
+      await alice.client.release(room)
+      let shown = try await bob.event("what cannot be read") { event -> Message? in
+        if case .message(let message) = event, message.messageID == sent.messageID { message } else { nil }
+      }
+      #expect(shown.state == .undecryptable && shown.text.isEmpty)
+      #expect(shown.failure?.contains("not the device that encrypted it") == true)
+      #expect(shown.senderDevice == author)
+    }
     await pair.end()
   }
 
