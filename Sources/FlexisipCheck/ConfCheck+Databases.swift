@@ -164,18 +164,19 @@ extension ConfCheck {
         report(
           section, key, "the database server at \(place) says: \(words); \(otherwise)",
           correction: "\(key)=\(values.text(setting: "db", to: "flexisip"))",
-          remedy: "or make it: CREATE DATABASE \(database ?? "flexisip"), and GRANT ALL on it", preventsStart: preventsStart)
+          remedy: "or make it: CREATE DATABASE \(database ?? "flexisip"), and GRANT ALL on it",
+          preventsStart: preventsStart)
       case .refused(let number, let words):
-        let isLogin = MySQLProbe.accessDenied.contains(number)
+        let name = database ?? "flexisip"
+        let grant = "or let it in: GRANT ALL ON \(name).* TO '\(user)'@'HOST' IDENTIFIED BY 'PASSWORD'"
         report(
           section, key, "the database server at \(place) refuses \(user): \(words); \(otherwise)",
           correction: "\(key)=\(values.text(setting: "password", to: "PASSWORD"))",
-          remedy: isLogin
-            ? "or let it in: GRANT ALL ON \(database ?? "flexisip").* TO '\(user)'@'HOST' IDENTIFIED BY 'PASSWORD'" : nil,
-          preventsStart: preventsStart)
+          remedy: MySQLProbe.accessDenied.contains(number) ? grant : nil, preventsStart: preventsStart)
       case .notTried(let cause):
         warn(
-          section, key, "the database server at \(place) greets, but whether it lets \(user) in was not tried: \(cause)",
+          section, key,
+          "the database server at \(place) greets, but whether it lets \(user) in was not tried: \(cause)",
           correction: "\(key)=\(values.text(setting: "password", to: "PASSWORD"))",
           remedy: "try it: mysql -u \(user) -p \(database ?? "")")
       }
