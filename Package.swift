@@ -63,7 +63,7 @@ let package = Package(
       name: "FlexisipCheck",
       dependencies: [
         "ChatCore", "SIPAgent", "ServerConnection", "MessageFormats", "HTTPClient", "FileTransfer", "DigestAuth",
-        "Lime",
+        "Lime", "CCrypto",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .target(name: "TerminalUI", dependencies: ["CNcurses"]),

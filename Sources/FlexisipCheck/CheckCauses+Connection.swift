@@ -11,8 +11,8 @@ extension CheckCauses {
     if location.isDenied {
       return [
         CheckCause(
-          "the SRV record \(name) says that there is no such service (its target is \".\"): correct it, or name another "
-            + "transport in outbound-proxy")
+          "the SRV record \(name) says that there is no such service (its target is \".\"): correct it, or name "
+            + "another transport in outbound-proxy")
       ] + notFollowed(location, offered)
     }
     guard location.services.isEmpty else {
@@ -36,8 +36,8 @@ extension CheckCauses {
     if let port = proxy.port {
       return [
         CheckCause(
-          "outbound-proxy names port \(port), so the SRV records of \(location.host) (\(names)) are not followed: leave "
-            + "the port out")
+          "outbound-proxy names port \(port), so the SRV records of \(location.host) (\(names)) are not followed: "
+            + "leave the port out")
       ]
     }
     guard !offered.contains(location.transport) else { return [] }
@@ -84,7 +84,8 @@ extension CheckCauses {
       return unused + (elsewhere == nil ? [stopped, notListening] : [notListening]) + others
     }
     if let elsewhere {
-      return [CheckCause("\(record), but the server listens at \(elsewhere): correct the record"), notListening] + others
+      let wrong = CheckCause("\(record), but the server listens at \(elsewhere): correct the record")
+      return [wrong, notListening] + others
     }
     return [
       CheckCause("\(record), where nothing answers: Flexisip does not run there, or did not start (its log says why)"),

@@ -95,6 +95,11 @@ extension ConfCheck {
           correction:
             "soci-password-request=select password, algorithm from accounts where login = :id and domain = :domain")
       }
+      let key = "soci-connection-string"
+      guard isServersMachine, conf.value(Self.authentication, "soci-backend") == "mysql",
+        let setting = conf.setting(Self.authentication, key)
+      else { return }
+      checkMySQL(setting.value, Self.authentication, key, "every REGISTER gets 500", preventsStart: false)
     case let other:
       report(
         Self.authentication, "db-implementation", "'\(other)' is neither file nor soci",

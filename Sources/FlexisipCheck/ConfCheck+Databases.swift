@@ -1,5 +1,6 @@
 // ConfCheck+Databases.swift: where registrations and rooms are kept, and whether these can be reached
 import Foundation
+import ServerConnection
 
 extension ConfCheck {
   /// Seconds for a connection to a database.
@@ -95,7 +96,7 @@ extension ConfCheck {
           ? "\(key)=db='flexisip' user='flexisip' password='PASSWORD' host='localhost'" : sqlite, preventsStart: true)
     }
     guard isServersMachine else { return }
-    if backend.hasPrefix("sqlite") { checkSQLite(text, key) } else { checkMySQL(text, key) }
+    if backend.hasPrefix("sqlite") { checkSQLite(text, key) } else { checkMySQLOfRooms(text, key) }
   }
 
   private mutating func checkSQLite(_ text: String, _ key: String) {
@@ -123,7 +124,7 @@ extension ConfCheck {
     }
   }
 
-  private mutating func checkMySQL(_ text: String, _ key: String) {
+  private mutating func checkMySQLOfRooms(_ text: String, _ key: String) {
     let values = ConnectionString(text)
     guard values["db"] != nil || values["dbname"] != nil else {
       return report(
@@ -132,17 +133,66 @@ extension ConfCheck {
         correction: text.contains("=") ? "\(key)=db='flexisip' \(text)" : "database-backend=sqlite3",
         preventsStart: true)
     }
-    // Without a host, or with localhost, MySQL is spoken over a local socket.
-    guard let host = values["host"], host != "localhost" else { return }
-    let port = values["port"].flatMap { UInt16($0) } ?? 3306
+    checkMySQL(text, Self.conference, key, "the server does not start", preventsStart: true)
+  }
+
+  /// Logs in as Flexisip would.
+  /// - Parameter otherwise: what follows when that fails.
+  mutating func checkMySQL(
+    _ text: String, _ section: String, _ key: String, _ otherwise: String, preventsStart: Bool
+  ) {
+    let values = ConnectionString(text)
+    let user = values["user"] ?? NSUserName()
+    let database = values["db"] ?? values["dbname"]
+    let (place, addresses) = Self.mySQLServer(values)
+    let probe = MySQLProbe(user: user, password: values["password"] ?? values["pass"] ?? "", database: database)
     do throws(MySQLProbe.Failure) {
-      try MySQLProbe.tryOut(host: host, port: port, timeout: Self.connectTimeout)
+      guard let addresses else { throw .unreachable("the name has no address") }
+      try probe.tryOut(at: addresses, timeout: Self.connectTimeout)
     } catch {
-      report(
-        Self.conference, key, "no MySQL or MariaDB at \(host) port \(port): \(error); the server does not start",
-        correction: "\(key)=\(text.replacingOccurrences(of: host, with: "localhost"))",
-        remedy: "or start it: systemctl start mariadb", preventsStart: true)
+      switch error {
+      case .unreachable(let cause):
+        report(
+          section, key, "no MySQL or MariaDB at \(place): \(cause); \(otherwise)",
+          correction: "\(key)=\(values.text(setting: "host", to: "localhost"))",
+          remedy: "or start it: systemctl start mariadb", preventsStart: preventsStart)
+      case .noMySQL:
+        report(
+          section, key, "what listens at \(place) is no MySQL or MariaDB; \(otherwise)",
+          correction: "\(key)=\(values.text(setting: "port", to: "3306"))", preventsStart: preventsStart)
+      case .refused(let number, let words) where MySQLProbe.databaseDenied.contains(number):
+        report(
+          section, key, "the database server at \(place) says: \(words); \(otherwise)",
+          correction: "\(key)=\(values.text(setting: "db", to: "flexisip"))",
+          remedy: "or make it: CREATE DATABASE \(database ?? "flexisip"), and GRANT ALL on it",
+          preventsStart: preventsStart)
+      case .refused(let number, let words):
+        let name = database ?? "flexisip"
+        let grant = "or let it in: GRANT ALL ON \(name).* TO '\(user)'@'HOST' IDENTIFIED BY 'PASSWORD'"
+        report(
+          section, key, "the database server at \(place) refuses \(user): \(words); \(otherwise)",
+          correction: "\(key)=\(values.text(setting: "password", to: "PASSWORD"))",
+          remedy: MySQLProbe.accessDenied.contains(number) ? grant : nil, preventsStart: preventsStart)
+      case .notTried(let cause):
+        warn(
+          section, key,
+          "the database server at \(place) greets, but whether it lets \(user) in was not tried: \(cause)",
+          correction: "\(key)=\(values.text(setting: "password", to: "PASSWORD"))",
+          remedy: "try it: mysql -u \(user) -p \(database ?? "")")
+      }
     }
+  }
+
+  private static let socket = "/run/mysqld/mysqld.sock"
+
+  /// Without a host, or with localhost, MySQL is spoken over a local socket.
+  private static func mySQLServer(_ values: ConnectionString) -> (place: String, [SocketAddress]?) {
+    guard let host = values["host"], host != "localhost" else {
+      let path = values["unix_socket"] ?? socket
+      return (path, SocketAddress(path: path).map { [$0] })
+    }
+    let port = values["port"].flatMap { UInt16($0) } ?? 3306
+    return ("\(host) port \(port)", try? SocketAddress.all(of: host, port: Int(port)))
   }
 }
 
@@ -157,4 +207,15 @@ struct ConnectionString {
   }
 
   subscript(key: String) -> String? { values[key] }
+
+  /// The whole again with one value changed, and without the password.
+  func text(setting key: String, to value: String) -> String {
+    var changed = values
+    if changed["password"] != nil { changed["password"] = "PASSWORD" }
+    if changed["pass"] != nil { changed["pass"] = "PASSWORD" }
+    changed[key] = value
+    let order = ["db", "dbname", "user", "password", "pass", "host", "port"]
+    let others = changed.keys.filter { !order.contains($0) }.sorted()
+    return (order + others).compactMap { key in changed[key].map { "\(key)='\($0)'" } }.joined(separator: " ")
+  }
 }

@@ -76,7 +76,9 @@ extension LiveCheck {
   }
 
   private func judgeChallenge(_ answer: ProbeAnswer) async throws -> String {
-    guard let final = answer.final else { throw StepFailure(answer.summary, causes.noSIPAnswer(isTLS: await speaksTLS())) }
+    guard let final = answer.final else {
+      throw StepFailure(answer.summary, causes.noSIPAnswer(isTLS: await speaksTLS()))
+    }
     let server = final[header: "Server"]
     causes.version = server.flatMap(FlexisipVersion.init)
     switch final.status {

@@ -5,12 +5,11 @@ import Foundation
 /// What a client sees of a server that was not updated for long: the handshake fails. One that accepts such TLS is let
 /// in and sent away.
 ///
-/// `@unchecked Sendable`: `context` is used by the one thread only until `stop` has waited for its end.
+/// `@unchecked Sendable`: `context` is used by its one thread only.
 final class OldTLSListener: @unchecked Sendable {
   let port: UInt16
   private let socket: Int32
   private let context: OpaquePointer
-  private let isDone = DispatchSemaphore(value: 0)
 
   /// A client that says nothing is not waited for longer, in seconds.
   private static let patience = 5
@@ -39,23 +38,19 @@ final class OldTLSListener: @unchecked Sendable {
       throw error
     }
     self.context = context
-    let thread = Thread { [self] in
-      run()
-      isDone.signal()
-    }
+    let thread = Thread { [self] in run() }
     thread.name = "old TLS"
     thread.start()
   }
 
-  /// To be called once.
-  func stop() {
-    shutdown(socket, Int32(SHUT_RDWR))
-    isDone.wait()
-    close(socket)
-    SSL_CTX_free(context)
-  }
+  /// Takes no more connections. To be called once; the thread ends by itself, and with it the port is free.
+  func stop() { shutdown(socket, Int32(SHUT_RDWR)) }
 
   private func run() {
+    defer {
+      close(socket)
+      SSL_CTX_free(context)
+    }
     while true {
       let client = accept(socket, nil, nil)
       guard client >= 0 else {

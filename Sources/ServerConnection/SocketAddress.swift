@@ -17,6 +17,23 @@ public struct SocketAddress: Sendable {
     }
   }
 
+  /// A local socket; nil when the path is too long for one.
+  public init?(path: String) {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let bytes = Array(path.utf8)
+    // A zero ends it.
+    guard !bytes.isEmpty, bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return nil }
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+    let made: SocketAddress? = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        SocketAddress($0, length: socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    guard let made else { return nil }
+    self = made
+  }
+
   /// Our own end of a socket.
   public init(localOf descriptor: Int32) throws(ConnectionFailure) {
     self = try Self.name(of: descriptor, getsockname)

@@ -91,9 +91,10 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
 
   private func run(
     fault: LabFault? = nil, two: Bool = true, conf: FlexisipConf? = nil, otherHasKeys: Bool = true,
-    timeouts: (answer: Double, arrival: Double) = (2, 4), trace: WireTrace? = nil
+    timeouts: (answer: Double, arrival: Double) = (2, 4), trace: WireTrace? = nil, overTLS: Bool = false
   ) async throws -> (passed: Bool, results: Results) {
     var configuration = LabConfiguration.example
+    configuration.usesTLS = overTLS
     configuration.fault = fault
     let lab = Lab(configuration)
     let addresses = try await lab.start()
@@ -188,6 +189,23 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
     #expect(!text.contains("response="))
     let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
     #expect(mode == 0o600)
+  }
+
+  @Test func everyStepPassesOverTLSAndTheTraceShowsTheDevicesToo() async throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("trace").path
+    let (passed, results) = try await run(timeouts: (30, 60), trace: WireTrace(path: path), overTLS: true)
+    #expect(passed, "\(results.failed)")
+    let left = Set(results.list.filter { $0.outcome == .notTried }.map(\.step))
+    #expect(left == [.clock, .keyServerTLS, .fileServerTLS])
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    for part in [
+      "Via: SIP/2.0/TLS ", ";transport=tls;lr>", "SUBSCRIBE sip:chatroom-", "NOTIFY sip:", "MESSAGE sip:chatroom-",
+      "<conference-info ", "a file",
+    ] {
+      #expect(text.contains(part), "\(part)")
+    }
+    for part in ["SIP/2.0/TCP", "transport=tcp", "response="] { #expect(!text.contains(part), "\(part)") }
   }
 
   @Test func anInvitedAccountWithoutAKeyServerIsNamed() async throws {

@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 
 @Suite(.serialized) struct CommandLineAgainstTheLab {
-  private static func play(_ body: (LabProgram) async throws -> Void) async throws {
-    let lab = try await LabProgram()
+  private static func play(_ options: String..., body: (LabProgram) async throws -> Void) async throws {
+    let lab = try await LabProgram(options)
     defer { lab.stop() }
     try await body(lab)
   }
@@ -33,6 +33,31 @@ import Testing
       #expect(try await lab.run(as: "alice", "room", "list", "--json", "--all").events.first?["state"] == "left")
       try await bob.event("participant", ["address": "sip:alice@sip.example.org", "change": "removed"])
       bob.stop()
+    }
+  }
+
+  @Test func aLabOverTLSIsTrustedByTheConfigurationThatItWrites() async throws {
+    try await Self.play("--tls") { lab in
+      #expect(lab.proxy.hasSuffix(";transport=tls"))
+      let bob = try await lab.listener("bob")
+      _ = try await lab.run(as: "alice", "room", "create", "Ops", "sip:bob@sip.example.org")
+      let sent = try await lab.run(as: "alice", "send", "Ops", "over TLS", "--wait", "delivered")
+      #expect(sent.exitCode == 0, "\(sent.errors)")
+      try await bob.event("message", ["text": "over TLS", "encrypted": "true"])
+      bob.stop()
+
+      // Without the lab's authority nobody believes it.
+      let configuration = try String(contentsOfFile: lab.configuration, encoding: .utf8)
+      let folder = try TemporaryFolder()
+      let bare = configuration.components(separatedBy: "\n").filter { !$0.hasPrefix("ca-file") }
+      let path = folder.file("config.toml").path
+      #expect(
+        FileManager.default.createFile(
+          atPath: path, contents: Data(bare.joined(separator: "\n").utf8), attributes: [.posixPermissions: 0o600]))
+      let refused = try await CommandRun(
+        TestPaths.limeade, ["--config", path, "--account", "carol", "send", "sip:bob@sip.example.org", "hi"],
+        environment: ["XDG_DATA_HOME": folder.file("data").path])
+      #expect(refused.exitCode == 69 && refused.errors.contains("limeade lab"), "\(refused.errors)")
     }
   }
 

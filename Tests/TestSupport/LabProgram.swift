@@ -15,10 +15,12 @@ public final class LabProgram: Sendable {
   }
 
   /// Starts the lab; users are alice, bob and carol of sip.example.org.
-  public init() async throws {
+  /// - Parameter options: of `limeade lab`.
+  public init(_ options: [String] = []) async throws {
     folder = try TemporaryFolder()
     let path = folder.file("config.toml").path
-    process = try PeerProcess(TestPaths.limeade, ["lab", "--json", "--write-config", path], name: "limeade lab")
+    process = try PeerProcess(
+      TestPaths.limeade, ["lab", "--json", "--write-config", path] + options, name: "limeade lab")
     let ready = try await process.event("lab")
     guard let proxy = ready["proxy"], let factory = ready["factory"], let keyServer = ready["keyServer"] else {
       throw TestFailure("the lab does not say where it is: \(process.output)")
