@@ -94,7 +94,14 @@ extension LiveCheck {
         throw StepFailure("the answer has no Content-Length", causes.noContentLength)
       }
       return file
-    } catch { throw self.failure(error, failure(answers.last?.status)) }
+    } catch {
+      let status = answers.last?.status
+      // The server took it without a word of where it is: the status says more than the missing document.
+      if case FileTransferError.noUploadAddress = error {
+        throw StepFailure("HTTP \(status ?? 0) to \(data.count) bytes, without the file's address", failure(status))
+      }
+      throw self.failure(error, failure(status))
+    }
   }
 
   private func download(
