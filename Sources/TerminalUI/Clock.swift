@@ -1,7 +1,7 @@
 // Clock.swift: times and days of messages as text, in one time zone and without the locale's surprises.
 import Foundation
 
-struct Clock {
+public struct Clock: Sendable {
   struct Day: Hashable {
     var year: Int
     var month: Int
@@ -13,6 +13,8 @@ struct Clock {
 
   let timeZone: TimeZone
 
+  public init(timeZone: TimeZone = .current) { self.timeZone = timeZone }
+
   func day(of date: Date) -> Day { civil(localSeconds(date)).day }
 
   /// As "Sat 21 Nov 2026".
@@ -22,16 +24,19 @@ struct Clock {
   }
 
   /// As "09:14".
-  func time(of date: Date) -> String {
+  public func time(of date: Date) -> String {
     let minutes = floorDivide(localSeconds(date), 60)
     let ofDay = minutes - floorDivide(minutes, 1440) * 1440
     return "\(twoDigits(ofDay / 60)):\(twoDigits(ofDay % 60))"
   }
 
   /// As "2026-11-21 09:14".
-  func stamp(of date: Date) -> String {
+  public func stamp(of date: Date) -> String { "\(stamp(ofDay: date)) \(time(of: date))" }
+
+  /// As "2026-11-21".
+  public func stamp(ofDay date: Date) -> String {
     let day = day(of: date)
-    return "\(day.year)-\(twoDigits(day.month))-\(twoDigits(day.day)) \(time(of: date))"
+    return "\(day.year)-\(twoDigits(day.month))-\(twoDigits(day.day))"
   }
 
   /// Dates beyond some ten thousand years are held there: a message's date comes from its sender.

@@ -74,7 +74,7 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand("leave", "", "leave this room"),
     SlashCommand("rename", "NAME", "change this room's name", minimum: 1, maximum: .max),
     SlashCommand("members", "", "show or hide the members"),
-    SlashCommand("info", "", "details of this room and of the last message"),
+    SlashCommand("info", "", "who has the chosen message; the room, its devices"),
     SlashCommand("search", "[TEXT...]", "find messages of this room", maximum: .max),
     SlashCommand("search-all", "[TEXT...]", "find messages of all rooms", maximum: .max),
     SlashCommand("export", "FILE [json]", "write this room's messages to a new file", minimum: 1, maximum: 2),

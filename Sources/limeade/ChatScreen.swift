@@ -272,7 +272,8 @@ final class ChatScreen {
       let summary = summaries.first(where: { $0.room.address == message.room })
     else { return }
     notifications?.add(
-      message, room: names.room(summary), isPersonal: summary.room.isOneToOne || mention.isIn(message.text))
+      message, sender: names.short(message.sender), room: names.room(summary),
+      isPersonal: summary.room.isOneToOne || mention.isIn(message.text))
   }
 
   private func show(_ connection: ChatEvent.Connection) async {

@@ -99,12 +99,28 @@ extension ChatScreen {
       lines.append("member      \(member.id)\(member.isAdmin ? ", administrator" : "")")
       for device in member.devices { lines.append("  device    \(device.id), \(device.trust.words)") }
     }
-    if let last = try? await store.history(HistoryRequest(room: room.address, limit: 1)).last {
-      lines += ["", "last message \(last.message.messageID)"]
-      if let device = last.message.senderDevice { lines.append("  from device \(device)") }
-      for delivery in last.deliveries { lines.append("  \(delivery.state.rawValue) \(delivery.participant)") }
+    show("Room", await messageInfo(room.address) + lines)
+  }
+
+  /// Who has the chosen message, else the newest, and which device it is from.
+  private func messageInfo(_ room: String) async -> [String] {
+    let chosen = interface.screen.messages.first { $0.id == interface.screen.selected }?.position?.id
+    let entry: MessageWithDeliveries?
+    if let chosen {
+      entry = try? await store.message(number: chosen)
+    } else {
+      entry = try? await store.history(HistoryRequest(room: room, limit: 1)).last
     }
-    show("Room", lines)
+    guard let entry else { return [] }
+    let message = entry.message
+    var lines = ["message     \(message.messageID), \(Clock().stamp(of: message.time)), from \(names.short(message.sender))"]
+    if let device = message.senderDevice { lines.append("  device    \(device)") }
+    for delivery in entry.deliveries {
+      let words = [delivery.state.rawValue, delivery.time.map { Clock().stamp(of: $0) }, delivery.reason].compactMap(\.self)
+      lines.append("  \(names.short(delivery.participant).padding(toLength: 9, withPad: " ", startingAt: 0)) "
+        + words.joined(separator: ", "))
+    }
+    return lines + [""]
   }
 
   /// Sends the newest message that failed once more, as a new one.

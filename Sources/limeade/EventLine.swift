@@ -1,6 +1,7 @@
 // EventLine.swift: an event as one line for people (listen, chat --plain).
 import ChatCore
 import Foundation
+import TerminalUI
 
 enum EventLine {
   /// nil for events that a reader of messages does not need.
@@ -32,7 +33,7 @@ enum EventLine {
 
   /// `09:14 sip:bob@sip.example.org [encrypted] text`
   static func line(for message: Message) -> String {
-    let time = message.time.formatted(.dateTime.hour(.twoDigits(amPM: .omitted)).minute(.twoDigits))
+    let time = Clock().time(of: message.time)
     let mark =
       switch (message.state, message.isEncrypted) {
       case (.undecryptable, _): "cannot be decrypted: \(SafeLine.text(message.failure ?? ""))"

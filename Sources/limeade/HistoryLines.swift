@@ -1,6 +1,7 @@
 // HistoryLines.swift: stored messages as lines of text or JSON, and the file they are exported to.
 import ChatCore
 import Foundation
+import TerminalUI
 
 struct HistoryLines: Sendable {
   enum Format: Sendable { case text, json }
@@ -21,7 +22,7 @@ struct HistoryLines: Sendable {
   }
 
   private func text(_ entry: MessageWithDeliveries) -> String {
-    let day = entry.message.time.formatted(.iso8601.year().month().day())
+    let day = Clock().stamp(ofDay: entry.message.time)
     let room = showsRoom ? "\(SafeLine.text(names[entry.message.room] ?? entry.message.room)): " : ""
     let id = showsIDs ? "\(SafeLine.text(entry.message.messageID)) " : ""
     let line = "\(id)\(room)\(day) \(EventLine.line(for: entry))"

@@ -10,7 +10,7 @@ final class NotificationQueue {
 
   private let configuration: InterfaceConfiguration
   private let terminal: Terminal
-  private var waiting: [(message: Message, room: String)] = []
+  private var waiting: [(message: Message, sender: String, room: String)] = []
   private var timer: Task<Void, Never>?
   /// What went wrong with notify-command; told once.
   private let complain: (String) -> Void
@@ -23,11 +23,12 @@ final class NotificationQueue {
   }
 
   /// - Parameters:
+  ///   - sender: the name, as shown.
   ///   - room: its name.
   ///   - isPersonal: the message mentions the user or is of a one-to-one room.
-  func add(_ message: Message, room: String, isPersonal: Bool) {
+  func add(_ message: Message, sender: String, room: String, isPersonal: Bool) {
     guard isPersonal || configuration.notifyFor == .all else { return }
-    waiting.append((message, room))
+    waiting.append((message, sender, room))
     guard timer == nil else { return }
     timer = Task {
       try? await Task.sleep(for: Self.delay)
@@ -45,7 +46,7 @@ final class NotificationQueue {
       let rooms = Set(all.map(\.room)).count
       let isOne = all.count == 1
       terminal.notify(
-        form, title: isOne ? "\(first.message.sender) in \(first.room)" : "limeade",
+        form, title: !isOne ? "limeade" : first.sender == first.room ? first.sender : "\(first.sender) in \(first.room)",
         body: isOne
           ? first.message.preview : "\(all.count) new messages in \(rooms == 1 ? first.room : "\(rooms) rooms")")
     }
@@ -53,7 +54,7 @@ final class NotificationQueue {
   }
 
   /// The command gets one JSON object: the message, or for several the newest with the number of all as `count`.
-  private func run(_ command: ExternalCommand, _ all: [(message: Message, room: String)]) {
+  private func run(_ command: ExternalCommand, _ all: [(message: Message, sender: String, room: String)]) {
     guard let last = all.last else { return }
     var fields = last.message.jsonFields
     fields["event"] = "notify"

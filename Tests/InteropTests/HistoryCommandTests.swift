@@ -23,6 +23,16 @@ import Testing
     #expect(text.lines.count == 4)
     #expect(text.lines.contains { $0.hasPrefix("Ops: ") && $0.contains("deploy Ops now\u{FFFD}[2J  (delivered 1/1") })
 
+    // Times are local ones of 24 hours: of these two zones one is in the afternoon.
+    let sent = try #require(found.events.first?["time"])
+    let moment = try Date.ISO8601FormatStyle(includingFractionalSeconds: true).parse(sent)
+    for (zone, hours) in [("Etc/GMT-6", 6.0), ("Etc/GMT+6", -6.0)] {
+      let lines = try await lab.run(as: "alice", "history", "Team", environment: ["TZ": zone]).lines
+      let local = moment.addingTimeInterval(hours * 3600).formatted(.iso8601)
+      let expected = local.prefix(16).replacing("T", with: " ")
+      #expect(lines.contains { $0.hasPrefix(expected) && $0.contains("deploy Team") }, "\(zone): \(expected) \(lines)")
+    }
+
     let file = lab.folder.file("export.jsonl")
     #expect(try await lab.run(as: "alice", "history", "--all", "--json", "--output", file.path).exitCode == 0)
     let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")

@@ -62,6 +62,19 @@ final class TmuxScreen: Sendable {
     try await run(["capture-pane", "-p"]).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
   }
 
+  /// The same with the escape sequences of their colours.
+  func colouredLines() async throws -> [String] {
+    try await run(["capture-pane", "-p", "-e"]).split(separator: "\n", omittingEmptySubsequences: false)
+      .map(String.init)
+  }
+
+  /// From now on all bytes that the program writes to the terminal also go to the file that is returned.
+  func record() async throws -> URL {
+    let file = folder.file("written")
+    try await run(["pipe-pane", "-o", "exec cat >> '\(file.path)'"])
+    return file
+  }
+
   /// A terminal's mode, as tmux names it in its formats: `alternate_on`, `cursor_flag`.
   func isOn(_ mode: String) async throws -> Bool {
     try await run(["display-message", "-p", "#{\(mode)}"]) == "1\n"

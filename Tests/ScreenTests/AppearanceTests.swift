@@ -1,0 +1,103 @@
+// AppearanceTests.swift: theme files, NO_COLOR, the bell and desktop notifications, in what the terminal gets
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(.serialized) struct AppearanceInTmux {
+  private static let theme = """
+    base = "none"
+    prompt = "bold 201"
+    header = "underlined 15 on 53"
+    sender-colors = [46]
+    """
+
+  private func write(theme: String, to stage: LabProgram) throws {
+    let folder = URL(fileURLWithPath: stage.configuration).deletingLastPathComponent().appendingPathComponent("themes")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    try Data(theme.utf8).write(to: folder.appendingPathComponent("mine.toml"))
+  }
+
+  /// The colours of the prompt, as SGR parameters.
+  private func prompt(_ screen: TmuxScreen) async throws -> String {
+    let lines = try await screen.colouredLines()
+    return try #require(lines.first { $0.contains("[Lab team] >") }, "\(lines)")
+  }
+
+  @Test func aThemeFileColoursTheScreenAndNoColorTakesAllColoursAway() async throws {
+    try await Stage.play(echo: true, environment: ["NO_COLOR": ""]) { stage in
+      try write(theme: Self.theme, to: stage.lab)
+      func restart(_ variables: String, _ options: String...) async throws {
+        try await stage.screen.press("C-d")
+        try await stage.screen.wait(for: "the shell") { !$0.contains { $0.contains("registered") } }
+        let line = Stage.line(stage.lab, "alice", ["chat"] + options)
+        try await stage.screen.enter("\(variables) \(line)")
+        try await stage.screen.line(with: "alice@sip.example.org registered")
+      }
+      let dark = try await prompt(stage.screen)
+      #expect(dark.contains("38;5;75m"), "\(dark)")
+
+      try await restart("", "--theme", "mine")
+      let mine = try await prompt(stage.screen)
+      #expect(mine.contains("38;5;201m"), "\(mine)")
+      #expect(try await stage.screen.colouredLines()[0].contains("48;5;53m"))
+      try await stage.screen.enter("hello")
+      try await stage.screen.line(with: "bob        e  echo of")
+      #expect(try await stage.screen.colouredLines().contains { $0.contains("38;5;46m") && $0.contains("bob") })
+
+      try await restart("", "--theme", "light")
+      let light = try await prompt(stage.screen)
+      #expect(light.contains("38;5;25m"), "\(light)")
+
+      for variables in ["NO_COLOR=1", "TERM=vt100"] {
+        try await restart(variables, "--theme", "mine")
+        let colours = try await stage.screen.colouredLines().filter { $0.contains("38;5;") || $0.contains("48;5;") }
+        #expect(colours.isEmpty, "\(variables): \(colours)")
+      }
+    }
+  }
+
+  @Test(arguments: [
+    ("base = \"dusk\"", "mine.toml, line 1: base: \"dusk\" is none of dark, light, none"),
+    ("base = \"dark\"\nsidebar = \"bold\"", "mine.toml, line 2: sidebar: a theme has no 'sidebar'"),
+    ("prompt = \"pink\"", "mine.toml, line 1: prompt: 'pink' is no style"),
+    ("prompt = ", "mine.toml, line 1"),
+  ])
+  func aMistakeInAThemeFileIsToldWithItsLine(theme: String, message: String) async throws {
+    let lab = try await LabProgram()
+    defer { lab.stop() }
+    try write(theme: theme, to: lab)
+    let run = try await lab.run(as: "alice", "chat", "--theme", "mine")
+    #expect(run.exitCode == 78)
+    #expect(run.errors.contains(message), "\(run.errors)")
+  }
+
+  /// tmux passes it on in a sequence of its own. What others write must not end the sequence that asks for a notification.
+  @Test(arguments: [
+    ("osc777", "\u{1B}]777;notify;bob in Lab team;alice: a,b \u{FFFD}]0,x\u{FFFD}\u{07}"),
+    ("osc9", "\u{1B}]9;bob in Lab team: alice: a,b \u{FFFD}]0,x\u{FFFD}\u{07}"),
+  ])
+  func aMentionInAnotherRoomRingsAndNotifies(form: String, sequence: String) async throws {
+    try await Stage.play(interface: "[ui]\nnotify = \"\(form)\"") { stage in
+      let written = try await stage.screen.record()
+      try await stage.screen.enter("/create Ops bob")
+      try await stage.screen.line(with: "> 2 # Ops")
+      let room = try #require(try await stage.bob.event("room", ["name": Stage.team])["room"])
+      stage.bob.stop()
+      let quiet = try await stage.lab.run(as: "bob", "send", room, "nothing for you")
+      #expect(quiet.exitCode == 0)
+      try await stage.screen.line(with: "  1 # Lab team", "1 |")
+      #expect(try await stage.lab.run(as: "bob", "send", room, "alice: a;b \u{1B}]0;x\u{07}").exitCode == 0)
+      try await stage.screen.line(with: "  1 # Lab team", "2! |")
+      let deadline = ContinuousClock.now + .seconds(60)
+      var text = ""
+      while !text.contains(sequence) || !text.contains("\u{07}"), ContinuousClock.now < deadline {
+        try await Task.sleep(for: .milliseconds(50))
+        text = String(decoding: (try? Data(contentsOf: written)) ?? Data(), as: UTF8.self)
+      }
+      #expect(text.contains(sequence), "\(text.suffix(2000).debugDescription)")
+      // One bell of its own, for the mention alone; the other byte ends the sequence.
+      #expect(text.count { $0 == "\u{07}" } == 2)
+      #expect(!text.contains("nothing for you"))
+    }
+  }
+}
