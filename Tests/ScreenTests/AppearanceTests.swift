@@ -83,7 +83,8 @@ import Testing
       try await stage.screen.wait(for: "the shell") { !$0.contains { $0.contains("registered") } }
       // The program is screen's only window, so that screen ends with it.
       let chat = stage.line("alice", "chat")
-      try await stage.screen.enter("SCREENDIR='\(sockets.path)' screen -U -c '\(settings.path)' \(chat); echo over")
+      let start = "SCREENDIR='\(sockets.path)' screen -U -c '\(settings.path)'"
+      try await stage.screen.enter("\(start) \(chat); echo over")
       try await stage.screen.line(with: "alice@sip.example.org registered")
       try await stage.screen.enter("日本 é 👍 in screen")
       let line = try await stage.screen.line(with: "eD 日本 é 👍 in screen")
@@ -96,7 +97,7 @@ import Testing
     }
   }
 
-  /// tmux passes it on in a sequence of its own. What others write must not end the sequence that asks for a notification.
+  /// tmux passes it on in a sequence of its own. What others write must not end the sequence.
   @Test(arguments: [
     ("osc777", "\u{1B}]777;notify;bob in Lab team;alice: a,b \u{FFFD}]0,x\u{FFFD}\u{07}"),
     ("osc9", "\u{1B}]9;bob in Lab team: alice: a,b \u{FFFD}]0,x\u{FFFD}\u{07}"),
