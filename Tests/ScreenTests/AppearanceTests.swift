@@ -71,7 +71,33 @@ import Testing
     #expect(run.errors.contains(message), "\(run.errors)")
   }
 
-  /// tmux passes it on in a sequence of its own. What others write must not end the sequence that asks for a notification.
+  @Test func insideGNUScreenItLooksAsElsewhere() async throws {
+    try await Stage.play { stage in
+      let folder = try TemporaryFolder()
+      let settings = folder.file("screenrc")
+      try Data("startup_message off\n".utf8).write(to: settings)
+      let sockets = folder.file("sockets")
+      try FileManager.default.createDirectory(
+        at: sockets, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+      try await stage.screen.press("C-d")
+      try await stage.screen.wait(for: "the shell") { !$0.contains { $0.contains("registered") } }
+      // The program is screen's only window, so that screen ends with it.
+      let chat = stage.line("alice", "chat")
+      let start = "SCREENDIR='\(sockets.path)' screen -U -c '\(settings.path)'"
+      try await stage.screen.enter("\(start) \(chat); echo over")
+      try await stage.screen.line(with: "alice@sip.example.org registered")
+      try await stage.screen.enter("日本 é 👍 in screen")
+      let line = try await stage.screen.line(with: "eD 日本 é 👍 in screen")
+      #expect(line.hasPrefix("                    |"), "\(line)")
+      let lines = try await stage.screen.lines()
+      #expect(lines[0].hasPrefix(" Lab team  E2EE not verified"))
+      #expect(lines[23].hasPrefix("[Lab team] >"))
+      try await stage.screen.press("C-d")
+      try await stage.screen.wait(for: "the shell") { $0.contains("over") }
+    }
+  }
+
+  /// tmux passes it on in a sequence of its own. What others write must not end the sequence.
   @Test(arguments: [
     ("osc777", "\u{1B}]777;notify;bob in Lab team;alice: a,b \u{FFFD}]0,x\u{FFFD}\u{07}"),
     ("osc9", "\u{1B}]9;bob in Lab team: alice: a,b \u{FFFD}]0,x\u{FFFD}\u{07}"),
