@@ -275,6 +275,8 @@ extension ChatClient {
     var found = false
     for (key, task) in downloads where key.message == row {
       task.cancel()
+      // When it has ended, another one can begin.
+      await task.value
       found = true
     }
     let isWaiting = (try? await store.database.read { try PendingUpload.exists($0, key: row) }) ?? false
