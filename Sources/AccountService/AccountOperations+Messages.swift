@@ -58,6 +58,22 @@ public struct CancelTransfers: ClientOperation {
   }
 }
 
+/// Sends a message of this account that failed once more, as a new one, with its files and what it answers.
+public struct ResendMessage: ClientOperation {
+  public static let method = "message.resend"
+  public static let isQueued = true
+  /// The room's address.
+  public var room: String
+  public var id: String
+  public init(room: String, id: String) { (self.room, self.id) = (room, id) }
+  public func perform(on client: ChatClient) async throws -> Message {
+    guard let entry = try await client.store.message(room: room, messageID: id) else {
+      throw ChatError.badInput("no message \(id) is in this room")
+    }
+    return try await client.resend(entry.message)
+  }
+}
+
 /// A message by its Message-ID, with what each member did with it; `null` when it is not in the room.
 public struct FindMessage: StoreOperation {
   public static let method = "message.show"

@@ -151,6 +151,7 @@ public final class AccountStore: Sendable {
         table.column("requiresTrust", .boolean).notNull()
       }
     }
+    migrator.registerMigration("chat search 2") { db in try SearchIndex.addFileNames(db) }
     LimeAccount.registerMigrations(&migrator)
     return migrator
   }

@@ -131,7 +131,7 @@ extension ChatClient {
   }
 
   /// Tells what became of a change of ours that was in the outbox. A failed one stays as it is here.
-  func finishedChange(_ entry: OutboxEntry, state: Message.State, failure: String?) async {
+  func finishedChange(_ entry: OutboxEntry, state: Message.State, failure: String?) {
     guard entry.message == nil, entry.isUrgent, let cpim = try? CPIMMessage(parsing: entry.content),
       var change = MessageChange(
         cpim, room: entry.room, sender: account.address.description, now: .distantFuture)

@@ -195,6 +195,25 @@ extension ChatClient {
     return sent
   }
 
+  /// Sends a message that failed once more, as a new one: its text and files, what it answers, how long it lives.
+  /// - Throws: `ChatError`, `FileTransferError` when a file is neither where it was nor on the server.
+  public func resend(_ message: Message) async throws -> Message {
+    guard message.isOutgoing, message.state == .failed else {
+      throw ChatError.badInput("only a message of your own that failed is sent once more")
+    }
+    let options = MessageOptions(
+      replyTo: message.replyTo, forwardedFrom: message.forwardedFrom, lifetime: message.lifetime)
+    if message.files.isEmpty { return try await send(message.text, to: message.room, options) }
+    if message.files.allSatisfy({ $0.isOffered && !$0.isExpired }) {
+      return try await forward(message, to: message.room, options)
+    }
+    let paths = message.files.compactMap(\.path)
+    guard paths.count == message.files.count else {
+      throw ChatError.badInput("not all files of the message are on this machine: send them anew")
+    }
+    return try await send(message.text, files: paths, to: message.room, options)
+  }
+
   /// The message will not be sent.
   private func giveUp(_ row: Int64, _ reason: String, step: FileProgress.Step) async {
     let message = try? await store.database.write { db -> Message? in
@@ -256,6 +275,8 @@ extension ChatClient {
     var found = false
     for (key, task) in downloads where key.message == row {
       task.cancel()
+      // When it has ended, another one can begin.
+      await task.value
       found = true
     }
     let isWaiting = (try? await store.database.read { try PendingUpload.exists($0, key: row) }) ?? false

@@ -25,79 +25,133 @@ extension ChatClient {
   /// A device's failed-decryption notices lead to a new session at most this often; they are unauthenticated.
   private static let rekeyInterval: TimeInterval = 60
 
-  /// Stores an incoming MESSAGE and only then answers it: a 200 OK means that it is on disk.
-  func receive(_ message: IncomingMessage) async {
-    guard let agent else { return }
-    let received: Received
-    do { received = try await store(message) } catch {
-      logger.error("an incoming message was not stored: \(describe(error))")
-      hub.send(.error(room: nil, text: "an incoming message could not be stored: \(describe(error))"))
-      // Of all refusals, 503 is the one after which a server keeps the message for later.
-      await agent.respond(to: message.id, status: 503)
-      return
+  /// Messages that are stored in one commit.
+  static let messagesAtOnce = 64
+
+  /// Stores incoming MESSAGEs and only then answers them: a 200 OK means that it is on disk.
+  func receive(_ messages: [IncomingMessage]) async {
+    guard !messages.isEmpty, let agent else { return }
+    var (hasDeletedText, mayExpire) = (false, false)
+    var roomsRead: Set<String> = []
+    for (message, result) in zip(messages, await store(messages)) {
+      switch result {
+      case .failure(let error):
+        logger.error("an incoming message was not stored: \(describe(error))")
+        hub.send(.error(room: nil, text: "an incoming message could not be stored: \(describe(error))"))
+        // Of all refusals, 503 is the one after which a server keeps the message for later.
+        await agent.respond(to: message.id, status: 503)
+      case .success(let received):
+        await agent.respond(to: message.id, status: received.status)
+        for event in received.events {
+          hub.send(event)
+          if case .message(let message) = event { offer(message) }
+        }
+        if received.hasRead { roomsRead.insert(message.from.uri.description) }
+        hasDeletedText = hasDeletedText || received.hasDeletedText
+        mayExpire = mayExpire || received.mayExpire
+      }
     }
-    await agent.respond(to: message.id, status: received.status)
-    for event in received.events {
-      hub.send(event)
-      if case .message(let message) = event { offer(message) }
-    }
-    if received.hasRead { await reportRoom(message.from.uri.description) }
-    if received.hasDeletedText { forgetOnDisk() }
-    if received.mayExpire { scheduleExpiry() }
+    for room in roomsRead { await reportRoom(room) }
+    if hasDeletedText { forgetOnDisk() }
+    if mayExpire { scheduleExpiry() }
     wakeOutbox()
   }
 
-  private func store(_ message: IncomingMessage) async throws -> Received {
+  /// What came of a message inside the transaction that it was opened in.
+  private enum Attempt: Sendable {
+    case stored(Received)
+    case unreadable(LimeEnvelope, Room, any Error)
+  }
+
+  /// All in one transaction; when it fails each has one of its own, so that the fault of one is not that of others.
+  private func store(_ messages: [IncomingMessage]) async -> [Result<Received, any Error>] {
+    guard let lime, let gruu else { return messages.map { _ in .failure(ChatError.notConnected) } }
+    let attempts: [Attempt]
+    do {
+      attempts = try await store.writeRatchets { db in
+        try messages.map { try self.store(db, $0, lime: lime, gruu: gruu) }
+      }
+    } catch {
+      guard messages.count > 1 else { return [.failure(error)] }
+      var results: [Result<Received, any Error>] = []
+      for message in messages { results += await store([message]) }
+      return results
+    }
+    var results: [Result<Received, any Error>] = []
+    for attempt in attempts {
+      switch attempt {
+      case .stored(let received): results.append(.success(received))
+      case .unreadable(let envelope, let room, let error):
+        do {
+          let alert = try await identityAlert(error, room: room.address)
+          var received = try await storeUndecryptable(envelope, room: room, gruu: gruu, reason: describe(error))
+          if let alert { received.events.append(alert) }
+          results.append(.success(received))
+        } catch { results.append(.failure(error)) }
+      }
+    }
+    return results
+  }
+
+  private nonisolated func store(
+    _ db: Database, _ message: IncomingMessage, lime: LimeAccount, gruu: SIPURI
+  ) throws -> Attempt {
     if LimeEnvelope.matches(contentType: message.contentType) {
-      return try await storeEncrypted(message, room: try await knownRoom(for: message))
+      return try storeEncrypted(db, message, lime: lime, gruu: gruu)
     }
-    if ContentType(message.contentType)?.matches(ContentType.cpim.mediaType) == true {
-      return try await storePlain(message, room: try await knownRoom(for: message))
+    guard ContentType(message.contentType)?.matches(ContentType.cpim.mediaType) == true else {
+      return .stored(Received(status: 415))
     }
-    return Received(status: 415)
+    guard let cpim = try? CPIMMessage(parsing: message.body), let author = cpim.from?.uri else {
+      return .stored(Received(status: 400))
+    }
+    let room = try Self.room(db, of: message, isEncrypted: false)
+    return .stored(
+      try apply(db, cpim, room: room, device: author, gruu: gruu, trust: "unknown", isEncrypted: false))
   }
 
   /// The room a message came through. A message that overtook its room's invitation makes the room known.
-  private func knownRoom(for message: IncomingMessage) async throws -> Room {
+  private static func room(_ db: Database, of message: IncomingMessage, isEncrypted: Bool) throws -> Room {
     let address = message.from.uri.description
-    let isEncrypted = LimeEnvelope.matches(contentType: message.contentType)
-    return try await store.database.write { db in
-      if let room = try Room.fetchOne(db, key: address) { return room }
-      return try RoomQueries.join(
-        db, address: address, subject: "", encrypted: isEncrypted, oneToOne: false, now: Date())
-    }
+    return try Room.find(db, address)
+      ?? RoomQueries.join(db, address: address, subject: "", encrypted: isEncrypted, oneToOne: false, now: Date())
   }
 
   // MARK: Encrypted
 
-  private func storeEncrypted(_ message: IncomingMessage, room: Room) async throws -> Received {
-    guard let lime, let gruu, let address = RoomAddress(room.address) else { throw ChatError.notConnected }
+  private nonisolated func storeEncrypted(
+    _ db: Database, _ message: IncomingMessage, lime: LimeAccount, gruu: SIPURI
+  ) throws -> Attempt {
+    let room = try Self.room(db, of: message, isEncrypted: true)
+    guard let address = RoomAddress(room.address) else { return .stored(Received(status: 400)) }
     let envelope: LimeEnvelope
     do { envelope = try LimeEnvelope(parsing: message.body, contentType: message.contentType) } catch {
       logger.warning("malformed multipart/encrypted in \(room.address): \(error)")
-      return Received(status: 400)
+      return .stored(Received(status: 400))
     }
     let sender = DeviceID(envelope.sender.description)
     do {
       guard let part = envelope.deviceParts[lime.device.string] else { throw UndecryptableReason.notForUs }
-      return try await store.writeRatchets { db in
+      var received = Received()
+      // Nothing of a message that proves wrong stays.
+      try db.inSavepoint {
         let decrypted = try lime.decrypt(
           db, ratchetMessage: part, cipherMessage: envelope.cipherMessage, sender: sender,
           recipientUser: address.limeUser)
         let cpim = try CPIMMessage(parsing: decrypted.plaintext)
         // The author is who LIME authenticated; an inner From that says otherwise is a forgery.
         guard cpim.from?.uri == envelope.sender else { throw UndecryptableReason.senderMismatch }
-        return try self.apply(
-          db, cpim, room: room, device: envelope.sender, gruu: gruu, trust: decrypted.status.rawValue, isEncrypted: true)
+        received = try apply(
+          db, cpim, room: room, device: envelope.sender, gruu: gruu, trust: decrypted.status.rawValue,
+          isEncrypted: true)
+        return .commit
       }
+      return .stored(received)
     } catch let error as DatabaseError where error.isStorageFailure {
       // It says nothing of the message: that is not acknowledged, and comes again.
       throw error
     } catch {
-      let alert = try await identityAlert(error, room: room.address)
-      var received = try await storeUndecryptable(envelope, room: room, gruu: gruu, reason: describe(error))
-      if let alert { received.events.append(alert) }
-      return received
+      return .unreadable(envelope, room, error)
     }
   }
 
@@ -133,18 +187,6 @@ extension ChatClient {
       let imdn = IMDNMessage(messageID: messageID, dateTime: now, kind: .failed(.notAcceptable))
       try Self.enqueue(db, imdn, room: room.address, gruu: gruu, time: now, mustBePlain: true)
       return Received(events: [.message(message)])
-    }
-  }
-
-  // MARK: Plain
-
-  private func storePlain(_ message: IncomingMessage, room: Room) async throws -> Received {
-    guard let gruu else { throw ChatError.notConnected }
-    guard let cpim = try? CPIMMessage(parsing: message.body), let author = cpim.from?.uri else {
-      return Received(status: 400)
-    }
-    return try await store.database.write { db in
-      try self.apply(db, cpim, room: room, device: author, gruu: gruu, trust: "unknown", isEncrypted: false)
     }
   }
 

@@ -155,7 +155,7 @@ extension ChatClient {
   static func storedState(_ db: Database, _ room: Room, entity: SIPURI) throws -> ConferenceState {
     var state = ConferenceState(entity: entity, subject: room.subject)
     guard room.version > 0 else { return state }
-    let members = try Participant.filter(sql: "room = ?", arguments: [room.address]).fetchAll(db)
+    let members = try RoomQueries.participants(db, room: room.address)
     let devices = try RoomQueries.devices(db, room: room.address)
     let users = members.compactMap { member -> ConferenceInfo.User? in
       guard let address = SIPURI(member.address) else { return nil }

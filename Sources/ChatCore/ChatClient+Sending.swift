@@ -1,20 +1,11 @@
-// ChatClient+Sending.swift: the outbox: what is written is stored, encrypted, and sent, once and in order.
+// ChatClient+Sending.swift: what is written is stored in the outbox, from where it is sent.
 import Foundation
 import GRDB
-import Lime
 import MessageFormats
-import SIPAgent
-
-/// How an attempt to send ended.
-struct OutboxOutcome: Sendable {
-  var state: Message.State
-  var failure: String?
-}
 
 extension ChatClient {
   /// Largest text that is sent, in bytes of UTF-8.
   public static let textLimit = 64 * 1024
-  private static let longestBackOff: TimeInterval = 60
 
   // MARK: Writing
 
@@ -63,7 +54,7 @@ extension ChatClient {
     _ db: Database, _ text: String, files: [MessageFile], to address: String, _ options: MessageOptions,
     account: String, device: SIPURI, time: Date
   ) throws -> Message {
-    guard let room = try Room.fetchOne(db, key: address) else { throw ChatError.unknownRoom(address, known: []) }
+    guard let room = try Room.find(db, address) else { throw ChatError.unknownRoom(address, known: []) }
     guard room.state != .left else { throw ChatError.notInRoom(room.subject) }
     var message = Message(
       room: address, messageID: options.messageID ?? MessageID.make(), sender: account, senderDevice: device.description, isOutgoing: true,
@@ -101,190 +92,6 @@ extension ChatClient {
     let entry = OutboxEntry(
       room: address, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: false,
       attempts: 0, createdAt: Date())
-    _ = try? await transmit(entry)
+    _ = try? await transmit([OutboxItem(entry)])
   }
-
-  // MARK: The outbox
-
-  func wakeOutbox() {
-    hasNewsForOutbox = true
-    if outboxTask == nil, isConnected {
-      outboxTask = Task { [weak self] in await self?.drainOutbox() }
-    }
-  }
-
-  /// Waits until nothing is left that can be sent now, but no longer than `limit`.
-  public func flushOutbox(within limit: Duration = .seconds(5)) async {
-    wakeOutbox()
-    guard let draining = outboxTask else { return }
-    let (done, signal) = AsyncStream.makeStream(of: Void.self)
-    let sending = Task {
-      await draining.value
-      signal.finish()
-    }
-    let timer = Task {
-      try? await Task.sleep(for: limit)
-      signal.finish()
-    }
-    for await _ in done {}
-    timer.cancel()
-    sending.cancel()
-  }
-
-  /// Sends what waits, oldest first, notifications after texts; ends when nothing can be sent now.
-  private func drainOutbox() async {
-    while !Task.isCancelled, isConnected {
-      hasNewsForOutbox = false
-      let now = Date()
-      blockedRooms = blockedRooms.filter { $0.value > now }
-      let next = OutboxEntry.filter(!Array(blockedRooms.keys).contains(Column("room"))).order(sql: "isUrgent DESC, id")
-      let entry: OutboxEntry?
-      do { entry = try await store.database.read { try next.fetchOne($0) } } catch { break }
-      if let entry {
-        await process(entry)
-      } else if !hasNewsForOutbox {
-        break
-      }
-    }
-    outboxTask = nil
-    guard isConnected, let soonest = blockedRooms.values.min() else { return }
-    Task { [weak self] in
-      try? await Task.sleep(for: .seconds(max(0.1, soonest.timeIntervalSinceNow)))
-      await self?.wakeOutbox()
-    }
-  }
-
-  private func process(_ entry: OutboxEntry) async {
-    if let id = entry.id, let outcome = unrecordedOutcomes[id] {
-      return await finish(entry, state: outcome.state, failure: outcome.failure)
-    }
-    do {
-      let response = try await transmit(entry)
-      switch response.status {
-      case 200..<300:
-        postponements[entry.room] = nil
-        await finish(entry, state: .sent, failure: nil)
-      case 408, 480, 500, 502, 503, 504: await postpone(entry, "\(response.status) \(response.reason)")
-      default:
-        let error = ChatError.refused(what: "the message", status: response.status, reason: response.reason)
-        await finish(entry, state: .failed, failure: error.description)
-      }
-    } catch let error as ChatError where error.isFinal {
-      await finish(entry, state: .failed, failure: error.description)
-    } catch { await postpone(entry, describe(error)) }
-  }
-
-  /// One attempt: encrypts (the ratchets are on disk before anything leaves) and sends.
-  ///
-  /// A repeated attempt encrypts anew under the same Message-ID: the receivers drop the double by its id, while the
-  /// same ciphertext twice would be an undecryptable replay to them.
-  private func transmit(_ entry: OutboxEntry) async throws -> SIPResponse {
-    guard let agent, let gruu, isConnected else { throw ChatError.notConnected }
-    guard let room = try await store.database.read({ try Room.fetchOne($0, key: entry.room) }),
-      let address = RoomAddress(entry.room)
-    else { throw ChatError.notInRoom(entry.room) }
-
-    var headers = [SIPHeader("Date", Self.rfc1123(Date()))]
-    if !entry.isUrgent { headers.append(SIPHeader("Priority", "non-urgent")) }
-    let contentType: String
-    let body: Data
-    if room.isEncrypted, !entry.mustBePlain {
-      (contentType, body) = try await encrypt(entry, room: room, address: address, gruu: gruu)
-    } else {
-      (contentType, body) = ("message/cpim", entry.content)
-    }
-    do {
-      return try await agent.message(
-        to: address.uri, from: gruu, headers: headers, contentType: contentType, body: body)
-    } catch { throw ChatError(from: error, during: "MESSAGE to \(room.subject)") }
-  }
-
-  private typealias OutgoingMessage = (
-    envelope: LimeEnvelope?, started: [DeviceID: Result<Void, LimeError>], failures: [DeviceID: LimeError]
-  )
-
-  private func encrypt(
-    _ entry: OutboxEntry, room: Room, address: RoomAddress, gruu: SIPURI
-  ) async throws -> (contentType: String, body: Data) {
-    guard let lime else { throw ChatError.notConnected }
-    let devices = try await allowedDevices(for: entry, room: room, lime: lime)
-    // New sessions and the message in one commit, as each waits for the disk. When the message may yet be refused they
-    // have a commit of their own, as their bundles are spent.
-    var (bundles, reasons) =
-      entry.requiresTrust
-      ? ([], try await ensureSessions(with: devices)) : try await missingBundles(for: devices)
-    let candidates = devices.filter { reasons[$0] == nil }
-    let (envelope, started, failures) = try await store.writeRatchets { [bundles] db -> OutgoingMessage in
-      let started = try lime.startSessions(db, with: bundles)
-      let reachable = candidates.filter { started[$0].map { (try? $0.get()) != nil } ?? true }
-      if entry.requiresTrust {
-        try Self.checkTrust(try reachable.map { ($0, try lime.status(db, of: $0)) }, room: room.subject)
-      }
-      let encrypted = try lime.encrypt(
-        db, plaintext: entry.content, recipientUser: address.limeUser, devices: reachable, policy: .cipherMessage)
-      guard !encrypted.ratchetMessages.isEmpty else { return (nil, started, encrypted.failures) }
-      try db.execute(sql: "UPDATE outbox SET attempts = attempts + 1 WHERE id = ?", arguments: [entry.id])
-      if let row = entry.message {
-        let trust = Self.weakest(encrypted.ratchetMessages.map(\.status))
-        try db.execute(sql: "UPDATE message SET trust = ? WHERE id = ?", arguments: [trust.rawValue, row])
-      }
-      let envelope = LimeEnvelope(
-        sender: gruu, messageID: entry.messageID,
-        deviceParts: Dictionary(encrypted.ratchetMessages.map { ($0.device.string, $0.data) }) { first, _ in first },
-        cipherMessage: encrypted.cipherMessage)
-      return (envelope, started, encrypted.failures)
-    }
-    reasons.merge(try await self.reasons(of: started)) { $1 }
-    for (device, error) in failures { reasons[device] = error.description }
-    if entry.isUrgent {
-      for (device, reason) in reasons {
-        hub.send(.security(room: room.address, device: device.string, text: "\(device) cannot read this: \(reason)"))
-      }
-    }
-    guard let envelope else {
-      throw ChatError.nobodyToEncryptFor(room: room.subject, reasons: reasons.map { "\($0.key): \($0.value)" }.sorted())
-    }
-    return envelope.serialized
-  }
-
-  private func finish(_ entry: OutboxEntry, state: Message.State, failure: String?) async {
-    let message: Message?
-    do {
-      message = try await store.database.write { db -> Message? in
-        try db.execute(sql: "DELETE FROM outbox WHERE id = ?", arguments: [entry.id])
-        guard let row = entry.message, var message = try Message.fetchOne(db, key: row) else { return nil }
-        message.state = state
-        message.failure = failure
-        try message.update(db)
-        return message
-      }
-    } catch {
-      if let id = entry.id { unrecordedOutcomes[id] = OutboxOutcome(state: state, failure: failure) }
-      return await postpone(entry, describe(error))
-    }
-    if let id = entry.id { unrecordedOutcomes[id] = nil }
-    if let message { hub.send(.messageState(message)) }
-    await finishedChange(entry, state: state, failure: failure)
-  }
-
-  private func postpone(_ entry: OutboxEntry, _ reason: String) async {
-    let attempts = (postponements[entry.room] ?? 0) + 1
-    postponements[entry.room] = attempts
-    blockedRooms[entry.room] = Date().addingTimeInterval(min(Self.longestBackOff, pow(2, Double(min(attempts, 6)))))
-    if attempts == 1 || attempts % 10 == 0 {
-      hub.send(.error(room: entry.room, text: "not sent yet, will be tried again: \(reason)"))
-    }
-  }
-
-  /// `Date` header (RFC 3261 §20.17).
-  private static func rfc1123(_ date: Date) -> String { rfc1123Formatter.string(from: date) }
-
-  // Made once, as making one takes longer than all else about a message; DateFormatter is thread-safe.
-  private static let rfc1123Formatter: DateFormatter = {
-    let formatter = DateFormatter()
-    formatter.locale = Locale(identifier: "en_US_POSIX")
-    formatter.timeZone = TimeZone(identifier: "GMT")
-    formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
-    return formatter
-  }()
 }

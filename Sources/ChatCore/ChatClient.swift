@@ -42,6 +42,9 @@ public actor ChatClient {
   private static let longestRetry: Duration = .seconds(60)
 
   private var eventTask: Task<Void, Never>?
+  /// What came and is not handled yet, in order, and the task that does it.
+  private var arrived: [SIPEvent] = []
+  private var handling: Task<Void, Never>?
   private var startOutcome: Result<Void, any Error>?
   private var startWaiters: [CheckedContinuation<Void, any Error>] = []
   var outboxTask: Task<Void, Never>?
@@ -111,7 +114,7 @@ public actor ChatClient {
       eventTask = Task { [weak self] in
         for await event in agent.events {
           guard let self else { return }
-          await self.handle(event)
+          await self.take(event)
         }
       }
       await goOnline()
@@ -237,10 +240,35 @@ public actor ChatClient {
 
   // MARK: Events of the SIP agent
 
+  private func take(_ event: SIPEvent) {
+    arrived.append(event)
+    if handling == nil { handling = Task { [weak self] in await self?.handleArrived() } }
+  }
+
+  /// One after the other, but messages that came meanwhile together: each commit waits for the disk.
+  private func handleArrived() async {
+    while !arrived.isEmpty {
+      let events = arrived
+      arrived = []
+      var messages: [IncomingMessage] = []
+      for event in events {
+        if case .message(let message) = event, messages.count < Self.messagesAtOnce {
+          messages.append(message)
+          continue
+        }
+        await receive(messages)
+        messages = []
+        if case .message(let message) = event { messages = [message] } else { await handle(event) }
+      }
+      await receive(messages)
+    }
+    handling = nil
+  }
+
   private func handle(_ event: SIPEvent) async {
     switch event {
     case .registration(let state): await registrationChanged(state)
-    case .message(let message): await receive(message)
+    case .message(let message): await receive([message])
     case .invitation(let invitation): await invited(invitation)
     case .notify(let notify): await notified(notify)
     case .subscriptionEnded(let end): subscriptionEnded(end)
@@ -318,8 +346,9 @@ extension AccountStore {
 
   /// The room that `name` means: an address, or the unambiguous beginning of a room's name.
   public func room(named name: String, for account: SIPURI) async throws -> RoomSummary {
+    // An address is the usual case, and there may be a thousand rooms.
+    if let exact = try await summary(ofRoom: name), !exact.isForNotifications { return exact }
     let all = try await rooms()
-    if let exact = all.first(where: { $0.room.address == name }) { return exact }
     let open = all.filter { $0.room.state != .left }
     let wanted = name.lowercased()
     let exact = open.filter { $0.displayName(for: account).lowercased() == wanted }

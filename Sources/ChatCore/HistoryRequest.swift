@@ -63,7 +63,9 @@ extension MessageQueries {
       order = "messageText.rowid"
       require("messageText MATCH ?", [match])
     }
-    for pattern in terms?.patterns ?? [] { require("message.text LIKE ? ESCAPE '\\'", [pattern]) }
+    for pattern in terms?.patterns ?? [] {
+      require("(message.text LIKE ? ESCAPE '\\' OR message.fileNames LIKE ? ESCAPE '\\')", [pattern, pattern])
+    }
     if let room = request.room { require("message.room = ?", [room]) }
     if let since = request.since { require("message.time >= ?", [since]) }
     let isByTime = request.room != nil && terms == nil

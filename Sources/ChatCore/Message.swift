@@ -35,7 +35,11 @@ public struct Message: Codable, FetchableRecord, MutablePersistableRecord, Senda
   public var failure: String?
   public var isRead: Bool
   /// nil for none: see `files`.
-  var attachments: [MessageFile]?
+  var attachments: [MessageFile]? {
+    didSet { fileNames = attachments.map { $0.map(\.name).joined(separator: " ") } }
+  }
+  /// The names of the files, for the search index.
+  private(set) var fileNames: String?
 
   /// Message-ID of the message that this one answers, and the address of its author.
   public var replyTo: String?

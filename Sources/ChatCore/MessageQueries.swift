@@ -8,7 +8,7 @@ enum MessageQueries {
   /// One that could not be decrypted gives way to its readable repetition.
   static func insertOnce(_ db: Database, _ message: inout Message) throws -> Bool {
     let known = try Message.fetchOne(
-      db, sql: "SELECT * FROM message WHERE room = ? AND messageID = ? AND sender = ?",
+      db.cachedStatement(sql: "SELECT * FROM message WHERE room = ? AND messageID = ? AND sender = ?"),
       arguments: [message.room, message.messageID, message.sender])
     if let known {
       guard known.state == .undecryptable, message.state != .undecryptable else { return false }
@@ -17,9 +17,8 @@ enum MessageQueries {
       return true
     }
     try message.insert(db)
-    try db.execute(
-      sql: "UPDATE room SET lastActivity = max(lastActivity, ?) WHERE address = ?",
-      arguments: [message.receivedAt, message.room])
+    try db.cachedStatement(sql: "UPDATE room SET lastActivity = max(lastActivity, ?) WHERE address = ?")
+      .execute(arguments: [message.receivedAt, message.room])
     return true
   }
 
@@ -38,9 +37,7 @@ enum MessageQueries {
   /// What each other member will report on one of our messages.
   static func expectDeliveries(_ db: Database, of message: Message) throws {
     guard let row = message.id else { return }
-    let others = try Participant.filter(
-      sql: "room = ? AND address <> ?", arguments: [message.room, message.sender]).fetchAll(db)
-    for other in others {
+    for other in try RoomQueries.participants(db, room: message.room) where other.address != message.sender {
       try Delivery(message: row, participant: other.address, state: .pending).insert(db, onConflict: .ignore)
     }
   }
@@ -53,17 +50,20 @@ enum MessageQueries {
   ) throws -> ChatEvent? {
     guard
       let message = try Message.fetchOne(
-        db, sql: "SELECT * FROM message WHERE messageID = ? AND isOutgoing ORDER BY id DESC", arguments: [messageID]),
+        db.cachedStatement(sql: "SELECT * FROM message WHERE messageID = ? AND isOutgoing ORDER BY id DESC"),
+        arguments: [messageID]),
       let row = message.id
     else { return nil }
-    let old = try Delivery.fetchOne(db, key: ["message": row, "participant": participant])
+    let old = try Delivery.fetchOne(
+      db.cachedStatement(sql: "SELECT * FROM delivery WHERE message = ? AND participant = ?"),
+      arguments: [row, participant])
     // Members who joined after the message was sent are not waited for, and do not report on it.
     guard let old, old.state < state else { return nil }
     try Delivery(message: row, participant: participant, state: state, reason: reason, time: time).update(db)
     if state == .displayed { try startLifetime(db, of: message, now: time) }
     let waiting =
       try Int.fetchOne(
-        db, sql: "SELECT count(*) FROM delivery WHERE message = ? AND state IN (?, ?)",
+        db.cachedStatement(sql: "SELECT count(*) FROM delivery WHERE message = ? AND state IN (?, ?)"),
         arguments: [
           row, Delivery.State.pending.rawValue,
           state == .displayed ? Delivery.State.delivered.rawValue : Delivery.State.pending.rawValue,

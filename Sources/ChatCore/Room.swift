@@ -39,6 +39,11 @@ public struct Room: Codable, FetchableRecord, PersistableRecord, Sendable, Equat
   public var lastActivity: Date
   /// Seconds that the administrators let messages live after being read; 0 when they stay.
   public var lifetime = 0
+
+  /// By a statement that is prepared once: it is read for each message.
+  static func find(_ db: Database, _ address: String) throws -> Room? {
+    try fetchOne(db.cachedStatement(sql: "SELECT * FROM room WHERE address = ?"), arguments: [address])
+  }
 }
 
 /// A member of a room.

@@ -5,7 +5,7 @@ import MessageFormats
 
 enum RoomQueries {
   static func summary(_ db: Database, _ address: String) throws -> RoomSummary? {
-    guard let room = try Room.fetchOne(db, key: address) else { return nil }
+    guard let room = try Room.find(db, address) else { return nil }
     return try summary(db, room)
   }
 
@@ -18,7 +18,7 @@ enum RoomQueries {
   private static func summary(_ db: Database, _ room: Room) throws -> RoomSummary {
     RoomSummary(
       room: room,
-      participants: try Participant.filter(sql: "room = ?", arguments: [room.address]).order(sql: "address").fetchAll(db),
+      participants: try participants(db, room: room.address),
       deviceCount: try Int.fetchOne(db, sql: "SELECT count(*) FROM device WHERE room = ?", arguments: [room.address]) ?? 0,
       unread: try Int.fetchOne(
         db, sql: "SELECT count(*) FROM message WHERE room = ? AND NOT isRead AND NOT isOutgoing",
@@ -35,7 +35,13 @@ enum RoomQueries {
   }
 
   static func devices(_ db: Database, room: String) throws -> [Device] {
-    try Device.filter(sql: "room = ?", arguments: [room]).order(sql: "gruu").fetchAll(db)
+    try Device.fetchAll(
+      db.cachedStatement(sql: "SELECT * FROM device WHERE room = ? ORDER BY gruu"), arguments: [room])
+  }
+
+  static func participants(_ db: Database, room: String) throws -> [Participant] {
+    try Participant.fetchAll(
+      db.cachedStatement(sql: "SELECT * FROM participant WHERE room = ? ORDER BY address"), arguments: [room])
   }
 
   /// The active one-to-one room with `address`, if there is one with that encryption.
@@ -75,7 +81,7 @@ enum RoomQueries {
   static func store(_ db: Database, state: ConferenceState, room: inout Room) throws -> [ChatEvent] {
     let address = room.address
     var events: [ChatEvent] = []
-    let oldMembers = try Participant.filter(sql: "room = ?", arguments: [address]).fetchAll(db)
+    let oldMembers = try participants(db, room: address)
     let oldDevices = try devices(db, room: address)
     let newMembers = state.participants.map {
       Participant(room: address, address: $0.address.description, isAdmin: $0.isAdmin)

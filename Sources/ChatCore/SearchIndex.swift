@@ -2,7 +2,7 @@
 import Foundation
 import GRDB
 
-/// The index holds no texts of its own; triggers keep it in step with the `message` table.
+/// The index holds no texts of its own; triggers keep it in step with the `message` table: texts and names of files.
 enum SearchIndex {
   /// Pages written in one transaction of a purge, so that messages that arrive meanwhile wait only briefly.
   private static let purgeStep = 500
@@ -28,6 +28,38 @@ enum SearchIndex {
         """)
     // Counting what is unread must not read what was read.
     try db.execute(sql: "CREATE INDEX message_unread ON message (room) WHERE NOT isRead AND NOT isOutgoing")
+  }
+
+  /// The names of files too, which are in a column of their own, as FTS5 reads what it indexes by column.
+  static func addFileNames(_ db: Database) throws {
+    try db.execute(
+      sql: """
+        ALTER TABLE message ADD COLUMN fileNames TEXT;
+        UPDATE message SET fileNames = (SELECT group_concat(json_extract(value, '$.name'), ' ')
+          FROM json_each(message.attachments)) WHERE attachments IS NOT NULL;
+        DROP TRIGGER messageText_insert;
+        DROP TRIGGER messageText_delete;
+        DROP TRIGGER messageText_update;
+        DROP TABLE messageText;
+        CREATE VIRTUAL TABLE messageText USING fts5(
+          text, fileNames, content='message', content_rowid='id', tokenize='unicode61 remove_diacritics 2');
+        CREATE TRIGGER messageText_insert AFTER INSERT ON message BEGIN
+          INSERT INTO messageText (rowid, text, fileNames) VALUES (new.id, new.text, new.fileNames);
+        END;
+        CREATE TRIGGER messageText_delete AFTER DELETE ON message BEGIN
+          INSERT INTO messageText (messageText, rowid, text, fileNames)
+            VALUES ('delete', old.id, old.text, old.fileNames);
+          INSERT OR REPLACE INTO setting (name, value) VALUES ('searchPurge', 'due');
+        END;
+        CREATE TRIGGER messageText_update AFTER UPDATE OF text, fileNames ON message
+          WHEN old.text <> new.text OR old.fileNames IS NOT new.fileNames BEGIN
+          INSERT INTO messageText (messageText, rowid, text, fileNames)
+            VALUES ('delete', old.id, old.text, old.fileNames);
+          INSERT INTO messageText (rowid, text, fileNames) VALUES (new.id, new.text, new.fileNames);
+          INSERT OR REPLACE INTO setting (name, value) VALUES ('searchPurge', 'due');
+        END;
+        INSERT INTO messageText (messageText) VALUES ('rebuild');
+        """)
   }
 
   /// FTS5 only marks words as removed; they leave the file when its segments are merged.

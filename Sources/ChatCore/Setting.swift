@@ -18,14 +18,16 @@ enum Setting: String {
   case searchPurge
 
   func read(_ db: Database) throws -> String? {
-    try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = ?", arguments: [rawValue])
+    try String.fetchOne(
+      db.cachedStatement(sql: "SELECT value FROM setting WHERE name = ?"), arguments: [rawValue])
   }
 
   func write(_ db: Database, _ value: String?) throws {
     if let value {
-      try db.execute(
-        sql: "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        arguments: [rawValue, value])
+      let sql = """
+        INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+        """
+      try db.cachedStatement(sql: sql).execute(arguments: [rawValue, value])
     } else {
       try db.execute(sql: "DELETE FROM setting WHERE name = ?", arguments: [rawValue])
     }

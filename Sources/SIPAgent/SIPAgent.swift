@@ -60,19 +60,6 @@ public final class SIPAgent {
 
   // MARK: Requests outside dialogs
 
-  /// Sends a MESSAGE (RFC 3428).
-  /// - Parameters:
-  ///   - from: the address in From, nil for the account's; the GRUU in encrypted rooms.
-  ///   - body: any bytes; over UDP, what does not fit a packet goes by TCP.
-  /// - Returns: the final response, also when it refuses the message.
-  /// - Throws: `SIPError` when there was no response, or the account's credentials were refused.
-  public func message(
-    to target: SIPURI, from: SIPURI? = nil, headers: [SIPHeader] = [], contentType: String, body: Data
-  ) async throws -> SIPResponse {
-    let tags = requestTags(headers).add(contentType: contentType, body: body)
-    return try await request(.message, target: target, from: from, contact: nil, tags: tags)
-  }
-
   /// Sends a REFER (RFC 3515). No subscription is made: what comes of it shows in the room's state.
   /// - Parameter referTo: the value of Refer-To, with its header parameters (`<sip:carol@…>;text;admin=true`).
   public func refer(
@@ -214,7 +201,7 @@ public final class SIPAgent {
   private func startedParts() async throws -> Parts? { isShutDown ? nil : try await starting?.value }
 
   /// The parts, started by the first caller.
-  private func parts() async throws -> Parts {
+  func parts() async throws -> Parts {
     if isShutDown { throw SIPError.shutDown }
     let task = starting ?? Task { try await start() }
     starting = task
@@ -245,7 +232,7 @@ public final class SIPAgent {
     return parts
   }
 
-  private func requestTags(_ headers: [SIPHeader]) -> TagList {
+  func requestTags(_ headers: [SIPHeader]) -> TagList {
     TagList().add(SOFIA_TAG_SUPPORTED, SofiaStack.supported).add(headers)
   }
 
@@ -261,7 +248,7 @@ public final class SIPAgent {
     return NameAddress(uri, parameters: parameters).description + Registrar.specsParameter(configuration)
   }
 
-  private func makeHandle(target: SIPURI, from: SIPURI?, contact: String?) async throws -> SofiaHandle {
+  func makeHandle(target: SIPURI, from: SIPURI?, contact: String?) async throws -> SofiaHandle {
     let tags = TagList()
       .add(SOFIA_TAG_URL, target.description)
       .add(SOFIA_TAG_TO, "<\(target)>")

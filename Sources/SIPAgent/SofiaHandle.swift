@@ -15,7 +15,7 @@ final class SofiaHandle {
   private struct Waiter {
     var kind: sofia_event_kind
     var method: String
-    var continuation: CheckedContinuation<SIPResponse, any Error>
+    var finish: (Result<SIPResponse, any Error>) -> Void
   }
 
   private unowned let stack: SofiaStack
@@ -39,15 +39,19 @@ final class SofiaHandle {
   /// - Returns: the final response, whatever its status.
   /// - Throws: `SIPError` when there was none.
   func perform(_ method: SofiaMethod, _ tags: TagList) async throws -> SIPResponse {
-    guard let raw else { throw SIPError.noSuchDialog }
-    return try await withCheckedThrowingContinuation { continuation in
-      waiters.append(Waiter(kind: method.response, method: method.name, continuation: continuation))
-      do {
-        try tags.withList { sofia_handle_request(raw, method.request, $0) }
-      } catch {
-        waiters.removeLast()
-        continuation.resume(throwing: error)
-      }
+    try await withCheckedThrowingContinuation { continuation in
+      start(method, tags) { continuation.resume(with: $0) }
+    }
+  }
+
+  /// Sends a request now; `finish` gets, once, what `perform` returns or throws.
+  func start(_ method: SofiaMethod, _ tags: TagList, finish: @escaping (Result<SIPResponse, any Error>) -> Void) {
+    guard let raw else { return finish(.failure(SIPError.noSuchDialog)) }
+    waiters.append(Waiter(kind: method.response, method: method.name, finish: finish))
+    do {
+      try tags.withList { sofia_handle_request(raw, method.request, $0) }
+    } catch {
+      waiters.removeLast().finish(.failure(error))
     }
   }
 
@@ -72,7 +76,7 @@ final class SofiaHandle {
     guard event.status >= 200 else { return }
     guard let result = outcome(of: event) else { return }
     if let index = waiters.firstIndex(where: { $0.kind == event.kind }) {
-      waiters.remove(at: index).continuation.resume(with: result)
+      waiters.remove(at: index).finish(result)
     } else {
       onRefresh?(event, result)
     }
@@ -118,7 +122,7 @@ final class SofiaHandle {
   private func failAll(_ error: any Error) {
     let failed = waiters
     waiters = []
-    for waiter in failed { waiter.continuation.resume(throwing: error) }
+    for waiter in failed { waiter.finish(.failure(error)) }
   }
 
   /// Frees the handle; nua ends what still stands (BYE, CANCEL, un-SUBSCRIBE).

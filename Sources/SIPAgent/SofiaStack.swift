@@ -68,6 +68,9 @@ final class SofiaStack {
     if agent == nil { context.release() }
   }
 
+  /// Whether requests arrive in the order in which they are sent.
+  var keepsOrder: Bool { link != nil }
+
   /// Whether nua could bind its address.
   var isRunning: Bool { agent != nil }
 

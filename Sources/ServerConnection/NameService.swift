@@ -7,16 +7,26 @@ public struct NameServer: Hashable, Sendable, CustomStringConvertible {
   public var address: String
   public var port: Int
 
-  /// Reads `192.0.2.53` or `192.0.2.53:5353`; IPv4 only. nil when it is no such text.
+  /// Reads `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53` and `[2001:db8::53]:5353`. nil when it is no such text.
   public init?(_ text: String) {
-    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-    var buffer = in_addr()
-    guard (1...2).contains(parts.count), inet_pton(AF_INET, String(parts[0]), &buffer) == 1 else { return nil }
-    guard let port = parts.count == 2 ? UInt16(parts[1]) : 53, port > 0 else { return nil }
-    (address, self.port) = (String(parts[0]), Int(port))
+    var (host, rest) = (text[...], Substring())
+    if text.hasPrefix("[") {
+      guard let end = text.firstIndex(of: "]") else { return nil }
+      (host, rest) = (text[text.index(after: text.startIndex)..<end], text[text.index(after: end)...])
+      guard host.contains(":") else { return nil }
+    } else if text.count(where: { $0 == ":" }) == 1, let colon = text.firstIndex(of: ":") {
+      (host, rest) = (text[..<colon], text[colon...])
+    }
+    guard rest.isEmpty || rest.hasPrefix(":"), let port = rest.isEmpty ? 53 : UInt16(rest.dropFirst()), port > 0 else {
+      return nil
+    }
+    var buffer = in6_addr()
+    let family = host.contains(":") ? AF_INET6 : AF_INET
+    guard inet_pton(family, String(host), &buffer) == 1 else { return nil }
+    (address, self.port) = (String(host), Int(port))
   }
 
-  public var description: String { "\(address):\(port)" }
+  public var description: String { address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)" }
 }
 
 /// Blocks in every call.

@@ -125,18 +125,22 @@ extension ChatScreen {
 
   /// Sends the newest message that failed once more, as a new one.
   private func resend() async {
-    guard let room = openRoom?.room.address else { return complain("no room is open: /join ROOM") }
+    guard openRoom != nil else { return complain("no room is open: /join ROOM") }
     let failed = interface.screen.messages.last { row in
       if case .failed = row.delivery { row.isOwn } else { false }
     }
     guard let failed else { return complain("no message of this room has failed; what waits is sent by itself") }
     guard let number = failed.position?.id, let message = try? await store.message(number: number)?.message
     else { return complain("the message is gone") }
+    let (session, again) = (session, ResendMessage(room: message.room, id: message.messageID))
     guard message.files.isEmpty else {
-      return sendFiles(message.files.compactMap(\.path), text: message.text)
+      // A large file takes a while to be copied and encrypted.
+      return inBackground {
+        await self.add(try await session.performBeside(again))
+        await self.paintSoon()
+      }
     }
-    let again = SendText(to: room, text: message.text)
-    order { await self.add(try await self.session.perform(again)) }
+    order { await self.add(try await session.perform(again)) }
   }
 
   private func showKeys() async {

@@ -174,7 +174,7 @@ private struct AccountEntry {
   private func nameServer() throws -> NameServer? {
     guard let text = try string("name-server") else { return nil }
     guard let server = NameServer(text) else {
-      throw failure("name-server", "name-server = \"\(text)\" is not an IPv4 address with or without a port (192.0.2.53:53)")
+      throw failure("name-server", "name-server = \"\(text)\" is no IP address with or without a port (192.0.2.53:53, [2001:db8::53]:53)")
     }
     return server
   }

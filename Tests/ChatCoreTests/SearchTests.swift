@@ -53,6 +53,33 @@ private struct Fixture {
     #expect(try await fixture.found("eploy") == [])
   }
 
+  @Test func filesAreFoundByTheirNamesAndRetractedOnesAreNot() async throws {
+    let fixture = try Fixture()
+    try fixture.message("notes.txt is nothing but a text")
+    let plan = try fixture.message("have a look")
+    let map = try fixture.message("")
+    try await fixture.store.database.write { db in
+      for (message, names) in [(plan, ["Lageplan Süd.pdf", "notes.txt"]), (map, ["地図の案内.png"])] {
+        var message = message
+        message.attachments = names.map { MessageFile(FileTransferInfo.File(url: "http://h/\($0)", name: $0)) }
+        try message.update(db)
+      }
+    }
+    let ids = { (search: String) in
+      try await fixture.store.history(HistoryRequest(search: search)).compactMap(\.message.id)
+    }
+    #expect(try await ids("lageplan sud") == [plan.id])
+    #expect(try await ids("look pdf") == [plan.id])
+    #expect(try await ids("案内") == [map.id])
+    #expect(try await fixture.found("notes") == ["notes.txt is nothing but a text", "have a look"])
+    try await fixture.store.database.write { [id = plan.id] db in
+      var message = try #require(try Message.fetchOne(db, key: id))
+      message.attachments = nil
+      try message.update(db)
+    }
+    #expect(try await ids("lageplan").isEmpty)
+  }
+
   @Test func scriptsWithoutSpacesEmojiAndPunctuationAreFoundAsTheyAre() async throws {
     let fixture = try Fixture()
     for text in ["日本語のテキスト", "thumbs 👍🏽 up", "a_b", "a b", "ข้อความ"] { try fixture.message(text) }

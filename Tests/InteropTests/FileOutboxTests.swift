@@ -86,6 +86,97 @@ import Testing
     }
   }
 
+  @Test func anUploadCancelledInTheMiddleIsNotSentAndIsSentOnceMore() async throws {
+    try await Scene.play(.lab) { scene in
+      let room = try await scene.room(named: "Middle").room.room.address
+      try await scene.alice.yieldFolder()
+      let server = try #require(scene.service.fileServer)
+      let proxy = try FaultProxy(to: #require(server.port), .limited(Self.long.count / 2))
+      defer { proxy.stop() }
+      let alice = try await Self.alice(scene, fileServer: URL(string: "http://127.0.0.1:\(proxy.port)\(server.path)"))
+      let folder = try TemporaryFolder()
+      try Self.long.write(to: folder.file("long.bin"))
+      let question = try await alice.client.send("which file?", to: room)
+      _ = try await scene.bob.message("which file?", within: 60)
+      let sent = try await alice.client.send(
+        "this", files: [folder.file("long.bin").path], to: room, MessageOptions(replyTo: question.messageID))
+      try await Self.wait("half of the file") { proxy.bytesToServers > Self.long.count / 2 }
+      #expect(await alice.client.cancelTransfers(of: sent))
+      let failed = try await alice.event("failed message", within: 60) { event -> Message? in
+        if case .messageState(let message) = event, message.state == .failed { return message }
+        return nil
+      }
+      #expect(failed.failure == ChatClient.cancelled)
+      try await Self.wait("removal of the copy") { Self.transfers(alice).isEmpty }
+
+      proxy.set(.forward)
+      let again = try await alice.client.resend(failed)
+      #expect(again.messageID != sent.messageID && again.replyTo == question.messageID)
+      let atBob = try await scene.bob.message("this", within: 60)
+      #expect(atBob.messageID == again.messageID && atBob.replyTo == question.messageID)
+      await scene.bob.client.save(atBob, 0, in: folder.file("bob").path)
+      #expect(try await scene.bob.savedFile("long.bin") == Self.long)
+      await #expect(throws: ChatError.self) { try await alice.client.resend(again) }
+      let texts = try await scene.bob.client.store.history(HistoryRequest(room: room)).map(\.message.text)
+      #expect(texts == ["which file?", "this"])
+      // Bob finds it by the name of the file.
+      let found = try await scene.bob.client.store.history(HistoryRequest(search: "LONG"))
+      #expect(found.map(\.message.messageID) == [again.messageID])
+      await alice.stop()
+    }
+  }
+
+  @Test func aDownloadCancelledInTheMiddleGoesOnWhereItEnded() async throws {
+    try await Scene.play(.lab) { scene in
+      let room = try await scene.room(named: "Half").room.room.address
+      let folder = try TemporaryFolder()
+      try Self.long.write(to: folder.file("long.bin"))
+      _ = try await scene.alice.client.send("", files: [folder.file("long.bin").path], to: room)
+      let message = try await scene.bob.fileMessage("long.bin")
+      let row = try #require(message.id)
+      let port = try #require(scene.service.fileServer?.port)
+      let proxy = try FaultProxy(to: port, .limited(Self.long.count / 2))
+      defer { proxy.stop() }
+      // The server's links name its own port.
+      try await scene.bob.client.store.database.write { db in
+        try db.execute(
+          sql: "UPDATE message SET attachments = replace(attachments, ?, ?) WHERE id = ?",
+          arguments: [":\(port)", ":\(proxy.port)", row])
+      }
+      let throughProxy = try #require(try await scene.bob.client.store.message(number: row)?.message)
+      await scene.bob.client.save(throughProxy, 0, in: folder.file("bob").path)
+      try await Self.wait("half of the file") { proxy.bytesToClients > Self.long.count / 2 }
+      let part = scene.bob.folder.file("transfers").appendingPathComponent("\(row)-0.part")
+      try await Self.wait("a part of the file") { Self.size(part) > 0 }
+      #expect(await scene.bob.client.cancelTransfers(of: throughProxy))
+      let kept = Self.size(part)
+      #expect(kept > 0 && kept < Self.long.count)
+      let before = proxy.bytesToClients
+      proxy.set(.forward)
+      await scene.bob.client.save(throughProxy, 0, in: folder.file("bob").path)
+      let path = try await scene.bob.event("saved file", within: 60) { event -> String? in
+        if case .file(let progress) = event, progress.step == .saved { return progress.file.path }
+        return nil
+      }
+      #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Self.long)
+      #expect(proxy.bytesToClients - before < Self.long.count)
+    }
+  }
+
+  private static let long = Data((0..<4_000_000).map { UInt8(truncatingIfNeeded: $0 &* 13 >> 3) })
+
+  private static func size(_ file: URL) -> Int {
+    (try? FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int) ?? 0
+  }
+
+  private static func wait(_ what: String, until isThere: () -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while !isThere() {
+      guard ContinuousClock.now < deadline else { throw TestFailure("not within 60 s: \(what)") }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+  }
+
   @Test func aForwardedFileIsTheSameAndARetractedOneIsGone() async throws {
     try await Scene.play(.lab) { scene in
       let room = try await scene.room(named: "First").room.room.address

@@ -55,6 +55,25 @@ import Testing
     }
   }
 
+  /// Most of the notifications of a burst go out several in one MESSAGE.
+  @Test func burstsComeInOrderAndEachMessageIsAcknowledged() async throws {
+    try await Scene.play(.linphone) { scene in
+      let (alice, carol) = (scene.alice, scene.carol.process)
+      let (room, _, atCarol) = try await scene.room(named: "Burst")
+      try carol.send("send \(atCarol) first")
+      _ = try await alice.message("first", within: 60)
+      let texts = (0..<40).map { "of carol \($0)" }
+      for text in texts { try carol.send("send \(atCarol) \(text)") }
+      for text in texts { try await carol.event("msg-state", within: 60, ["text": text, "state": "6"]) }
+      let shown = try await alice.client.store.history(HistoryRequest(room: room.room.address)).map(\.message.text)
+      #expect(shown.filter { $0.hasPrefix("of carol") } == texts)
+
+      let own = (0..<40).map { "of alice \($0)" }
+      for text in own { _ = try await alice.client.send(text, to: room.room.address) }
+      for text in own { try await carol.nextEvent("message", within: 60, ["text": text, "secured": "1"]) }
+    }
+  }
+
   /// Scripts, directions, joined and combining characters, no-break and zero-width spaces; 64 KB.
   private static let texts = [
     "日本語 한국어 ไทย हिन्दी עברית العربية", "e\u{301} e\u{301}\u{323} ﷽ 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 \u{10FFFD}",

@@ -28,6 +28,27 @@ struct MessageTests {
     }
   }
 
+  @Test(arguments: ["tcp", "udp"])
+  func severalMessagesArriveInOrderAndEachHasItsAnswer(transport: String) async throws {
+    let server = try await Kamailio()
+    defer { server.stop() }
+    try await withClients(["alice", "bob"], server: server.port, transport: transport) { clients in
+      let texts = (0..<30).map { "message \($0)" }
+      async let results = clients[0].agent.messages(
+        to: clients[1].address, texts.map { OutgoingMessage(contentType: "text/plain", body: Data($0.utf8)) })
+      var received: [String] = []
+      for number in texts.indices {
+        let message = try await clients[1].nextMessage()
+        received.append(String(decoding: message.body, as: UTF8.self))
+        await clients[1].agent.respond(to: message.id, status: number.isMultiple(of: 7) ? 488 : 200)
+      }
+      #expect(received == texts)
+      let statuses = try await results.map { try $0.get().status }
+      #expect(statuses == texts.indices.map { $0.isMultiple(of: 7) ? 488 : 200 })
+      #expect(await clients[0].agent.sendsSeveralMessages == (transport == "tcp"))
+    }
+  }
+
   @Test func theAnswerWaitsForTheConsumerAndCarriesItsStatus() async throws {
     let server = try await Kamailio()
     defer { server.stop() }

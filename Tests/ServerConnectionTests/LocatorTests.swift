@@ -33,6 +33,28 @@ struct LocatorTests {
     try body(ServerLocator(nameServer: NameServer("127.0.0.1:\(server.port)")))
   }
 
+  @Test func aNameServerMayHaveAnIPv6Address() async throws {
+    let server = try await Dnsmasq(zone: "test", on: "::1", Self.records)
+    defer { server.stop() }
+    let locator = ServerLocator(nameServer: NameServer("[::1]:\(server.port)"))
+    let target = ServerTarget(host: "example.test")
+    #expect(locator.transport(of: target) == .tls)
+    try expect(["127.0.0.2:5072", "127.0.0.1:5071"], for: target, over: .tls, locator)
+  }
+
+  @Test func nameServersAreReadWithAndWithoutPort() {
+    for (text, description) in [
+      ("192.0.2.53", "192.0.2.53:53"), ("192.0.2.53:5353", "192.0.2.53:5353"), ("2001:db8::53", "[2001:db8::53]:53"),
+      ("[2001:db8::53]", "[2001:db8::53]:53"), ("[::1]:5353", "[::1]:5353"),
+    ] { #expect(NameServer(text)?.description == description) }
+    for text in [
+      "", ":53", "192.0.2.53:", "192.0.2.53:0", "192.0.2.53:70000", "1.2.3", "[192.0.2.53]", "[::1", "[::1]x",
+      "name.test",
+    ] {
+      #expect(NameServer(text) == nil, "\(text)")
+    }
+  }
+
   private func expect(
     _ addresses: [String], for target: ServerTarget, over transport: SIPTransport, _ locator: ServerLocator
   ) throws {
@@ -114,14 +136,6 @@ struct LocatorTests {
     try expect([5061, 5062, 5063]) { $0.lowerBound }
     try expect([5063, 5062, 5061]) { $0.upperBound }
     try expect([5062, 5063, 5061]) { min(11, $0.upperBound) }
-  }
-
-  @Test func nameServersAreReadFromText() {
-    #expect(NameServer("192.0.2.53")?.description == "192.0.2.53:53")
-    #expect(NameServer("192.0.2.53:5353")?.description == "192.0.2.53:5353")
-    for text in ["", "ns.example.org", "192.0.2.53:", "192.0.2.53:0", "192.0.2.53:70000", "::1", "1.2.3"] {
-      #expect(NameServer(text) == nil)
-    }
   }
 
   /// Answers cut, changed and made up: whatever comes of them, the parser ends and stays within its limits.

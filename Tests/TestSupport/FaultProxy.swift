@@ -12,6 +12,8 @@ public final class FaultProxy: @unchecked Sendable {
     case dribble
     /// Takes bytes and forwards none, as a server that hangs.
     case swallow
+    /// So many bytes of all connections and both directions together, and none after them.
+    case limited(Int)
   }
 
   public let port: Int
@@ -124,12 +126,14 @@ public final class FaultProxy: @unchecked Sendable {
       let received = recv(source, &buffer, buffer.count, 0)
       if received < 0, errno == EINTR { continue }
       if received <= 0 { break }
-      let mode = lock.withLock {
+      let mode = lock.withLock { () -> Mode in
         if pairs.contains(where: { $0.client == source }) { toServers += received } else { toClients += received }
-        return unplugged.contains(source) || unplugged.contains(sink) ? .swallow : self.mode
+        if unplugged.contains(source) || unplugged.contains(sink) { return .swallow }
+        if case .limited(let bytes) = self.mode { return toServers + toClients <= bytes ? .forward : .swallow }
+        return self.mode
       }
       switch mode {
-      case .swallow: continue
+      case .swallow, .limited: continue
       case .forward: if !Self.write(buffer[..<received], to: sink) { break loop }
       case .dribble:
         for byte in buffer[..<received] where !Self.write([byte], to: sink) { break loop }
