@@ -49,8 +49,8 @@ public final class TwoMachines: Sendable {
 
   /// The client gets another address of the network in place of the one it has.
   public func changeClientAddress(from old: Int, to new: Int) async throws {
-    try shell.send(
-      "in_client ip addr del 10.9.8.\(old)/24 dev client; in_client ip addr add 10.9.8.\(new)/24 dev client; echo \(new)")
+    try shell.send("in_client ip addr del 10.9.8.\(old)/24 dev client")
+    try shell.send("in_client ip addr add 10.9.8.\(new)/24 dev client; echo \(new)")
     try await shell.line("address \(new)") { $0 == "\(new)" }
   }
 
