@@ -39,7 +39,7 @@ struct Server {
 @Suite struct ConfAddressTests {
   /// Others can take the focus's name, so only its address may exempt it from challenges.
   @Test func aServerThatOthersReachTrustsAnAddressAndNoName() throws {
-    let server = try Server(.v2_2)
+    let server = try Server()
     var template = server.template
     template.host = "192.0.2.10"
     #expect(template.conf.contains("\ntrusted-hosts=127.0.0.1\n"))
@@ -51,7 +51,7 @@ struct Server {
 
   /// The conference server binds no address: what it sends on one machine comes from where it goes to.
   @Test func theFocusComesFromTheAddressOfTheProxyOnItsMachine() throws {
-    let server = try Server(.v2_2)
+    let server = try Server()
     let text = try server.changing("filter=", to: "trusted-hosts=127.0.0.2")
       .replacing("transport=sip:127.0.0.1:6064", with: "transport=sip:127.0.0.2:6064")
     let found = server.findings(text)

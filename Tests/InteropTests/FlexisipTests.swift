@@ -153,8 +153,8 @@ struct FlexisipMistake: Sendable, CustomTestStringConvertible {
       var isBack = false
       var wasAway = false
       for event in account.events {
-        if case .connection(.offline) = event { (isBack, wasAway) = (false, true) }
-        if case .connection(.registered) = event { isBack = true }
+        guard case .connection(let state) = event else { continue }
+        if case .registered = state { isBack = true } else { (isBack, wasAway) = (false, isBack || wasAway) }
       }
       return isBack && wasAway
     }
