@@ -115,7 +115,7 @@ let package = Package(
     .testTarget(
       name: "InteropTests",
       dependencies: [
-        "ChatCore", "DigestAuth", "FileTransfer", "KeyServer", "Lab", "TestSupport", "limeade",
+        "ChatCore", "DigestAuth", "FileTransfer", "FlexisipCheck", "KeyServer", "Lab", "TestSupport", "limeade",
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
     .testTarget(name: "ScreenTests", dependencies: ["TestSupport", "limeade"]),

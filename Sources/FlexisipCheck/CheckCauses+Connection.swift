@@ -78,7 +78,9 @@ extension CheckCauses {
       CheckCause("a firewall is in between: open TCP port \(port)"),
       CheckCause("the account's outbound-proxy names another host or port than the server has"),
     ]
-    let stopped = CheckCause("Flexisip does not run, or did not start (its log says why)")
+    let stopped = CheckCause(
+      "Flexisip does not run, or did not start: its log says why, and --flexisip-conf FILE most of it (a key that it "
+        + "does not know, a database or file that it cannot open)")
     let unused = location.map { notFollowed($0, offered) } ?? []
     guard let record = record(of: address) else {
       return unused + (elsewhere == nil ? [stopped, notListening] : [notListening]) + others

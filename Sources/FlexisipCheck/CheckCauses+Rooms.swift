@@ -120,7 +120,7 @@ extension CheckCauses {
   func noNotify(focusPasses: Bool?) -> [CheckCause] {
     let challenged = CheckCause(
       "the conference server's own requests are challenged (407)", section: Self.authentication, key: "trusted-hosts",
-      value: "the host of [conference-server]/transport")
+      value: "the address that the conference server connects from")
     let nowhere = [
       CheckCause(
         "the conference server's own requests go to an address where the proxy does not listen",
@@ -130,7 +130,7 @@ extension CheckCauses {
     ]
     let refused = CheckCause(
       "the requests of trusted hosts are refused", section: "module::AuthTrustedHosts", key: "trusted-hosts",
-      value: "the host of [conference-server]/transport")
+      value: "the address that the conference server connects from")
     return (focusPasses == true ? nowhere + [challenged] : [challenged] + nowhere) + [refused]
   }
 

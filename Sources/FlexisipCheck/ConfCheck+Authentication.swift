@@ -147,6 +147,7 @@ extension ConfCheck {
   }
 
   private mutating func checkRealm() {
+    checkRealmExpression()
     let realm = conf.value(Self.authentication, "realm")
     guard !realm.isEmpty, !realm.hasPrefix("regex:"), !Self.lists(neededDomains, realm), !neededDomains.isEmpty else {
       return
@@ -157,6 +158,24 @@ extension ConfCheck {
       "the realm \(realm) is not the SIP domain: passwords of the domain do not fit (403), clients that look them up "
         + "by domain do not answer, and the LIME key server must use the same realm",
       correction: "realm=\(domain)")
+  }
+
+  /// `realm-regex` must find something in the From of the client, else whoever registers gets 500.
+  private mutating func checkRealmExpression() {
+    let key = "realm-regex"
+    let expression = conf.value(Self.authentication, key)
+    guard !expression.isEmpty else { return }
+    guard let compiled = try? NSRegularExpression(pattern: expression) else {
+      return warn(
+        Self.authentication, key, "this is probably no regular expression: the server does not start",
+        correction: "\(key)=")
+    }
+    guard let address = client.map({ "\($0.address)" }),
+      compiled.firstMatch(in: address, range: NSRange(address.startIndex..., in: address)) == nil
+    else { return }
+    report(
+      Self.authentication, key, "it finds no realm in \(address): every REGISTER gets '500 Internal error'",
+      correction: "\(key)=", remedy: "without it the domain is the realm")
   }
 
   // MARK: trusted-hosts
@@ -181,7 +200,7 @@ extension ConfCheck {
     if !hosts.contains(where: { SIPTransportAddress.isSame($0, focusHost) }) {
       report(
         section, "trusted-hosts",
-        "the conference server's address \(focusHost) ([conference-server]/transport) is not trusted: what the focus "
+        "\(focusHost), from which the conference server connects to outbound-proxy, is not trusted: what the focus "
           + "sends is challenged (407), so rooms are made but no NOTIFY, invitation or message ever comes",
         correction: "trusted-hosts=\((hosts + [focusHost]).joined(separator: " "))",
         remedy: "or a filter that exempts it: filter=!(from.uri.user contains 'conference-focus')")
@@ -197,11 +216,7 @@ extension ConfCheck {
     }
   }
 
-  /// Where the conference server's requests come from: the host of its transport.
-  private var focusHost: String {
-    let host = SIPTransportAddress(conf.value(Self.conference, "transport"))?.host ?? "127.0.0.1"
-    return SIPTransportAddress.isWildcard(host) || host.lowercased() == "localhost" ? "127.0.0.1" : host
-  }
+  private var focusHost: String { conf.focusSource }
 
   /// With references to other lists (`${cluster/nodes}`) resolved, and with the nodes of a cluster.
   private func trustedHosts(of section: String) -> [String] {

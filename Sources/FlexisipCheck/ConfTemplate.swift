@@ -18,6 +18,8 @@ public struct ConfTemplate: Sendable {
   /// Address and port of the proxy, numeric.
   public var host: String
   public var port: Int
+  /// Where the conference server listens, on `host`; nil for Flexisip's usual 6064, unless the proxy has it.
+  public var focusPort: Int?
   /// Where the file of users and the database of rooms are.
   public var folder = "/etc/flexisip"
 
@@ -36,10 +38,25 @@ public struct ConfTemplate: Sendable {
   }
 
   public var conf: String {
-    let focusPort = port == 6064 ? 6065 : 6064
+    let focusPort = focusPort ?? (port == 6064 ? 6065 : 6064)
     let shownHost = host.contains(":") ? "[\(host)]" : host
     let versions = version == .v2_5 ? "2.3 to 2.5" : "2.1 and 2.2"
     let focusURIs = version == .v2_5 ? "conference-focus-uris=sip:conference-focus@\(domain)\n" : ""
+    // Proxy and conference server talk on loopback, where no client comes from: that address can be trusted.
+    let isLoopback = SIPTransportAddress.isLoopback(host)
+    let innerHost = isLoopback ? shownHost : "127.0.0.1"
+    let innerTransport = isLoopback || host == "0.0.0.0" ? "" : " sip:127.0.0.1:\(port);transport=tcp"
+    let exemption =
+      isLoopback
+      ? """
+      # The focus must not be challenged. Here it has the clients' address, so it is told by its name, which anybody can
+      # take: only for tries on one machine.
+      filter=!(user-agent contains 'Flexisip-conference')
+      """
+      : """
+      # The focus must not be challenged: it connects from this address. Clients do not, and are.
+      trusted-hosts=127.0.0.1
+      """
     return """
       # flexisip.conf: registrar, proxy and conference server in one process, for Flexisip \(versions)
       # One key=value a line. Flexisip refuses keys that it does not know.
@@ -47,15 +64,15 @@ public struct ConfTemplate: Sendable {
       [global]
       default-servers=proxy conference
       # outbound-proxy of [conference-server] must be one of these.
-      transports=sip:\(shownHost):\(port);transport=tcp sip:\(shownHost):\(port);transport=udp
+      transports=sip:\(shownHost):\(port);transport=tcp sip:\(shownHost):\(port);transport=udp\(innerTransport)
       aliases=\(domain)
 
       [conference-server]
       enabled=true
       # Where the focus listens.
-      transport=sip:\(shownHost):\(focusPort);transport=tcp
+      transport=sip:\(innerHost):\(focusPort);transport=tcp
       # The proxy, to which the focus sends all it has to say.
-      outbound-proxy=sip:\(shownHost):\(port);transport=tcp
+      outbound-proxy=sip:\(innerHost):\(port);transport=tcp
       # The clients' conference-factory.
       conference-factory-uris=sip:\(factoryUser)@\(domain)
       \(focusURIs)database-backend=sqlite3
@@ -64,9 +81,7 @@ public struct ConfTemplate: Sendable {
 
       [module::Authentication]
       enabled=true
-      # The focus must not be challenged. Here it has the clients' address, so it is told by its name. On a server that
-      # others can reach, drop the filter and set trusted-hosts to the conference server's address.
-      filter=!(user-agent contains 'Flexisip-conference')
+      \(exemption)
       auth-domains=\(domain)
       available-algorithms=MD5 SHA-256
       db-implementation=file

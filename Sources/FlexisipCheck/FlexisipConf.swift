@@ -98,3 +98,15 @@ public enum ConfError: Error, LocalizedError, CustomStringConvertible {
   }
   public var errorDescription: String? { description }
 }
+
+extension FlexisipConf {
+  /// The address from which the conference server's requests come. It binds none: on the proxy's own machine the
+  /// system takes the one that they go to, whatever `transport` says; from another machine it is that of `transport`.
+  var focusSource: String {
+    func host(_ key: String) -> String? { SIPTransportAddress(value("conference-server", key))?.host }
+    let proxy = host("outbound-proxy") ?? "127.0.0.1"
+    if SIPTransportAddress.isLoopback(proxy) { return proxy == "::1" ? proxy : "127.0.0.1" }
+    let own = host("transport") ?? "127.0.0.1"
+    return SIPTransportAddress.isWildcard(own) || SIPTransportAddress.isLoopback(own) ? proxy : own
+  }
+}

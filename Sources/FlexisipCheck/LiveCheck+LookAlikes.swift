@@ -18,16 +18,20 @@ extension LiveCheck {
     let limit = min(2, timeouts.answer)
     let (address, host, name) = (account.address, place.numericHost, location.name(of: place))
     guard let port = UInt16(exactly: place.port) else { return nil }
-    return try? await capped(limit * 3 + 1) { () -> String? in
+    var others: [(transport: SIPTransport, port: Int)] = listeners.flatMap { listener in
+      [SIPTransport.tcp, .tls].filter { listener.protocols.contains($0.rawValue) }.map { ($0, listener.port) }
+    }
+    others += [SIPTransport.tcp, .tls].map { ($0, $0.defaultPort) }
+    let places = others.filter { $0.port != place.port }
+    return try? await capped(limit * Double(1 + places.count) + 1) { () -> String? in
       if UDPExchange.answersOPTIONS(host: host, port: port, from: address, timeout: limit) {
         return "sip:\(name):\(port);transport=udp"
       }
-      for transport in [SIPTransport.tcp, .tls] where transport.defaultPort != place.port {
+      for (transport, port) in places {
         let timeouts = ServerStream.Timeouts(connect: limit)
-        let stream = try? ServerStream.connect(
-          host: host, port: transport.defaultPort, tls: nil, timeouts: timeouts)
+        let stream = try? ServerStream.connect(host: host, port: port, tls: nil, timeouts: timeouts)
         guard stream != nil else { continue }
-        return "sip:\(name):\(transport.defaultPort);transport=\(transport.rawValue)"
+        return "sip:\(name):\(port);transport=\(transport.rawValue)"
       }
       return nil
     }
@@ -124,7 +128,7 @@ extension LiveCheck {
 
   /// A connection to the proxy from the conference server's address, where that is another one of this machine.
   private func probeFromConferenceServer() async -> SIPProbe? {
-    guard causes.isSameMachine, let probe, probe.tls == nil, let host = conferenceServer?.host, host.isNumericAddress,
+    guard causes.isSameMachine, let probe, probe.tls == nil, let host = focusSource, host.isNumericAddress,
       !SIPTransportAddress.isWildcard(host), !probe.local.hasPrefix(host + ":")
     else { return nil }
     let (limit, trace, peer, port) = (timeouts.answer, self.trace, probe.peer, probe.port)

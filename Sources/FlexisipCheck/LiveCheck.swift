@@ -42,6 +42,10 @@ public actor LiveCheck {
   var focusAgent = "Flexisip-conference"
   /// Where the conference server listens, by the server's configuration, else by default.
   let conferenceServer: SIPTransportAddress?
+  /// The address from which the conference server connects, by the server's configuration, else where it listens.
+  let focusSource: String?
+  /// Where the server listens, by its configuration.
+  let listeners: [SIPTransportAddress]
   /// Rooms to leave in the end.
   var rooms: [String] = []
 
@@ -63,6 +67,8 @@ public actor LiveCheck {
     self.logger = logger
     self.report = report
     ranking = CauseRanking(conf: conf, findings: findings)
+    focusSource = conf?.focusSource ?? conferenceServer.flatMap(SIPTransportAddress.init)?.host ?? "127.0.0.1"
+    listeners = conf?.words("global", "transports").compactMap(SIPTransportAddress.init) ?? []
     self.conferenceServer = SIPTransportAddress(
       conferenceServer ?? conf?.value("conference-server", "transport")
         ?? FlexisipKeys.defaultValue("conference-server", "transport"))

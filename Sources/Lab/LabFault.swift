@@ -57,6 +57,8 @@ public enum LabFault: String, Sendable, CaseIterable {
   case unknownAlgorithm = "unknown-algorithm"
   /// The device is registered once more with each REGISTER.
   case doubledBindings = "doubled-bindings"
+  /// `unique-id-parameters` lacks +sip.instance: the factory's 302 names a room that gets 404.
+  case roomsNotFound = "rooms-not-found"
   /// The router lets no MESSAGE through.
   case messagesLost = "messages-lost"
   /// `message-fork-late=false`: messages for devices that are away are lost.
@@ -103,6 +105,7 @@ public enum LabFault: String, Sendable, CaseIterable {
     switch self {
     case .conferenceServerOff, .registrationsNotShared: true
     case .conferenceServerDisabled, .factoryNotListed: isFactory
+    case .roomsNotFound: !isFactory
     default: false
     }
   }

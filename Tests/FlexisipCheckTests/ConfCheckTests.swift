@@ -36,6 +36,45 @@ struct Server {
   }
 }
 
+@Suite struct ConfAddressTests {
+  /// Others can take the focus's name, so only its address may exempt it from challenges.
+  @Test func aServerThatOthersReachTrustsAnAddressAndNoName() throws {
+    let server = try Server()
+    var template = server.template
+    template.host = "192.0.2.10"
+    #expect(template.conf.contains("\ntrusted-hosts=127.0.0.1\n"))
+    #expect(!template.conf.contains("\nfilter="))
+    #expect(template.conf.contains(" sip:127.0.0.1:5060;transport=tcp\n"))
+    #expect(template.conf.contains("\noutbound-proxy=sip:127.0.0.1:5060;transport=tcp\n"))
+    #expect(server.findings(template.conf).isEmpty, "\(server.findings(template.conf))")
+  }
+
+  /// The conference server binds no address: what it sends on one machine comes from where it goes to.
+  @Test func theFocusComesFromTheAddressOfTheProxyOnItsMachine() throws {
+    let server = try Server()
+    let text = try server.changing("filter=", to: "trusted-hosts=127.0.0.2")
+      .replacing("transport=sip:127.0.0.1:6064", with: "transport=sip:127.0.0.2:6064")
+    let found = server.findings(text)
+    #expect(found.map(\.key) == ["trusted-hosts"])
+    #expect(found.first?.correction == "trusted-hosts=127.0.0.2 127.0.0.1")
+  }
+}
+
+@Suite struct ConfRealmTests {
+  @Test func aRealmExpressionThatFindsNothingInTheClientsAddressIsNamed() throws {
+    let server = try Server(.v2_2)
+    func findings(_ expression: String) throws -> [ConfFinding] {
+      server.findings(try server.changing("auth-domains=", to: "auth-domains=sip.example.org\nrealm-regex=\(expression)"))
+        .filter { $0.key == "realm-regex" }
+    }
+    #expect(try findings("sip:.*@(.*)").isEmpty)
+    let found = try #require(try findings("sip:foo@(.*)").first)
+    #expect(found.severity == .error)
+    #expect(found.problem.contains("sip:alice@sip.example.org"))
+    #expect(try findings("sip:(").first?.severity == .warning)
+  }
+}
+
 /// A line of the working file, what it becomes, and what is to be said about it.
 struct ConfMistake: Sendable, CustomTestStringConvertible {
   var line: String

@@ -46,6 +46,8 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
     FaultCase(fault: .gruuOff, step: .gruu, section: "module::Registrar", key: "enable-gruu"),
     FaultCase(
       fault: .doubledBindings, step: .secondRegistration, section: "module::Registrar", key: "unique-id-parameters"),
+    FaultCase(
+      fault: .roomsNotFound, step: .roomInvite, section: "module::Registrar", key: "unique-id-parameters"),
     FaultCase(fault: .nobodyRegistered, step: .roomInvite, section: "module::Registrar", key: "db-implementation"),
     FaultCase(fault: .oneMissing, step: .invitation, section: "module::Registrar", key: "db-implementation"),
     FaultCase(fault: .specsLost, step: .roomInvite, section: "conference-server", key: "check-capabilities"),
@@ -174,6 +176,19 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
     #expect(cause.place == "flexisip.conf:\(place + 1)")
   }
 
+  /// One process for all is what `internal` needs, but here it is the conference server that was not asked for.
+  @Test func whatIsSeenDirectlyComesBeforeWhatTheFileHasWrong() async throws {
+    let conf = FlexisipConf(
+      path: "flexisip.conf",
+      text: ConfTemplate(domain: "sip.example.org", users: [("alice", "alice")]).conf
+        .replacing("default-servers=proxy conference", with: "default-servers=proxy"))
+    let (_, results) = try await run(fault: .conferenceServerOff, two: false, conf: conf)
+    let first = try #require(results.failed.first)
+    #expect(first.step == .factory)
+    #expect(first.causes.map(\.key).prefix(2) == ["default-servers", "db-implementation"])
+    #expect(first.causes.first?.place?.hasPrefix("flexisip.conf:") == true)
+  }
+
   @Test func theTraceShowsTheWireWithoutCredentials() async throws {
     let folder = try TemporaryFolder()
     let path = folder.file("trace").path
@@ -181,7 +196,7 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
     #expect(passed, "\(results.failed)")
     let text = try String(contentsOfFile: path, encoding: .utf8)
     for part in [
-      "REGISTER sip:sip.example.org SIP/2.0", "SIP/2.0 401", "pub-gruu", "INVITE sip:", "SIP/2.0 302", "POST ",
+      "REGISTER sip:sip.example.org SIP/2.0", "+org.linphone.specs=\"none\"", "SIP/2.0 401", "pub-gruu", "INVITE sip:", "SIP/2.0 302", "POST ",
     ] {
       #expect(text.contains(part), "\(part)")
     }

@@ -6,7 +6,7 @@ import Lab
 import TestSupport
 
 /// The services that the same conversation must work on.
-enum ServiceKind: String, CaseIterable, Sendable {
+enum ServiceKind: String, Sendable {
   case lab
   /// The lab with SIP over TLS only.
   case labOverTLS
@@ -16,10 +16,19 @@ enum ServiceKind: String, CaseIterable, Sendable {
   case linphoneSHA256
   /// As `linphone`, but a device gets only its own LIME part, and that deflated.
   case linphoneOwnPartOnly
+  /// A real Flexisip, where LIMEADE_FLEXISIP names its program.
+  case flexisip
+
+  private static let real: [ServiceKind] = FlexisipServer.isHere ? [.flexisip] : []
+  static let all: [ServiceKind] = [.lab, .labOverTLS, .linphone, .linphoneSHA256, .linphoneOwnPartOnly] + real
+  /// The lab, and what others made.
+  static let usual: [ServiceKind] = [.lab, .linphone] + real
+  /// What others made.
+  static let others: [ServiceKind] = [.linphone] + real
 
   fileprivate var arguments: [String] {
     switch self {
-    case .lab, .labOverTLS, .linphone: []
+    case .lab, .labOverTLS, .linphone, .flexisip: []
     case .linphoneSHA256: ["--digest", "SHA-256"]
     case .linphoneOwnPartOnly: ["--own-part-only"]
     }
@@ -38,6 +47,8 @@ struct ChatService {
   let caFile: String?
   private let lab: Lab?
   private let peer: PeerProcess?
+  /// Only of `flexisip`.
+  let flexisip: FlexisipServer?
   private let keys: KeyServer?
   private let files: FileServer?
   private let logs: TemporaryFolder
@@ -51,11 +62,11 @@ struct ChatService {
       let addresses = try await lab.start()
       guard let url = addresses.keyServer else { throw TestFailure("the lab has no key server") }
       (proxy, factory, keyServer, fileServer) = (addresses.sip, addresses.factory, url, addresses.fileServer)
-      (caFile, self.lab, peer, keys, files) = (addresses.caFile, lab, nil, nil, nil)
+      (caFile, self.lab, peer, flexisip, keys, files) = (addresses.caFile, lab, nil, nil, nil, nil)
       return
     }
     var configuration = KeyServerConfiguration()
-    if kind == .linphoneSHA256 {
+    if kind == .linphoneSHA256 || kind == .flexisip {
       let users = Dictionary(uniqueKeysWithValues: ["alice", "bob", "carol"].map { ($0, DigestSecret.password($0)) })
       configuration.authentication = .init(realm: Self.domain, users: users)
     }
@@ -64,6 +75,14 @@ struct ChatService {
     guard let url = URL(string: "http://127.0.0.1:\(port)/lime-server") else {
       throw TestFailure("no URL for port \(port)")
     }
+    let files = FileServer(.init())
+    if kind == .flexisip {
+      let server = try FlexisipServer()
+      try await server.start()
+      (proxy, factory, keyServer, fileServer) = (server.proxy, "\(server.factory)", url, try await files.start())
+      (caFile, lab, peer, flexisip, self.keys, self.files) = (nil, nil, nil, server, keys, files)
+      return
+    }
     let peer = try PeerProcess(
       TestPaths.package.appendingPathComponent("Tests/Peers/conference-server"),
       ["--focus", TestPaths.peer("focus").path, "--log", logs.url.path] + kind.arguments)
@@ -71,18 +90,18 @@ struct ChatService {
     guard let proxy = ready["proxy"], let factory = ready["factory"] else {
       throw TestFailure("conference-server did not say where it listens: \(peer.output)")
     }
-    let files = FileServer(.init())
     (self.proxy, self.factory, keyServer, fileServer) = (proxy, factory, url, try await files.start())
-    (caFile, lab, self.peer, self.keys, self.files) = (nil, nil, peer, keys, files)
+    (caFile, lab, self.peer, flexisip, self.keys, self.files) = (nil, nil, peer, nil, keys, files)
   }
 
-  /// What the focus wrote down: liblinphone's log, with every SIP message; empty for the lab.
+  /// What the focus wrote down: liblinphone's log, with every SIP message; empty for the lab and Flexisip.
   var focusLog: String {
     (try? String(decoding: Data(contentsOf: logs.url.appendingPathComponent("focus.log")), as: UTF8.self)) ?? ""
   }
 
   func stop() async {
     peer?.stop()
+    flexisip?.stop()
     await keys?.stop()
     await files?.stop()
     await lab?.stop()

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite(.serialized) struct Conversation {
-  @Test(arguments: ServiceKind.allCases)
+  @Test(arguments: ServiceKind.all)
   func textsOfAllThreeAreReadEncryptedByBothOthersAndAcknowledged(on kind: ServiceKind) async throws {
     try await Scene.play(kind) { scene in
       let (room, _, atCarol) = try await scene.room(named: "Team")
@@ -25,7 +25,7 @@ import Testing
     await service.stop()
   }
 
-  @Test(arguments: [ServiceKind.lab, .linphone])
+  @Test(arguments: ServiceKind.usual)
   func anUnencryptedRoomCarriesTheSameConversationAndSaysSo(on kind: ServiceKind) async throws {
     try await Scene.play(kind) { scene in
       let (room, _, atCarol) = try await scene.room(named: "Open", encrypted: false)
@@ -33,7 +33,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ServiceKind.allCases)
+  @Test(arguments: ServiceKind.all)
   func linphoneCreatesARoomAndLimeadeIsInvitedIntoIt(on kind: ServiceKind) async throws {
     try await Scene.play(kind) { scene in
       let (alice, bob, carol) = (scene.alice, scene.bob, scene.carol)

@@ -7,7 +7,7 @@ import Testing
 @Suite(.serialized) struct Files {
   private static let content = Data((0..<400_000).map { UInt8(truncatingIfNeeded: $0 &* 17 >> 3) })
 
-  @Test(arguments: [(ServiceKind.lab, true), (.lab, false), (.linphone, true)])
+  @Test(arguments: ServiceKind.usual.flatMap { kind in [(kind, true), (kind, false)] })
   func filesGoBothWaysAndArriveAsTheyWere(on kind: ServiceKind, encrypted: Bool) async throws {
     try await Scene.play(kind) { scene in
       let (alice, bob, carol) = (scene.alice, scene.bob, scene.carol)

@@ -5,8 +5,9 @@ import TestSupport
 import Testing
 
 @Suite(.serialized) struct LinphoneMessages {
-  @Test func repliesForwardsTypingAndTextsOfEveryKindGoBothWays() async throws {
-    try await Scene.play(.linphone) { scene in
+  @Test(arguments: ServiceKind.others)
+  func repliesForwardsTypingAndTextsOfEveryKindGoBothWays(on kind: ServiceKind) async throws {
+    try await Scene.play(kind) { scene in
       let (alice, carol) = (scene.alice, scene.carol.process)
       let (room, _, atCarol) = try await scene.room(named: "Team")
       let address = room.room.address
@@ -120,8 +121,9 @@ import Testing
     }
   }
 
-  @Test func ephemeralMessagesGoOnBothEndsOnceTheyAreRead() async throws {
-    try await Scene.play(.linphone) { scene in
+  @Test(arguments: ServiceKind.others)
+  func ephemeralMessagesGoOnBothEndsOnceTheyAreRead(on kind: ServiceKind) async throws {
+    try await Scene.play(kind) { scene in
       let (alice, carol) = (scene.alice, scene.carol.process)
       let room = try await alice.client.createRoom(named: "Pair", members: [scene.address("carol")]).room.address
       let atCarol = try #require(try await carol.event("joined", within: 60)["room"])
@@ -145,8 +147,10 @@ import Testing
     }
   }
 
-  @Test func theTimeThatTheAdministratorsOfARoomSetIsShownAndKept() async throws {
-    try await Scene.play(.linphone) { scene in
+  /// Flexisip has such rooms from 2.5 on.
+  @Test(arguments: [ServiceKind.linphone])
+  func theTimeThatTheAdministratorsOfARoomSetIsShownAndKept(on kind: ServiceKind) async throws {
+    try await Scene.play(kind) { scene in
       let (alice, carol) = (scene.alice, scene.carol.process)
       try carol.send("create-ephemeral Hourly \(scene.aor("alice"))")
       let room = try await alice.room(named: "Hourly", within: 60).room.address

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 @Suite(.serialized) struct LinphoneRooms {
-  @Test(arguments: [ServiceKind.lab, .linphone])
+  @Test(arguments: ServiceKind.usual)
   func linphoneAsAdministratorRenamesRemovesInvitesPromotesAndLeaves(on kind: ServiceKind) async throws {
     try await Scene.play(kind) { scene in
       let (alice, bob, carol) = (scene.alice, scene.bob, scene.carol.process)
@@ -56,7 +56,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [ServiceKind.lab, .linphone])
+  @Test(arguments: ServiceKind.usual)
   func aOneToOneRoomIsTheSameWhoeverAsksForIt(on kind: ServiceKind) async throws {
     try await Scene.play(kind) { scene in
       let (alice, bob, carol) = (scene.alice, scene.bob, scene.carol.process)
@@ -84,8 +84,9 @@ import Testing
     }
   }
 
-  @Test func whatWasWrittenWhileLinphoneWasAwayReachesItInOrderOnce() async throws {
-    try await Scene.play(.linphone) { scene in
+  @Test(arguments: ServiceKind.others)
+  func whatWasWrittenWhileLinphoneWasAwayReachesItInOrderOnce(on kind: ServiceKind) async throws {
+    try await Scene.play(kind) { scene in
       let (alice, bob, carol) = (scene.alice, scene.bob, scene.carol.process)
       let (room, _, atCarol) = try await scene.room(named: "Team")
       try carol.send("offline")

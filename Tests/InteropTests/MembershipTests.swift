@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite(.serialized) struct Membership {
-  @Test(arguments: [ServiceKind.lab, .linphone])
+  @Test(arguments: ServiceKind.usual)
   func aRoomIsRenamedAndItsMembersChangedByLimeade(on kind: ServiceKind) async throws {
     try await Scene.play(kind) { scene in
       let (alice, bob, carol) = (scene.alice, scene.bob, scene.carol)
@@ -50,7 +50,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [ServiceKind.lab, .linphone])
+  @Test(arguments: ServiceKind.usual)
   func onlyAnAdminChangesTheRoom(on kind: ServiceKind) async throws {
     try await Scene.play(kind) { scene in
       let (room, _, _) = try await scene.room(named: "Team")

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite(.serialized) struct Restart {
-  @Test(arguments: [ServiceKind.lab, .linphone, .linphoneOwnPartOnly])
+  @Test(arguments: ServiceKind.usual + [.linphoneOwnPartOnly])
   func whatWasSentWhileOfflineArrivesOnceAfterTheStart(on kind: ServiceKind) async throws {
     try await Scene.play(kind) { scene in
       let (alice, bob, carol) = (scene.alice, scene.bob, scene.carol)
@@ -35,7 +35,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [ServiceKind.lab, .linphone])
+  @Test(arguments: ServiceKind.usual)
   func aRestartKeepsDeviceAndRoomsAndResumesTheSubscription(on kind: ServiceKind) async throws {
     try await Scene.play(kind) { scene in
       let (alice, bob, carol) = (scene.alice, scene.bob, scene.carol)
@@ -60,7 +60,7 @@ import Testing
       let devices = try await bob.client.store.devices(room: atBob.room.address)
       #expect(devices.filter { $0.participant == alice.address }.map(\.gruu) == [device])
       #expect(!alice.events.contains { if case .participant = $0 { true } else { false } })
-      if kind != .lab {
+      if kind == .linphone {
         #expect(scene.service.focusLog.contains("Last-Notify-Version: \(known.room.version)"))
       }
 
@@ -71,7 +71,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [ServiceKind.lab, .linphone])
+  @Test(arguments: ServiceKind.usual)
   func aRoomThatWasLeftElsewhereMeanwhileIsUpToDateAfterTheStart(on kind: ServiceKind) async throws {
     try await Scene.play(kind) { scene in
       let (alice, bob) = (scene.alice, scene.bob)
