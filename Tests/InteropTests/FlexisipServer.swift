@@ -46,7 +46,6 @@ final class FlexisipServer: @unchecked Sendable {
     try template.usersFile.write(toFile: template.usersPath, atomically: true, encoding: .utf8)
   }
 
-  /// Starts it, for the first time or again; what it has stored is still there.
   func start() async throws {
     guard let program = Self.program else { throw TestFailure("LIMEADE_FLEXISIP does not name a flexisip program") }
     let process = try PeerProcess(

@@ -1,4 +1,4 @@
-// FlexisipTests.swift: the check, and a restart, on a real Flexisip; only where LIMEADE_FLEXISIP names its program
+// FlexisipTests.swift: the check on a real Flexisip; only where LIMEADE_FLEXISIP names its program
 import ChatCore
 import DigestAuth
 import FlexisipCheck
@@ -83,7 +83,9 @@ struct FlexisipMistake: Sendable, CustomTestStringConvertible {
     }
     let alice = try account("alice")
     var conf: FlexisipConf?
-    if withFile { conf = try FlexisipConf(path: "flexisip.conf", text: String(contentsOf: server.conf, encoding: .utf8)) }
+    if withFile {
+      conf = try FlexisipConf(path: "flexisip.conf", text: String(contentsOf: server.conf, encoding: .utf8))
+    }
     let findings = conf.map {
       ConfCheck.findings(
         in: $0, client: ConfClient(address: alice.address, conferenceFactory: alice.conferenceFactory), version: "2.2")
@@ -114,57 +116,5 @@ struct FlexisipMistake: Sendable, CustomTestStringConvertible {
     #expect(first.step == mistake.step, "\(first)")
     #expect(cause.key == mistake.key, "\(first.seen): \(first.causes.map { $0.setting ?? $0.text })")
     if withFile { #expect(cause.place?.hasPrefix("flexisip.conf:") == true) }
-  }
-
-  @Test func theConversationGoesOnAfterARestartOfTheServer() async throws {
-    try await Scene.play(.flexisip) { scene in
-      let (alice, bob, carol) = (scene.alice, scene.bob, scene.carol.process)
-      let (room, _, atCarol) = try await scene.room(named: "Team")
-      let address = room.room.address
-      let before = try await alice.client.send("before", to: address)
-      for member in ["bob", "carol"] { try await alice.delivery(of: before.messageID, by: scene.aor(member), within: 60) }
-      let server = try #require(scene.service.flexisip)
-      let registered = "\"event\":\"registration\",\"state\":\"\(LinphoneClient.registrationOk)\""
-      let registrations = carol.output.count { $0.contains(registered) }
-      server.stop()
-      try await server.start()
-      // The registrations were in the server's memory.
-      try await waitUntilBack(alice)
-      try await waitUntilBack(bob)
-      try carol.send("offline")
-      try carol.send("online")
-      try await wait("carol's registration") { carol.output.count { $0.contains(registered) } > registrations }
-      let afterwards = try await alice.client.send("afterwards", to: address)
-      try await bob.message("afterwards", within: 60)
-      try await carol.event("message", within: 60, ["text": "afterwards"])
-      for member in ["bob", "carol"] {
-        try await alice.delivery(of: afterwards.messageID, by: scene.aor(member), within: 60)
-      }
-      try carol.send("send \(atCarol) after")
-      try await alice.message("after", within: 60)
-      try await bob.message("after", within: 60)
-      _ = try await alice.client.createRoom(named: "New", members: [scene.address("bob")])
-      try await bob.room(named: "New", within: 60)
-    }
-  }
-
-  private func waitUntilBack(_ account: ChatAccount) async throws {
-    try await wait("return of \(account.address)") {
-      var isBack = false
-      var wasAway = false
-      for event in account.events {
-        guard case .connection(let state) = event else { continue }
-        if case .registered = state { isBack = true } else { (isBack, wasAway) = (false, isBack || wasAway) }
-      }
-      return isBack && wasAway
-    }
-  }
-
-  private func wait(_ what: String, _ isTrue: () -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(120)
-    while !isTrue() {
-      guard ContinuousClock.now < deadline else { throw TestFailure("no \(what) within 120 s") }
-      try await Task.sleep(for: .milliseconds(20))
-    }
   }
 }
