@@ -64,7 +64,7 @@ import Testing
         """, arguments: ["room", "list"], exitCode: 78, says: "outbound-proxy must use transport=tls"),
     Case(
       name: "not a name server", account: "\(head)name-server = \"ns.example.org\"\n", arguments: ["room", "list"],
-      exitCode: 78, says: "not an IPv4 address"),
+      exitCode: 78, says: "is no IP address"),
     Case(
       name: "ca-file that is not there",
       account: "\(head)outbound-proxy = \"sip:127.0.0.1:1;transport=tls\"\nca-file = \"/nowhere/ca.pem\"\n",
