@@ -107,7 +107,9 @@ extension Message {
 
 /// How far a file is.
 public struct FileProgress: Sendable, Equatable, Codable {
-  public enum Step: String, Sendable, Codable { case offered, uploading, uploaded, downloading, saved, failed, cancelled }
+  public enum Step: String, Sendable, Codable {
+    case offered, uploading, uploaded, downloading, saved, failed, cancelled
+  }
 
   public var room: String
   public var messageID: String

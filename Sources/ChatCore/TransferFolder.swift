@@ -35,7 +35,8 @@ struct TransferFolder: Sendable {
   func sweep(_ store: AccountStore) async throws {
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: path), !names.isEmpty else { return }
     let (copies, rows) = try await store.database.read { db in
-      let uploads = try Message.fetchAll(db, sql: "SELECT message.* FROM message JOIN upload ON upload.message = message.id")
+      let uploads = try Message.fetchAll(
+        db, sql: "SELECT message.* FROM message JOIN upload ON upload.message = message.id")
       let rows = try Int64.fetchSet(db, sql: "SELECT id FROM message WHERE attachments IS NOT NULL")
       return (Set(uploads.flatMap(\.files).compactMap(\.copy)), rows)
     }

@@ -1,4 +1,4 @@
-// FileServerClient+Download.swift: fetching what a message offers, going on where an earlier attempt ended (RFC 9110 §14)
+// FileServerClient+Download.swift: fetching what is offered, from where an earlier attempt ended (RFC 9110 §14)
 import Foundation
 import HTTPClient
 import MessageFormats

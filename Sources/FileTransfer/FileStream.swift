@@ -1,7 +1,7 @@
 // FileStream.swift: one file into another, piece by piece, through the cipher if there is a key
 import Foundation
 
-/// Copies with constant memory. Files that it makes are new, 0600, on the disk when it returns, and removed if it fails.
+/// Copies with constant memory. Files that it makes are new, 0600, on the disk in the end, and removed if it fails.
 struct FileStream {
   private static let pieceSize = 256 * 1024
 

@@ -52,7 +52,7 @@ public enum FileTransferError: Error, Sendable, Equatable, CustomStringConvertib
       "\(name) was announced with \(announced) bytes and has \(found): it is not what was sent"
     case .otherHost(let host, let known):
       """
-      the file is on \(host), which is not this account's file server\(known.isEmpty ? "" : " (\(known.joined(separator: ", ")))"): \
+      the file is on \(host), which is not this account's file server (\(known.joined(separator: ", "))): \
       a message should not make this machine call any server. If you trust it, add file-hosts = ["\(host)"] to the \
       account, or use --any-host
       """
@@ -111,7 +111,7 @@ public enum FileTransferError: Error, Sendable, Equatable, CustomStringConvertib
     case 415: "it takes no files of the type \(type) (415)"
     case 400: "HTTP 400; PHP's post_max_size, smaller than the file (\(size) bytes), is a common cause"
     case 403: "this account may not upload (403)"
-    case 404, 405: "no file transfer service answers at this address (\(status)): check file-server in the configuration"
+    case 404, 405: "no file transfer service is at this address (\(status)): check file-server in the configuration"
     case 507: "its disk is full (507)"
     default: "HTTP \(status)"
     }

@@ -25,8 +25,8 @@ public struct HTTPDownload: Sendable {
   public var path: String
   /// Most bytes of the whole file.
   public var limit: Int
-  /// What is there already is a part of an earlier transfer, which is kept if this one fails, too. The rest is asked for
-  /// with Range; a server that sends all has the file written anew (RFC 9110 §14.2).
+  /// What is there already is a part of an earlier transfer, which is kept if this one fails, too. The rest is asked
+  /// for with Range; a server that sends all has the file written anew (RFC 9110 §14.2).
   public var continuesPart: Bool
   /// Strong ETag, or Last-Modified, of the part: the server sends all if the file is another by now (RFC 9110 §13.1.5).
   public var validator: String?

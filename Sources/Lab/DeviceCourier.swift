@@ -44,8 +44,8 @@ final class DeviceCourier {
     server.sendACK(request.addressed(to: binding), over: connection)
   }
 
-  /// Keeps a MESSAGE that got no answer over the connection of `binding`, and brings it to the device when that is back:
-  /// now, if it came back meanwhile.
+  /// Keeps a MESSAGE that got no answer over the connection of `binding`, and brings it to the device when that is
+  /// back: now, if it came back meanwhile.
   func deliver(_ message: SIPRequest, unansweredBy binding: Binding) {
     var target = registrar.bindings(of: binding.user).first { $0.key == binding.key } ?? binding
     if target.connection == binding.connection { target.connection = nil }

@@ -44,9 +44,8 @@ final class FormFileReader {
         guard let colon = line.firstIndex(of: ":") else { continue }
         fields[line[..<colon].lowercased()] = line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
       }
-      guard let disposition = fields["content-disposition"], Self.parameter("name", of: disposition) == Self.field else {
-        continue
-      }
+      guard let disposition = fields["content-disposition"], Self.parameter("name", of: disposition) == Self.field
+      else { continue }
       return Head(
         name: Self.parameter("filename", of: disposition),
         type: fields["content-type"].flatMap { ContentType($0)?.mediaType } ?? "application/octet-stream")

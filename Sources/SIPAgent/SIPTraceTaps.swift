@@ -25,7 +25,9 @@ struct StreamTap {
 
   mutating func take(body bytes: [UInt8]) {
     // A stream that is not SIP has bodies without heads.
-    guard bodyLeft > 0 else { return trace.note("\(direction.rawValue) \(peer): \(bytes.count) bytes that are not SIP") }
+    guard bodyLeft > 0 else {
+      return trace.note("\(direction.rawValue) \(peer): \(bytes.count) bytes that are not SIP")
+    }
     // A trace shows no more than that of a body.
     if message.count - head <= WireTrace.maximumBody { message += bytes }
     bodyLeft -= bytes.count

@@ -94,7 +94,8 @@ struct AccountCommand: AsyncParsableCommand {
         ("outbound-proxy", account.outboundProxy?.description),
         ("conference-factory", account.conferenceFactory.description),
         ("key-server", account.keyServer?.absoluteString), ("file-server", account.fileServer?.absoluteString),
-        ("curve", account.curve.name), ("ca-file", account.caFile), ("name-server", account.nameServer?.description), ("data", data.path),
+        ("curve", account.curve.name), ("ca-file", account.caFile),
+        ("name-server", account.nameServer?.description), ("data", data.path),
       ]
     }
   }

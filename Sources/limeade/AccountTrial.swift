@@ -38,7 +38,8 @@ struct AccountTrial {
     _ account: AccountConfiguration, checkingKeyServer: Bool, _ report: (String) -> Void
   ) async throws {
     let store = try options.store(for: account, exclusive: true)
-    let client = ChatClient(account: account, store: store, logger: try options.logger(), trace: try options.wireTrace())
+    let client = ChatClient(
+      account: account, store: store, logger: try options.logger(), trace: try options.wireTrace())
     do {
       try await client.start()
       report("registered as \(account.address)")

@@ -45,7 +45,8 @@ extension ChatScreen {
     else { return }
     let older = (try? await store.history(HistoryRequest(room: room, before: oldest, limit: Self.page))) ?? []
     guard room == interface.screen.openRoom, !older.isEmpty else { return }
-    interface.screen.messages.insert(contentsOf: older.map { MessageRow($0, names: names, mention: mention, transfers: transfers) }, at: 0)
+    let rows = older.map { MessageRow($0, names: names, mention: mention, transfers: transfers) }
+    interface.screen.messages.insert(contentsOf: rows, at: 0)
   }
 
   /// After a jump back: continues towards the newest.

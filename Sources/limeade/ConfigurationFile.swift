@@ -174,7 +174,9 @@ private struct AccountEntry {
   private func nameServer() throws -> NameServer? {
     guard let text = try string("name-server") else { return nil }
     guard let server = NameServer(text) else {
-      throw failure("name-server", "name-server = \"\(text)\" is no IP address with or without a port (192.0.2.53:53, [2001:db8::53]:53)")
+      throw failure(
+        "name-server",
+        "name-server = \"\(text)\" is no IP address with or without a port (192.0.2.53:53, [2001:db8::53]:53)")
     }
     return server
   }
@@ -187,12 +189,16 @@ private struct AccountEntry {
       configuration.fileHosts = hosts.compactMap { $0 }
     }
     if let mode = try string("download") {
-      guard ["ask", "auto"].contains(mode) else { throw failure("download", "download = \"\(mode)\": it is ask or auto") }
+      guard ["ask", "auto"].contains(mode) else {
+        throw failure("download", "download = \"\(mode)\": it is ask or auto")
+      }
       configuration.downloadsAutomatically = mode == "auto"
     }
     configuration.downloadFolder = try string("download-folder").map { NSString(string: $0).expandingTildeInPath }
     if let value = table["download-limit"] {
-      guard let limit = value.int, limit > 0 else { throw failure("download-limit", "download-limit is a number of bytes") }
+      guard let limit = value.int, limit > 0 else {
+        throw failure("download-limit", "download-limit is a number of bytes")
+      }
       configuration.downloadLimit = limit
     }
   }

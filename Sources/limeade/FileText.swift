@@ -13,12 +13,10 @@ enum FileText {
 
   /// Decimal units, as disks and networks count.
   static func size(_ bytes: Int) -> String {
-    var value = Double(bytes)
-    for unit in ["bytes", "kB", "MB", "GB"] {
-      if value < 1000 || unit == "GB" { return unit == "bytes" ? "\(bytes) bytes" : String(format: "%.1f %@", value, unit) }
-      value /= 1000
-    }
-    return "\(bytes) bytes"
+    guard bytes >= 1000 else { return "\(bytes) bytes" }
+    var (value, unit) = (Double(bytes) / 1000, "kB")
+    for larger in ["MB", "GB"] where value >= 1000 { (value, unit) = (value / 1000, larger) }
+    return String(format: "%.1f ", value) + unit
   }
 
   /// Where a file is: `saved as …`, `not saved: …`.

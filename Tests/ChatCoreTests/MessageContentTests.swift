@@ -31,7 +31,8 @@ import Testing
 
   @Test func `several parts are a text and files; what is unknown is named`() throws {
     let parts = [
-      "Content-Type: text/plain\r\n\r\nfirst", "Content-Type: application/vnd.gsma.rcs-ft-http+xml\r\n\r\n" + Self.xml("a"),
+      "Content-Type: text/plain\r\n\r\nfirst",
+      "Content-Type: application/vnd.gsma.rcs-ft-http+xml\r\n\r\n" + Self.xml("a"),
       "Content-Type: x/y\r\n\r\n123", "Content-Type: text/plain\r\n\r\nlast",
     ]
     let body = parts.map { "--B\r\n\($0)\r\n" }.joined() + "--B--\r\n"
@@ -51,7 +52,8 @@ import Testing
 
   @Test(arguments: ["", "look\r\n-----------------------------14737809831466499882746641449--"], [1, 3])
   func `what is written is read back`(text: String, count: Int) throws {
-    var file = MessageFile(FileTransferInfo.File(url: "https://files.example.org/a?b=c&d", size: 7, name: "<a> & b.txt"))
+    let offer = FileTransferInfo.File(url: "https://files.example.org/a?b=c&d", size: 7, name: "<a> & b.txt")
+    var file = MessageFile(offer)
     file.key = Data(repeating: 1, count: 32)
     file.tag = Data(repeating: 2, count: 16)
     file.name = "_a_ & b.txt"

@@ -54,6 +54,7 @@ import Testing
 
   @Test func `curl uploads a form and fetches the file, all of it and parts`() async throws {
     try await run { server in
+      let url = server.url.absoluteString
       try Self.content.write(to: server.folder.file("in.bin"))
       let form = "File=@\(server.folder.file("in.bin").path);type=image/png;filename=a.png"
       #expect(try await server.status("-F", "other=x", "-F", form, server.url.absoluteString) == "200")
@@ -73,7 +74,7 @@ import Testing
       #expect(try await server.status("-X", "DELETE", offer.url) == "405")
       #expect(try await server.status("-d", "x=1", server.url.absoluteString) == "400")
       #expect(try await server.status("-F", "other=x", server.url.absoluteString) == "400")
-      #expect(try await server.status("-H", "Transfer-Encoding: chunked", "-F", form, server.url.absoluteString) == "200")
+      #expect(try await server.status("-H", "Transfer-Encoding: chunked", "-F", form, url) == "200")
       #expect(try server.offer().size == 300_000)
     }
   }

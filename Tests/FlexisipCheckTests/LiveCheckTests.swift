@@ -196,7 +196,8 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
     #expect(passed, "\(results.failed)")
     let text = try String(contentsOfFile: path, encoding: .utf8)
     for part in [
-      "REGISTER sip:sip.example.org SIP/2.0", "+org.linphone.specs=\"none\"", "SIP/2.0 401", "pub-gruu", "INVITE sip:", "SIP/2.0 302", "POST ",
+      "REGISTER sip:sip.example.org SIP/2.0", "+org.linphone.specs=\"none\"", "SIP/2.0 401", "pub-gruu", "INVITE sip:", "SIP/2.0 302",
+      "POST ",
     ] {
       #expect(text.contains(part), "\(part)")
     }

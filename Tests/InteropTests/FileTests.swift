@@ -76,7 +76,9 @@ extension ChatAccount {
       default: nil
       }
     }
-    guard let path else { throw TestFailure("\(name) was not saved: \(events.map(\.jsonLine).joined(separator: "\n"))") }
+    guard let path else {
+      throw TestFailure("\(name) was not saved: \(events.map(\.jsonLine).joined(separator: "\n"))")
+    }
     return try Data(contentsOf: URL(fileURLWithPath: path))
   }
 }
