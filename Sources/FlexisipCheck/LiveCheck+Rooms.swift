@@ -143,6 +143,8 @@ extension LiveCheck {
     // The focus asks elsewhere for the registrations of a domain that is not its own, in vain.
     case ChatError.refused(_, 503, _) where causes.isElsewhere(there.account.address):
       causes.nobodyInvited(there.account.address) + causes.brokenFactory(status: 503)
+    case is TookTooLong where causes.isElsewhere(there.account.address):
+      causes.nobodyInvited(there.account.address) + causes.brokenFactory(status: nil)
     case ChatError.factoryDidNotRedirect: causes.noRoomFromFactory
     case ChatError.wrongCredentials: causes.wrongPassword(challenges)
     default: causes.brokenFactory(status: nil)
