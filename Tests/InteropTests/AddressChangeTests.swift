@@ -29,14 +29,12 @@ struct AddressChange {
       .server, "--config", configuration, "--account", "alice", "room", "create", "Moving",
       "sip:bob@sip.example.org")
     #expect(try await made.exitCode(within: 60) == 0)
-    for (number, address) in [(1, 3), (2, 4)] {
-      try await machines.changeClientAddress(from: address - 1, to: address)
-      let sent = try limeade(
-        .server, "--config", configuration, "--account", "alice", "send", "Moving", "text \(number)", "--wait",
-        "delivered")
-      #expect(try await sent.exitCode(within: 120) == 0)
-      let message = try await bob.nextEvent("message", within: 60, ["text": "text \(number)"])
-      #expect(message["encrypted"] == "true")
-    }
+    try await machines.changeClientAddress(from: 2, to: 3)
+    let sent = try limeade(
+      .server, "--config", configuration, "--account", "alice", "send", "Moving", "after the move", "--wait",
+      "delivered")
+    #expect(try await sent.exitCode(within: 120) == 0)
+    let message = try await bob.nextEvent("message", within: 60, ["text": "after the move"])
+    #expect(message["encrypted"] == "true")
   }
 }
