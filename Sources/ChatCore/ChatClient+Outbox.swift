@@ -19,18 +19,7 @@ extension ChatClient {
   public func flushOutbox(within limit: Duration = .seconds(5)) async {
     wakeOutbox()
     guard let draining = outboxTask else { return }
-    let (done, signal) = AsyncStream.makeStream(of: Void.self)
-    let sending = Task {
-      await draining.value
-      signal.finish()
-    }
-    let timer = Task {
-      try? await Task.sleep(for: limit)
-      signal.finish()
-    }
-    for await _ in done {}
-    timer.cancel()
-    sending.cancel()
+    await withTimeout(limit) { await draining.value }
   }
 
   /// Sends what waits, oldest first, notifications after texts; ends when nothing can be sent now.

@@ -175,7 +175,7 @@ public final class SIPAgent {
         // only challenges that.
         DigestAccounts.shared.remove(parts.stack.account)
       } else {
-        await withTimeout(Self.shutdownTimeout) { @SIPActor in
+        await withTimeout(.seconds(Self.shutdownTimeout)) { @SIPActor in
           async let subscriptions: Void = parts.subscriptions.close()
           await parts.registrar.unregister()
           await subscriptions

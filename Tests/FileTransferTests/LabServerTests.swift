@@ -9,6 +9,8 @@ import Testing
 
 @Suite struct LabServerTests {
   /// The server's clock, which tests move.
+  ///
+  /// `@unchecked Sendable`: `offset` is only touched under `lock`.
   private final class Clock: @unchecked Sendable {
     private let lock = NSLock()
     private var offset: TimeInterval = 0
