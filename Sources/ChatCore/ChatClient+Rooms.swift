@@ -275,20 +275,18 @@ extension ChatClient {
   // MARK: Waiting for the first state
 
   private func waitForState(of address: String) async throws {
+    // Before the look into the database: the state may arrive during it.
+    let (arrivals, waiter) = AsyncStream.makeStream(of: Void.self)
+    stateWaiters[address, default: []].append(waiter)
     let isThere = { () async throws -> Bool in
       try await self.store.database.read { try Room.fetchOne($0, key: address)?.version ?? 0 } > 0
     }
     if try await isThere() { return }
-    let timeout = Task { [weak self] in
-      try await Task.sleep(for: Self.firstStateTimeout)
-      await self?.stateArrived(address)
-    }
-    await withCheckedContinuation { stateWaiters[address, default: []].append($0) }
-    timeout.cancel()
+    await withTimeout(Self.firstStateTimeout) { for await _ in arrivals {} }
     guard try await isThere() else { throw ChatError.noStateFromFocus(room: address) }
   }
 
   private func stateArrived(_ address: String) {
-    for waiter in stateWaiters.removeValue(forKey: address) ?? [] { waiter.resume() }
+    for waiter in stateWaiters.removeValue(forKey: address) ?? [] { waiter.finish() }
   }
 }

@@ -61,7 +61,7 @@ public actor ChatClient {
   /// By row of the message.
   var uploads: [Int64: Task<Void, Never>] = [:]
   var downloads: [FilePlace: Task<Void, Never>] = [:]
-  var stateWaiters: [String: [CheckedContinuation<Void, Never>]] = [:]
+  var stateWaiters: [String: [AsyncStream<Void>.Continuation]] = [:]
 
   private let trace: WireTrace?
   let clock: ChatClock

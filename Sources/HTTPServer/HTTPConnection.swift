@@ -8,8 +8,9 @@ actor HTTPConnection {
   private static let headLimit = 16 * 1024
   /// Most bytes of a line that gives a chunk's size.
   private static let chunkLineLimit = 256
-  /// Most bytes that are read and dropped so that a client still sending gets to see the answer.
-  private static let drainLimit = 1024 * 1024
+  /// What is read and dropped, in bytes and in time, so that a client still sending gets to see the answer.
+  private static let drainLimit = 16 * 1024 * 1024
+  private static let drainTime = Duration.seconds(5)
 
   /// Most bytes of a body or a file that are in memory at a time.
   private static let pieceSize = 64 * 1024
@@ -129,9 +130,9 @@ actor HTTPConnection {
   /// Closing with bytes unread would reset the connection and could take the answer with it (RFC 9112 section 9.6).
   private func drain() async {
     shutdown(socket.socket.file.rawValue, Int32(SHUT_WR))
-    _ = try? await within(.seconds(2)) { [socket] in
+    _ = try? await within(Self.drainTime) { [socket] in
       var count = 0
-      while count < Self.drainLimit { count += try await socket.read(atMost: 4096).count }
+      while count < Self.drainLimit { count += try await socket.read(atMost: Self.pieceSize).count }
     }
   }
 

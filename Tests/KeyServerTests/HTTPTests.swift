@@ -64,6 +64,17 @@ import Testing
     }
   }
 
+  @Test func `a client that sends all of a large body before it reads gets the answer`() async throws {
+    let length = 8 << 20
+    let head = "POST / HTTP/1.1\r\nContent-Type: x3dh/octet-stream\r\nFrom: \(alice)\r\nContent-Length: \(length)\r\n\r\n"
+    try await Peer.run { peer async throws in
+      let answer = try await peer.send(raw: Data(head.utf8) + Data(count: length), hangUp: false)
+      let body = try #require(answer.range(of: Data("\r\n\r\n".utf8))).upperBound
+      let reply = Reply(status: 200, contentType: "x3dh/octet-stream", body: Data(answer[body...]))
+      #expect(try reply.errorCode == .badSize)
+    }
+  }
+
   @Test(arguments: [
     Data(), Data([0]), Data("\r\n\r\n".utf8), Data("GET".utf8), Data("GET / HTTP/9.9\r\n\r\n".utf8),
     Data("POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n".utf8),

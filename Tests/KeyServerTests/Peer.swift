@@ -81,21 +81,27 @@ struct Peer {
   }
 
   /// Sends bytes as they are and hangs up after the server did, or at once.
-  func send(raw bytes: Data, hangUp: Bool) async throws {
-    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+  /// - Returns: what the server sent until it hung up.
+  @discardableResult func send(raw bytes: Data, hangUp: Bool) async throws -> Data {
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Data, any Error>) in
       Thread.detachNewThread {
         continuation.resume(with: Result { try exchange(bytes, hangUp: hangUp) })
       }
     }
   }
 
-  private func exchange(_ bytes: Data, hangUp: Bool) throws {
+  private func exchange(_ bytes: Data, hangUp: Bool) throws -> Data {
     let socket = try LoopbackSocket.connected(to: port)
     _ = bytes.withUnsafeBytes { Glibc.send(socket.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-    guard !hangUp else { return }
+    var received = Data()
+    guard !hangUp else { return received }
     shutdown(socket.descriptor, Int32(SHUT_WR))
     var buffer = [UInt8](repeating: 0, count: 4096)
-    while recv(socket.descriptor, &buffer, buffer.count, 0) > 0 {}
+    while true {
+      let count = recv(socket.descriptor, &buffer, buffer.count, 0)
+      guard count > 0 else { return received }
+      received += buffer.prefix(count)
+    }
   }
 }
 
