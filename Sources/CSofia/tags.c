@@ -54,7 +54,6 @@ static tag_type_t const number_tags[] = {
   [SOFIA_TAG_SHUTDOWN_IS_ERROR] = tptag_sdwn_error,
   [SOFIA_TAG_IDLE] = tptag_idle,
   [SOFIA_TAG_LISTEN] = tptag_server,
-  [SOFIA_TAG_LOG] = tptag_log,
 };
 
 sofia_tags *sofia_tags_create(void) { return su_home_new(sizeof(sofia_tags)); }

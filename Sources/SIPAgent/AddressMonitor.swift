@@ -40,11 +40,11 @@ final class AddressMonitor {
 
   /// Whether a connection to the server would now come from another address than this one does. Not while there is no
   /// way to the server at all: the old address may come back.
-  func hasMoved(_ stream: ServerStream) -> Bool {
+  func hasMoved(from local: SocketAddress, toward peer: SocketAddress) -> Bool {
     var buffer = [UInt8](repeating: 0, count: 16_384)
     while recv(descriptor, &buffer, buffer.count, 0) > 0 {}
-    guard let now = try? Self.localAddress(toward: stream.peer) else { return false }
-    return now != stream.local.numericHost
+    guard let now = try? Self.localAddress(toward: peer) else { return false }
+    return now != local.numericHost
   }
 
   /// Our address for packets to a host, without brackets. Sends nothing.

@@ -12,31 +12,24 @@ struct AgentEndpoint: Sendable {
   /// Whether others may connect to what nua binds.
   var listens: Bool
   /// Our host and port in Contact and Via. With TCP and TLS nothing can be reached there: servers send their requests
-  /// over the connection that we opened. It stays the same when our address changes, so that the new registration
+  /// over the connection that we opened; with UDP it is the link's socket. It stays the same when our address changes, so that the new registration
   /// replaces the old one; then, as behind NAT, servers go by the address that they see.
   var localHost: String
   var localPort: Int
-  /// Numeric hosts from which requests are taken.
-  var trustedHosts: Set<String>
-  /// And their port, nil for any.
-  var trustedPort: Int?
 
-  /// UDP comes with TCP on the same port, for requests that are too large (RFC 3261 §18.1.1).
-  static func udp(_ route: ServerRoute, port: Int?) throws -> AgentEndpoint {
-    let local = try freePort(at: route.localHost)
+  /// UDP: what Sofia binds on loopback takes TCP too, for messages that are too large (RFC 3261 §18.1.1).
+  static func datagrams(_ link: DatagramLink, _ route: ServerRoute, sofiaPort: Int) -> AgentEndpoint {
     // Without a named transport Sofia takes UDP, and TCP for what is too large for it.
-    let proxy = SIPURI(user: nil, host: route.sofiaHost, port: port)
-    return AgentEndpoint(
-      transport: .udp, proxy: proxy.description, bindURL: "sip:\(route.localHost):\(local)", listens: true,
-      localHost: route.localHost, localPort: local, trustedHosts: Set(route.addresses.map(\.numericHost)))
+    AgentEndpoint(
+      transport: .udp, proxy: "sip:127.0.0.1:\(link.port)", bindURL: "sip:127.0.0.1:\(sofiaPort)", listens: true,
+      localHost: route.localHost, localPort: link.outsidePort)
   }
 
-  /// TCP and TLS go through the link, and nua opens no port at all.
-  static func link(_ link: ServerLink, _ route: ServerRoute) -> AgentEndpoint {
+  /// TCP and TLS: nua opens no port at all.
+  static func stream(_ link: ServerLink, _ route: ServerRoute) -> AgentEndpoint {
     AgentEndpoint(
       transport: route.transport, proxy: "sip:127.0.0.1:\(link.port);transport=tcp", bindURL: "sip:*:*;transport=tcp",
-      listens: false, localHost: route.localHost, localPort: link.port, trustedHosts: ["127.0.0.1"],
-      trustedPort: link.port)
+      listens: false, localHost: route.localHost, localPort: link.port)
   }
 
   /// The URI of our Contact outside GRUU dialogs.
@@ -47,37 +40,15 @@ struct AgentEndpoint: Sendable {
       parameters: transport == .udp ? [] : [Parameter("transport", transport.rawValue)])
   }
 
-  /// Whether requests from there are the proxy's.
-  func trusts(host: String, port: Int) -> Bool {
-    trustedHosts.contains(host) && (trustedPort == nil || trustedPort == port)
-  }
-
-  /// A port that is free for TCP and UDP right now.
-  private static func freePort(at host: String) throws -> Int {
+  /// A port of loopback that is free for TCP and UDP right now.
+  static func freePort() throws -> Int {
     for _ in 0..<16 {
-      let tcp = try BoundSocket(host: host, port: 0, type: SOCK_STREAM)
-      let port = try SocketAddress(localOf: tcp.descriptor).port
-      if (try? BoundSocket(host: host, port: port, type: SOCK_DGRAM)) != nil { return port }
+      let tcp = try LoopbackListener()
+      let itself = try SocketAddress.all(of: "127.0.0.1", port: tcp.port)[0]
+      if (try? DatagramSocket(to: itself, fromHost: "127.0.0.1", port: tcp.port)) != nil { return tcp.port }
     }
-    throw SIPError.unreachable(server: host, reason: "no free port")
+    throw SIPError.unreachable(server: "loopback", reason: "no free port")
   }
-}
-
-/// Closed when released.
-private final class BoundSocket {
-  let descriptor: Int32
-
-  init(host: String, port: Int, type: __socket_type) throws {
-    let address = try SocketAddress.all(of: host, port: port, type: type)[0]
-    descriptor = socket(address.family, Int32(type.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    if descriptor < 0 || address.withPointer({ bind(descriptor, $0, $1) }) != 0 {
-      let reason = String(cString: strerror(errno))
-      if descriptor >= 0 { close(descriptor) }
-      throw SIPError.unreachable(server: host, reason: reason)
-    }
-  }
-
-  deinit { close(descriptor) }
 }
 
 /// What is known of the way to a server before anything is opened.
@@ -87,8 +58,6 @@ struct ServerRoute: Sendable {
   var addresses: [SocketAddress]
   /// Our address toward the first one, in brackets for IPv6.
   var localHost: String
-  /// The name for Sofia's resolver, which knows DNS only; an address where DNS does not help.
-  var sofiaHost: String
 
   /// - Throws: `SIPError.unresolvable`, `.unreachable`.
   static func find(_ configuration: SIPAgentConfiguration) async throws -> ServerRoute {
@@ -105,10 +74,7 @@ struct ServerRoute: Sendable {
     do {
       let addresses = try locator.addresses(of: target, over: transport)
       let local = try AddressMonitor.localAddress(toward: addresses[0])
-      let asksDNS = configuration.nameServer == nil && !ServerLocator.isLocal(target.host)
-      return ServerRoute(
-        transport: transport, addresses: addresses, localHost: local.inBrackets,
-        sofiaHost: asksDNS ? target.host.inBrackets : addresses[0].numericHost.inBrackets)
+      return ServerRoute(transport: transport, addresses: addresses, localHost: local.inBrackets)
     } catch let failure as ConnectionFailure {
       throw SIPError(failure, server: configuration.serverName)
     }

@@ -12,14 +12,15 @@ struct LinkPump {
 
   private let client: Int32
   private let stream: ServerStream
-  private let listener: LoopbackListener
+  /// Of Sofia's connections; nil when this one was made to Sofia.
+  private let listener: LoopbackListener?
   private let interrupt: Int32
   private let via: ViaRewriter
   private let keepalive: Double
   private let keepaliveAnswer: Double
   private let addresses: AddressMonitor?
-  private var sentTap: StreamTap?
-  private var receivedTap: StreamTap?
+  private var sentTap: MessageTap?
+  private var receivedTap: MessageTap?
 
   private var outgoing = SIPFramer()
   private var incoming = SIPFramer()
@@ -31,7 +32,7 @@ struct LinkPump {
   private var answersPings = false
 
   init(
-    client: Int32, stream: ServerStream, listener: LoopbackListener, interrupt: Int32, via: ViaRewriter,
+    client: Int32, stream: ServerStream, listener: LoopbackListener?, interrupt: Int32, via: ViaRewriter,
     keepalive: Double, keepaliveAnswer: Double, trace: WireTrace?
   ) {
     self.client = client
@@ -43,8 +44,8 @@ struct LinkPump {
     self.keepaliveAnswer = keepaliveAnswer
     addresses = AddressMonitor()
     let peer = "\(via.transport) \(stream.peer.text)"
-    sentTap = trace.map { StreamTap($0, .sent, peer: peer) }
-    receivedTap = trace.map { StreamTap($0, .received, peer: peer) }
+    sentTap = trace.map { MessageTap($0, .sent, peer: peer) }
+    receivedTap = trace.map { MessageTap($0, .received, peer: peer) }
     schedulePing()
   }
 
@@ -62,7 +63,7 @@ struct LinkPump {
         // Without any event to wait for, a closed connection would still end every poll at once.
         pollfd(fd: clientEvents == 0 ? -1 : client, events: Int16(clientEvents), revents: 0),
         pollfd(fd: serverEvents == 0 ? -1 : stream.descriptor, events: Int16(serverEvents), revents: 0),
-        pollfd(fd: listener.descriptor, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: listener?.pollDescriptor ?? -1, events: Int16(POLLIN), revents: 0),
       ]
       poll(&entries, nfds_t(entries.count), pollTimeout)
       if entries[0].revents != 0 {
@@ -70,7 +71,7 @@ struct LinkPump {
         finish()
         throw .interrupted
       }
-      if entries[1].revents != 0, let addresses, addresses.hasMoved(stream) {
+      if entries[1].revents != 0, let addresses, addresses.hasMoved(from: stream.local, toward: stream.peer) {
         throw .lost(reason: "this machine's address has changed")
       }
       if entries[3].revents != 0 { try fromServer() }
@@ -82,7 +83,7 @@ struct LinkPump {
       sendToClient()
       try keepAlive()
       // Sofia connects anew only when it has given this connection up.
-      if entries[4].revents != 0, let next = listener.accept() { return next }
+      if entries[4].revents != 0, let next = listener?.accept() { return next }
     }
   }
 
@@ -180,7 +181,6 @@ struct LinkPump {
     guard keepalive > 0 else { return -1 }
     var next = nextPing
     if answersPings, let pinged { next = min(next, pinged + .seconds(keepaliveAnswer)) }
-    let left = ContinuousClock.now.duration(to: next).components
-    return Int32(clamping: max(0, left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000 + 1))
+    return next.millisecondsLeft
   }
 }

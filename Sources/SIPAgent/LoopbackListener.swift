@@ -3,19 +3,24 @@ import Foundation
 import ServerConnection
 
 /// Closed when released. `accept` is for one thread.
-final class LoopbackListener: Sendable {
-  let descriptor: Int32
+///
+/// `@unchecked Sendable`: `paused` is only touched under `lock`; all else is constant.
+final class LoopbackListener: @unchecked Sendable {
   let port: Int
+  private let descriptor: Int32
+  private let lock = NSLock()
+  private var paused = false
 
-  /// - Throws: `SIPError.unreachable` when the system has no socket left.
-  init() throws {
+  /// - Parameter port: 0 for any that is free.
+  /// - Throws: `SIPError.unreachable` when the system has no socket left, or the port is taken.
+  init(port wanted: Int = 0) throws {
     let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
     let descriptor = socket(AF_INET, type, 0)
     self.descriptor = descriptor
     guard descriptor >= 0 else { throw Self.failure() }
     do {
-      let address = try SocketAddress.all(of: "127.0.0.1", port: 0)[0]
-      guard address.withPointer({ bind(descriptor, $0, $1) }) == 0, listen(descriptor, 4) == 0 else {
+      let address = try SocketAddress.all(of: "127.0.0.1", port: wanted)[0]
+      guard address.withPointer({ bind(descriptor, $0, $1) }) == 0, listen(descriptor, Self.backlog) == 0 else {
         throw Self.failure()
       }
       port = try SocketAddress(localOf: descriptor).port
@@ -26,6 +31,31 @@ final class LoopbackListener: Sendable {
   }
 
   deinit { close(descriptor) }
+
+  private static let backlog: Int32 = 4
+
+  /// For `poll`: -1 while connections are refused.
+  var pollDescriptor: Int32 { lock.withLock { paused ? -1 : descriptor } }
+
+  /// Connections are refused from now on; the port stays ours, if it was asked for.
+  func pause() {
+    lock.withLock {
+      guard !paused else { return }
+      paused = true
+      shutdown(descriptor, Int32(SHUT_RD))
+    }
+  }
+
+  /// Connections are taken again.
+  /// - Returns: whether they were refused before; then who polls must be woken.
+  @discardableResult
+  func resume() -> Bool {
+    lock.withLock {
+      guard paused else { return false }
+      paused = listen(descriptor, Self.backlog) != 0
+      return true
+    }
+  }
 
   private static func failure() -> SIPError {
     .unreachable(server: "loopback", reason: String(cString: strerror(errno)))

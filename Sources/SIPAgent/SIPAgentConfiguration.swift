@@ -24,12 +24,12 @@ public struct SIPAgentConfiguration: Sendable {
   public var caFile: String?
   /// Asked for the proxy's addresses, nil for the system's.
   public var nameServer: NameServer?
-  /// Between two CRLF pings on TCP and TLS (RFC 5626 §3.5.1), seconds; 0 for none.
+  /// Between two CRLF pings (RFC 5626 §3.5.1), seconds; 0 for none. Over UDP they only keep routers' memory.
   public var keepaliveInterval: Double
   /// A server that answered a ping before, and does not answer one within so many seconds, is lost. Not all answer:
   /// Flexisip leaves that off.
   public var pongTimeout: Double
-  /// Tries of one address, in seconds, for TCP and again for TLS.
+  /// Tries of one address, in seconds, for TCP and again for TLS; over UDP, if there is another address.
   public var connectTimeout = 10.0
   /// A connection on which nothing sent was acknowledged for so many seconds is lost. With the interval of the pings it
   /// is noticed within a minute.
@@ -68,6 +68,18 @@ extension SIPAgentConfiguration {
   var serverName: String { proxy.port.map { "\(proxy.host):\($0)" } ?? proxy.host }
 
   var user: String { username ?? address.user ?? "" }
+
+  var timeouts: ServerStream.Timeouts {
+    ServerStream.Timeouts(connect: connectTimeout, acknowledgement: acknowledgementTimeout)
+  }
+
+  /// Asks for them when it is called; blocks.
+  func addresses(
+    of target: ServerTarget, _ transport: SIPTransport
+  ) -> @Sendable () throws(ConnectionFailure) -> [SocketAddress] {
+    let locator = ServerLocator(nameServer: nameServer)
+    return { () throws(ConnectionFailure) in try locator.addresses(of: target, over: transport) }
+  }
 
   /// - Throws: `SIPError.invalidConfiguration`.
   func target() throws -> ServerTarget { try ServerTarget(of: proxy) }

@@ -19,39 +19,57 @@ extension SofiaStack {
     _ configuration: SIPAgentConfiguration, onIncoming: @escaping (SofiaEvent) -> Void
   ) async throws -> (SofiaStack, AgentEndpoint) {
     let route = try await ServerRoute.find(configuration)
-    if route.transport == .udp, let trace = configuration.trace { DatagramTap.begin(trace) }
     let account = try DigestAccounts.shared.add(
       DigestAccounts.Account(username: configuration.user, password: configuration.password))
     for _ in 0..<bindAttempts {
-      let link = try route.transport == .udp ? nil : ServerLink(linkSettings(configuration, route))
-      let endpoint = try link.map { .link($0, route) } ?? AgentEndpoint.udp(route, port: configuration.proxy.port)
+      let (link, endpoint) = try route.transport == .udp ? datagrams(configuration, route) : stream(configuration, route)
       let stack = try SofiaStack(
-        tags: agentTags(configuration, endpoint), endpoint: endpoint, link: link, account: account,
+        tags: agentTags(configuration, endpoint), link: link, account: account,
         username: configuration.user, server: configuration.serverName, onIncoming: onIncoming)
       if stack.isRunning { return (stack, endpoint) }
-      link?.close()
+      link.close()
     }
     DigestAccounts.shared.remove(account)
     throw SIPError.invalidConfiguration("no SIP port can be opened at \(route.localHost)")
   }
 
-  private static func linkSettings(_ configuration: SIPAgentConfiguration, _ route: ServerRoute) throws
-    -> ServerLink.Settings
-  {
-    ServerLink.Settings(
-      target: try configuration.target(), transport: route.transport,
-      locator: ServerLocator(nameServer: configuration.nameServer), tls: TLSSettings(caFile: configuration.caFile),
-      localHost: route.localHost,
-      timeouts: ServerStream.Timeouts(
-        connect: configuration.connectTimeout, acknowledgement: configuration.acknowledgementTimeout),
-      keepalive: configuration.keepaliveInterval, keepaliveAnswer: configuration.pongTimeout,
-      trace: configuration.trace)
+  private static func stream(
+    _ configuration: SIPAgentConfiguration, _ route: ServerRoute
+  ) throws -> (any AgentLink, AgentEndpoint) {
+    let target = try configuration.target()
+    let link = try ServerLink(
+      ServerLink.Settings(
+        host: target.host, transport: route.transport, addresses: configuration.addresses(of: target, route.transport),
+        tls: TLSSettings(caFile: configuration.caFile), localHost: route.localHost, timeouts: configuration.timeouts,
+        keepalive: configuration.keepaliveInterval, keepaliveAnswer: configuration.pongTimeout,
+        trace: configuration.trace))
+    return (link, .stream(link, route))
+  }
+
+  private static func datagrams(
+    _ configuration: SIPAgentConfiguration, _ route: ServerRoute
+  ) throws -> (any AgentLink, AgentEndpoint) {
+    let target = try configuration.target()
+    var streamTarget = target
+    streamTarget.transport = .tcp
+    let sofiaPort = try AgentEndpoint.freePort()
+    do {
+      let link = try DatagramLink(
+        DatagramLink.Settings(
+          host: target.host, addresses: configuration.addresses(of: target, .udp),
+          streamAddresses: configuration.addresses(of: streamTarget, .tcp), localHost: route.localHost,
+          timeouts: configuration.timeouts, keepalive: configuration.keepaliveInterval, trace: configuration.trace),
+        addresses: route.addresses, sofiaPort: sofiaPort)
+      return (link, .datagrams(link, route, sofiaPort: sofiaPort))
+    } catch let failure as ConnectionFailure {
+      throw SIPError(failure, server: configuration.serverName)
+    }
   }
 
   private static func agentTags(
     _ configuration: SIPAgentConfiguration, _ endpoint: AgentEndpoint
   ) -> TagList {
-    let tags = TagList()
+    TagList()
       .add(SOFIA_TAG_URL, endpoint.bindURL)
       .add(SOFIA_TAG_PROXY, endpoint.proxy)
       .add(SOFIA_TAG_FROM, "<\(configuration.address)>")
@@ -74,8 +92,5 @@ extension SofiaStack {
       .add(SOFIA_TAG_IDLE, Int(SOFIA_NEVER))
       .add(SOFIA_TAG_LISTEN, endpoint.listens ? 1 : 0)
       .add(SOFIA_TAG_PONG_TO_PING, 1)
-    // What goes over a link is seen there.
-    if configuration.trace != nil, endpoint.transport == .udp { tags.add(SOFIA_TAG_LOG, 1) }
-    return tags
   }
 }

@@ -37,12 +37,10 @@ final class SofiaStack {
   let username: String
   let server: String
 
-  /// Called when a request other than REGISTER got no answer at all.
+  /// Called when a request other than REGISTER got no answer at all, or the link was lost and nua does not know.
   var onNoAnswer: (() -> Void)?
 
-  private let endpoint: AgentEndpoint
-  /// nil for UDP.
-  private let link: ServerLink?
+  private let link: any AgentLink
   private var agent: OpaquePointer?
   private var handles: [OpaquePointer: SofiaHandle] = [:]
   private let onIncoming: (SofiaEvent) -> Void
@@ -51,10 +49,9 @@ final class SofiaStack {
 
   /// - Parameter onIncoming: events of handles that nua made for an incoming request.
   init(
-    tags: TagList, endpoint: AgentEndpoint, link: ServerLink?, account: String, username: String, server: String,
+    tags: TagList, link: any AgentLink, account: String, username: String, server: String,
     onIncoming: @escaping (SofiaEvent) -> Void
   ) throws {
-    self.endpoint = endpoint
     self.link = link
     self.account = account
     self.username = username
@@ -66,10 +63,11 @@ final class SofiaStack {
       sofia_agent_create(SofiaLoop.shared.handle, context.toOpaque(), onSofiaEvent, list)
     }
     if agent == nil { context.release() }
+    link.whenLost { [weak self] in Task { @SIPActor in self?.onNoAnswer?() } }
   }
 
   /// Whether requests arrive in the order in which they are sent.
-  var keepsOrder: Bool { link != nil }
+  var keepsOrder: Bool { link.keepsOrder }
 
   /// Whether nua could bind its address.
   var isRunning: Bool { agent != nil }
@@ -102,8 +100,11 @@ final class SofiaStack {
 
   // MARK: Events
 
-  fileprivate func receive(_ event: SofiaEvent) {
-    if event.kind.isRequest, !endpoint.trusts(host: event.host, port: event.port) {
+  fileprivate func receive(_ received: SofiaEvent) {
+    var event = received
+    let isLocal = event.host == "127.0.0.1"
+    if isLocal, link.isMadeUp(port: event.port) { event.message = nil }
+    if event.kind.isRequest, !isLocal || !link.isSource(port: event.port) {
       refuse(event)
     } else if event.kind == SOFIA_SHUTDOWN_PROGRESS {
       // nua must not be destroyed inside its own callback.
@@ -115,7 +116,7 @@ final class SofiaStack {
     }
   }
 
-  /// Anybody who can reach our port could write in others' names: requests are the proxy's only.
+  /// Anybody who can reach our port could write in others' names: requests come over the link only.
   private func refuse(_ event: SofiaEvent) {
     guard let raw = event.handle else { return }
     if event.status < 200, let request = keepRequest(raw) { sofia_request_respond(request, 403, nil) }
@@ -126,14 +127,14 @@ final class SofiaStack {
 
   /// Why a request got no response, in place of the status that Sofia makes up.
   func unreachable(status: Int, phrase: String) -> SIPError {
-    guard let failure = link?.lastFailure else {
+    guard let failure = link.lastFailure else {
       return .unreachable(server: server, reason: "the connection broke (\(status) \(phrase))")
     }
     return SIPError(failure, server: server)
   }
 
   /// Makes a new connection for the requests to come.
-  func resetConnection() { link?.reset() }
+  func resetConnection() { link.reset() }
 
   // MARK: End
 
@@ -154,7 +155,7 @@ final class SofiaStack {
     guard let agent else { return }
     self.agent = nil
     sofia_agent_destroy(agent)
-    link?.close()
+    link.close()
     for waiter in shutdownWaiters { waiter.resume() }
     shutdownWaiters = []
     Unmanaged.passUnretained(self).release()

@@ -56,6 +56,23 @@ public final class ServerStream {
     if session != nil { try handshake(Deadline(timeouts.connect), interrupt) }
   }
 
+  /// Takes over a TCP connection that a server has made to us; closes it when it is gone already.
+  public init(accepted descriptor: Int32, timeouts: Timeouts = Timeouts()) throws(ConnectionFailure) {
+    self.descriptor = descriptor
+    session = nil
+    do throws(ConnectionFailure) {
+      local = try SocketAddress(localOf: descriptor)
+      peer = try SocketAddress(peerOf: descriptor)
+    } catch {
+      Foundation.close(descriptor)
+      throw error
+    }
+    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
+    Self.set(descriptor, TCP_NODELAY, 1)
+    Self.set(descriptor, TCP_USER_TIMEOUT, Self.milliseconds(timeouts.acknowledgement))
+  }
+
   deinit {
     if let session, output.isEmpty {
       session.close()
@@ -242,13 +259,15 @@ public final class ServerStream {
         guard cause == 0 else { throw .refused(reason: ConnectionFailure.systemText(cause)) }
       }
       // Only now: before, it would limit the attempt to connect.
-      set(descriptor, TCP_USER_TIMEOUT, Int32(min(timeouts.acknowledgement, 86_400) * 1000))
+      set(descriptor, TCP_USER_TIMEOUT, milliseconds(timeouts.acknowledgement))
       return descriptor
     } catch {
       Foundation.close(descriptor)
       throw error
     }
   }
+
+  private static func milliseconds(_ seconds: Double) -> Int32 { Int32(max(0, min(seconds, 86_400)) * 1000) }
 
   private static func set(_ descriptor: Int32, _ option: Int32, _ value: Int32) {
     var value = value

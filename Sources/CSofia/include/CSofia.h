@@ -7,4 +7,3 @@
 #include "sofia_message.h"
 #include "sofia_server.h"
 #include "sofia_tags.h"
-#include "sofia_trace.h"

@@ -48,7 +48,6 @@ typedef enum sofia_number_tag {
   SOFIA_TAG_SHUTDOWN_IS_ERROR,
   SOFIA_TAG_IDLE,         // of a connection before it is closed, milliseconds; SOFIA_NEVER
   SOFIA_TAG_LISTEN,       // 0: only connections of our own
-  SOFIA_TAG_LOG,          // log the messages, see sofia_trace.h
 } sofia_number_tag;
 
 /// An empty list; NULL without memory.

@@ -1,0 +1,382 @@
+// DatagramLink.swift: carries an agent's SIP between Sofia, which sees loopback, and the server over UDP (RFC 3263 §4.3)
+import Foundation
+import ServerConnection
+
+/// Sofia sends datagrams to `port` on loopback; they go to the first address of the server that answers, and what that
+/// address sends comes back. Retransmissions stay Sofia's. What is too large for a datagram Sofia sends over TCP to the
+/// same port: a `ServerLink` takes it to the server (RFC 3261 §18.1.1), unless that has no TCP; then Sofia uses UDP
+/// after all.
+///
+/// `@unchecked Sendable`: `failure` and `onLoss` are only touched under `lock`; what else is mutable only on the link's
+/// thread.
+final class DatagramLink: AgentLink, @unchecked Sendable {
+  struct Settings: Sendable {
+    /// For the trace.
+    var host: String
+    /// Where the server is, in the order in which to try. Blocks.
+    var addresses: @Sendable () throws(ConnectionFailure) -> [SocketAddress]
+    /// Where it is over TCP. Blocks.
+    var streamAddresses: @Sendable () throws(ConnectionFailure) -> [SocketAddress]
+    /// Our host in Via, IPv6 in brackets.
+    var localHost: String
+    /// `connect`: an address that has not answered for so long is given up, if there is another one.
+    var timeouts: ServerStream.Timeouts
+    /// Seconds between two keepalives, 0 for none.
+    var keepalive: Double
+    var trace: WireTrace?
+  }
+
+  /// The way to one address of the server.
+  private struct Flow {
+    var socket: DatagramSocket
+    /// nil when another program has the port.
+    var inbound: InboundStreams?
+    var via: DatagramVia
+    /// Whether anything has come from there.
+    var isProven = false
+    /// Since when it owes its first answer.
+    var askedSince: ContinuousClock.Instant?
+    var nextPing: ContinuousClock.Instant
+    var sentTap: MessageTap?
+    var receivedTap: MessageTap?
+  }
+
+  /// RFC 5626 §4.4.2: routers forget UDP after 30 seconds.
+  private static let longestKeepalive = 29.0
+  private static let ping: [UInt8] = [13, 10, 13, 10]
+  private static let portAttempts = 16
+
+  /// Where Sofia sends to, on loopback.
+  let port: Int
+  /// Where the server sends to.
+  let outsidePort: Int
+
+  private let settings: Settings
+  private let sofia: SocketAddress
+  private let client: DatagramSocket
+  /// What the link makes up itself is sent from here, so that no server can pretend to be the link.
+  private let refusals: DatagramSocket
+  private let listener: LoopbackListener
+  private let streams: ServerLink
+  private let server: CurrentServer
+  private let inboundPorts = SourcePorts()
+  private let interrupt = LinkInterrupt()
+  private let lock = NSLock()
+  private var failure: ConnectionFailure?
+  private var onLoss: (@Sendable () -> Void)?
+
+  private var flow: Flow?
+  /// To be tried when this one fails.
+  private var remaining: [SocketAddress]
+  private var pending = PendingRequests()
+  /// Flows made so far.
+  private var flows = 0
+  /// What has just ended the flow; dealt with between two events.
+  private var broken: ConnectionFailure?
+
+  /// Runs until `close`, which must be called.
+  /// - Parameters:
+  ///   - addresses: of the server; not empty.
+  ///   - sofiaPort: where Sofia is going to be, on loopback.
+  /// - Throws: `ConnectionFailure` or `SIPError` when there is no way to the first address, or no port.
+  init(_ settings: Settings, addresses: [SocketAddress], sofiaPort: Int) throws {
+    self.settings = settings
+    sofia = try SocketAddress.all(of: "127.0.0.1", port: sofiaPort)[0]
+    refusals = try DatagramSocket(to: sofia, fromHost: "127.0.0.1")
+    (client, listener) = try Self.loopback(sofia)
+    port = listener.port
+    remaining = Array(addresses.dropFirst())
+    let (socket, inbound) = try Self.outside(addresses[0], sofia, inboundPorts, settings.trace)
+    outsidePort = socket.local.port
+    server = CurrentServer(addresses[0])
+    streams = try ServerLink(
+      ServerLink.Settings(
+        host: settings.host, transport: .tcp, addresses: Self.streamAddresses(settings, server),
+        tls: TLSSettings(), localHost: settings.localHost, localPort: socket.local.port, timeouts: settings.timeouts,
+        keepalive: settings.keepalive, keepaliveAnswer: settings.timeouts.acknowledgement, trace: settings.trace),
+      listener: listener)
+    flow = newFlow(socket, inbound)
+    let thread = Thread { [self] in run() }
+    thread.name = "sip datagram link"
+    thread.start()
+  }
+
+  // MARK: AgentLink
+
+  var lastFailure: ConnectionFailure? { lock.withLock { failure } ?? streams.lastFailure }
+
+  var keepsOrder: Bool { false }
+
+  func isSource(port: Int) -> Bool { port == self.port || inboundPorts.contains(port) }
+
+  func isMadeUp(port: Int) -> Bool { port == refusals.local.port }
+
+  func whenLost(_ action: @escaping @Sendable () -> Void) { lock.withLock { onLoss = action } }
+
+  func reset() { interrupt.reset() }
+
+  func close() { interrupt.close() }
+
+  // MARK: Thread
+
+  private func run() {
+    let addresses = AddressMonitor()
+    while !interrupt.isClosed {
+      var entries = [
+        pollfd(fd: interrupt.descriptor, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: flow == nil ? -1 : addresses?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: client.descriptor, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: flow?.socket.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: flow?.inbound?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+      ]
+      poll(&entries, nfds_t(entries.count), pollTimeout)
+      if interrupt.takeReset() { dropSilentFlow() }
+      if entries[1].revents != 0, let addresses, let socket = flow?.socket,
+        addresses.hasMoved(from: socket.local, toward: socket.peer)
+      {
+        fail(.lost(reason: "this machine's address has changed"), serverStays: true)
+      }
+      if entries[4].revents != 0 { flow?.inbound?.accept() }
+      if entries[3].revents != 0 { fromServer() }
+      if entries[2].revents != 0 { fromClient() }
+      keepTime()
+      if let error = broken { fail(error) }
+    }
+    // The agent's last words may be on their way still.
+    fromClient()
+    flow = nil
+    streams.close()
+  }
+
+  // MARK: Datagrams
+
+  private func fromClient() {
+    // An error is that Sofia's port is not open yet, or closed already.
+    while case .datagram(let bytes)? = try? client.receive() {
+      guard let message = SIPDatagram(bytes) else { continue }
+      if !message.isResponse, message.method != "ACK" {
+        pending.add(message)
+        if flow == nil {
+          // Sends what is pending, or refuses it.
+          startRound()
+          continue
+        }
+      }
+      send(message)
+    }
+  }
+
+  private func send(_ message: SIPDatagram) {
+    guard let via = flow?.via else { return }
+    var message = message
+    message.head = via.outgoing(message.head)
+    flow?.sentTap?.take(message)
+    if flow?.isProven == false, flow?.askedSince == nil { flow?.askedSince = .now }
+    transmit(message.bytes)
+  }
+
+  private func transmit(_ bytes: [UInt8]) {
+    do throws(ConnectionFailure) { try flow?.socket.send(bytes) } catch { broken = error }
+  }
+
+  private func fromServer() {
+    do throws(ConnectionFailure) {
+      while let socket = flow?.socket, case .datagram(let bytes) = try socket.receive() {
+        prove()
+        guard var message = SIPDatagram(bytes) else { continue }
+        flow?.receivedTap?.take(message)
+        if let via = flow?.via { message.head = via.incoming(message.head) }
+        if message.isResponse { pending.remove(answeredBy: message) }
+        // What Sofia cannot take now, the server sends again.
+        try? client.send(message.bytes)
+      }
+    } catch {
+      broken = error
+    }
+  }
+
+  private func refuse(_ request: SIPDatagram) {
+    if let response = request.unavailable { try? refusals.send(response.bytes) }
+  }
+
+  // MARK: Servers
+
+  /// Begins with the first address of the server.
+  private func startRound() {
+    var failure = ConnectionFailure.unresolvable(host: settings.host, reason: "no address")
+    do throws(ConnectionFailure) { remaining = try settings.addresses() } catch {
+      remaining = []
+      failure = error
+    }
+    openNext(or: failure)
+  }
+
+  /// Ends the flow and takes the next address.
+  /// - Parameter serverStays: the fault is not the server's: it is the next one too.
+  private func fail(_ error: ConnectionFailure, serverStays: Bool = false) {
+    broken = nil
+    guard let lost = flow else { return }
+    flow = nil
+    settings.trace?.note("UDP \(lost.socket.peer.text): \(error)")
+    if lost.isProven || serverStays {
+      let all = (try? settings.addresses()) ?? []
+      remaining = serverStays ? all : all.filter { $0 != lost.socket.peer }
+    }
+    openNext(or: error)
+    if lost.isProven { lock.withLock { onLoss }?() }
+  }
+
+  /// Takes the next address to which there is a way; without one, all that waits for an answer gets a refusal.
+  private func openNext(or error: ConnectionFailure) {
+    var last = error
+    while !remaining.isEmpty {
+      do {
+        try open(remaining.removeFirst())
+        return
+      } catch {
+        last = error as? ConnectionFailure ?? last
+      }
+    }
+    lock.withLock { failure = last }
+    for request in pending.requests { refuse(request) }
+    pending.removeAll()
+  }
+
+  private func open(_ address: SocketAddress) throws {
+    let (socket, inbound) = try Self.outside(address, sofia, inboundPorts, settings.trace, port: outsidePort)
+    server.set(address)
+    flows += 1
+    flow = newFlow(socket, inbound)
+    // A connection to the server of before is of no use.
+    listener.resume()
+    streams.reset()
+    for request in pending.requests { send(request) }
+  }
+
+  private func newFlow(_ socket: DatagramSocket, _ inbound: InboundStreams?) -> Flow {
+    let peer = "UDP \(socket.peer.text)"
+    return Flow(
+      socket: socket, inbound: inbound,
+      via: DatagramVia(
+        sentBy: "\(settings.localHost):\(outsidePort)", inside: "127.0.0.1:\(port)",
+        serverHost: socket.peer.numericHost, serverPort: socket.peer.port, mark: flows == 0 ? "" : "\(flows)-"),
+      nextPing: pingTime(), sentTap: settings.trace.map { MessageTap($0, .sent, peer: peer) },
+      receivedTap: settings.trace.map { MessageTap($0, .received, peer: peer) })
+  }
+
+  /// Something came from the server.
+  private func prove() {
+    guard flow?.isProven == false else { return }
+    flow?.isProven = true
+    lock.withLock { failure = nil }
+    findStreams()
+  }
+
+  /// Sofia uses UDP for what is large too (RFC 3261 §18.1.1) while connections to the listener are refused.
+  private func findStreams() {
+    let addresses = Self.streamAddresses(settings, server)
+    let (listener, streams, interrupt, timeouts) = (listener, streams, interrupt, settings.timeouts)
+    DispatchQueue.global().async {
+      for address in (try? addresses()) ?? [] {
+        do throws(ConnectionFailure) {
+          _ = try ServerStream(
+            to: address, tls: nil, host: address.numericHost, timeouts: timeouts, interrupt: interrupt.descriptor)
+          if listener.resume() { streams.reset() }
+          return
+        } catch {
+          if error == .interrupted { return }
+        }
+      }
+      listener.pause()
+    }
+  }
+
+  /// Nothing comes from the server any more. While its other addresses are being tried, that goes on.
+  private func dropSilentFlow() {
+    guard let flow, flow.isProven || remaining.isEmpty else { return }
+    fail(.lost(reason: "the server does not answer any more"))
+  }
+
+  // MARK: Time
+
+  private func pingTime() -> ContinuousClock.Instant {
+    // RFC 5626 §4.4.1: between 80 and 100 per cent, so that clients do not ping in step.
+    .now + .seconds(min(settings.keepalive, Self.longestKeepalive) * Double.random(in: 0.8...1))
+  }
+
+  /// When an address that owes its first answer is given up; nil when there is no other one.
+  private var patience: ContinuousClock.Instant? {
+    guard let flow, !flow.isProven, !remaining.isEmpty else { return nil }
+    return flow.askedSince.map { $0 + .seconds(settings.timeouts.connect) }
+  }
+
+  private var pingDue: ContinuousClock.Instant? {
+    guard let flow, flow.isProven, settings.keepalive > 0 else { return nil }
+    return flow.nextPing
+  }
+
+  private func keepTime() {
+    let now = ContinuousClock.now
+    if let patience, now >= patience { fail(.timedOut) }
+    if let pingDue, now >= pingDue {
+      flow?.nextPing = pingTime()
+      // Keeps the way through routers open, and finds out by ICMP that the server has gone.
+      transmit(Self.ping)
+    }
+  }
+
+  private var pollTimeout: Int32 { [patience, pingDue].compactMap { $0?.millisecondsLeft }.min() ?? -1 }
+
+  // MARK: Sockets
+
+  /// UDP and TCP at one port of loopback.
+  private static func loopback(_ sofia: SocketAddress) throws -> (DatagramSocket, LoopbackListener) {
+    for _ in 0..<portAttempts {
+      let client = try DatagramSocket(to: sofia, fromHost: "127.0.0.1")
+      if let listener = try? LoopbackListener(port: client.local.port) { return (client, listener) }
+    }
+    throw SIPError.unreachable(server: "loopback", reason: "no free port")
+  }
+
+  /// UDP and TCP at one port of the address that the server sees. At the port of before, if that is free: then what the
+  /// server knows of us stays right.
+  private static func outside(
+    _ address: SocketAddress, _ sofia: SocketAddress, _ sources: SourcePorts, _ trace: WireTrace?, port: Int = 0
+  ) throws(ConnectionFailure) -> (DatagramSocket, InboundStreams?) {
+    for attempt in 0..<portAttempts {
+      guard port == 0 || attempt > 0 else {
+        guard let socket = try? DatagramSocket(to: address, port: port) else { continue }
+        return (socket, inbound(socket))
+      }
+      let socket = try DatagramSocket(to: address)
+      if let inbound = inbound(socket) { return (socket, inbound) }
+    }
+    return (try DatagramSocket(to: address), nil)
+
+    func inbound(_ socket: DatagramSocket) -> InboundStreams? {
+      InboundStreams(
+        at: socket.local, from: address.numericHost, sofia: sofia, sources: sources, trace: trace)
+    }
+  }
+
+  /// The server that answers over UDP comes first.
+  private static func streamAddresses(
+    _ settings: Settings, _ server: CurrentServer
+  ) -> @Sendable () throws(ConnectionFailure) -> [SocketAddress] {
+    { () throws(ConnectionFailure) in
+      let first = server.address
+      return [first] + ((try? settings.streamAddresses()) ?? []).filter { $0 != first }
+    }
+  }
+}
+
+/// `@unchecked Sendable`: `current` is only touched under `lock`.
+private final class CurrentServer: @unchecked Sendable {
+  private let lock = NSLock()
+  private var current: SocketAddress
+
+  init(_ address: SocketAddress) { current = address }
+
+  var address: SocketAddress { lock.withLock { current } }
+  func set(_ address: SocketAddress) { lock.withLock { current = address } }
+}
