@@ -12,8 +12,8 @@ struct AgentEndpoint: Sendable {
   /// Whether others may connect to what nua binds.
   var listens: Bool
   /// Our host and port in Contact and Via. With TCP and TLS nothing can be reached there: servers send their requests
-  /// over the connection that we opened; with UDP it is the link's socket. It stays the same when our address changes, so that the new registration
-  /// replaces the old one; then, as behind NAT, servers go by the address that they see.
+  /// over the connection that we opened; with UDP it is the link's socket. It stays the same when our address changes,
+  /// so that the new registration replaces the old one; then, as behind NAT, servers go by the address that they see.
   var localHost: String
   var localPort: Int
 

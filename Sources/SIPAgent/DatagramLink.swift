@@ -1,4 +1,4 @@
-// DatagramLink.swift: carries an agent's SIP between Sofia, which sees loopback, and the server over UDP (RFC 3263 §4.3)
+// DatagramLink.swift: carries an agent's SIP between Sofia, which sees loopback, and the server over UDP (RFC 3263)
 import Foundation
 import ServerConnection
 
@@ -96,6 +96,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
         keepalive: settings.keepalive, keepaliveAnswer: settings.timeouts.acknowledgement, trace: settings.trace),
       listener: listener)
     flow = newFlow(socket, inbound)
+    findStreams()
     let thread = Thread { [self] in run() }
     thread.name = "sip datagram link"
     thread.start()
@@ -250,6 +251,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     // A connection to the server of before is of no use.
     listener.resume()
     streams.reset()
+    findStreams()
     for request in pending.requests { send(request) }
   }
 
@@ -269,25 +271,25 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     guard flow?.isProven == false else { return }
     flow?.isProven = true
     lock.withLock { failure = nil }
-    findStreams()
   }
 
-  /// Sofia uses UDP for what is large too (RFC 3261 §18.1.1) while connections to the listener are refused.
+  /// Finds out whether the server has TCP. If not, Sofia's connections to the listener are refused, and it uses UDP for
+  /// what is large too (RFC 3261 §18.1.1).
   private func findStreams() {
     let addresses = Self.streamAddresses(settings, server)
-    let (listener, streams, interrupt, timeouts) = (listener, streams, interrupt, settings.timeouts)
+    let (listener, interrupt, server, timeouts) = (listener, interrupt, server, settings.timeouts)
+    let asked = server.address
     DispatchQueue.global().async {
       for address in (try? addresses()) ?? [] {
         do throws(ConnectionFailure) {
           _ = try ServerStream(
             to: address, tls: nil, host: address.numericHost, timeouts: timeouts, interrupt: interrupt.descriptor)
-          if listener.resume() { streams.reset() }
           return
         } catch {
           if error == .interrupted { return }
         }
       }
-      listener.pause()
+      if server.address == asked { listener.pause() }
     }
   }
 

@@ -2,8 +2,8 @@
 import Foundation
 
 /// What a link does to the topmost Via. Requests of ours get the address that the server can answer to. On requests of
-/// the server the link puts a Via of its own, as a stateless proxy does (RFC 3261 §16.11), so that Sofia answers to the
-/// link; what the receiver of a request has to note in the server's Via, the link notes (§18.2.1, RFC 3581 §4).
+/// the server the link puts a Via of its own, as a stateless proxy does (RFC 3261 §16.11): Sofia then answers to the
+/// link. What the receiver of a request has to note in the server's Via, the link notes (§18.2.1, RFC 3581 §4).
 struct DatagramVia {
   /// Our address as the server is told it, `192.0.2.1:5070`.
   var sentBy: String
@@ -65,8 +65,8 @@ struct DatagramVia {
     var start = 0
     while let end = SIPFramer.position(of: [13, 10], in: head, from: start), end > start {
       if let colon = head[start..<end].firstIndex(of: UInt8(ascii: ":")) {
-        let name = String(decoding: head[start..<colon], as: UTF8.self).trimmingCharacters(in: .whitespaces).lowercased()
-        if name == "via" || name == "v" { return value(of: head, from: colon + 1) }
+        let name = String(decoding: head[start..<colon], as: UTF8.self).trimmingCharacters(in: .whitespaces)
+        if ["via", "v"].contains(name.lowercased()) { return value(of: head, from: colon + 1) }
       }
       start = end + 2
     }

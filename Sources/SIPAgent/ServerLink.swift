@@ -105,7 +105,8 @@ final class ServerLink: AgentLink, @unchecked Sendable {
         sentBy: "\(settings.localHost):\(settings.localPort ?? port)"),
       keepalive: settings.keepalive, keepaliveAnswer: settings.keepaliveAnswer, trace: settings.trace)
     do throws(ConnectionFailure) { return try pump.run() } catch {
-      throw error == .interrupted && interrupt.takeReset() ? .lost(reason: "the server does not answer any more") : error
+      guard error == .interrupted, interrupt.takeReset() else { throw error }
+      throw .lost(reason: "the server does not answer any more")
     }
   }
 

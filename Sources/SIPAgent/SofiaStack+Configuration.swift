@@ -22,7 +22,8 @@ extension SofiaStack {
     let account = try DigestAccounts.shared.add(
       DigestAccounts.Account(username: configuration.user, password: configuration.password))
     for _ in 0..<bindAttempts {
-      let (link, endpoint) = try route.transport == .udp ? datagrams(configuration, route) : stream(configuration, route)
+      let (link, endpoint) =
+        try route.transport == .udp ? datagrams(configuration, route) : stream(configuration, route)
       let stack = try SofiaStack(
         tags: agentTags(configuration, endpoint), link: link, account: account,
         username: configuration.user, server: configuration.serverName, onIncoming: onIncoming)

@@ -24,23 +24,24 @@ final class Kamailio: Sendable {
   /// - Parameters:
   ///   - port: that of a server which was stopped, nil for a free one.
   ///   - tls: the certificate for TLS, nil for no TLS.
+  ///   - hasTCP: without it everything goes over UDP, however large.
   ///   - extra: more lines for the configuration, before its routes.
   init(
     _ algorithms: Algorithms = .md5, nonceLifetime: Int = 300, port: Int? = nil, tls: TestAuthority.Identity? = nil,
-    tlsPort: Int? = nil, extra: String = ""
+    tlsPort: Int? = nil, hasTCP: Bool = true, extra: String = ""
   ) async throws {
     self.port = try port ?? LoopbackSocket.freePort()
     let securePort = try tlsPort ?? LoopbackSocket.freePort()
     self.tlsPort = securePort
     folder = try TemporaryFolder()
     let file = folder.file("kamailio.cfg")
-    let text = Self.configuration(port: self.port, modules: try Self.modules(), algorithms, nonceLifetime)
+    let text = Self.configuration(port: self.port, modules: try Self.modules(), algorithms, nonceLifetime, hasTCP)
       .replacing("EXTRA\n", with: extra + (tls.map { Self.secure($0, port: securePort) } ?? "") + "\n")
     try text.write(to: file, atomically: true, encoding: .utf8)
     process = try PeerProcess(
       URL(fileURLWithPath: "/usr/sbin/kamailio"),
       ["-f", file.path, "-DD", "-E", "-m", "32", "-M", "8", "-Y", folder.url.path], keepsErrors: true)
-    try await waitUntilListening()
+    try await waitUntilListening(hasTCP)
   }
 
   /// Ends the server; after it, the log is complete.
@@ -82,13 +83,16 @@ final class Kamailio: Sendable {
 
   private var log: String { process.output.joined(separator: "\n") }
 
-  private func waitUntilListening() async throws {
+  private func waitUntilListening(_ hasTCP: Bool) async throws {
     let deadline = ContinuousClock.now + .seconds(Self.startSeconds)
     var probe: LoopbackSocket?
     while !Self.hasAnswered(probe) {
       guard process.isRunning else { throw TestFailure("Kamailio ended\n\(log)") }
       guard ContinuousClock.now < deadline else { throw TestFailure("Kamailio does not listen\n\(log)") }
-      if probe == nil, let socket = try? LoopbackSocket.connected(to: port) {
+      // A datagram gets lost while nobody listens.
+      if probe == nil || !hasTCP,
+        let socket = try? hasTCP ? LoopbackSocket.connected(to: port) : probe ?? LoopbackSocket.datagram(to: port)
+      {
         _ = Array(Self.probe.utf8).withUnsafeBytes {
           send(socket.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
         }
@@ -101,7 +105,7 @@ final class Kamailio: Sendable {
   /// A request that is answered 483. The processes that read TCP start last; a SIGTERM before them would get lost.
   private static let probe = """
     OPTIONS sip:\(domain) SIP/2.0\r
-    Via: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKprobe\r
+    Via: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKprobe;rport\r
     Max-Forwards: 0\r
     From: <sip:probe@\(domain)>;tag=probe\r
     To: <sip:\(domain)>\r
@@ -132,8 +136,11 @@ final class Kamailio: Sendable {
   // MARK: Configuration
 
   private static func configuration(
-    port: Int, modules: String, _ algorithms: Algorithms, _ nonceLifetime: Int
+    port: Int, modules: String, _ algorithms: Algorithms, _ nonceLifetime: Int, _ hasTCP: Bool
   ) -> String {
+    let sockets = (hasTCP ? ["tcp", "udp"] : ["udp"]).flatMap { transport in
+      (["127.0.0.1"] + (hasIPv6 ? ["[::1]"] : [])).map { "listen=\(transport):\($0):\(port)" }
+    }.joined(separator: "\n")
     let algorithm = algorithms == .md5 ? "MD5" : "SHA-256"
     return """
       #!KAMAILIO
@@ -142,14 +149,11 @@ final class Kamailio: Sendable {
       children=2
       tcp_children=2
       tcp_rd_buf_size=262144
-      udp_mtu=1300
-      udp_mtu_try_proto=TCP
+      \(hasTCP ? "udp_mtu=1300\nudp_mtu_try_proto=TCP" : "disable_tcp=yes")
       tcp_connection_lifetime=3605
       auto_aliases=no
       alias="\(domain)"
-      listen=tcp:127.0.0.1:\(port)
-      listen=udp:127.0.0.1:\(port)
-      \(hasIPv6 ? "listen=tcp:[::1]:\(port)\nlisten=udp:[::1]:\(port)" : "")
+      \(sockets)
       mpath="\(modules)"
       loadmodule "tm.so"
       loadmodule "sl.so"

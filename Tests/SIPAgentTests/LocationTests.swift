@@ -118,22 +118,29 @@ struct LocationTests {
     #expect(try await response.status == 200)
   }
 
-  @Test func overUDPOnlyTheProxyIsHeard() async throws {
+  /// The UDP port of the link takes what the server's address and port send; the TCP port, which is there for large
+  /// messages, connections from the server's address.
+  @Test(arguments: ["UDP", "TCP"])
+  func overUDPOnlyTheProxyIsHeard(intruder: String) async throws {
     let server = try await Kamailio()
     defer { server.stop() }
     try await withClients(["alice", "bob"], server: server.port, transport: "udp") { clients in
       let port = try await server.contactPort(of: "alice")
       let script = """
         import socket, sys
-        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s = socket.socket(socket.AF_INET, socket.SOCK_\(intruder == "UDP" ? "DGRAM" : "STREAM"))
         s.bind(("127.0.0.2", 0))
         s.settimeout(30)
-        s.sendto(sys.argv[2].encode(), ("127.0.0.1", int(sys.argv[1])))
-        print(s.recv(4096).decode().splitlines()[0])
+        try:
+          s.connect(("127.0.0.1", int(sys.argv[1])))
+          s.sendall(sys.argv[2].encode())
+          print(len(s.recv(4096)))
+        except ConnectionError:
+          print(0)
         """
       let answer = try await PeerProcess.run(
-        URL(fileURLWithPath: "/usr/bin/python3"), ["-c", script, "\(port)", Self.intrusion("UDP")])
-      #expect(answer == ["SIP/2.0 403 Forbidden"])
+        URL(fileURLWithPath: "/usr/bin/python3"), ["-c", script, "\(port)", Self.intrusion(intruder)])
+      #expect(answer == ["0"])
       try await isUndisturbed(clients[0], clients[1])
     }
   }

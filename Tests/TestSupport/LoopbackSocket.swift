@@ -36,6 +36,31 @@ public final class LoopbackSocket: Sendable {
     try LoopbackSocket(type: SOCK_STREAM) { Self.call(bind, $0, port: 0) }
   }
 
+  /// Bound to a free UDP port; what is sent there is never answered.
+  public static func silentDatagram() throws -> LoopbackSocket {
+    try LoopbackSocket(type: SOCK_DGRAM) { Self.call(bind, $0, port: 0) }
+  }
+
+  /// Bound to a free UDP port, and the system answers with ICMP that nobody is there: it is connected to itself, and
+  /// takes nothing from others.
+  public static func refusingDatagram() throws -> LoopbackSocket {
+    try LoopbackSocket(type: SOCK_DGRAM) { descriptor in
+      guard Self.call(bind, descriptor, port: 0) else { return false }
+      var address = Self.address(port: 0)
+      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+      return withUnsafeMutablePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          getsockname(descriptor, $0, &length) == 0 && connect(descriptor, $0, length) == 0
+        }
+      }
+    }
+  }
+
+  /// A UDP socket that hears of one port of this machine only.
+  public static func datagram(to port: Int) throws -> LoopbackSocket {
+    try LoopbackSocket(type: SOCK_DGRAM) { Self.call(connect, $0, port: port) }
+  }
+
   /// A TCP connection to a server on this machine.
   public static func connected(to port: Int) throws -> LoopbackSocket {
     try LoopbackSocket(type: SOCK_STREAM) { Self.call(connect, $0, port: port) }
