@@ -4,7 +4,7 @@ import Foundation
 /// What a link does to the topmost Via. Requests of ours get the address that the server can answer to. On requests of
 /// the server the link puts a Via of its own, as a stateless proxy does (RFC 3261 §16.11): Sofia then answers to the
 /// link. What the receiver of a request has to note in the server's Via, the link notes (§18.2.1, RFC 3581 §4).
-struct DatagramVia {
+package struct DatagramVia {
   /// Our address as the server is told it, `192.0.2.1:5070`.
   var sentBy: String
   /// The link's address as Sofia sees it, `127.0.0.1:5080`.
@@ -16,10 +16,19 @@ struct DatagramVia {
   /// token.
   var mark: String
 
+  package init(sentBy: String, inside: String, serverHost: String, serverPort: Int, mark: String) {
+    self.sentBy = sentBy
+    self.inside = inside
+    self.serverHost = serverHost
+    self.serverPort = serverPort
+    self.mark = mark
+  }
+
   /// RFC 3261 §8.1.1.7
   private static let cookie = "z9hG4bK"
 
-  func outgoing(_ head: [UInt8]) -> [UInt8] {
+  /// From Sofia to the server.
+  package func outgoing(_ head: [UInt8]) -> [UInt8] {
     guard let via = Self.first(of: head) else { return head }
     if head.starts(with: Array("SIP/2.0 ".utf8)) {
       // Ours is a line of its own, as it came.
@@ -33,7 +42,8 @@ struct DatagramVia {
     return Self.replacing(via, in: head, "SIP/2.0/UDP \(sentBy)" + parameters)
   }
 
-  func incoming(_ head: [UInt8]) -> [UInt8] {
+  /// From the server to Sofia.
+  package func incoming(_ head: [UInt8]) -> [UInt8] {
     guard let via = Self.first(of: head) else { return head }
     let text = String(decoding: head[via], as: UTF8.self)
     if head.starts(with: Array("SIP/2.0 ".utf8)) {
@@ -61,8 +71,8 @@ struct DatagramVia {
   // MARK: Finding
 
   /// The value of the first Via, also of the short form `v:`, without what follows behind a comma.
-  static func first(of head: [UInt8]) -> Range<Int>? {
-    var start = 0
+  package static func first(of head: [UInt8]) -> Range<Int>? {
+    guard var start = SIPFramer.position(of: [13, 10], in: head).map({ $0 + 2 }) else { return nil }
     while let end = SIPFramer.position(of: [13, 10], in: head, from: start), end > start {
       if let colon = head[start..<end].firstIndex(of: UInt8(ascii: ":")) {
         let name = String(decoding: head[start..<colon], as: UTF8.self).trimmingCharacters(in: .whitespaces)

@@ -1,15 +1,15 @@
 // SIPDatagram.swift: one SIP message as a datagram carries it (RFC 3261 §18.3)
 import Foundation
 
-struct SIPDatagram {
+package struct SIPDatagram {
   /// Start line and header fields, with the empty line at their end.
-  var head: [UInt8]
+  package var head: [UInt8]
   let body: [UInt8]
 
   private static let response = Array("SIP/2.0 ".utf8)
 
   /// nil for what has no head: keepalives, and what is no SIP.
-  init?(_ bytes: [UInt8]) {
+  package init?(_ bytes: [UInt8]) {
     // RFC 3261 §7.5: CRLFs may come first.
     let start = bytes.firstIndex { $0 != 13 && $0 != 10 } ?? bytes.endIndex
     guard let end = SIPFramer.position(of: [13, 10, 13, 10], in: bytes, from: start) else { return nil }
@@ -17,9 +17,9 @@ struct SIPDatagram {
     body = Array(bytes[(end + 4)...])
   }
 
-  var bytes: [UInt8] { head + body }
+  package var bytes: [UInt8] { head + body }
 
-  var isResponse: Bool { head.starts(with: Self.response) }
+  package var isResponse: Bool { head.starts(with: Self.response) }
 
   /// Of a request.
   var method: String { String(decoding: head.prefix { $0 != 32 }, as: UTF8.self) }
@@ -28,7 +28,7 @@ struct SIPDatagram {
 
   /// The same for a request, for its retransmissions and for its responses (RFC 3261 §17.1.3): the branch of the first
   /// Via and the method. nil without them.
-  var transaction: String? {
+  package var transaction: String? {
     guard let via = DatagramVia.first(of: head),
       let branch = DatagramVia.branch(String(decoding: head[via], as: UTF8.self))
     else { return nil }
@@ -37,7 +37,7 @@ struct SIPDatagram {
   }
 
   /// The response that a client makes of a transport that fails (RFC 3261 §8.1.3.1). nil for ACK.
-  var unavailable: SIPDatagram? {
+  package var unavailable: SIPDatagram? {
     guard !isResponse, method != "ACK" else { return nil }
     let copied: Set = ["via", "from", "to", "call-id", "cseq"]
     let fields = headers.filter { copied.contains($0.name.lowercased()) }.map { field in

@@ -5,7 +5,8 @@ import Testing
 
 @Suite(.enabled("needs network namespaces") { await TwoMachines.isPossible() })
 struct AddressChange {
-  @Test func theClientComesBackByItselfFromItsNewAddress() async throws {
+  @Test(arguments: ["tcp", "udp"])
+  func theClientComesBackByItselfFromItsNewAddress(transport: String) async throws {
     let machines = try await TwoMachines()
     defer { machines.stop() }
     let folder = try TemporaryFolder()
@@ -22,6 +23,9 @@ struct AddressChange {
       .server, "lab", "--json", "--listen", TwoMachines.serverAddress, "--write-config", configuration)
     try await lab.event("lab", within: 60)
     defer { lab.stop() }
+    let written = try String(contentsOfFile: configuration, encoding: .utf8)
+    try written.replacingOccurrences(of: "transport=tcp", with: "transport=\(transport)")
+      .write(toFile: configuration, atomically: false, encoding: .utf8)
     let bob = try limeade(.client, "--config", configuration, "--account", "bob", "listen", "--json")
     defer { bob.stop() }
     try await bob.event("registered", within: 60)

@@ -81,6 +81,26 @@ extension FuzzTarget {
       }
       return found == expected
     },
+    // A link's own Via comes off again.
+    FuzzTarget(
+      "sip-datagram",
+      seeds: text([
+        "MESSAGE sip:a@h SIP/2.0\r\nVia: SIP/2.0/UDP p.example.org;branch=z9hG4bKa;rport\r\nv: SIP/2.0/TCP h\r\n"
+          + "From: <sip:b@h>;tag=1\r\nTo: <sip:a@h>\r\nCall-ID: 1\r\nCSeq: 1 MESSAGE\r\n\r\nbody",
+        "\r\nBYE sip:a@h SIP/2.0\r\nCSeq: 2 BYE\r\nv : SIP / 2.0 / UDP\r\n 192.0.2.1 ;branch=1, SIP/2.0/TLS h\r\n\r\n",
+      ])
+    ) { data in
+      guard let request = SIPDatagram([UInt8](data)), !request.isResponse else { throw Refused() }
+      let via = DatagramVia(
+        sentBy: "192.0.2.7:5070", inside: "127.0.0.1:5080", serverHost: "192.0.2.1", serverPort: 5060, mark: "1-")
+      let given = via.incoming(request.head)
+      _ = via.outgoing(request.head)
+      _ = request.unavailable?.transaction
+      guard DatagramVia.first(of: request.head) != nil else { return given == request.head }
+      let answer = Array("SIP/2.0 200 OK".utf8) + given.drop { $0 != 13 }
+      let sent = via.outgoing(answer)
+      return sent.count < answer.count && DatagramVia.first(of: sent) != nil
+    },
     FuzzTarget(
       "flexisip-conf",
       seeds: {
