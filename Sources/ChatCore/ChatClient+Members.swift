@@ -25,9 +25,8 @@ extension ChatClient {
   public func rename(_ room: String, to subject: String) async throws {
     guard let agent else { throw ChatError.notConnected }
     do {
-      let dialog = try await dialog(with: room)
-      let response = try await agent.reinvite(
-        dialog, headers: [SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite")])
+      let headers = [SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite")]
+      let response = try await inDialog(with: room) { try await agent.reinvite($0, headers: headers) }
       guard response.isSuccess else {
         throw ChatError.refused(what: "renaming the room", status: response.status, reason: response.reason)
       }
@@ -66,8 +65,16 @@ extension ChatClient {
     return false
   }
 
+  /// Does something in the dialog with the room's focus, and in a new one when that does not stand any more.
+  func inDialog<Value>(with room: String, _ request: (DialogID) async throws -> Value) async throws -> Value {
+    do { return try await request(try await dialog(with: room)) } catch SIPError.noSuchDialog {
+      live[room]?.dialog = nil
+      return try await request(try await dialog(with: room))
+    }
+  }
+
   /// The dialog with the room's focus. After a restart there is none, so it is made by an INVITE without body.
-  func dialog(with room: String) async throws -> DialogID {
+  private func dialog(with room: String) async throws -> DialogID {
     guard let agent else { throw ChatError.notConnected }
     if let dialog = live[room]?.dialog { return dialog }
     guard let uri = SIPURI(room) else { throw ChatError.badInput("'\(room)' is not a room address") }

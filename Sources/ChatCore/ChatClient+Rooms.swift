@@ -245,11 +245,7 @@ extension ChatClient {
     guard let agent else { throw ChatError.notConnected }
     if let subscription = live[address]?.subscription { await agent.unsubscribe(subscription) }
     do {
-      do { try await agent.bye(try await dialog(with: address)) } catch SIPError.noSuchDialog {
-        // Accepted but not yet acknowledged by the focus, or gone: leaving needs a dialog that stands.
-        live[address]?.dialog = nil
-        try await agent.bye(try await dialog(with: address))
-      }
+      try await inDialog(with: address) { try await agent.bye($0) }
     } catch SIPError.refused(let status, _) where [403, 404, 481, 603].contains(status) {
       // The focus no longer counts us as a member: that is what was wanted.
     } catch { throw ChatError(from: error, during: "leaving the room") }

@@ -19,6 +19,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     var streamAddresses: @Sendable () throws(ConnectionFailure) -> [SocketAddress]
     /// Our host in Via, IPv6 in brackets.
     var localHost: String
+    var usages: StandingUsages
     /// `connect`: an address that has not answered for so long is given up, if there is another one.
     var timeouts: ServerStream.Timeouts
     /// Seconds between two keepalives, 0 for none.
@@ -86,13 +87,14 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     (client, listener) = try Self.loopback(sofia)
     port = listener.port
     remaining = Array(addresses.dropFirst())
-    let (socket, inbound) = try Self.outside(addresses[0], sofia, inboundPorts, settings.trace)
+    let (socket, inbound) = try Self.outside(addresses[0], sofia, inboundPorts, settings)
     outsidePort = socket.local.port
     server = CurrentServer(addresses[0])
     streams = try ServerLink(
       ServerLink.Settings(
         host: settings.host, transport: .tcp, addresses: Self.streamAddresses(settings, server),
-        tls: TLSSettings(), localHost: settings.localHost, localPort: socket.local.port, timeouts: settings.timeouts,
+        tls: TLSSettings(), localHost: settings.localHost, localPort: socket.local.port, usages: settings.usages,
+        timeouts: settings.timeouts,
         keepalive: settings.keepalive, keepaliveAnswer: settings.timeouts.acknowledgement, trace: settings.trace),
       listener: listener)
     flow = newFlow(socket, inbound)
@@ -155,6 +157,10 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     // An error is that Sofia's port is not open yet, or closed already.
     while case .datagram(let bytes)? = try? client.receive() {
       guard let message = SIPDatagram(bytes) else { continue }
+      guard settings.usages.permit(message.head) else {
+        refuse(message)
+        continue
+      }
       if !message.isResponse, message.method != "ACK" {
         pending.add(message)
         if flow == nil {
@@ -244,7 +250,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   }
 
   private func open(_ address: SocketAddress) throws {
-    let (socket, inbound) = try Self.outside(address, sofia, inboundPorts, settings.trace, port: outsidePort)
+    let (socket, inbound) = try Self.outside(address, sofia, inboundPorts, settings, port: outsidePort)
     server.set(address)
     flows += 1
     flow = newFlow(socket, inbound)
@@ -343,7 +349,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   /// UDP and TCP at one port of the address that the server sees. At the port of before, if that is free: then what the
   /// server knows of us stays right.
   private static func outside(
-    _ address: SocketAddress, _ sofia: SocketAddress, _ sources: SourcePorts, _ trace: WireTrace?, port: Int = 0
+    _ address: SocketAddress, _ sofia: SocketAddress, _ sources: SourcePorts, _ settings: Settings, port: Int = 0
   ) throws(ConnectionFailure) -> (DatagramSocket, InboundStreams?) {
     for attempt in 0..<portAttempts {
       guard port == 0 || attempt > 0 else {
@@ -357,7 +363,8 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
 
     func inbound(_ socket: DatagramSocket) -> InboundStreams? {
       InboundStreams(
-        at: socket.local, from: address.numericHost, sofia: sofia, sources: sources, trace: trace)
+        at: socket.local, from: address.numericHost, sofia: sofia, sources: sources, usages: settings.usages,
+        trace: settings.trace)
     }
   }
 

@@ -9,6 +9,10 @@ final class DialogTable {
     var handle: SofiaHandle
     var state: State
     var contact: String
+    /// Once it is established.
+    var callID: String?
+    /// Whether the peer has said BYE.
+    var isEndedByPeer = false
   }
 
   private enum State {
@@ -32,10 +36,10 @@ final class DialogTable {
 
   var count: Int { dialogs.count }
 
-  private func add(_ handle: SofiaHandle, _ state: State, contact: String) -> DialogID {
+  private func add(_ handle: SofiaHandle, _ state: State, contact: String, callID: String? = nil) -> DialogID {
     lastID += 1
     let id = DialogID(value: lastID)
-    dialogs[id] = Dialog(handle: handle, state: state, contact: contact)
+    dialogs[id] = Dialog(handle: handle, state: state, contact: contact, callID: callID)
     handle.onEvent = { [unowned self] in receive($0, id) }
     return id
   }
@@ -61,10 +65,12 @@ final class DialogTable {
   private func established(_ id: DialogID, _ response: SIPResponse) throws -> SIPDialog {
     guard let dialog = dialogs[id] else { throw SIPError.shutDown }
     if case .endedEarly = dialog.state { throw SIPError.noSuchDialog }
+    let callID = response[header: "Call-ID"] ?? ""
     dialogs[id]?.state = .established
+    dialogs[id]?.callID = callID
+    usages?.keep(call: callID)
     return SIPDialog(
-      id: id, contact: response[header: "Contact"].flatMap { NameAddress($0) },
-      callID: response[header: "Call-ID"] ?? "")
+      id: id, contact: response[header: "Contact"].flatMap { NameAddress($0) }, callID: callID)
   }
 
   func reinvite(_ id: DialogID, tags: TagList) async throws -> SIPResponse {
@@ -75,6 +81,7 @@ final class DialogTable {
     let handle = try establishedHandle(id)
     // From here on the end is the caller's doing, and no event.
     dialogs[id]?.state = .inviting
+    release(id)
     defer { end(id) }
     let response = try await handle.perform(.bye, TagList())
     // 408 and 481: the peer knows the dialog no more (RFC 3261 §15.1.1).
@@ -91,8 +98,8 @@ final class DialogTable {
   // MARK: Incoming
 
   /// A new invitation, whose request `incoming` has kept.
-  func invited(_ handle: SofiaHandle, request: OpaquePointer) -> DialogID {
-    add(handle, .invited(request), contact: "")
+  func invited(_ handle: SofiaHandle, request: OpaquePointer, callID: String?) -> DialogID {
+    add(handle, .invited(request), contact: "", callID: callID)
   }
 
   func accept(_ id: DialogID, contact: String) throws {
@@ -101,6 +108,7 @@ final class DialogTable {
       .withList { sofia_request_respond(request, 200, $0) }
     dialogs[id]?.state = .established
     dialogs[id]?.contact = contact
+    if let callID = dialog.callID { usages?.keep(call: callID) }
   }
 
   func reject(_ id: DialogID, status: Int) {
@@ -114,6 +122,7 @@ final class DialogTable {
     switch event.kind {
     case SOFIA_SESSION_TERMINATED: terminated(id)
     case SOFIA_INCOMING_INVITE: reinvited(event, id)
+    case SOFIA_INCOMING_BYE: dialogs[id]?.isEndedByPeer = true
     default: incoming.receive(event)
     }
   }
@@ -125,6 +134,8 @@ final class DialogTable {
     case .endedEarly: break
     case .invited, .established:
       end(id)
+      // What nua gives up because a request or an ACK was lost stands at the peer: the next request finds that out.
+      if case .established = dialog.state, !dialog.isEndedByPeer { return }
       emit(.dialogEnded(id))
     }
   }
@@ -145,7 +156,14 @@ final class DialogTable {
 
   // MARK: End
 
+  private var usages: StandingUsages? { incoming.stack?.usages }
+
+  private func release(_ id: DialogID) {
+    if let callID = dialogs[id]?.callID { usages?.release(call: callID) }
+  }
+
   private func end(_ id: DialogID) {
+    release(id)
     guard let dialog = dialogs.removeValue(forKey: id) else { return }
     if case .invited(let request) = dialog.state { sofia_request_discard(request) }
     dialog.handle.destroy()

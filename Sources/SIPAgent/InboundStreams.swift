@@ -25,6 +25,7 @@ final class InboundStreams {
   private let host: String
   private let sofia: SocketAddress
   private let sources: SourcePorts
+  private let usages: StandingUsages
   private let trace: WireTrace?
   private let interrupt = LinkInterrupt()
 
@@ -33,10 +34,14 @@ final class InboundStreams {
   ///   - host: the server, numeric; others are not heard.
   ///   - sofia: where Sofia takes connections.
   /// - Returns: nil when the port is taken.
-  init?(at local: SocketAddress, from host: String, sofia: SocketAddress, sources: SourcePorts, trace: WireTrace?) {
+  init?(
+    at local: SocketAddress, from host: String, sofia: SocketAddress, sources: SourcePorts, usages: StandingUsages,
+    trace: WireTrace?
+  ) {
     self.host = host
     self.sofia = sofia
     self.sources = sources
+    self.usages = usages
     self.trace = trace
     let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
     descriptor = socket(local.family, type, 0)
@@ -72,7 +77,7 @@ final class InboundStreams {
   }
 
   private func carry(_ descriptor: Int32) {
-    let (sofia, sources, trace, interrupt) = (sofia, sources, trace, interrupt)
+    let (sofia, sources, usages, trace, interrupt) = (sofia, sources, usages, trace, interrupt)
     let thread = Thread {
       guard let server = try? ServerStream(accepted: descriptor) else { return }
       // On loopback this does not wait.
@@ -81,7 +86,8 @@ final class InboundStreams {
       defer { sources.remove(client.local.port) }
       var pump = LinkPump(
         client: client.descriptor, stream: server, listener: nil, interrupt: interrupt.descriptor,
-        via: ViaRewriter(transport: "TCP", sentBy: server.local.text), keepalive: 0, keepaliveAnswer: 0, trace: trace)
+        via: ViaRewriter(transport: "TCP", sentBy: server.local.text), usages: usages, keepalive: 0,
+        keepaliveAnswer: 0, trace: trace)
       // However it ends, the server makes another connection when it needs one.
       _ = try? pump.run()
     }

@@ -80,7 +80,7 @@ final class IncomingRequests {
       return
     }
     let handle = stack.adopt(raw)
-    let id = dialogs.invited(handle, request: request)
+    let id = dialogs.invited(handle, request: request, callID: message.headers.first(named: "Call-ID"))
     do {
       if isClosed { throw Refusal(status: 503) }
       if dialogs.count > Self.maximumPending { throw Refusal(status: 503) }

@@ -16,6 +16,7 @@ struct LinkPump {
   private let listener: LoopbackListener?
   private let interrupt: Int32
   private let via: ViaRewriter
+  private let usages: StandingUsages
   private let keepalive: Double
   private let keepaliveAnswer: Double
   private let addresses: AddressMonitor?
@@ -33,13 +34,14 @@ struct LinkPump {
 
   init(
     client: Int32, stream: ServerStream, listener: LoopbackListener?, interrupt: Int32, via: ViaRewriter,
-    keepalive: Double, keepaliveAnswer: Double, trace: WireTrace?
+    usages: StandingUsages, keepalive: Double, keepaliveAnswer: Double, trace: WireTrace?
   ) {
     self.client = client
     self.stream = stream
     self.listener = listener
     self.interrupt = interrupt
     self.via = via
+    self.usages = usages
     self.keepalive = keepalive
     self.keepaliveAnswer = keepaliveAnswer
     addresses = AddressMonitor()
@@ -101,6 +103,10 @@ struct LinkPump {
     for piece in outgoing.cut(Array(buffer[..<count])) {
       switch piece {
       case .head(let head, let bodyLength):
+        guard usages.permit(head) else {
+          refuse(head)
+          continue
+        }
         let ours = via.outgoing(head)
         sentTap?.take(head: ours, bodyLength: bodyLength)
         try stream.enqueue(ours)
@@ -111,6 +117,12 @@ struct LinkPump {
       }
     }
     return .bytes
+  }
+
+  /// Answers a request, which has no body, in the server's place. Inside a message of the server Sofia is left to wait.
+  private mutating func refuse(_ head: [UInt8]) {
+    guard incoming.isBetweenMessages, let response = SIPDatagram(head)?.unavailable else { return }
+    toClient += response.bytes
   }
 
   /// Sends what Sofia has written, as the system would for a connection of Sofia's own.

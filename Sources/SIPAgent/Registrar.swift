@@ -52,6 +52,7 @@ final class Registrar {
   func register() async throws -> Registration {
     stopRetrying()
     isEnded = false
+    stack.usages.keepRegistration(true)
     let registration = try await attempt()
     emit(.registration(.registered(registration)))
     return registration
@@ -62,6 +63,7 @@ final class Registrar {
     stopRetrying()
     isEnded = true
     current = nil
+    stack.usages.keepRegistration(false)
     _ = try? await registered?.perform(.unregister, TagList().add(SOFIA_TAG_EXPIRES, "0"))
     dropHandle()
   }

@@ -21,6 +21,7 @@ final class ServerLink: AgentLink, @unchecked Sendable {
     var localHost: String
     /// Our port in Via, nil for that of the listener.
     var localPort: Int?
+    var usages: StandingUsages
     var timeouts: ServerStream.Timeouts
     /// Seconds between two keepalives, 0 for none.
     var keepalive: Double
@@ -103,7 +104,8 @@ final class ServerLink: AgentLink, @unchecked Sendable {
       via: ViaRewriter(
         transport: settings.transport.rawValue.uppercased(),
         sentBy: "\(settings.localHost):\(settings.localPort ?? port)"),
-      keepalive: settings.keepalive, keepaliveAnswer: settings.keepaliveAnswer, trace: settings.trace)
+      usages: settings.usages, keepalive: settings.keepalive, keepaliveAnswer: settings.keepaliveAnswer,
+      trace: settings.trace)
     do throws(ConnectionFailure) { return try pump.run() } catch {
       guard error == .interrupted, interrupt.takeReset() else { throw error }
       throw .lost(reason: "the server does not answer any more")

@@ -22,10 +22,12 @@ extension SofiaStack {
     let account = try DigestAccounts.shared.add(
       DigestAccounts.Account(username: configuration.user, password: configuration.password))
     for _ in 0..<bindAttempts {
+      let usages = StandingUsages()
       let (link, endpoint) =
-        try route.transport == .udp ? datagrams(configuration, route) : stream(configuration, route)
+        try route.transport == .udp
+        ? datagrams(configuration, route, usages) : stream(configuration, route, usages)
       let stack = try SofiaStack(
-        tags: agentTags(configuration, endpoint), link: link, account: account,
+        tags: agentTags(configuration, endpoint), link: link, usages: usages, account: account,
         username: configuration.user, server: configuration.serverName, onIncoming: onIncoming)
       if stack.isRunning { return (stack, endpoint) }
       link.close()
@@ -35,20 +37,20 @@ extension SofiaStack {
   }
 
   private static func stream(
-    _ configuration: SIPAgentConfiguration, _ route: ServerRoute
+    _ configuration: SIPAgentConfiguration, _ route: ServerRoute, _ usages: StandingUsages
   ) throws -> (any AgentLink, AgentEndpoint) {
     let target = try configuration.target()
     let link = try ServerLink(
       ServerLink.Settings(
         host: target.host, transport: route.transport, addresses: configuration.addresses(of: target, route.transport),
-        tls: TLSSettings(caFile: configuration.caFile), localHost: route.localHost, timeouts: configuration.timeouts,
-        keepalive: configuration.keepaliveInterval, keepaliveAnswer: configuration.pongTimeout,
-        trace: configuration.trace))
+        tls: TLSSettings(caFile: configuration.caFile), localHost: route.localHost, usages: usages,
+        timeouts: configuration.timeouts, keepalive: configuration.keepaliveInterval,
+        keepaliveAnswer: configuration.pongTimeout, trace: configuration.trace))
     return (link, .stream(link, route))
   }
 
   private static func datagrams(
-    _ configuration: SIPAgentConfiguration, _ route: ServerRoute
+    _ configuration: SIPAgentConfiguration, _ route: ServerRoute, _ usages: StandingUsages
   ) throws -> (any AgentLink, AgentEndpoint) {
     let target = try configuration.target()
     var streamTarget = target
@@ -59,7 +61,8 @@ extension SofiaStack {
         DatagramLink.Settings(
           host: target.host, addresses: configuration.addresses(of: target, .udp),
           streamAddresses: configuration.addresses(of: streamTarget, .tcp), localHost: route.localHost,
-          timeouts: configuration.timeouts, keepalive: configuration.keepaliveInterval, trace: configuration.trace),
+          usages: usages, timeouts: configuration.timeouts, keepalive: configuration.keepaliveInterval,
+          trace: configuration.trace),
         addresses: route.addresses, sofiaPort: sofiaPort)
       return (link, .datagrams(link, route, sofiaPort: sofiaPort))
     } catch let failure as ConnectionFailure {

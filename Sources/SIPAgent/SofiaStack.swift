@@ -40,6 +40,9 @@ final class SofiaStack {
   /// Called when a request other than REGISTER got no answer at all, or the link was lost and nua does not know.
   var onNoAnswer: (() -> Void)?
 
+  /// What nua must not end.
+  let usages: StandingUsages
+
   private let link: any AgentLink
   private var agent: OpaquePointer?
   private var handles: [OpaquePointer: SofiaHandle] = [:]
@@ -49,10 +52,11 @@ final class SofiaStack {
 
   /// - Parameter onIncoming: events of handles that nua made for an incoming request.
   init(
-    tags: TagList, link: any AgentLink, account: String, username: String, server: String,
+    tags: TagList, link: any AgentLink, usages: StandingUsages, account: String, username: String, server: String,
     onIncoming: @escaping (SofiaEvent) -> Void
   ) throws {
     self.link = link
+    self.usages = usages
     self.account = account
     self.username = username
     self.server = server
