@@ -21,13 +21,20 @@ extension ChatClient {
     }
   }
 
-  /// Renames the room: a re-INVITE with another Subject, in a dialog that is made first when a restart ended it.
+  /// Renames the room: a re-INVITE with another Subject, in a dialog that is made first when a restart ended it, of ours
+  /// or of the server.
   public func rename(_ room: String, to subject: String) async throws {
     guard let agent else { throw ChatError.notConnected }
+    let headers = [SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite")]
     do {
-      let dialog = try await dialog(with: room)
-      let response = try await agent.reinvite(
-        dialog, headers: [SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite")])
+      func attempt() async throws -> SIPResponse {
+        try await agent.reinvite(try await dialog(with: room), headers: headers)
+      }
+      let response: SIPResponse
+      do { response = try await attempt() } catch SIPError.noSuchDialog {
+        live[room]?.dialog = nil
+        response = try await attempt()
+      }
       guard response.isSuccess else {
         throw ChatError.refused(what: "renaming the room", status: response.status, reason: response.reason)
       }

@@ -67,21 +67,37 @@ final class DialogTable {
       callID: response[header: "Call-ID"] ?? "")
   }
 
+  /// - Throws: `SIPError.noSuchDialog` when the peer knows the dialog no more: it is over then, without an event.
   func reinvite(_ id: DialogID, tags: TagList) async throws -> SIPResponse {
-    try await establishedHandle(id).perform(.invite, tags)
+    let handle = try establishedHandle(id)
+    // nua ends the dialog before it hands out an answer that says so.
+    dialogs[id]?.state = .inviting
+    let result: Result<SIPResponse, any Error>
+    do { result = .success(try await handle.perform(.invite, tags)) } catch { result = .failure(error) }
+    let isUnknown = (try? result.get()).map(Self.isUnknownDialog) ?? false
+    guard !isUnknown, case .inviting? = dialogs[id]?.state else {
+      end(id)
+      throw SIPError.noSuchDialog
+    }
+    dialogs[id]?.state = .established
+    return try result.get()
   }
 
-  func bye(_ id: DialogID) async throws {
+  /// - Returns: whether the peer still knew the dialog.
+  func bye(_ id: DialogID) async throws -> Bool {
     let handle = try establishedHandle(id)
     // From here on the end is the caller's doing, and no event.
     dialogs[id]?.state = .inviting
     defer { end(id) }
     let response = try await handle.perform(.bye, TagList())
-    // 408 and 481: the peer knows the dialog no more (RFC 3261 §15.1.1).
-    guard response.isSuccess || response.status == 481 || response.status == 408 else {
+    guard response.isSuccess || Self.isUnknownDialog(response) else {
       throw SIPError.refused(status: response.status, reason: response.reason)
     }
+    return response.isSuccess
   }
+
+  /// RFC 3261 §12.2.1.2 and §15.1.1
+  private static func isUnknownDialog(_ response: SIPResponse) -> Bool { [408, 481].contains(response.status) }
 
   private func establishedHandle(_ id: DialogID) throws -> SofiaHandle {
     guard let dialog = dialogs[id], case .established = dialog.state else { throw SIPError.noSuchDialog }

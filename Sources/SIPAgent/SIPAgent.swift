@@ -112,6 +112,7 @@ public final class SIPAgent {
 
   /// Sends a re-INVITE, such as with a new Subject.
   /// - Returns: the final response.
+  /// - Throws: `SIPError.noSuchDialog` when the peer has forgotten the dialog.
   public func reinvite(
     _ dialog: DialogID, headers: [SIPHeader] = [], contentType: String? = nil, body: Data = Data()
   ) async throws -> SIPResponse {
@@ -120,7 +121,9 @@ public final class SIPAgent {
   }
 
   /// Ends the dialog with BYE, which leaves a chat room for good.
-  public func bye(_ dialog: DialogID) async throws { try await parts().dialogs.bye(dialog) }
+  /// - Returns: whether the peer still knew the dialog. A focus that has forgotten it still has us in the room.
+  @discardableResult
+  public func bye(_ dialog: DialogID) async throws -> Bool { try await parts().dialogs.bye(dialog) }
 
   // MARK: Subscriptions
 
