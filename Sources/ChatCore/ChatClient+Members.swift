@@ -21,11 +21,12 @@ extension ChatClient {
     }
   }
 
-  /// Renames the room: a re-INVITE with another Subject, in a dialog that is made first when a restart ended it.
+  /// Renames the room: a re-INVITE with another Subject, in a dialog that is made first when a restart ended it, of ours
+  /// or of the server.
   public func rename(_ room: String, to subject: String) async throws {
     guard let agent else { throw ChatError.notConnected }
+    let headers = [SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite")]
     do {
-      let headers = [SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite")]
       let response = try await inDialog(with: room) { try await agent.reinvite($0, headers: headers) }
       guard response.isSuccess else {
         throw ChatError.refused(what: "renaming the room", status: response.status, reason: response.reason)

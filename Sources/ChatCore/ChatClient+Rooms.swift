@@ -240,12 +240,15 @@ extension ChatClient {
 
   // MARK: Leaving
 
-  /// Leaves the room: un-SUBSCRIBE and BYE. After a restart there is no dialog to end, so one is made first.
+  /// Leaves the room: un-SUBSCRIBE and BYE. After a restart there is no dialog to end, so one is made first; after one
+  /// of the server there is none that it knows, but it has us in the room still.
   public func leave(_ address: String) async throws {
     guard let agent else { throw ChatError.notConnected }
     if let subscription = live[address]?.subscription { await agent.unsubscribe(subscription) }
     do {
       try await inDialog(with: address) { try await agent.bye($0) }
+    } catch SIPError.noSuchDialog {
+      // Not known although it was made just now: over.
     } catch SIPError.refused(let status, _) where [403, 404, 481, 603].contains(status) {
       // The focus no longer counts us as a member: that is what was wanted.
     } catch { throw ChatError(from: error, during: "leaving the room") }

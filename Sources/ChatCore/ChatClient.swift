@@ -280,7 +280,11 @@ public actor ChatClient {
   private func registrationChanged(_ state: RegistrationState) async {
     switch state {
     case .registered(let registration):
-      guard !isConnected, gruu != nil else { return }
+      guard gruu != nil else { return }
+      guard !isConnected else {
+        if registration.isReconnected { await resumeRooms() }
+        return
+      }
       do {
         try await takeIdentity(gruu: registration.gruu)
         await goOnline()

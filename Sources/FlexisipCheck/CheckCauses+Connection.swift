@@ -119,6 +119,8 @@ extension CheckCauses {
         "\(failure)", section: "global", key: "transports", value: "sips:\(location?.host ?? proxy.host):5061")
       return [record(of: address).map { CheckCause("\($0), where no TLS is spoken: it must lead to the port for TLS") }]
         .compactMap { $0 } + [listener]
+    case .failed where isFlexisip:
+      return [certificate("\(failure): the server has no certificate, or cannot read it or its key (its log says so)")]
     case .protocolTooOld, .clientCertificateWanted, .caFile, .failed: return [own]
     }
   }

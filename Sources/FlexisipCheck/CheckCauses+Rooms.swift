@@ -70,8 +70,10 @@ extension CheckCauses {
     ]
   }
 
-  /// - Parameter status: of the answer; nil when none came.
-  func brokenFactory(status: Int?) -> [CheckCause] {
+  /// - Parameters:
+  ///   - status: of the answer; nil when none came.
+  ///   - routes: whether requests reach a registered device; nil when that is not known.
+  func brokenFactory(status: Int?, routes: Bool? = nil) -> [CheckCause] {
     let otherDomain = CheckCause(
       "the factory's domain is none of the registrar's", section: Self.registrar, key: "reg-domains",
       value: "\(domain) \(factory.host)")
@@ -83,7 +85,8 @@ extension CheckCauses {
         section: Self.conference, key: "transport", value: "sip:127.0.0.1:6064;transport=tcp"),
       CheckCause("its database cannot be opened", section: Self.conference, key: "database-connection-string"),
     ]
-    return (isOtherDomain ? [otherDomain] : []) + (status == nil ? [unrouted] + stopped : stopped + [unrouted])
+    let isUnrouted = routes.map { !$0 } ?? (status == nil)
+    return (isOtherDomain ? [otherDomain] : []) + (isUnrouted ? [unrouted] + stopped : stopped + [unrouted])
   }
 
   // MARK: Rooms

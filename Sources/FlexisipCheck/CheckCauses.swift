@@ -23,19 +23,27 @@ struct CheckCauses: Sendable {
 
   // MARK: Registration
 
-  /// - Parameter fromElsewhere: whether requests from another address are challenged; nil when that is not known.
-  func notChallenged(fromElsewhere: Bool?) -> [CheckCause] {
+  /// - Parameters:
+  ///   - fromElsewhere: whether requests from another address are challenged; nil when that is not known.
+  ///   - othersAreChallenged: whether requests of another kind are, from our address.
+  func notChallenged(fromElsewhere: Bool?, othersAreChallenged: Bool) -> [CheckCause] {
     let trusted = [
       CheckCause(
         "our address is trusted, so nothing that comes from it authenticates", section: Self.authentication,
         key: "trusted-hosts", value: "the conference server's address only")
     ]
-    let off = [
-      CheckCause("authentication is off", section: Self.authentication, key: "enabled", value: "true"),
-      CheckCause(
-        "a filter keeps our requests out of the module", section: Self.authentication, key: "filter", value: ""),
-    ]
-    return fromElsewhere == true ? trusted + off : off + trusted
+    var filter = CheckCause(
+      othersAreChallenged
+        ? "a filter keeps our requests out of the module, and lets others in: is it the wrong way round?"
+        : "a filter keeps our requests out of the module", section: Self.authentication, key: "filter", value: "")
+    filter.isEvident = othersAreChallenged
+    let off = CheckCause("authentication is off", section: Self.authentication, key: "enabled", value: "true")
+    if othersAreChallenged { return [filter] }
+    return switch fromElsewhere {
+    case true?: trusted + [off, filter]
+    case false?: [off, filter]
+    case nil: [off, filter] + trusted
+    }
   }
 
   var domainForbidden: [CheckCause] {
@@ -78,25 +86,29 @@ struct CheckCauses: Sendable {
   }
 
   /// 500 to a REGISTER without a password: Flexisip looks the user up before it asks.
-  var noUsers: [CheckCause] {
-    [
-      CheckCause(
-        "the database of users does not answer", section: Self.authentication, key: "soci-connection-string",
-        value: "one with which the mysql client connects"),
-      CheckCause(
-        "the regular expression finds no realm in the user's address", section: Self.authentication,
-        key: "realm-regex", value: ""),
-      CheckCause("the server hangs or is overloaded: see its log"),
+  /// - Parameter findsRealm: whether credentials of the domain as realm are looked at; nil when that is not known.
+  func noUsers(findsRealm: Bool?) -> [CheckCause] {
+    let database = CheckCause(
+      "the database of users does not answer", section: Self.authentication, key: "soci-connection-string",
+      value: "one with which the mysql client connects")
+    let expression = CheckCause(
+      "the regular expression finds no realm in the user's address", section: Self.authentication,
+      key: "realm-regex", value: "")
+    return (findsRealm == false ? [expression, database] : [database, expression]) + [
+      CheckCause("the server hangs or is overloaded: see its log")
     ]
   }
 
-  var noRegistrar: [CheckCause] {
-    [
-      CheckCause("the registrar does not serve the domain", section: Self.registrar, key: "reg-domains", value: domain),
-      CheckCause("the registrar is off", section: Self.registrar, key: "enabled", value: "true"),
+  /// A REGISTER with the password is not answered, or with 404.
+  /// - Parameter routes: whether requests for users of the domain are looked up; nil when that is not known.
+  func noRegistrar(routes: Bool? = nil) -> [CheckCause] {
+    let domains = CheckCause(
+      "the registrar does not serve the domain", section: Self.registrar, key: "reg-domains", value: domain)
+    let off = CheckCause("the registrar is off", section: Self.registrar, key: "enabled", value: "true")
+    return (routes == true ? [off, domains] : [domains, off]) + [
       CheckCause(
         "its store of registrations does not answer (Redis)", section: Self.registrar, key: "db-implementation",
-        value: "redis, with a Redis server that runs"),
+        value: "redis, with a Redis server that runs")
     ]
   }
 

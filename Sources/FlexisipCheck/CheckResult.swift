@@ -47,7 +47,8 @@ struct CauseRanking: Sendable {
   var conf: FlexisipConf?
   var findings: [ConfFinding] = []
 
-  /// Settings that the file has wrong come first, with their lines and corrections.
+  /// Settings that the file has wrong come first, with their lines and corrections; those that it has as they should
+  /// be come last.
   /// - Parameter serverIsDown: what keeps Flexisip from starting comes before all else, whatever setting it is.
   func rank(_ causes: [CheckCause], serverIsDown: Bool = false) -> [CheckCause] {
     guard let conf else { return causes }
@@ -58,25 +59,27 @@ struct CauseRanking: Sendable {
     }
     var wrong: [CheckCause] = []
     var others: [CheckCause] = []
+    var right: [CheckCause] = []
     for var cause in causes {
       guard let section = cause.section, let key = cause.key else {
         others.append(cause)
         continue
       }
-      let finding =
-        findings.first { $0.section == section && $0.key == key && $0.severity == .error }
-        ?? findings.first { $0.section == section && $0.key == key }
+      let fitting = findings.filter { $0.section == section && $0.key == key && !$0.isUnseen }
+      let finding = fitting.first { $0.severity == .error } ?? fitting.first
       let line = finding?.line ?? conf.line(of: section, key)
       cause.place = line.map { "\(conf.path):\($0)" } ?? conf.path
       if let finding {
         cause.text = finding.problem
         cause.value = finding.value ?? cause.value
         wrong.append(cause)
+      } else if cause.value == conf.value(section, key) {
+        right.append(cause)
       } else {
         others.append(cause)
       }
     }
-    let found = wrong + others
+    let found = wrong + others + right
     return blockers + found.filter(\.isEvident) + found.filter { !$0.isEvident }
   }
 }

@@ -16,8 +16,18 @@ extension ConfCheck {
     let key = "db-implementation"
     switch conf.value(section, key) {
     case "internal":
+      guard conf.has(section: Self.conference) else { return }
       let servers = Set(conf.words("global", "default-servers"))
-      guard conf.has(section: Self.conference), !servers.isSuperset(of: ["proxy", "conference"]) else { return }
+      guard !servers.isSuperset(of: ["proxy", "conference"]) else {
+        // As seen with 2.2.0, where a room that loses its devices while it is read is then there twice.
+        return warn(
+          section, key,
+          "with internal a restart of Flexisip forgets all registrations, and the conference server takes every device "
+            + "out of its rooms: what is written before a device has registered again does not reach it, and "
+            + "Linphone clients get nothing from these rooms any more",
+          correction: "db-implementation=redis", remedy: "a Redis server keeps them; for tries internal is enough",
+          isUnseen: true)
+      }
       report(
         section, key,
         "internal\(conf.setting(section, key) == nil ? " (the default)" : "") keeps registrations in one process, and "

@@ -48,6 +48,7 @@ public struct ConfCheck: Sendable {
     check.checkRegistrar()
     check.checkRouting()
     check.checkDatabases()
+    check.checkCertificates()
     func place(_ entry: (offset: Int, element: ConfFinding)) -> (Int, Int, Int) {
       (entry.element.severity == .error ? 0 : 1, entry.element.line ?? .max, entry.offset)
     }
@@ -62,8 +63,12 @@ public struct ConfCheck: Sendable {
   }
 
   mutating func warn(
-    _ section: String, _ key: String, _ problem: String, correction: String, remedy: String? = nil
-  ) { add(.warning, section, key, problem, correction: correction, remedy: remedy) }
+    _ section: String, _ key: String, _ problem: String, correction: String, remedy: String? = nil,
+    isUnseen: Bool = false
+  ) {
+    add(.warning, section, key, problem, correction: correction, remedy: remedy)
+    findings[findings.endIndex - 1].isUnseen = isUnseen
+  }
 
   mutating func add(
     _ severity: ConfFinding.Severity, _ section: String, _ key: String, _ problem: String, correction: String,

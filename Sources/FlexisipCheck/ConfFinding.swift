@@ -20,6 +20,8 @@ public struct ConfFinding: Sendable, Equatable {
   /// More to do than to change the line, or another way.
   public var remedy: String?
 
+  /// Whether no step of the check fails by it.
+  var isUnseen = false
   /// Whether Flexisip does not start with it.
   public var preventsStart = false
 

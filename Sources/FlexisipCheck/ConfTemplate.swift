@@ -15,9 +15,14 @@ public struct ConfTemplate: Sendable {
   /// User part of the factory's address.
   public var factoryUser = "conference-factory"
   public var users: [(name: String, password: String)]
-  /// Address and port of the proxy, numeric.
+  /// Address and port of the proxy for clients, numeric.
   public var host: String
   public var port: Int
+  /// Whether clients speak TLS only; the certificate and its key are at ``certificatePath`` and ``keyPath``.
+  public var usesTLS = false
+  /// Where the proxy hears the conference server on loopback when clients have another address or TLS; nil for 5060,
+  /// or 5062 where clients have that.
+  public var innerPort: Int?
   /// Where the conference server listens, on `host`; nil for Flexisip's usual 6064, unless the proxy has it.
   public var focusPort: Int?
   /// Where the file of users and the database of rooms are.
@@ -31,6 +36,8 @@ public struct ConfTemplate: Sendable {
   }
 
   public var usersPath: String { "\(folder)/users.db" }
+  public var certificatePath: String { "\(folder)/server.pem" }
+  public var keyPath: String { "\(folder)/server.key" }
 
   /// The file that `[module::Authentication]/file-path` names.
   public var usersFile: String {
@@ -45,7 +52,21 @@ public struct ConfTemplate: Sendable {
     // Proxy and conference server talk on loopback, where no client comes from: that address can be trusted.
     let isLoopback = SIPTransportAddress.isLoopback(host)
     let innerHost = isLoopback ? shownHost : "127.0.0.1"
-    let innerTransport = isLoopback || host == "0.0.0.0" ? "" : " sip:127.0.0.1:\(port);transport=tcp"
+    let innerPort = usesTLS ? innerPort ?? (port == 5060 ? 5062 : 5060) : port
+    let isHeardAnyway = !usesTLS && (isLoopback || host == "0.0.0.0")
+    let innerTransport = isHeardAnyway ? "" : " sip:\(innerHost):\(innerPort);transport=tcp"
+    let transports =
+      usesTLS
+      ? "sips:\(shownHost):\(port)"
+      : "sip:\(shownHost):\(port);transport=tcp sip:\(shownHost):\(port);transport=udp"
+    let certificates =
+      usesTLS
+      ? """
+
+      # The certificate with those between it and its authority, and its key, both as PEM.
+      tls-certificates-file=\(certificatePath)
+      tls-certificates-private-key=\(keyPath)
+      """ : ""
     let exemption =
       isLoopback
       ? """
@@ -64,15 +85,15 @@ public struct ConfTemplate: Sendable {
       [global]
       default-servers=proxy conference
       # outbound-proxy of [conference-server] must be one of these.
-      transports=sip:\(shownHost):\(port);transport=tcp sip:\(shownHost):\(port);transport=udp\(innerTransport)
-      aliases=\(domain)
+      transports=\(transports)\(innerTransport)
+      aliases=\(domain)\(certificates)
 
       [conference-server]
       enabled=true
       # Where the focus listens.
       transport=sip:\(innerHost):\(focusPort);transport=tcp
       # The proxy, to which the focus sends all it has to say.
-      outbound-proxy=sip:\(innerHost):\(port);transport=tcp
+      outbound-proxy=sip:\(innerHost):\(innerPort);transport=tcp
       # The clients' conference-factory.
       conference-factory-uris=sip:\(factoryUser)@\(domain)
       \(focusURIs)database-backend=sqlite3
@@ -91,7 +112,8 @@ public struct ConfTemplate: Sendable {
       enabled=true
       reg-domains=\(domain)
       enable-gruu=true
-      # internal is enough for one process; with the conference server as another process it must be redis.
+      # internal is enough for tries in one process: a restart forgets all registrations, and takes the devices out of
+      # their rooms. For more, and with the conference server as another process, it must be redis.
       db-implementation=internal
 
       [module::Router]

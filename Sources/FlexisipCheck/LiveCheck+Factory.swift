@@ -45,8 +45,8 @@ extension LiveCheck {
 
   private func judgeFactory(_ answer: ProbeAnswer) async throws -> SIPURI {
     guard let final = answer.final else {
-      throw StepFailure(
-        answer.summary, answer.provisional.isEmpty ? causes.brokenFactory(status: nil) : causes.factoryRings)
+      guard answer.provisional.isEmpty else { throw StepFailure(answer.summary, causes.factoryRings) }
+      throw await silentFactory(answer)
     }
     switch final.status {
     case 300..<400:
@@ -61,8 +61,15 @@ extension LiveCheck {
     case 401, 407: throw StepFailure("\(answer.summary) again", causes.wrongPassword(challenges))
     case 403: throw StepFailure(answer.summary, causes.domainForbidden + causes.unknownFactory())
     case 408, 500, 503, 504: throw StepFailure(answer.summary, causes.brokenFactory(status: final.status))
-    case 482, 483: throw StepFailure(answer.summary, causes.brokenFactory(status: nil))
+    case 482, 483: throw await silentFactory(answer)
     default: throw StepFailure(answer.summary, causes.noRoomFromFactory)
     }
+  }
+
+  /// The INVITE got lost or went in circles: by the router, or since nobody is where it is sent.
+  private func silentFactory(_ answer: ProbeAnswer) async -> StepFailure {
+    let routes = await routesToDevices()
+    let seen = routes.map { "; a request for our own device \($0 ? "arrives" : "does not arrive")" } ?? ""
+    return StepFailure(answer.summary + seen, causes.brokenFactory(status: nil, routes: routes))
   }
 }

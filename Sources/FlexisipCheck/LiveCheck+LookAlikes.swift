@@ -10,6 +10,8 @@ extension LiveCheck {
   private static let usualFactories = ["conference-factory", "chatroom-factory", "chat-factory", "factory"]
   /// An address of this machine that no configuration names.
   private static let unusualAddress = "127.83.77.9"
+  /// Ports in examples beside 5060 and 5061.
+  private static let usualPorts = [5062, 5070, 5080]
 
   // MARK: Nothing answers
 
@@ -18,12 +20,12 @@ extension LiveCheck {
     let limit = min(2, timeouts.answer)
     let (address, host, name) = (account.address, place.numericHost, location.name(of: place))
     guard let port = UInt16(exactly: place.port) else { return nil }
-    var others: [(transport: SIPTransport, port: Int)] = listeners.flatMap { listener in
+    var known: [(transport: SIPTransport, port: Int)] = listeners.flatMap { listener in
       [SIPTransport.tcp, .tls].filter { listener.protocols.contains($0.rawValue) }.map { ($0, listener.port) }
     }
-    others += [SIPTransport.tcp, .tls].map { ($0, $0.defaultPort) }
-    let places = others.filter { $0.port != place.port }
-    return try? await capped(limit * Double(1 + places.count) + 1) { () -> String? in
+    known += [SIPTransport.tcp, .tls].map { ($0, $0.defaultPort) }
+    let places = known.filter { $0.port != place.port }
+    let listener = try? await capped(limit * Double(1 + places.count) + 1) { () -> String? in
       if UDPExchange.answersOPTIONS(host: host, port: port, from: address, timeout: limit) {
         return "sip:\(name):\(port);transport=udp"
       }
@@ -35,26 +37,74 @@ extension LiveCheck {
       }
       return nil
     }
+    if let listener = listener ?? nil { return listener }
+    return await neighbour(of: place, name: name)
+  }
+
+  /// SIP over TCP at a port that is easily mistaken for this one. Others may listen there: it must answer OPTIONS.
+  private func neighbour(of place: SocketAddress, name: String) async -> String? {
+    let (limit, host, trace) = (min(2, timeouts.answer), place.numericHost, self.trace)
+    for port in [place.port + 1, place.port - 1] + Self.usualPorts where port != place.port {
+      guard let number = UInt16(exactly: port), number > 0 else { continue }
+      let attempt = try? await capped(limit * 2) {
+        try SIPProbe(host: host, port: number, timeout: limit, trace: trace)
+      }
+      guard let probe = attempt else { continue }
+      let answer = await probe.perform(
+        "OPTIONS", registrar, from: account.address, to: account.address, credentials: nil)
+      if answer.final != nil { return "sip:\(name):\(port);transport=tcp" }
+    }
+    return nil
   }
 
   // MARK: Nobody is challenged
 
-  /// - Parameter answered: what another request without a password got.
-  func notChallenged(_ answer: ProbeAnswer, _ answered: String? = nil) async -> StepFailure {
+  /// How requests without a password fare that a filter may tell from a client's REGISTER.
+  struct OtherRequests: Sendable {
+    /// At least one gets 401 or 407.
+    var isChallenged: Bool
+    /// One from our account is acted upon.
+    var isTaken: Bool
+    var seen: String
+  }
+
+  func notChallenged(_ answer: ProbeAnswer, _ others: OtherRequests?) async -> StepFailure {
     let elsewhere = await challengeFromElsewhere()
-    let seen = [answer.summary + " without any 401", answered, elsewhere?.seen].compactMap { $0 }
+    let seen = [answer.summary + " without any 401", others?.seen, elsewhere?.seen].compactMap { $0 }
     return StepFailure(
-      seen.joined(separator: "; "), causes.notChallenged(fromElsewhere: elsewhere?.isChallenged))
+      seen.joined(separator: "; "),
+      causes.notChallenged(
+        fromElsewhere: elsewhere?.isChallenged, othersAreChallenged: others?.isChallenged ?? false))
   }
 
   /// Flexisip's registrar has 500 for the question who is registered when nobody is, its authentication for users that
-  /// it cannot look up. What the server says to another request of ours, when that is neither 5xx nor a challenge.
-  func answerWithoutPassword() async -> String? {
+  /// it cannot look up: other requests tell these apart, and what a filter makes of them. nil when none is answered.
+  func answerToOthers() async -> OtherRequests? {
     guard let probe else { return nil }
-    let answer = await probe.perform(
+    let own = await probe.perform(
       "OPTIONS", "\(account.address)", from: account.address, to: account.address, credentials: nil)
-    guard let status = answer.final?.status, status < 500, ![401, 403, 407].contains(status) else { return nil }
-    return "OPTIONS without a password: \(answer.summary)"
+    let focus = await probe.perform(
+      "OPTIONS", "\(account.address)", from: causes.factory, to: account.address, credentials: nil,
+      userAgent: focusAgent)
+    let answers = [own, focus].compactMap(\.final)
+    guard !answers.isEmpty else { return nil }
+    return OtherRequests(
+      isChallenged: answers.contains { [401, 407].contains($0.status) },
+      isTaken: own.final.map { $0.status < 500 && ![401, 403, 407].contains($0.status) } ?? false,
+      seen: "OPTIONS without a password: \(own.summary), as from the conference server: \(focus.summary)")
+  }
+
+  /// Whether the authentication looks at credentials of the domain as realm. These lack what a digest needs, which is
+  /// found out (400) before the user is looked up, but after the realm is; nil when there is no answer.
+  func findsRealm() async -> Bool? {
+    guard let probe else { return nil }
+    let name = "username=\"\(account.address.user ?? "")\", realm=\"\(account.address.host)\""
+    // The opaque of every Flexisip: other credentials are passed over.
+    let empty = "Digest \(name), opaque=\"+GNywA==\""
+    let answer = await probe.perform(
+      "REGISTER", registrar, from: account.address, to: account.address,
+      headers: [SIPHeader("Authorization", empty)], credentials: nil)
+    return answer.final.map { $0.status < 500 }
   }
 
   /// Whether somebody at another address is challenged: then ours is trusted, else nobody authenticates. On the
@@ -137,14 +187,21 @@ extension LiveCheck {
     }
   }
 
-  // MARK: The registrar is silent
+  // MARK: No answer at all
 
-  /// Whether the store of registrations is what fails: a request for a user of a served domain needs it too, and then
-  /// gets 500.
-  func storeFails() async -> Bool {
-    guard let probe else { return false }
-    let answer = await probe.perform(
+  /// What the server says to a request for the account itself: 404 or 480 when it is looked up and not registered, 500
+  /// when that cannot be looked up, nothing when the domain is not served.
+  func answerAboutUser() async -> ProbeAnswer {
+    guard let probe else { return ProbeAnswer() }
+    return await probe.perform(
       "OPTIONS", "\(account.address)", from: account.address, to: account.address, credentials: credentials)
-    return answer.final.map { [500, 503].contains($0.status) } ?? false
+  }
+
+  /// Whether a request for our own device, which is registered, comes back to it; nil when that cannot be tried.
+  func routesToDevices() async -> Bool? {
+    guard let probe, let gruu = probeDevice?.gruu else { return nil }
+    let answer = await probe.perform(
+      "OPTIONS", "\(gruu)", from: account.address, to: gruu, credentials: credentials)
+    return answer.final?.isSuccess == true
   }
 }

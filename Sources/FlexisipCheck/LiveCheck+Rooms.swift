@@ -57,8 +57,8 @@ extension LiveCheck {
     case ChatError.wrongCredentials: causes.wrongPassword(challenges)
     case ChatError.noGRUU: causes.noGRUU
     case ChatError.refused(_, 403, _): causes.domainForbidden
-    case is TookTooLong: causes.noRegistrar
-    default: causes.noRegistrar
+    case is TookTooLong: causes.noRegistrar()
+    default: causes.noRegistrar()
     }
   }
 
@@ -67,7 +67,11 @@ extension LiveCheck {
     guard probe != nil else { return notTried(.capabilities, "single requests are sent over TCP only") }
     let start = ContinuousClock.now
     var kept: [(device: TemporaryDevice, specs: String?)] = []
-    for device in devices { kept.append((device, await keptSpecs(of: device))) }
+    // Only our own server is asked.
+    let own = Self.server(of: account)
+    for device in devices where Self.server(of: device.account) == own {
+      kept.append((device, await keptSpecs(of: device)))
+    }
     guard kept.contains(where: { $0.specs != nil }) else {
       // Some registrars keep what they do not show; with those that lose it, the room's INVITE fails.
       showsNoSpecs = true
@@ -86,6 +90,10 @@ extension LiveCheck {
       }
       return "+org.linphone.specs of \(seen)"
     }
+  }
+
+  private static func server(of account: AccountConfiguration) -> String {
+    account.outboundProxy.map(\.description) ?? account.address.host
   }
 
   // MARK: Rooms

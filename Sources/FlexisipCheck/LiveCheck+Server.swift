@@ -96,12 +96,14 @@ extension LiveCheck {
       return
         "\(final.status), algorithms \(algorithms), realm \(realm)\(note)" + (server.map { ", \($0)" } ?? "")
     case 200..<300:
-      throw await notChallenged(answer)
+      throw await notChallenged(answer, answerToOthers())
     case 500..<600:
-      if let answered = await answerWithoutPassword() { throw await notChallenged(answer, answered) }
-      throw StepFailure(answer.summary, causes.noUsers)
+      if let others = await answerToOthers(), others.isChallenged || others.isTaken {
+        throw await notChallenged(answer, others)
+      }
+      throw StepFailure(answer.summary, causes.noUsers(findsRealm: await findsRealm()))
     case 403: throw StepFailure(answer.summary, causes.domainForbidden)
-    case 404, 416, 482, 483, 604: throw StepFailure(answer.summary, causes.noRegistrar)
+    case 404, 416, 482, 483, 604: throw StepFailure(answer.summary, causes.noRegistrar())
     default: throw StepFailure(answer.summary, causes.noSIPAnswer())
     }
   }
@@ -122,17 +124,18 @@ extension LiveCheck {
     _ = await passes(step) {
       switch answer.final?.status {
       case nil:
-        let isStore = await storeFails()
+        let other = await answerAboutUser()
+        let isStore = other.final.map { [500, 503].contains($0.status) } ?? false
         throw StepFailure(
-          "401, then no answer to the REGISTER with the password" + (isStore ? "; 500 to other requests" : ""),
-          isStore ? causes.noStore : causes.noRegistrar)
+          "401, then no answer to the REGISTER with the password; to OPTIONS for the address: \(other.summary)",
+          isStore ? causes.noStore : causes.noRegistrar(routes: other.final.map { [404, 480].contains($0.status) }))
       case 403:
         throw StepFailure(
           answer.summary,
           answer.summary.lowercased().contains("domain") ? causes.domainForbidden : causes.wrongPassword(challenges))
       case 401, 407: throw StepFailure("\(answer.summary) again", causes.wrongPassword(challenges))
       case 500, 503, 504: throw StepFailure(answer.summary, causes.noStore)
-      default: throw StepFailure(answer.summary, causes.noRegistrar)
+      default: throw StepFailure(answer.summary, causes.noRegistrar())
       }
     }
     return nil

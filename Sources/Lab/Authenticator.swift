@@ -63,6 +63,8 @@ struct Authenticator: Sendable {
     case .authenticationOff: true
     // trusted-hosts=127.0.0.1
     case .clientsTrusted: request.source == "127.0.0.1"
+    // filter=user-agent contains 'Flexisip-conference'
+    case .filterReversed: request[header: "User-Agent"]?.contains("Flexisip-conference") != true
     // filter=!(from.uri.user contains 'chatroom')
     case .outboundProxyUnreachable: Focus.isRoom(request.from?.uri)
     default: false

@@ -15,11 +15,6 @@ final class LabCertificates: Sendable {
   var authorityFile: URL { folder.appendingPathComponent("ca.pem") }
   var identityFile: URL { folder.appendingPathComponent("agent.pem") }
 
-  /// Seconds.
-  private static let day = 86_400
-  /// Of the certificate's name with `certificateForAnotherName`.
-  private static let otherName = "old.example.com"
-
   init(_ configuration: LabConfiguration) throws {
     folder = FileManager.default.temporaryDirectory.appendingPathComponent("limeade-lab-\(UUID().uuidString)")
     try FileManager.default.createDirectory(
@@ -33,6 +28,34 @@ final class LabCertificates: Sendable {
   deinit { try? FileManager.default.removeItem(at: folder) }
 
   private func write(_ configuration: LabConfiguration) throws {
+    let identity = try LabIdentity(configuration)
+    try save(identity.authority, authorityFile)
+    try save(identity.issuer, folder.appendingPathComponent("cafile.pem"))
+    try save(identity.certificate + identity.key, identityFile)
+  }
+
+  private func save(_ text: String, _ file: URL) throws {
+    guard FileManager.default.createFile(
+      atPath: file.path, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600])
+    else { throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: file.path]) }
+  }
+}
+
+/// A server's certificate for 30 days, with its key and an authority that is made for it; all PEM.
+public struct LabIdentity: Sendable {
+  public let certificate: String
+  public let key: String
+  /// What clients have as `ca-file`.
+  public let authority: String
+  /// Who has signed the certificate: another one with `certificateOfUnknownAuthority`.
+  let issuer: String
+
+  /// Seconds.
+  private static let day = 86_400
+  /// Of the certificate's name with `certificateForAnotherName`.
+  private static let otherName = "old.example.com"
+
+  public init(_ configuration: LabConfiguration) throws {
     let fault = configuration.fault
     let authority = try Certificate(authority: "limeade lab")
     let issuer =
@@ -46,14 +69,8 @@ final class LabCertificates: Sendable {
       ]
     let validity = fault == .certificateExpired ? (-2 * Self.day)...(-Self.day) : (-Self.day)...(30 * Self.day)
     let server = try Certificate(names: names, validity: validity, issuer: issuer)
-    try save(try authority.pem(), authorityFile)
-    try save(try issuer.pem(), folder.appendingPathComponent("cafile.pem"))
-    try save(try server.pem() + server.keyPEM(), identityFile)
-  }
-
-  private func save(_ data: Data, _ file: URL) throws {
-    guard FileManager.default.createFile(atPath: file.path, contents: data, attributes: [.posixPermissions: 0o600])
-    else { throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: file.path]) }
+    (certificate, key) = (try server.pem(), try server.keyPEM())
+    (self.authority, self.issuer) = (try authority.pem(), try issuer.pem())
   }
 }
 
@@ -134,18 +151,18 @@ private final class Certificate {
     return key
   }
 
-  func pem() throws -> Data { try Self.text { PEM_write_bio_X509($0, certificate) == 1 } }
-  func keyPEM() throws -> Data {
+  func pem() throws -> String { try Self.text { PEM_write_bio_X509($0, certificate) == 1 } }
+  func keyPEM() throws -> String {
     try Self.text { PEM_write_bio_PrivateKey($0, key, nil, nil, 0, nil, nil) == 1 }
   }
 
-  private static func text(_ write: (OpaquePointer) -> Bool) throws -> Data {
+  private static func text(_ write: (OpaquePointer) -> Bool) throws -> String {
     guard let memory = BIO_new(BIO_s_mem()) else { throw LabCertificates.Failure(step: "BIO_new") }
     defer { BIO_free(memory) }
     guard write(memory) else { throw LabCertificates.Failure(step: "PEM") }
     var bytes = [UInt8](repeating: 0, count: BIO_ctrl_pending(memory))
     let count = BIO_read(memory, &bytes, Int32(clamping: bytes.count))
     guard count == bytes.count else { throw LabCertificates.Failure(step: "PEM") }
-    return Data(bytes)
+    return String(decoding: bytes, as: UTF8.self)
   }
 }

@@ -33,7 +33,7 @@ public enum LabFault: String, Sendable, CaseIterable {
   case authenticationOff = "authentication-off"
   /// `auth-domains` lacks the domain: 403 Domain forbidden.
   case authDomainMissing = "auth-domain-missing"
-  /// `reg-domains` lacks the domain: 401, then silence.
+  /// `reg-domains` lacks the domain: 401, then silence, to other requests too.
   case regDomainMissing = "reg-domain-missing"
   /// `enable-gruu=false`
   case gruuOff = "gruu-off"
@@ -41,6 +41,16 @@ public enum LabFault: String, Sendable, CaseIterable {
   case nobodyRegistered = "nobody-registered"
   /// It does not see the device of one who is invited: 200, and the room is made without.
   case oneMissing = "one-missing"
+  /// `[module::Registrar]/enabled=false`: REGISTER is not answered, although the domain is served.
+  case registrarOff = "registrar-off"
+  /// `[module::Router]/enabled=false`: nothing reaches anybody.
+  case routerOff = "router-off"
+  /// `[conference-server]/transport` is where the proxy listens: what is for the focus is not answered.
+  case focusPortTaken = "focus-port-taken"
+  /// The filter of the authentication has the focus challenged, and nobody else.
+  case filterReversed = "filter-reversed"
+  /// `realm-regex` finds no realm: 500 to everything that is to be authenticated.
+  case realmExpression = "realm-regex"
   /// The registrar loses `+org.linphone.specs`: devices are silently left out of rooms.
   case specsLost = "specs-lost"
   /// `+org.linphone.specs` of those who are invited lacks `groupchat`: left out of rooms.
@@ -49,7 +59,7 @@ public enum LabFault: String, Sendable, CaseIterable {
   case limeSpecMissing = "lime-spec-missing"
   /// The store of registrations (Redis) is out of reach: 500 to an authenticated REGISTER.
   case storeDown = "registration-store-down"
-  /// The database of users is out of reach: 500 to every REGISTER.
+  /// The database of users is out of reach: 500 to everything that is to be authenticated.
   case usersDown = "users-down"
   /// `realm` is not the domain that the passwords are stored for: 403 to the right password.
   case otherRealm = "other-realm"

@@ -40,8 +40,9 @@ final class Proxy {
       return request.target == nil
         ? transaction.respond(416, "Unsupported URI Scheme") : transaction.respond(400, "Bad Request")
     }
-    if request.method == "REGISTER" { return register(request, transaction) }
     if request.to?.tag != nil { return receiveInDialog(request, transaction) }
+    if [.usersDown, .realmExpression].contains(configuration.fault) { return failToLookUp(request, transaction) }
+    if request.method == "REGISTER" { return register(request, transaction) }
     switch authenticator.verdict(on: request, as: .proxy) {
     case .challenge(let headers, let cause):
       challenge(request, transaction, .proxy, headers, cause)
@@ -75,6 +76,15 @@ final class Proxy {
     for binding in bindings(for: target) { courier.sendACK(hop(request, over: connection), to: binding) }
   }
 
+  /// Flexisip finds the realm out, then looks at the credentials, and then the user up.
+  private func failToLookUp(_ request: SIPRequest, _ transaction: ServerTransaction) {
+    let isIncomplete = request[header: "Authorization"].map { !$0.contains("nonce=") } ?? false
+    if configuration.fault == .usersDown, isIncomplete {
+      return transaction.respond(400, "Authorization missing nonce")
+    }
+    transaction.respond(500, "Internal error")
+  }
+
   private func challenge(
     _ request: SIPRequest, _ transaction: ServerTransaction, _ role: Authenticator.Role, _ headers: [SIPHeader],
     _ cause: String?
@@ -91,18 +101,14 @@ final class Proxy {
   // MARK: Registration
 
   private func register(_ request: SIPRequest, _ transaction: ServerTransaction) {
-    switch configuration.fault {
-    case .authDomainMissing: return transaction.respond(403, "Domain forbidden")
-    case .usersDown: return transaction.respond(500, "Internal error")
-    default: break
-    }
+    if configuration.fault == .authDomainMissing { return transaction.respond(403, "Domain forbidden") }
     switch authenticator.verdict(on: request, as: .registrar) {
     case .challenge(let headers, let cause):
       challenge(request, transaction, .registrar, headers, cause)
     case .refused(let cause): forbid(request, transaction, cause)
     case .accepted(let user):
       switch configuration.fault {
-      case .regDomainMissing: return
+      case .regDomainMissing, .registrarOff: return
       case .storeDown: return transaction.respond(500, "Internal Server Error")
       case .otherRealm: return transaction.respond(403, "Forbidden")
       default: break
@@ -158,7 +164,9 @@ final class Proxy {
     guard let target = request.target, isOurs(target) else {
       return transaction.respond(404, "Not Found")
     }
+    if [.routerOff, .regDomainMissing].contains(configuration.fault) { return }
     if focus.owns(target) {
+      if configuration.fault == .focusPortTaken { return }
       guard configuration.fault?.hidesFromProxy(isFactory: focus.isFactory(target)) != true else {
         return transaction.respond(404, "Not Found")
       }

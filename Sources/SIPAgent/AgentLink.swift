@@ -5,6 +5,10 @@ protocol AgentLink: AnyObject, Sendable {
   /// Why there is no connection; nil while there is one, and before the first.
   var lastFailure: ConnectionFailure? { get }
 
+  /// How many connections were made so far. A server that was restarted between two of them has forgotten dialogs and
+  /// subscriptions.
+  var connections: Int { get }
+
   /// Whether requests arrive in the order in which they are sent.
   var keepsOrder: Bool { get }
 

@@ -7,8 +7,8 @@ import ServerConnection
 /// same port: a `ServerLink` takes it to the server (RFC 3261 §18.1.1), unless that has no TCP; then Sofia uses UDP
 /// after all.
 ///
-/// `@unchecked Sendable`: `failure` and `onLoss` are only touched under `lock`; what else is mutable only on the link's
-/// thread.
+/// `@unchecked Sendable`: `failure`, `onLoss` and `flows` are only touched under `lock`; what else is mutable only on the
+/// link's thread.
 final class DatagramLink: AgentLink, @unchecked Sendable {
   struct Settings: Sendable {
     /// For the trace.
@@ -70,7 +70,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   /// To be tried when this one fails.
   private var remaining: [SocketAddress]
   private var pending = PendingRequests()
-  /// Flows made so far.
+  /// Flows made so far. Under `lock`.
   private var flows = 0
   /// What has just ended the flow; dealt with between two events.
   private var broken: ConnectionFailure?
@@ -107,6 +107,8 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   // MARK: AgentLink
 
   var lastFailure: ConnectionFailure? { lock.withLock { failure } ?? streams.lastFailure }
+
+  var connections: Int { lock.withLock { flows } }
 
   var keepsOrder: Bool { false }
 
@@ -252,7 +254,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   private func open(_ address: SocketAddress) throws {
     let (socket, inbound) = try Self.outside(address, sofia, inboundPorts, settings, port: outsidePort)
     server.set(address)
-    flows += 1
+    lock.withLock { flows += 1 }
     flow = newFlow(socket, inbound)
     // A connection to the server of before is of no use.
     listener.resume()
@@ -263,11 +265,12 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
 
   private func newFlow(_ socket: DatagramSocket, _ inbound: InboundStreams?) -> Flow {
     let peer = "UDP \(socket.peer.text)"
+    let number = connections
     return Flow(
       socket: socket, inbound: inbound,
       via: DatagramVia(
         sentBy: "\(settings.localHost):\(outsidePort)", inside: "127.0.0.1:\(port)",
-        serverHost: socket.peer.numericHost, serverPort: socket.peer.port, mark: flows == 0 ? "" : "\(flows)-"),
+        serverHost: socket.peer.numericHost, serverPort: socket.peer.port, mark: number == 0 ? "" : "\(number)-"),
       nextPing: pingTime(), sentTap: settings.trace.map { MessageTap($0, .sent, peer: peer) },
       receivedTap: settings.trace.map { MessageTap($0, .received, peer: peer) })
   }

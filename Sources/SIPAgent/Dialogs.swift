@@ -73,10 +73,23 @@ final class DialogTable {
       id: id, contact: response[header: "Contact"].flatMap { NameAddress($0) }, callID: callID)
   }
 
+  /// - Throws: `SIPError.noSuchDialog` when the peer knows the dialog no more: it is over then, without an event.
   func reinvite(_ id: DialogID, tags: TagList) async throws -> SIPResponse {
-    try await establishedHandle(id).perform(.invite, tags)
+    let handle = try establishedHandle(id)
+    // nua ends the dialog before it hands out an answer that says so.
+    dialogs[id]?.state = .inviting
+    let result: Result<SIPResponse, any Error>
+    do { result = .success(try await handle.perform(.invite, tags)) } catch { result = .failure(error) }
+    let isUnknown = (try? result.get()).map(Self.isUnknownDialog) ?? false
+    guard !isUnknown, case .inviting? = dialogs[id]?.state else {
+      end(id)
+      throw SIPError.noSuchDialog
+    }
+    dialogs[id]?.state = .established
+    return try result.get()
   }
 
+  /// - Throws: `SIPError.noSuchDialog` when the peer knew the dialog no more.
   func bye(_ id: DialogID) async throws {
     let handle = try establishedHandle(id)
     // From here on the end is the caller's doing, and no event.
@@ -84,11 +97,12 @@ final class DialogTable {
     release(id)
     defer { end(id) }
     let response = try await handle.perform(.bye, TagList())
-    // 408 and 481: the peer knows the dialog no more (RFC 3261 §15.1.1).
-    guard response.isSuccess || response.status == 481 || response.status == 408 else {
-      throw SIPError.refused(status: response.status, reason: response.reason)
-    }
+    if Self.isUnknownDialog(response) { throw SIPError.noSuchDialog }
+    guard response.isSuccess else { throw SIPError.refused(status: response.status, reason: response.reason) }
   }
+
+  /// RFC 3261 §12.2.1.2 and §15.1.1
+  private static func isUnknownDialog(_ response: SIPResponse) -> Bool { [408, 481].contains(response.status) }
 
   private func establishedHandle(_ id: DialogID) throws -> SofiaHandle {
     guard let dialog = dialogs[id], case .established = dialog.state else { throw SIPError.noSuchDialog }

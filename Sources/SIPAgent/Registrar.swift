@@ -17,6 +17,8 @@ final class Registrar {
   let contact: SIPURI
   /// The registration in force.
   private(set) var current: Registration?
+  /// Of the stack, when the registration was made.
+  private var connections = 0
   /// As the registrar gave it last; stays the device's name while the registration is lost.
   private(set) var gruu: SIPURI?
 
@@ -155,7 +157,9 @@ final class Registrar {
   }
 
   private func accepted(_ response: SIPResponse) -> Registration {
-    let registration = registration(in: response)
+    var registration = registration(in: response)
+    registration.isReconnected = current != nil && connections != stack.connections
+    connections = stack.connections
     current = registration
     gruu = registration.gruu
     return registration

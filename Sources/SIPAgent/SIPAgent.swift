@@ -112,6 +112,7 @@ public final class SIPAgent {
 
   /// Sends a re-INVITE, such as with a new Subject.
   /// - Returns: the final response.
+  /// - Throws: `SIPError.noSuchDialog` when the peer has forgotten the dialog.
   public func reinvite(
     _ dialog: DialogID, headers: [SIPHeader] = [], contentType: String? = nil, body: Data = Data()
   ) async throws -> SIPResponse {
@@ -120,6 +121,7 @@ public final class SIPAgent {
   }
 
   /// Ends the dialog with BYE, which leaves a chat room for good.
+  /// - Throws: `SIPError.noSuchDialog` when the peer has forgotten the dialog. A focus still has us in the room then.
   public func bye(_ dialog: DialogID) async throws { try await parts().dialogs.bye(dialog) }
 
   // MARK: Subscriptions

@@ -6,8 +6,8 @@ import ServerConnection
 /// belongs to the way to the server (names, TLS, keepalive, loss, change of our address) is here and not in Sofia, and
 /// its failures have causes.
 ///
-/// `@unchecked Sendable`: `failure` is only touched under `lock`, `made` only on the link's thread; all else is
-/// constant.
+/// `@unchecked Sendable`: `failure` and `count` are only touched under `lock`, `made` only on the link's thread; all
+/// else is constant.
 final class ServerLink: AgentLink, @unchecked Sendable {
   struct Settings: Sendable {
     /// The name that the certificate must be for.
@@ -36,6 +36,7 @@ final class ServerLink: AgentLink, @unchecked Sendable {
   private let interrupt = LinkInterrupt()
   private let lock = NSLock()
   private var failure: ConnectionFailure?
+  private var count = 0
   /// When the last connections were made. Of the thread.
   private var made: [ContinuousClock.Instant] = []
 
@@ -59,6 +60,8 @@ final class ServerLink: AgentLink, @unchecked Sendable {
   var port: Int { listener.port }
 
   var lastFailure: ConnectionFailure? { lock.withLock { failure } }
+
+  var connections: Int { lock.withLock { count } }
 
   var keepsOrder: Bool { true }
 
@@ -98,7 +101,10 @@ final class ServerLink: AgentLink, @unchecked Sendable {
     try pace()
     let stream = try connect()
     made.append(.now)
-    lock.withLock { failure = nil }
+    lock.withLock {
+      failure = nil
+      count += 1
+    }
     var pump = LinkPump(
       client: client, stream: stream, listener: listener, interrupt: interrupt.descriptor,
       via: ViaRewriter(

@@ -73,6 +73,9 @@ final class SofiaStack {
   /// Whether requests arrive in the order in which they are sent.
   var keepsOrder: Bool { link.keepsOrder }
 
+  /// How many connections to the server were made so far.
+  var connections: Int { link.connections }
+
   /// Whether nua could bind its address.
   var isRunning: Bool { agent != nil }
 

@@ -3,7 +3,6 @@ import ArgumentParser
 import ChatCore
 import FlexisipCheck
 import Foundation
-import ServerConnection
 
 struct CheckCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -68,13 +67,9 @@ struct CheckCommand: AsyncParsableCommand {
       var timeouts = LiveCheck.Timeouts()
       timeouts.answer = timeout
       timeouts.arrival = timeout * 2
-      let wire: WireTrace?
-      do { wire = try options.trace.map { try WireTrace(path: $0) } } catch {
-        throw CommandFailure(code: 73, text: ExitStatus.text(of: error))
-      }
       let check = LiveCheck(
-        account: account, other: other, conf: conf, findings: findings, timeouts: timeouts, trace: wire,
-        logger: try options.logger()
+        account: account, other: other, conf: conf, findings: findings, timeouts: timeouts,
+        trace: try options.wireTrace(continues: false), logger: try options.logger()
       ) { report.show($0) }
       passed = await check.run()
     }

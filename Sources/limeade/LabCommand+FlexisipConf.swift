@@ -11,8 +11,9 @@ extension LabCommand {
   func writeFlexisipConf(_ lab: LabConfiguration) throws {
     var template = ConfTemplate(
       domain: lab.domain, users: lab.users.map { ($0.name, $0.password) }, host: lab.address,
-      port: lab.port == 0 ? 5060 : Int(lab.port))
+      port: lab.port == 0 ? (lab.usesTLS ? 5061 : 5060) : Int(lab.port))
     template.factoryUser = lab.factoryUser
+    template.usesTLS = lab.usesTLS
     template.version = flexisipVersion ?? Self.installedVersion() ?? .v2_5
     guard let configFolder else {
       Output.line(template.conf)
@@ -22,6 +23,13 @@ extension LabCommand {
     }
     template.folder = URL(fileURLWithPath: configFolder).standardizedFileURL.path
     try AccountWriter.writePrivately(template.usersFile, to: template.usersPath)
+    if lab.usesTLS, !FileManager.default.fileExists(atPath: template.certificatePath) {
+      // For tries. Certificates of one's own stay.
+      let identity = try LabIdentity(lab)
+      try AccountWriter.writePrivately(identity.certificate, to: template.certificatePath)
+      try AccountWriter.writePrivately(identity.key, to: template.keyPath)
+      try AccountWriter.writePrivately(identity.authority, to: "\(template.folder)/ca.pem")
+    }
     let path = "\(template.folder)/flexisip.conf"
     try AccountWriter.writePrivately(template.conf, to: path)
     Output.line(path)

@@ -21,7 +21,8 @@ struct LabCommand: AsyncParsableCommand {
   @OptionGroup var options: GlobalOptions
   @Option(help: "Address to listen on.") var listen = "127.0.0.1"
   @Option(help: "SIP port, TCP and UDP, or TLS; 0 takes a free one.") var port = 0
-  @Flag(help: "Speak SIP over TLS only, with a certificate of an authority of its own.") var tls = false
+  @Flag(help: "SIP over TLS only, with a certificate of an authority of its own; with --print-config too.")
+  var tls = false
   @Option(help: "File with lines name:password.") var users: String?
   @Option(help: "The SIP domain.") var domain = "sip.example.org"
   @Option(help: "Write a configuration file with an account for each user.") var writeConfig: String?
@@ -30,14 +31,14 @@ struct LabCommand: AsyncParsableCommand {
     valueName: "name"))
   var fault: LabFault?
   @Flag(help: "Print a flexisip.conf for the same users and addresses, and end.") var printConfig = false
-  @Option(help: "With --print-config: write flexisip.conf and users.db there in place of printing.")
+  @Option(
+    help: "With --print-config: write flexisip.conf and users.db, with --tls certificates, there in place of printing.")
   var configFolder: String?
   @Option(help: "With --print-config: the Flexisip it is for, 2.2 or 2.5 (default: the one on this machine, else 2.5).")
   var flexisipVersion: ConfTemplate.Version?
 
   func run() async throws {
     let users = try users.map { try UsersFile.read($0).users } ?? ["alice", "bob", "carol"].map { ($0, $0) }
-    if printConfig, tls { throw ValidationError("--print-config writes no TLS: its certificates are your own") }
     guard let port = UInt16(exactly: port) else { throw ValidationError("--port is a number from 0 to 65535") }
     var configuration = LabConfiguration(users: users.map { .init(name: $0.0, password: $0.1) })
     configuration.address = listen

@@ -48,9 +48,11 @@ extension GlobalOptions {
     return client
   }
 
-  /// --trace: what was in the file stays.
-  func wireTrace() throws -> WireTrace? {
-    do { return try trace.map { try WireTrace(path: $0, continues: true) } } catch {
+  /// --trace
+  /// - Parameter continues: whether what was in the file stays.
+  /// - Throws: exit code 73 when the file cannot be written.
+  func wireTrace(continues: Bool = true) throws -> WireTrace? {
+    do { return try trace.map { try WireTrace(path: $0, continues: continues) } } catch {
       throw CommandFailure.cannotWrite("the trace \(error)")
     }
   }

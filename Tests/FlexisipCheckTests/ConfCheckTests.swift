@@ -23,8 +23,11 @@ struct Server {
       conferenceFactory: #require(SIPURI("sip:conference-factory@sip.example.org")))
   }
 
-  func findings(_ text: String, client: ConfClient? = nil) -> [ConfFinding] {
-    ConfCheck.findings(in: FlexisipConf(path: "flexisip.conf", text: text), client: client ?? self.client)
+  /// Without the warning of registrations in memory, which the template gets.
+  func findings(_ text: String, client: ConfClient? = nil, version: String? = nil) -> [ConfFinding] {
+    ConfCheck.findings(
+      in: FlexisipConf(path: "flexisip.conf", text: text), client: client ?? self.client, version: version
+    ).filter { $0.key != "db-implementation" || $0.severity == .error }
   }
 
   /// The file with the line of a key replaced (or taken out), in the first place that has it.
@@ -64,8 +67,8 @@ struct Server {
   @Test func aRealmExpressionThatFindsNothingInTheClientsAddressIsNamed() throws {
     let server = try Server(.v2_2)
     func findings(_ expression: String) throws -> [ConfFinding] {
-      server.findings(try server.changing("auth-domains=", to: "auth-domains=sip.example.org\nrealm-regex=\(expression)"))
-        .filter { $0.key == "realm-regex" }
+      let lines = "auth-domains=sip.example.org\nrealm-regex=\(expression)"
+      return server.findings(try server.changing("auth-domains=", to: lines)).filter { $0.key == "realm-regex" }
     }
     #expect(try findings("sip:.*@(.*)").isEmpty)
     let found = try #require(try findings("sip:foo@(.*)").first)
@@ -176,6 +179,14 @@ struct ConfMistake: Sendable, CustomTestStringConvertible {
     #expect(server.findings(server.template.conf) == [])
   }
 
+  @Test func registrationsThatARestartForgetsAreAWarning() throws {
+    let server = try Server()
+    let findings = ConfCheck.findings(
+      in: FlexisipConf(path: "flexisip.conf", text: server.template.conf), client: server.client)
+    #expect(findings.map(\.key) == ["db-implementation"] && findings.map(\.severity) == [.warning])
+    #expect(findings.first?.correction == "db-implementation=redis")
+  }
+
   @Test func aFileOf22WithoutFocusURIsIsOnlyWarnedAbout() throws {
     let server = try Server(.v2_2)
     let findings = server.findings(server.template.conf)
@@ -241,11 +252,10 @@ struct ConfMistake: Sendable, CustomTestStringConvertible {
 
   @Test func aKeyThatTheVersionDoesNotKnowKeepsItFromStarting() throws {
     let server = try Server(.v2_5)
-    let conf = FlexisipConf(path: "flexisip.conf", text: server.template.conf)
     let finding = try #require(
-      ConfCheck.findings(in: conf, client: server.client, version: "2.2.0").first { $0.key == "conference-focus-uris" })
+      server.findings(server.template.conf, version: "2.2.0").first { $0.key == "conference-focus-uris" })
     #expect(finding.severity == .error && finding.preventsStart)
-    #expect(ConfCheck.findings(in: conf, client: server.client, version: "2.5").isEmpty)
+    #expect(server.findings(server.template.conf, version: "2.5").isEmpty)
   }
 
   @Test func wildcardTransportsTakeEveryLocalAddressOfTheirPort() throws {
@@ -254,6 +264,55 @@ struct ConfMistake: Sendable, CustomTestStringConvertible {
     #expect(server.findings(try server.changing("transports=", to: "transports=sips:sip.example.org sip:*:5060")) == [])
     let secureOnly = server.findings(try server.changing("transports=", to: "transports=sips:sip.example.org:5061"))
     #expect(secureOnly.map(\.key) == ["outbound-proxy"])
+  }
+}
+
+@Suite struct ConfCertificates {
+  @Test func certificatesThatAreNotThereAreNamed() throws {
+    let server = try Server()
+    var template = server.template
+    template.usesTLS = true
+    let keys = ["tls-certificates-file", "tls-certificates-private-key"]
+    #expect(server.findings(template.conf).map(\.key) == keys)
+    try Data("-----BEGIN CERTIFICATE-----\n".utf8).write(to: URL(fileURLWithPath: template.certificatePath))
+    try Data("-----BEGIN PRIVATE KEY-----\n".utf8).write(to: URL(fileURLWithPath: template.keyPath))
+    #expect(server.findings(template.conf) == [])
+
+    let exchanged = template.conf.replacing("key=\(template.keyPath)", with: "key=\(template.certificatePath)")
+    #expect(server.findings(exchanged).map(\.key) == [keys[1]])
+    let half = template.conf.replacing("\ntls-certificates-private-key=", with: "\n#")
+    #expect(server.findings(half).map(\.key) == [keys[1]])
+    #expect(server.findings(half).first?.preventsStart == true)
+  }
+}
+
+@Suite struct ConfigurationForFlexisip {
+  private static func print(into folder: TemporaryFolder) async throws {
+    let run = try PeerProcess(
+      TestPaths.limeade, ["lab", "--print-config", "--tls", "--config-folder", folder.url.path], keepsErrors: true)
+    #expect(try await run.exitCode() == 0, "\(run.output)")
+  }
+
+  @Test func withTLSItHasACertificateThatStays() async throws {
+    let folder = try TemporaryFolder()
+    try await Self.print(into: folder)
+    let certificate = try Data(contentsOf: folder.file("server.pem"))
+    try await PeerProcess.run(
+      URL(fileURLWithPath: "/usr/bin/openssl"),
+      ["verify", "-CAfile", "ca.pem", "-verify_ip", "127.0.0.1", "-verify_hostname", "sip.example.org", "server.pem"],
+      in: folder.url)
+    try await PeerProcess.run(
+      URL(fileURLWithPath: "/bin/sh"),
+      ["-euc", "test \"$(openssl x509 -in server.pem -noout -pubkey)\" = \"$(openssl pkey -in server.key -pubout)\""],
+      in: folder.url)
+    for name in ["server.key", "users.db", "flexisip.conf"] {
+      let mode = try FileManager.default.attributesOfItem(atPath: folder.file(name).path)[.posixPermissions] as? Int
+      #expect(mode == 0o600)
+    }
+    let check = try PeerProcess(TestPaths.limeade, ["check", "--flexisip-conf", folder.file("flexisip.conf").path])
+    #expect(try await check.exitCode() == 0, "\(check.output)")
+    try await Self.print(into: folder)
+    #expect(try Data(contentsOf: folder.file("server.pem")) == certificate)
   }
 }
 

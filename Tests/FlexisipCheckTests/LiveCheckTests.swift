@@ -41,6 +41,11 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
       fault: .unknownAlgorithm, step: .challenge, section: "module::Authentication", key: "available-algorithms"),
     FaultCase(fault: .usersDown, step: .challenge, section: "module::Authentication", key: "soci-connection-string"),
     FaultCase(fault: .regDomainMissing, step: .registration, section: "module::Registrar", key: "reg-domains"),
+    FaultCase(fault: .registrarOff, step: .registration, section: "module::Registrar", key: "enabled"),
+    FaultCase(fault: .routerOff, step: .factory, section: "module::Router", key: "enabled"),
+    FaultCase(fault: .focusPortTaken, step: .factory, section: "conference-server", key: "transport"),
+    FaultCase(fault: .filterReversed, step: .challenge, section: "module::Authentication", key: "filter"),
+    FaultCase(fault: .realmExpression, step: .challenge, section: "module::Authentication", key: "realm-regex"),
     FaultCase(fault: .storeDown, step: .registration, section: "module::Registrar", key: "redis-server-domain"),
     FaultCase(fault: .otherRealm, step: .registration, section: "module::Authentication", key: "realm"),
     FaultCase(fault: .gruuOff, step: .gruu, section: "module::Registrar", key: "enable-gruu"),
@@ -196,8 +201,8 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
     #expect(passed, "\(results.failed)")
     let text = try String(contentsOfFile: path, encoding: .utf8)
     for part in [
-      "REGISTER sip:sip.example.org SIP/2.0", "+org.linphone.specs=\"none\"", "SIP/2.0 401", "pub-gruu", "INVITE sip:", "SIP/2.0 302",
-      "POST ",
+      "REGISTER sip:sip.example.org SIP/2.0", "+org.linphone.specs=\"none\"", "SIP/2.0 401", "pub-gruu", "INVITE sip:",
+      "SIP/2.0 302", "POST ",
     ] {
       #expect(text.contains(part), "\(part)")
     }

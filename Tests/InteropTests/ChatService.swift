@@ -18,17 +18,32 @@ enum ServiceKind: String, Sendable {
   case linphoneOwnPartOnly
   /// A real Flexisip, where LIMEADE_FLEXISIP names its program.
   case flexisip
+  /// The same with SIP over TLS only.
+  case flexisipOverTLS
+  /// The same with its registrations in Redis, which outlasts it.
+  case flexisipOnRedis
 
   private static let real: [ServiceKind] = FlexisipServer.isHere ? [.flexisip] : []
-  static let all: [ServiceKind] = [.lab, .labOverTLS, .linphone, .linphoneSHA256, .linphoneOwnPartOnly] + real
+  private static let realOverTLS: [ServiceKind] = FlexisipServer.isHere ? [.flexisipOverTLS] : []
+  static let all: [ServiceKind] =
+    [.lab, .labOverTLS, .linphone, .linphoneSHA256, .linphoneOwnPartOnly] + real + realOverTLS
   /// The lab, and what others made.
   static let usual: [ServiceKind] = [.lab, .linphone] + real
   /// What others made.
   static let others: [ServiceKind] = [.linphone] + real
 
+  fileprivate var flexisip: FlexisipServer.Setup? {
+    switch self {
+    case .flexisip: .plain
+    case .flexisipOverTLS: .overTLS
+    case .flexisipOnRedis: .onRedis
+    default: nil
+    }
+  }
+
   fileprivate var arguments: [String] {
     switch self {
-    case .lab, .labOverTLS, .linphone, .flexisip: []
+    case .lab, .labOverTLS, .linphone, .flexisip, .flexisipOverTLS, .flexisipOnRedis: []
     case .linphoneSHA256: ["--digest", "SHA-256"]
     case .linphoneOwnPartOnly: ["--own-part-only"]
     }
@@ -47,7 +62,7 @@ struct ChatService {
   let caFile: String?
   private let lab: Lab?
   private let peer: PeerProcess?
-  /// Only of `flexisip`.
+  /// Only of a real Flexisip.
   let flexisip: FlexisipServer?
   private let keys: KeyServer?
   private let files: FileServer?
@@ -66,7 +81,7 @@ struct ChatService {
       return
     }
     var configuration = KeyServerConfiguration()
-    if kind == .linphoneSHA256 || kind == .flexisip {
+    if kind == .linphoneSHA256 || kind.flexisip != nil {
       let users = Dictionary(uniqueKeysWithValues: ["alice", "bob", "carol"].map { ($0, DigestSecret.password($0)) })
       configuration.authentication = .init(realm: Self.domain, users: users)
     }
@@ -76,11 +91,11 @@ struct ChatService {
       throw TestFailure("no URL for port \(port)")
     }
     let files = FileServer(.init())
-    if kind == .flexisip {
-      let server = try FlexisipServer()
+    if let setup = kind.flexisip {
+      let server = try await FlexisipServer(setup)
       try await server.start()
       (proxy, factory, keyServer, fileServer) = (server.proxy, "\(server.factory)", url, try await files.start())
-      (caFile, lab, peer, flexisip, self.keys, self.files) = (nil, nil, nil, server, keys, files)
+      (caFile, lab, peer, flexisip, self.keys, self.files) = (server.caFile, nil, nil, server, keys, files)
       return
     }
     let peer = try PeerProcess(

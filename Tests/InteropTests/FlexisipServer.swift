@@ -1,6 +1,7 @@
 // FlexisipServer.swift: a real Flexisip on loopback, where the machine has one: LIMEADE_FLEXISIP names its program
 import FlexisipCheck
 import Foundation
+import Lab
 import MessageFormats
 import TestSupport
 
@@ -15,35 +16,67 @@ final class FlexisipServer: @unchecked Sendable {
   static let program = ProcessInfo.processInfo.environment["LIMEADE_FLEXISIP"].map { URL(fileURLWithPath: $0) }
   static var isHere: Bool { program != nil }
 
+  enum Setup: Sendable { case plain, overTLS, onRedis }
+
   let proxy: String
   let factory: SIPURI
   /// Where the conference server listens.
   let conferenceServer: String
   /// flexisip.conf
   let conf: URL
+  /// Of who has signed the certificate; nil without TLS.
+  let caFile: String?
+  /// Where it will listen.
   private let ports: [Int]
-  private let hasFocus: Bool
   private let folder: TemporaryFolder
+  private let redis: DatabaseServer?
   private var process: PeerProcess?
 
-  /// - Parameter change: breaks flexisip.conf.
-  init(change: (String) -> String = { $0 }) throws {
+  /// - Parameters:
+  ///   - identity: the certificate in place of one that fits.
+  ///   - strangers: users of other domains, with the name as password.
+  ///   - change: breaks flexisip.conf.
+  init(
+    _ setup: Setup = .plain, identity: TestAuthority.Identity? = nil, strangers: [SIPURI] = [],
+    change: (String) -> String = { $0 }
+  ) async throws {
     folder = try TemporaryFolder()
-    let ports = try (LoopbackSocket.freePort(), LoopbackSocket.freePort())
+    let ports = try (0..<3).map { _ in try LoopbackSocket.freePort() }
     var template = ConfTemplate(
-      domain: ChatService.domain, users: ["alice", "bob", "carol"].map { ($0, $0) }, port: ports.0)
+      domain: ChatService.domain, users: ["alice", "bob", "carol"].map { ($0, $0) }, port: ports[0])
     template.folder = folder.url.path
-    template.focusPort = ports.1
+    template.focusPort = ports[1]
     template.version = .v2_2
-    self.ports = [ports.0, ports.1]
-    proxy = "sip:127.0.0.1:\(ports.0);transport=tcp"
-    conferenceServer = "sip:127.0.0.1:\(ports.1);transport=tcp"
+    template.usesTLS = setup == .overTLS
+    template.innerPort = ports[2]
+    proxy = "sip:127.0.0.1:\(ports[0]);transport=\(template.usesTLS ? "tls" : "tcp")"
+    conferenceServer = "sip:127.0.0.1:\(ports[1]);transport=tcp"
     factory = SIPURI(user: template.factoryUser, host: template.domain)
     conf = folder.file("flexisip.conf")
-    let text = change(template.conf)
-    hasFocus = text.contains("default-servers=proxy conference")
+    redis = setup == .onRedis ? try await DatabaseServer.redis() : nil
+    var text = template.conf
+    if let redis {
+      text = text.replacing(
+        "db-implementation=internal",
+        with: "db-implementation=redis\nredis-server-domain=127.0.0.1\nredis-server-port=\(redis.port)")
+    }
+    text = change(text)
     try text.write(to: conf, atomically: true, encoding: .utf8)
-    try template.usersFile.write(toFile: template.usersPath, atomically: true, encoding: .utf8)
+    let hasFocus = text.contains("default-servers=proxy conference") && text.contains(":\(ports[1]);")
+    self.ports = hasFocus ? Array(ports.prefix(2)) : [ports[0]]
+    let users = strangers.map { "\($0.user ?? "")@\($0.host) clrtxt:\($0.user ?? "") ;\n" }
+    try (template.usersFile + users.joined())
+      .write(toFile: template.usersPath, atomically: true, encoding: .utf8)
+    caFile = template.usesTLS ? folder.file("ca.pem").path : nil
+    guard template.usesTLS else { return }
+    let made = try LabIdentity(.example)
+    let certificate = try identity.map { try String(contentsOf: $0.certificate, encoding: .utf8) } ?? made.certificate
+    let key = try identity.map { try String(contentsOf: $0.key, encoding: .utf8) } ?? made.key
+    for (text, path) in [
+      (made.authority, folder.file("ca.pem").path), (certificate, template.certificatePath), (key, template.keyPath),
+    ] {
+      try text.write(toFile: path, atomically: true, encoding: .utf8)
+    }
   }
 
   func start() async throws {
@@ -52,7 +85,7 @@ final class FlexisipServer: @unchecked Sendable {
       program, ["-c", conf.path, "--set", "global/log-directory=\(folder.url.path)"], keepsErrors: true)
     self.process = process
     let deadline = ContinuousClock.now + .seconds(Self.startSeconds)
-    for port in ports.prefix(hasFocus ? 2 : 1) {
+    for port in ports {
       while (try? LoopbackSocket.connected(to: port)) == nil {
         guard process.isRunning else { throw TestFailure("Flexisip ended\n\(process.output.suffix(20))") }
         guard ContinuousClock.now < deadline else { throw TestFailure("Flexisip does not listen at \(port)") }

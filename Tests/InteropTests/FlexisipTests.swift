@@ -12,7 +12,7 @@ import Testing
 /// One setting of the configuration that works, made wrong; and what the check must say first.
 struct FlexisipMistake: Sendable, CustomTestStringConvertible {
   var section: String
-  /// `key=value`
+  /// `key=value`, where PROXY stands for the proxy's port
   var line: String
   var step: CheckStep
   /// Of the first cause; nil when it is none of flexisip.conf.
@@ -39,7 +39,12 @@ struct FlexisipMistake: Sendable, CustomTestStringConvertible {
     FlexisipMistake(authentication, "enabled=false", .challenge),
     FlexisipMistake(authentication, "auth-domains=other.example.org", .challenge),
     FlexisipMistake(authentication, "realm=other.example.org", .registration),
+    FlexisipMistake(authentication, "realm-regex=sip:other@(.*)", .challenge),
+    FlexisipMistake(authentication, "filter=user-agent contains 'Flexisip-conference'", .challenge),
     FlexisipMistake(registrar, "reg-domains=other.example.org", .registration),
+    FlexisipMistake(registrar, "enabled=false", .registration),
+    FlexisipMistake("module::Router", "enabled=false", .factory),
+    FlexisipMistake(conference, "transport=sip:127.0.0.1:PROXY;transport=tcp", .factory),
     FlexisipMistake(registrar, "enable-gruu=false", .gruu),
     FlexisipMistake(registrar, "unique-id-parameters=+other", .roomInvite),
     FlexisipMistake("module::Router", "message-fork-late=false", .offlineMessage),
@@ -48,6 +53,8 @@ struct FlexisipMistake: Sendable, CustomTestStringConvertible {
   /// The text of flexisip.conf with the mistake.
   func made(in text: String) -> String {
     let key = line.prefix { $0 != "=" } + "="
+    let port = text.firstMatch(of: /transports=sip:127\.0\.0\.1:(\d+)/)?.1 ?? ""
+    let line = line.replacing("PROXY", with: port)
     var current = ""
     var lines: [String] = []
     for old in text.components(separatedBy: "\n") {
@@ -65,9 +72,12 @@ struct FlexisipMistake: Sendable, CustomTestStringConvertible {
 
 @Suite(.serialized, .enabled(if: FlexisipServer.isHere)) struct FlexisipTests {
   private func check(
-    withFile: Bool, change: (String) -> String = { $0 }
+    withFile: Bool, setup: FlexisipServer.Setup = .plain, identity: TestAuthority.Identity? = nil,
+    caFile: String? = nil, bobsDomain: String = ChatService.domain, change: (String) -> String = { $0 }
   ) async throws -> (passed: Bool, failed: [CheckResult]) {
-    let server = try FlexisipServer(change: change)
+    let isStranger = bobsDomain != ChatService.domain
+    let server = try await FlexisipServer(
+      setup, identity: identity, strangers: isStranger ? [SIPURI(user: "bob", host: bobsDomain)] : [], change: change)
     try await server.start()
     defer { server.stop() }
     var keys = KeyServerConfiguration()
@@ -77,9 +87,10 @@ struct FlexisipMistake: Sendable, CustomTestStringConvertible {
     let port = try await keyServer.start()
     func account(_ user: String) throws -> AccountConfiguration {
       AccountConfiguration(
-        name: user, address: SIPURI(user: user, host: ChatService.domain), password: Password(user),
-        outboundProxy: SIPURI(server.proxy), conferenceFactory: server.factory,
-        keyServer: URL(string: "http://127.0.0.1:\(port)/"))
+        name: user, address: SIPURI(user: user, host: user == "bob" ? bobsDomain : ChatService.domain),
+        password: Password(user), outboundProxy: SIPURI(server.proxy), conferenceFactory: server.factory,
+        keyServer: isStranger ? nil : URL(string: "http://127.0.0.1:\(port)/"),
+        caFile: caFile ?? server.caFile)
     }
     let alice = try account("alice")
     var conf: FlexisipConf?
@@ -116,5 +127,48 @@ struct FlexisipMistake: Sendable, CustomTestStringConvertible {
     #expect(first.step == mistake.step, "\(first)")
     #expect(cause.key == mistake.key, "\(first.seen): \(first.causes.map { $0.setting ?? $0.text })")
     if withFile { #expect(cause.place?.hasPrefix("flexisip.conf:") == true) }
+  }
+
+  @Test func theConfigurationForTLSIsAcceptedAndTheCheckIsGreen() async throws {
+    let (passed, failed) = try await check(withFile: true, setup: .overTLS)
+    #expect(passed, "\(failed)")
+  }
+
+  @Test(arguments: [("IP:127.0.0.1", -1, "expired"), ("DNS:other.example.org", 2, "not for 127.0.0.1")])
+  func aBadCertificateIsExplained(names: String, days: Int, words: String) async throws {
+    let authority = try await TestAuthority()
+    let identity = try await authority.issue(names, days: days)
+    let (_, failed) = try await check(
+      withFile: false, setup: .overTLS, identity: identity, caFile: authority.certificate.path)
+    let first = try #require(failed.first)
+    #expect(first.step == .tls && first.causes.first?.key == "tls-certificates-file", "\(first)")
+    #expect(first.causes.first?.text.contains(words) == true, "\(first)")
+  }
+
+  @Test func anUnknownAuthorityGoesIntoTheCAFile() async throws {
+    let authority = try await TestAuthority()
+    let (_, failed) = try await check(withFile: false, setup: .overTLS, caFile: authority.certificate.path)
+    #expect(failed.first?.step == .tls && failed.first?.causes.first?.text.contains("ca-file") == true, "\(failed)")
+  }
+
+  @Test func aKeyThatCannotBeReadIsNamed() async throws {
+    for withFile in [false, true] {
+      let (_, failed) = try await check(withFile: withFile, setup: .overTLS) { text in
+        text.replacing(/tls-certificates-private-key=.*/, with: "tls-certificates-private-key=/nowhere/server.key")
+      }
+      let first = try #require(failed.first)
+      #expect(first.step == .tls, "\(first)")
+      #expect(first.causes.first?.key?.hasPrefix("tls-certificates-") == true, "\(first)")
+    }
+  }
+
+  @Test(arguments: [false, true]) func anotherDomainMustBeKnownToTheConferenceServer(withFile: Bool) async throws {
+    let (_, failed) = try await check(withFile: withFile, bobsDomain: "other.example.org") { text in
+      ["auth-domains", "reg-domains"].reduce(text) {
+        $0.replacing("\($1)=sip.example.org", with: "\($1)=sip.example.org other.example.org")
+      }
+    }
+    let first = try #require(failed.first)
+    #expect(first.step == .roomInvite && first.causes.first?.key == "local-domains", "\(first)")
   }
 }

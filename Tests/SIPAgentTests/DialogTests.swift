@@ -74,6 +74,48 @@ struct DialogTests {
     }
   }
 
+  /// As a focus that was restarted.
+  @Test func aDialogThatThePeerHasForgottenIsOverWithoutAnEvent() async throws {
+    let server = try await Kamailio(.both)
+    defer { server.stop() }
+    try await withClients(["alice"], server: server.port) { clients in
+      let instance = "urn:uuid:\(UUID().uuidString.lowercased())"
+      func bob() async throws -> Client {
+        let bob = try Client("bob", server: server.port) { $0.instanceID = instance }
+        try await bob.agent.register()
+        return bob
+      }
+      let before = try await bob()
+      let gruu = try #require(await before.agent.registration?.gruu)
+      var dialogs: [SIPDialog] = []
+      for _ in 0..<2 {
+        async let result = invite(clients[0], gruu)
+        try await before.agent.accept(try await before.nextInvitation())
+        guard case .established(let dialog) = try await result else {
+          Issue.record("no dialog")
+          return
+        }
+        dialogs.append(dialog)
+      }
+      await before.agent.shutdown()
+      let after = try await bob()
+      await #expect(throws: SIPError.noSuchDialog) { try await clients[0].agent.reinvite(dialogs[0].id) }
+      await #expect(throws: SIPError.noSuchDialog) { try await clients[0].agent.reinvite(dialogs[0].id) }
+      await #expect(throws: SIPError.noSuchDialog) { try await clients[0].agent.bye(dialogs[1].id) }
+      // Nothing was told of either: the next is the end of a third dialog.
+      async let result = invite(clients[0], gruu)
+      let invitation = try await after.nextInvitation()
+      try await after.agent.accept(invitation)
+      guard case .established(let third) = try await result else {
+        Issue.record("no dialog")
+        return
+      }
+      try await after.agent.bye(invitation.dialog)
+      #expect(try await clients[0].nextDialogEnd() == third.id)
+      await after.agent.shutdown()
+    }
+  }
+
   @Test func aRejectedInviteIsRefused() async throws {
     let server = try await Kamailio()
     defer { server.stop() }

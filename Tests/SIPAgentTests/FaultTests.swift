@@ -69,6 +69,21 @@ struct FaultTests {
     }
   }
 
+  /// nua makes a new connection by itself, and registers: this is no loss, but the server may have been restarted.
+  @Test func aQuickReturnIsToldToo() async throws {
+    try await withFaults { alice, proxy, _ in
+      proxy.cut()
+      let isTold = try await alice.next { event -> Bool? in
+        switch event {
+        case .registration(.lost): true
+        case .registration(.registered(let registration)): registration.isReconnected
+        default: nil
+        }
+      }
+      #expect(isTold)
+    }
+  }
+
   /// The other end is gone without a word, as after a lost Wi-Fi: nothing is acknowledged any more.
   @Test func aDeadNetworkIsNoticed() async throws {
     try await withFaults { alice, proxy, _ in

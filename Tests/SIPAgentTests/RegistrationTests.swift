@@ -99,6 +99,7 @@ struct RegistrationTests {
         return
       }
       #expect(registration.gruu != nil)
+      #expect(!registration.isReconnected)
     }
     await alice.agent.shutdown()
   }
