@@ -45,7 +45,6 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   /// RFC 5626 §4.4.2: routers forget UDP after 30 seconds.
   private static let longestKeepalive = 29.0
   private static let ping: [UInt8] = [13, 10, 13, 10]
-  private static let portAttempts = 16
 
   /// Where Sofia sends to, on loopback.
   let port: Int
@@ -77,19 +76,19 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
 
   /// Runs until `close`, which must be called.
   /// - Parameters:
-  ///   - addresses: of the server; not empty.
+  ///   - addresses: of the server.
   ///   - sofiaPort: where Sofia is going to be, on loopback.
-  /// - Throws: `ConnectionFailure` or `SIPError` when there is no way to the first address, or no port.
+  /// - Throws: `ConnectionFailure` or `SIPError` when there is no way to any address, or no port.
   init(_ settings: Settings, addresses: [SocketAddress], sofiaPort: Int) throws {
     self.settings = settings
     sofia = try SocketAddress.all(of: "127.0.0.1", port: sofiaPort)[0]
     refusals = try DatagramSocket(to: sofia, fromHost: "127.0.0.1")
     (client, listener) = try Self.loopback(sofia)
     port = listener.port
-    remaining = Array(addresses.dropFirst())
-    let (socket, inbound) = try Self.outside(addresses[0], sofia, inboundPorts, settings)
+    let socket: DatagramSocket, inbound: InboundStreams?
+    (socket, inbound, remaining) = try Self.first(of: addresses, settings, sofia, inboundPorts)
     outsidePort = socket.local.port
-    server = CurrentServer(addresses[0])
+    server = CurrentServer(socket.peer)
     streams = try ServerLink(
       ServerLink.Settings(
         host: settings.host, transport: .tcp, addresses: Self.streamAddresses(settings, server),
@@ -334,58 +333,4 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   }
 
   private var pollTimeout: Int32 { [patience, pingDue].compactMap { $0?.millisecondsLeft }.min() ?? -1 }
-
-  // MARK: Sockets
-
-  /// UDP and TCP at one port of loopback.
-  private static func loopback(_ sofia: SocketAddress) throws -> (DatagramSocket, LoopbackListener) {
-    for _ in 0..<portAttempts {
-      let client = try DatagramSocket(to: sofia, fromHost: "127.0.0.1")
-      if let listener = try? LoopbackListener(port: client.local.port) { return (client, listener) }
-    }
-    throw SIPError.unreachable(server: "loopback", reason: "no free port")
-  }
-
-  /// UDP and TCP at one port of the address that the server sees. At the port of before, if that is free: then what the
-  /// server knows of us stays right.
-  private static func outside(
-    _ address: SocketAddress, _ sofia: SocketAddress, _ sources: SourcePorts, _ settings: Settings, port: Int = 0
-  ) throws(ConnectionFailure) -> (DatagramSocket, InboundStreams?) {
-    for attempt in 0..<portAttempts {
-      guard port == 0 || attempt > 0 else {
-        guard let socket = try? DatagramSocket(to: address, port: port) else { continue }
-        return (socket, inbound(socket))
-      }
-      let socket = try DatagramSocket(to: address)
-      if let inbound = inbound(socket) { return (socket, inbound) }
-    }
-    return (try DatagramSocket(to: address), nil)
-
-    func inbound(_ socket: DatagramSocket) -> InboundStreams? {
-      InboundStreams(
-        at: socket.local, from: address.numericHost, sofia: sofia, sources: sources, usages: settings.usages,
-        trace: settings.trace)
-    }
-  }
-
-  /// The server that answers over UDP comes first.
-  private static func streamAddresses(
-    _ settings: Settings, _ server: CurrentServer
-  ) -> @Sendable () throws(ConnectionFailure) -> [SocketAddress] {
-    { () throws(ConnectionFailure) in
-      let first = server.address
-      return [first] + ((try? settings.streamAddresses()) ?? []).filter { $0 != first }
-    }
-  }
-}
-
-/// `@unchecked Sendable`: `current` is only touched under `lock`.
-private final class CurrentServer: @unchecked Sendable {
-  private let lock = NSLock()
-  private var current: SocketAddress
-
-  init(_ address: SocketAddress) { current = address }
-
-  var address: SocketAddress { lock.withLock { current } }
-  func set(_ address: SocketAddress) { lock.withLock { current = address } }
 }
