@@ -1,5 +1,6 @@
 // DatagramLink.swift: carries an agent's SIP between Sofia, which sees loopback, and the server over UDP (RFC 3263)
 import Foundation
+import MessageFormats
 import ServerConnection
 
 /// Sofia sends datagrams to `port` on loopback; they go to the first address of the server that answers, and what that
@@ -24,6 +25,10 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     var timeouts: ServerStream.Timeouts
     /// Seconds between two keepalives, 0 for none.
     var keepalive: Double
+    /// A server that answered a keepalive once must answer each one within so many seconds.
+    var keepaliveAnswer: Double
+    /// Our address, for From of keepalives.
+    var address: SIPURI
     var trace: WireTrace?
   }
 
@@ -38,12 +43,14 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     /// Since when it owes its first answer.
     var askedSince: ContinuousClock.Instant?
     var nextPing: ContinuousClock.Instant
+    var probe: ServerProbe
     var sentTap: MessageTap?
     var receivedTap: MessageTap?
   }
 
   /// RFC 5626 §4.4.2: routers forget UDP after 30 seconds.
   private static let longestKeepalive = 29.0
+  /// For servers that do not answer OPTIONS.
   private static let ping: [UInt8] = [13, 10, 13, 10]
 
   /// Where Sofia sends to, on loopback.
@@ -93,8 +100,8 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
       ServerLink.Settings(
         host: settings.host, transport: .tcp, addresses: Self.streamAddresses(settings, server),
         tls: TLSSettings(), localHost: settings.localHost, localPort: socket.local.port, usages: settings.usages,
-        timeouts: settings.timeouts,
-        keepalive: settings.keepalive, keepaliveAnswer: settings.timeouts.acknowledgement, trace: settings.trace),
+        timeouts: settings.timeouts, keepalive: settings.keepalive, keepaliveAnswer: settings.keepaliveAnswer,
+        trace: settings.trace),
       listener: listener)
     flow = newFlow(socket, inbound)
     findStreams()
@@ -191,6 +198,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
         prove()
         guard var message = SIPDatagram(bytes) else { continue }
         flow?.receivedTap?.take(message)
+        if flow?.probe.take(message) == true { continue }
         if let via = flow?.via { message.head = via.incoming(message.head) }
         if message.isResponse { pending.remove(answeredBy: message) }
         // What Sofia cannot take now, the server sends again.
@@ -262,12 +270,15 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
 
   private func newFlow(_ socket: DatagramSocket, _ inbound: InboundStreams?) -> Flow {
     let peer = "UDP \(socket.peer.text)"
+    let sentBy = "\(settings.localHost):\(outsidePort)"
     return Flow(
       socket: socket, inbound: inbound,
       via: DatagramVia(
-        sentBy: "\(settings.localHost):\(outsidePort)", inside: "127.0.0.1:\(port)",
+        sentBy: sentBy, inside: "127.0.0.1:\(port)",
         serverHost: socket.peer.numericHost, serverPort: socket.peer.port, mark: flows == 0 ? "" : "\(flows)-"),
-      nextPing: pingTime(), sentTap: settings.trace.map { MessageTap($0, .sent, peer: peer) },
+      nextPing: pingTime(),
+      probe: ServerProbe(address: settings.address, sentBy: sentBy, patience: settings.keepaliveAnswer),
+      sentTap: settings.trace.map { MessageTap($0, .sent, peer: peer) },
       receivedTap: settings.trace.map { MessageTap($0, .received, peer: peer) })
   }
 
@@ -327,10 +338,18 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     if let patience, now >= patience { fail(.timedOut) }
     if let pingDue, now >= pingDue {
       flow?.nextPing = pingTime()
-      // Keeps the way through routers open, and finds out by ICMP that the server has gone.
-      transmit(Self.ping)
+      if flow?.probe.isUseful == true { flow?.probe.begin(now) } else { transmit(Self.ping) }
+    }
+    switch flow?.probe.step(now) {
+    case .send(let request):
+      if let message = SIPDatagram(request) { flow?.sentTap?.take(message) }
+      transmit(request)
+    case .lost: fail(.lost(reason: "the server does not answer any more"))
+    case .nothing, nil: break
     }
   }
 
-  private var pollTimeout: Int32 { [patience, pingDue].compactMap { $0?.millisecondsLeft }.min() ?? -1 }
+  private var pollTimeout: Int32 {
+    [patience, pingDue, flow?.probe.due].compactMap { $0?.millisecondsLeft }.min() ?? -1
+  }
 }
