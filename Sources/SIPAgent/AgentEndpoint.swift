@@ -73,7 +73,9 @@ struct ServerRoute: Sendable {
     let transport = locator.transport(of: target)
     do {
       let addresses = try locator.addresses(of: target, over: transport)
-      let local = try AddressMonitor.localAddress(toward: addresses[0])
+      // A name may have an IPv6 address where this machine has no IPv6.
+      let local = try addresses.lazy.compactMap { try? AddressMonitor.localAddress(toward: $0) }.first
+        ?? AddressMonitor.localAddress(toward: addresses[0])
       return ServerRoute(transport: transport, addresses: addresses, localHost: local.inBrackets)
     } catch let failure as ConnectionFailure {
       throw SIPError(failure, server: configuration.serverName)

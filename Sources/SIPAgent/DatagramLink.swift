@@ -1,5 +1,6 @@
 // DatagramLink.swift: carries an agent's SIP between Sofia, which sees loopback, and the server over UDP (RFC 3263)
 import Foundation
+import MessageFormats
 import ServerConnection
 
 /// Sofia sends datagrams to `port` on loopback; they go to the first address of the server that answers, and what that
@@ -24,6 +25,10 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     var timeouts: ServerStream.Timeouts
     /// Seconds between two keepalives, 0 for none.
     var keepalive: Double
+    /// A server that answered a keepalive once must answer each one within so many seconds.
+    var keepaliveAnswer: Double
+    /// Our address, for From of keepalives.
+    var address: SIPURI
     var trace: WireTrace?
   }
 
@@ -38,14 +43,15 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     /// Since when it owes its first answer.
     var askedSince: ContinuousClock.Instant?
     var nextPing: ContinuousClock.Instant
+    var probe: ServerProbe
     var sentTap: MessageTap?
     var receivedTap: MessageTap?
   }
 
   /// RFC 5626 §4.4.2: routers forget UDP after 30 seconds.
   private static let longestKeepalive = 29.0
+  /// For servers that do not answer OPTIONS.
   private static let ping: [UInt8] = [13, 10, 13, 10]
-  private static let portAttempts = 16
 
   /// Where Sofia sends to, on loopback.
   let port: Int
@@ -77,25 +83,25 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
 
   /// Runs until `close`, which must be called.
   /// - Parameters:
-  ///   - addresses: of the server; not empty.
+  ///   - addresses: of the server.
   ///   - sofiaPort: where Sofia is going to be, on loopback.
-  /// - Throws: `ConnectionFailure` or `SIPError` when there is no way to the first address, or no port.
+  /// - Throws: `ConnectionFailure` or `SIPError` when there is no way to any address, or no port.
   init(_ settings: Settings, addresses: [SocketAddress], sofiaPort: Int) throws {
     self.settings = settings
     sofia = try SocketAddress.all(of: "127.0.0.1", port: sofiaPort)[0]
     refusals = try DatagramSocket(to: sofia, fromHost: "127.0.0.1")
     (client, listener) = try Self.loopback(sofia)
     port = listener.port
-    remaining = Array(addresses.dropFirst())
-    let (socket, inbound) = try Self.outside(addresses[0], sofia, inboundPorts, settings)
+    let socket: DatagramSocket, inbound: InboundStreams?
+    (socket, inbound, remaining) = try Self.first(of: addresses, settings, sofia, inboundPorts)
     outsidePort = socket.local.port
-    server = CurrentServer(addresses[0])
+    server = CurrentServer(socket.peer)
     streams = try ServerLink(
       ServerLink.Settings(
         host: settings.host, transport: .tcp, addresses: Self.streamAddresses(settings, server),
         tls: TLSSettings(), localHost: settings.localHost, localPort: socket.local.port, usages: settings.usages,
-        timeouts: settings.timeouts,
-        keepalive: settings.keepalive, keepaliveAnswer: settings.timeouts.acknowledgement, trace: settings.trace),
+        timeouts: settings.timeouts, keepalive: settings.keepalive, keepaliveAnswer: settings.keepaliveAnswer,
+        trace: settings.trace),
       listener: listener)
     flow = newFlow(socket, inbound)
     findStreams()
@@ -194,6 +200,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
         prove()
         guard var message = SIPDatagram(bytes) else { continue }
         flow?.receivedTap?.take(message)
+        if flow?.probe.take(message) == true { continue }
         if let via = flow?.via { message.head = via.incoming(message.head) }
         if message.isResponse { pending.remove(answeredBy: message) }
         // What Sofia cannot take now, the server sends again.
@@ -266,12 +273,15 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   private func newFlow(_ socket: DatagramSocket, _ inbound: InboundStreams?) -> Flow {
     let peer = "UDP \(socket.peer.text)"
     let number = connections
+    let sentBy = "\(settings.localHost):\(outsidePort)"
     return Flow(
       socket: socket, inbound: inbound,
       via: DatagramVia(
-        sentBy: "\(settings.localHost):\(outsidePort)", inside: "127.0.0.1:\(port)",
+        sentBy: sentBy, inside: "127.0.0.1:\(port)",
         serverHost: socket.peer.numericHost, serverPort: socket.peer.port, mark: number == 0 ? "" : "\(number)-"),
-      nextPing: pingTime(), sentTap: settings.trace.map { MessageTap($0, .sent, peer: peer) },
+      nextPing: pingTime(),
+      probe: ServerProbe(address: settings.address, sentBy: sentBy, patience: settings.keepaliveAnswer),
+      sentTap: settings.trace.map { MessageTap($0, .sent, peer: peer) },
       receivedTap: settings.trace.map { MessageTap($0, .received, peer: peer) })
   }
 
@@ -331,64 +341,18 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     if let patience, now >= patience { fail(.timedOut) }
     if let pingDue, now >= pingDue {
       flow?.nextPing = pingTime()
-      // Keeps the way through routers open, and finds out by ICMP that the server has gone.
-      transmit(Self.ping)
+      if flow?.probe.isUseful == true { flow?.probe.begin(now) } else { transmit(Self.ping) }
+    }
+    switch flow?.probe.step(now) {
+    case .send(let request):
+      if let message = SIPDatagram(request) { flow?.sentTap?.take(message) }
+      transmit(request)
+    case .lost: fail(.lost(reason: "the server does not answer any more"))
+    case .nothing, nil: break
     }
   }
 
-  private var pollTimeout: Int32 { [patience, pingDue].compactMap { $0?.millisecondsLeft }.min() ?? -1 }
-
-  // MARK: Sockets
-
-  /// UDP and TCP at one port of loopback.
-  private static func loopback(_ sofia: SocketAddress) throws -> (DatagramSocket, LoopbackListener) {
-    for _ in 0..<portAttempts {
-      let client = try DatagramSocket(to: sofia, fromHost: "127.0.0.1")
-      if let listener = try? LoopbackListener(port: client.local.port) { return (client, listener) }
-    }
-    throw SIPError.unreachable(server: "loopback", reason: "no free port")
+  private var pollTimeout: Int32 {
+    [patience, pingDue, flow?.probe.due].compactMap { $0?.millisecondsLeft }.min() ?? -1
   }
-
-  /// UDP and TCP at one port of the address that the server sees. At the port of before, if that is free: then what the
-  /// server knows of us stays right.
-  private static func outside(
-    _ address: SocketAddress, _ sofia: SocketAddress, _ sources: SourcePorts, _ settings: Settings, port: Int = 0
-  ) throws(ConnectionFailure) -> (DatagramSocket, InboundStreams?) {
-    for attempt in 0..<portAttempts {
-      guard port == 0 || attempt > 0 else {
-        guard let socket = try? DatagramSocket(to: address, port: port) else { continue }
-        return (socket, inbound(socket))
-      }
-      let socket = try DatagramSocket(to: address)
-      if let inbound = inbound(socket) { return (socket, inbound) }
-    }
-    return (try DatagramSocket(to: address), nil)
-
-    func inbound(_ socket: DatagramSocket) -> InboundStreams? {
-      InboundStreams(
-        at: socket.local, from: address.numericHost, sofia: sofia, sources: sources, usages: settings.usages,
-        trace: settings.trace)
-    }
-  }
-
-  /// The server that answers over UDP comes first.
-  private static func streamAddresses(
-    _ settings: Settings, _ server: CurrentServer
-  ) -> @Sendable () throws(ConnectionFailure) -> [SocketAddress] {
-    { () throws(ConnectionFailure) in
-      let first = server.address
-      return [first] + ((try? settings.streamAddresses()) ?? []).filter { $0 != first }
-    }
-  }
-}
-
-/// `@unchecked Sendable`: `current` is only touched under `lock`.
-private final class CurrentServer: @unchecked Sendable {
-  private let lock = NSLock()
-  private var current: SocketAddress
-
-  init(_ address: SocketAddress) { current = address }
-
-  var address: SocketAddress { lock.withLock { current } }
-  func set(_ address: SocketAddress) { lock.withLock { current = address } }
 }

@@ -24,7 +24,7 @@ public struct SIPAgentConfiguration: Sendable {
   public var caFile: String?
   /// Asked for the proxy's addresses, nil for the system's.
   public var nameServer: NameServer?
-  /// Between two CRLF pings (RFC 5626 §3.5.1), seconds; 0 for none. Over UDP they only keep routers' memory.
+  /// Between two CRLF pings (RFC 5626 §3.5.1), or over UDP two OPTIONS, seconds; 0 for none.
   public var keepaliveInterval: Double
   /// A server that answered a ping before, and does not answer one within so many seconds, is lost. Not all answer:
   /// Flexisip leaves that off.

@@ -62,7 +62,7 @@ extension SofiaStack {
           host: target.host, addresses: configuration.addresses(of: target, .udp),
           streamAddresses: configuration.addresses(of: streamTarget, .tcp), localHost: route.localHost,
           usages: usages, timeouts: configuration.timeouts, keepalive: configuration.keepaliveInterval,
-          trace: configuration.trace),
+          keepaliveAnswer: configuration.pongTimeout, address: configuration.address, trace: configuration.trace),
         addresses: route.addresses, sofiaPort: sofiaPort)
       return (link, .datagrams(link, route, sofiaPort: sofiaPort))
     } catch let failure as ConnectionFailure {

@@ -11,13 +11,15 @@ import Testing
 struct DatagramTests {
   /// An account whose servers are the SRV records for UDP, in this order.
   private static func client(
-    _ user: String, _ names: Dnsmasq, keepalive: Double = 30, patience: Double = 10
+    _ user: String, _ names: Dnsmasq, keepalive: Double = 30, patience: Double = 10,
+    answer: Double = 10
   ) throws -> Client {
     try Client(user, server: 0) { configuration in
       configuration.outboundProxy = nil
       configuration.nameServer = NameServer("127.0.0.1:\(names.port)")
       configuration.keepaliveInterval = keepalive
       configuration.connectTimeout = patience
+      configuration.pongTimeout = answer
     }
   }
 
@@ -64,12 +66,43 @@ struct DatagramTests {
     defer { names.stop() }
     let alice = try Self.client("alice", names, patience: 0.5)
     try await alice.agent.register()
-    #expect(server.finalCount("REGISTER", user: "alice") >= 2)
-    // The silent one was asked first, under another branch.
+    await alice.agent.shutdown()
+    // The silent one was asked first. The other one got the same request as a new transaction (RFC 3263 §4.3).
     var buffer = [UInt8](repeating: 0, count: 4096)
     let count = recv(silent.descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
-    #expect(count > 0 && buffer.starts(with: Array("REGISTER sip:sip.example.org SIP/2.0\r\n".utf8)))
+    let request = try #require(SIPDatagram(Array(buffer.prefix(max(0, count)))))
+    #expect(request.head.starts(with: Array("REGISTER sip:sip.example.org SIP/2.0\r\n".utf8)))
+    let branch = try #require(request.transaction?.split(separator: " ").first)
+    let random = branch.dropFirst("z9hG4bK".count)
+    let registers = server.finalRequests().filter { $0.hasPrefix("REGISTER udp") }
+    #expect(registers.count >= 2)
+    #expect(registers.contains { $0.contains(random) } && !registers.contains { $0.contains(branch) })
+  }
+
+  /// Nobody sends anything, and still the loss is noticed.
+  @Test func aServerThatFallsSilentIsLeft() async throws {
+    let (first, second) = try await (Kamailio(), Kamailio())
+    let proxy = try DatagramProxy(to: first.port)
+    defer {
+      proxy.stop()
+      first.stop()
+      second.stop()
+    }
+    let names = try await Self.names([proxy.port, second.port])
+    defer { names.stop() }
+    let alice = try Self.client("alice", names, keepalive: 0.3, answer: 2)
+    try await alice.agent.register()
+    _ = try await alice.nextRegistrationState()
+    while !proxy.forwarded.contains(where: { $0.contains(" OPTIONS\r\n") }) {
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    proxy.fallSilent()
+    guard case .registered = try await alice.nextRegistrationState() else {
+      Issue.record("not registered again")
+      return
+    }
     await alice.agent.shutdown()
+    #expect(second.finalCount("REGISTER", user: "alice") >= 1)
   }
 
   @Test func withoutAnyServerTheCauseIsTold() async throws {
