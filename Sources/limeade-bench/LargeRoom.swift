@@ -63,7 +63,9 @@ final class LargeRoom {
   }
 
   /// Resident memory of this process and of the lab, in megabytes.
-  var memory: (members: Double, lab: Double) { (ProcessFigures.residentMegabytes(of: getpid()), server.residentMegabytes) }
+  var memory: (members: Double, lab: Double) {
+    (ProcessFigures.residentMegabytes(of: getpid()), server.residentMegabytes)
+  }
 
   /// A text to all; returns when everyone has acknowledged it, and no one is busy any more. `received` is by the devices
   /// of this process, which are the same for both writers.

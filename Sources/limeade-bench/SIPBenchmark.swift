@@ -101,7 +101,7 @@ struct SIPBenchmark: AsyncParsableCommand {
   // MARK: Many rooms
 
   private func manyRooms() async throws {
-    progress("\(rooms) rooms are made")
+    progress("making \(rooms) rooms")
     let server = try await BenchmarkServer(users: ["owner", "guest"], verbose: true)
     defer { server.stop() }
     // The rooms' other member, so that it has as many.
@@ -116,40 +116,40 @@ struct SIPBenchmark: AsyncParsableCommand {
     }
     Figure.print("list of \(rooms) rooms", list, "ms")
     let sending = try await elapsed { try await server.run("owner", "send", "Room \(rooms - 1)", "hello") }
-    Figure.print("start with \(rooms) rooms, first message sent", sending, "ms")
-    let ours = try await restart("owner", on: server) {
-      let owner = try server.limeade("owner", ["listen", "--json"])
-      return (owner, { try await owner.event("registered", within: 120) })
-    }
-    let theirs = try await restart("guest", on: server) {
-      let guest = try guest.restarted()
-      try guest.process.send("quick")
-      return (
-        guest.process,
-        { try await guest.process.event("registration", within: 120, ["state": LinphoneClient.registrationOk]) }
-      )
-    }
+    let theirs = try await restart(guest)
+    Figure.print("start with \(rooms) rooms, first message sent", sending, "ms", reference: theirs.sent)
+    let before = server.subscriptions(of: "owner")
+    let start = ContinuousClock.now
+    let owner = try server.limeade("owner", ["listen", "--json"])
+    defer { owner.stop() }
+    try await owner.event("registered", within: 120)
     Figure.print(
-      "start with \(rooms) rooms, registered", ours.registered, "ms", reference: theirs.registered)
-    Figure.print("start with \(rooms) rooms, all followed", ours.followed, "ms", reference: theirs.followed)
-    Figure.print("memory with \(rooms) rooms", ours.memory, "MB", reference: theirs.memory)
+      "start with \(rooms) rooms, registered", ContinuousClock.now.milliseconds(since: start), "ms",
+      reference: theirs.registered)
+    try await Self.wait("limeade follows all rooms again", within: 300) {
+      server.subscriptions(of: "owner") >= before + rooms
+    }
+    // Linphone asks the factory for all rooms at once (RFC 5367), which the lab does not offer.
+    Figure.print("start with \(rooms) rooms, all followed", ContinuousClock.now.milliseconds(since: start), "ms")
+    Figure.print("memory with \(rooms) rooms", owner.residentMegabytes, "MB", reference: theirs.memory)
   }
 
-  /// A client that starts again with all its rooms.
+  /// Linphone starts again with its rooms, and writes into one of them.
   private func restart(
-    _ user: String, on server: BenchmarkServer,
-    _ start: () throws -> (process: PeerProcess, registered: () async throws -> JSONEvent)
-  ) async throws -> (registered: Double, followed: Double, memory: Double) {
-    let before = server.subscriptions(of: user)
-    let begin = ContinuousClock.now
-    let client = try start()
+    _ client: LinphoneClient
+  ) async throws -> (registered: Double, sent: Double, memory: Double) {
+    let start = ContinuousClock.now
+    let client = try client.restarted()
     defer { client.process.stop() }
-    _ = try await client.registered()
-    let registered = ContinuousClock.now.milliseconds(since: begin)
-    try await Self.wait("\(client.process.name) follows all rooms again", within: 300) {
-      server.subscriptions(of: user) >= before + rooms
-    }
-    return (registered, ContinuousClock.now.milliseconds(since: begin), client.process.residentMegabytes)
+    try client.process.send("quick")
+    try await client.process.event("registration", within: 300, ["state": LinphoneClient.registrationOk])
+    let registered = ContinuousClock.now.milliseconds(since: start)
+    // Gives the rooms their names.
+    try client.process.send("rooms")
+    try await client.process.event("rooms-end", within: 300)
+    try client.process.send("send r1 hello")
+    try await client.process.event("msg-state", within: 300, ["state": "2", "text": "hello"])
+    return (registered, ContinuousClock.now.milliseconds(since: start), client.process.residentMegabytes)
   }
 
   private static func wait(
