@@ -44,6 +44,8 @@ extension ChatClient {
   ) async throws {
     guard let agent else { throw ChatError.notConnected }
     guard let uri = SIPURI(room) else { throw ChatError.badInput("'\(room)' is not a room address") }
+    // The change comes over the subscription.
+    await waitUntilResumed(room)
     do {
       let referTo = NameAddress(target, parameters: [Parameter("text")] + parameters)
       let response = try await agent.refer(to: uri, referTo: referTo)
@@ -77,6 +79,7 @@ extension ChatClient {
   /// The dialog with the room's focus. After a restart there is none, so it is made by an INVITE without body.
   private func dialog(with room: String) async throws -> DialogID {
     guard let agent else { throw ChatError.notConnected }
+    await waitUntilResumed(room)
     if let dialog = live[room]?.dialog { return dialog }
     guard let uri = SIPURI(room) else { throw ChatError.badInput("'\(room)' is not a room address") }
     guard case .established(let dialog) = try await agent.invite(uri) else {

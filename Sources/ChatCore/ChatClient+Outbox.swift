@@ -88,6 +88,7 @@ extension ChatClient {
   /// - Returns: what became of each.
   func transmit(_ items: [OutboxItem]) async throws -> [Result<SIPResponse, any Error>] {
     guard let agent, let gruu, isConnected, let first = items.first?.content else { throw ChatError.notConnected }
+    await waitUntilResumed(first.room)
     guard let room = try await store.database.read({ try Room.find($0, first.room) }),
       let address = RoomAddress(first.room)
     else { throw ChatError.notInRoom(first.room) }

@@ -54,6 +54,30 @@ extension ChatClient {
     for room in roomsRead { await reportRoom(room) }
     if hasDeletedText { forgetOnDisk() }
     if mayExpire { scheduleExpiry() }
+    notify(of: Set(messages.map(\.from.uri.description)))
+  }
+
+  /// Devices of a room from which on its notifications wait a little.
+  private static let largeRoom = 20
+  /// Such a wait, for each device of the room, and at most.
+  private static let pausePerDevice: Duration = .milliseconds(10)
+  private static let longestPause: Duration = .seconds(2)
+
+  /// Sends the delivery notifications of what came from these rooms. In a large room every device sends one to all
+  /// others, so they wait until the message itself is everywhere, and what came meanwhile goes into the same one.
+  /// (liblinphone waits half a second in any room.)
+  private func notify(of rooms: Set<String>) {
+    let devices = rooms.map { live[$0]?.state.participants.reduce(0) { $0 + $1.devices.count } ?? 0 }
+    guard let fewest = devices.min(), fewest >= Self.largeRoom else { return wakeOutbox() }
+    guard notificationPause == nil else { return }
+    notificationPause = Task { [weak self] in
+      try? await Task.sleep(for: min(Self.pausePerDevice * fewest, Self.longestPause))
+      await self?.endNotificationPause()
+    }
+  }
+
+  private func endNotificationPause() {
+    notificationPause = nil
     wakeOutbox()
   }
 
@@ -125,7 +149,10 @@ extension ChatClient {
     let room = try Self.room(db, of: message, isEncrypted: true)
     guard let address = RoomAddress(room.address) else { return .stored(Received(status: 400)) }
     let envelope: LimeEnvelope
-    do { envelope = try LimeEnvelope(parsing: message.body, contentType: message.contentType) } catch {
+    do {
+      envelope = try LimeEnvelope(
+        parsing: message.body, contentType: message.contentType, for: lime.device.string)
+    } catch {
       logger.warning("malformed multipart/encrypted in \(room.address): \(error)")
       return .stored(Received(status: 400))
     }

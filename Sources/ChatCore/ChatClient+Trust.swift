@@ -25,6 +25,7 @@ extension ChatClient {
   /// - Throws: `ChatError.untrusted`.
   func checkTrust(in address: String) async throws {
     guard let lime else { throw ChatError.notConnected }
+    await waitUntilResumed(address)
     let (room, devices) = try await store.database.read { db in
       (
         try Room.fetchOne(db, key: address),

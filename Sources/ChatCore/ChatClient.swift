@@ -55,6 +55,8 @@ public actor ChatClient {
   var postponements: [String: Int] = [:]
   /// What became of entries of the outbox that could not be written down yet; they are not sent again.
   var unrecordedOutcomes: [Int64: OutboxOutcome] = [:]
+  /// Until the notifications of large rooms are sent.
+  var notificationPause: Task<Void, Never>?
   let rekeyLimiter = RateLimiter()
   /// Devices that the key server does not know, and when we asked: not asked again for a few seconds.
   var keylessDevices: [DeviceID: Date] = [:]
@@ -62,6 +64,8 @@ public actor ChatClient {
   var uploads: [Int64: Task<Void, Never>] = [:]
   var downloads: [FilePlace: Task<Void, Never>] = [:]
   var stateWaiters: [String: [AsyncStream<Void>.Continuation]] = [:]
+  var roomsToResume = RoomsToResume()
+  var resumption: Task<Void, Never>?
 
   private let trace: WireTrace?
   let clock: ChatClock
@@ -166,6 +170,10 @@ public actor ChatClient {
     if startOutcome == nil { settleStart(.failure(ChatError.notConnected)) }
     outboxTask?.cancel()
     outboxTask = nil
+    resumption?.cancel()
+    resumption = nil
+    notificationPause?.cancel()
+    notificationPause = nil
     maintenance?.cancel()
     maintenance = nil
     expiryTask?.cancel()
@@ -245,22 +253,34 @@ public actor ChatClient {
     if handling == nil { handling = Task { [weak self] in await self?.handleArrived() } }
   }
 
-  /// One after the other, but messages that came meanwhile together: each commit waits for the disk.
+  /// One after the other, but messages, and states of rooms, that came meanwhile together: each commit waits for the
+  /// disk.
   private func handleArrived() async {
     while !arrived.isEmpty {
       let events = arrived
       arrived = []
       var messages: [IncomingMessage] = []
+      var notifies: [SubscriptionNotify] = []
       for event in events {
-        if case .message(let message) = event, messages.count < Self.messagesAtOnce {
+        if case .message(let message) = event, messages.count < Self.messagesAtOnce, notifies.isEmpty {
           messages.append(message)
           continue
         }
+        if case .notify(let notify) = event, messages.isEmpty {
+          notifies.append(notify)
+          continue
+        }
         await receive(messages)
-        messages = []
-        if case .message(let message) = event { messages = [message] } else { await handle(event) }
+        await notified(notifies)
+        (messages, notifies) = ([], [])
+        switch event {
+        case .message(let message): messages = [message]
+        case .notify(let notify): notifies = [notify]
+        default: await handle(event)
+        }
       }
       await receive(messages)
+      await notified(notifies)
     }
     handling = nil
   }
@@ -270,7 +290,7 @@ public actor ChatClient {
     case .registration(let state): await registrationChanged(state)
     case .message(let message): await receive([message])
     case .invitation(let invitation): await invited(invitation)
-    case .notify(let notify): await notified(notify)
+    case .notify(let notify): await notified([notify])
     case .subscriptionEnded(let end): subscriptionEnded(end)
     case .dialogEnded(let id): await dialogEnded(id)
     case .reinvitation: break

@@ -9,20 +9,35 @@ enum RoomQueries {
     return try summary(db, room)
   }
 
+  /// The last used first.
   /// - Parameter all: also those that are only for notifications.
   static func summaries(_ db: Database, all: Bool = true) throws -> [RoomSummary] {
-    try Room.order(sql: "lastActivity DESC, address").fetchAll(db).map { try summary(db, $0) }
-      .filter { all || !$0.isForNotifications }
+    // Not room by room: there may be a thousand.
+    let members = Dictionary(
+      grouping: try Participant.fetchAll(db, sql: "SELECT * FROM participant ORDER BY room, address"), by: \.room)
+    let devices = try counts(db, "SELECT room, count(*) FROM device GROUP BY room")
+    let unread = try counts(
+      db, "SELECT room, count(*) FROM message WHERE NOT isRead AND NOT isOutgoing GROUP BY room")
+    return try Room.order(sql: "lastActivity DESC, address").fetchAll(db).map { room in
+      RoomSummary(
+        room: room, participants: members[room.address] ?? [], deviceCount: devices[room.address] ?? 0,
+        unread: unread[room.address] ?? 0, isForNotifications: try isForNotifications(db, room))
+    }.filter { all || !$0.isForNotifications }
+  }
+
+  private static func counts(_ db: Database, _ sql: String) throws -> [String: Int] {
+    Dictionary(uniqueKeysWithValues: try Row.fetchAll(db, sql: sql).map { ($0[0] as String, $0[1] as Int) })
   }
 
   private static func summary(_ db: Database, _ room: Room) throws -> RoomSummary {
-    RoomSummary(
+    func count(_ sql: String) throws -> Int {
+      try Int.fetchOne(db.cachedStatement(sql: sql), arguments: [room.address]) ?? 0
+    }
+    return RoomSummary(
       room: room,
       participants: try participants(db, room: room.address),
-      deviceCount: try Int.fetchOne(db, sql: "SELECT count(*) FROM device WHERE room = ?", arguments: [room.address]) ?? 0,
-      unread: try Int.fetchOne(
-        db, sql: "SELECT count(*) FROM message WHERE room = ? AND NOT isRead AND NOT isOutgoing",
-        arguments: [room.address]) ?? 0,
+      deviceCount: try count("SELECT count(*) FROM device WHERE room = ?"),
+      unread: try count("SELECT count(*) FROM message WHERE room = ? AND NOT isRead AND NOT isOutgoing"),
       isForNotifications: try isForNotifications(db, room))
   }
 
@@ -87,28 +102,28 @@ enum RoomQueries {
       Participant(room: address, address: $0.address.description, isAdmin: $0.isAdmin)
     }
     let newDevices = state.participants.flatMap { member in
-      member.devices.map {
-        Device(room: address, participant: member.address.description, gruu: $0.description)
-      }
+      let participant = member.address.description
+      return member.devices.map { Device(room: address, participant: participant, gruu: $0.description) }
     }
-    for member in newMembers {
-      let old = oldMembers.first { $0.address == member.address }
-      if let old, old == member { continue }
+    let membersBefore = Dictionary(oldMembers.map { ($0.address, $0) }) { first, _ in first }
+    for member in newMembers where membersBefore[member.address] != member {
       try member.save(db)
-      events.append(
-        .participant(
-          room: address, address: member.address, isAdmin: member.isAdmin, change: old == nil ? .added : .changed))
+      let change: ChatEvent.Change = membersBefore[member.address] == nil ? .added : .changed
+      events.append(.participant(room: address, address: member.address, isAdmin: member.isAdmin, change: change))
     }
-    for member in oldMembers where !newMembers.contains(where: { $0.address == member.address }) {
+    let membersNow = Set(newMembers.map(\.address))
+    for member in oldMembers where !membersNow.contains(member.address) {
       try member.delete(db)
       events.append(
         .participant(room: address, address: member.address, isAdmin: member.isAdmin, change: .removed))
     }
-    for device in newDevices where !oldDevices.contains(where: { $0.gruu == device.gruu }) {
+    let devicesBefore = Set(oldDevices.map(\.gruu))
+    for device in newDevices where !devicesBefore.contains(device.gruu) {
       try device.save(db)
       events.append(.device(room: address, participant: device.participant, device: device.gruu, change: .added))
     }
-    for device in oldDevices where !newDevices.contains(where: { $0.gruu == device.gruu }) {
+    let devicesNow = Set(newDevices.map(\.gruu))
+    for device in oldDevices where !devicesNow.contains(device.gruu) {
       try device.delete(db)
       events.append(.device(room: address, participant: device.participant, device: device.gruu, change: .removed))
     }

@@ -88,10 +88,10 @@ extension Focus {
         let boundary = MultipartBody.boundary(avoidedBy: parts)
         notify(
           device, room: room, contentType: "multipart/mixed;boundary=\(boundary)",
-          body: MultipartBody(parts).serialized(boundary: boundary))
+          deflated: Deflate.deflate(MultipartBody(parts).serialized(boundary: boundary)))
       }
     } else {
-      notify(device, room: room, contentType: Self.documentType, body: document.full)
+      notify(device, room: room, contentType: Self.documentType, deflated: Deflate.deflate(document.full))
     }
     entries[room]?.subscriptions[device]?.notified = state.version
   }
@@ -100,6 +100,9 @@ extension Focus {
   func notifySubscribers(of room: SIPURI) {
     guard let entry = entries[room] else { return }
     let document = ConferenceDocument(room: entry.room)
+    // Written once for all subscribers.
+    var changes: [UInt32: Data] = [:]
+    lazy var full = Deflate.deflate(document.full)
     for (device, subscription) in entry.subscriptions where subscription.notified < entry.room.version {
       guard subscription.expires > Date() else {
         endSubscription(of: device, room: room)
@@ -107,16 +110,18 @@ extension Focus {
       }
       if let missed = entry.room.changes(after: subscription.notified) {
         for change in missed {
-          notify(device, room: room, contentType: Self.documentType, body: document.partial(change))
+          let body = changes[change.version] ?? Deflate.deflate(document.partial(change))
+          changes[change.version] = body
+          notify(device, room: room, contentType: Self.documentType, deflated: body)
         }
       } else {
-        notify(device, room: room, contentType: Self.documentType, body: document.full)
+        notify(device, room: room, contentType: Self.documentType, deflated: full)
       }
       entries[room]?.subscriptions[device]?.notified = entry.room.version
     }
   }
 
-  private func notify(_ device: SIPURI, room: SIPURI, contentType: String, body: Data) {
+  private func notify(_ device: SIPURI, room: SIPURI, contentType: String, deflated body: Data) {
     guard let binding = courier.registrar.binding(gruu: device),
       let expires = entries[room]?.subscriptions[device]?.expires
     else { return }
@@ -129,7 +134,7 @@ extension Focus {
     ]
     guard
       let request = entries[room]?.subscriptions[device]?.dialog.request(
-        "NOTIFY", headers: headers, body: Deflate.deflate(body)),
+        "NOTIFY", headers: headers, body: body),
       let id = entries[room]?.subscriptions[device]?.dialog.id
     else { return }
     Task {

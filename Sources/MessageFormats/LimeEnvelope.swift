@@ -43,8 +43,10 @@ public struct LimeEnvelope: Hashable, Sendable {
     return type[parameter: "protocol"]?.equalsIgnoringCase("application/lime") == true
   }
 
+  /// - Parameter reader: the device that wants to read it. Parts for others are passed over, of which a large room's
+  ///   message has many; nil takes all.
   /// - Throws: ``FormatError``; also when two parts claim the same device.
-  public init(parsing body: Data, contentType: String) throws {
+  public init(parsing body: Data, contentType: String, for reader: String? = nil) throws {
     guard Self.matches(contentType: contentType) else {
       throw FormatError.malformed(
         format: Self.format, reason: "the Content-Type is not multipart/encrypted with protocol application/lime")
@@ -52,12 +54,19 @@ public struct LimeEnvelope: Hashable, Sendable {
     guard body.count <= Self.maximumLength else {
       throw FormatError.tooLarge(format: Self.format, limit: "\(Self.maximumLength) bytes")
     }
-    var sender: SIPURI?
-    deviceParts = [:]
-    for part in try MultipartBody(parsing: body, contentType: contentType).parts {
+    guard let boundary = MultipartBody.boundary(inContentType: contentType) else {
+      throw FormatError.missing(format: Self.format, field: "boundary parameter in the Content-Type")
+    }
+    var (sender, messageID): (SIPURI?, String?)
+    var deviceParts: [String: Data] = [:]
+    var (cipherMessage, contentEncoding): (Data?, String?)
+    let others = reader.map { OtherDevices(reader: $0) }
+    try MultipartBody.forEachPart(of: body, boundary: boundary) { bytes in
+      if let others, others.own(bytes) { return }
+      let part = try MultipartBody.part(bytes)
       switch part.contentType?.mediaType {
       case "message/cpim":
-        guard let cpim = try? CPIMMessage(parsing: part.body) else { continue }
+        guard let cpim = try? CPIMMessage(parsing: part.body) else { return }
         sender = sender ?? cpim.from?.uri
         messageID = messageID ?? cpim.messageID
       case "message/sipfrag":
@@ -79,11 +88,13 @@ public struct LimeEnvelope: Hashable, Sendable {
         cipherMessage = try Self.decoded(part.body)
         contentEncoding = part.headers["Content-Encoding"]?.lowercased()
       default:
-        continue
+        return
       }
     }
     guard let sender else { throw FormatError.missing(format: Self.format, field: "sender") }
-    self.sender = sender
+    self.init(
+      sender: sender, messageID: messageID, deviceParts: deviceParts, cipherMessage: cipherMessage,
+      contentEncoding: contentEncoding)
   }
 
   /// Some senders write Content-Id in angle brackets (RFC 2045 §7).
@@ -92,10 +103,41 @@ public struct LimeEnvelope: Hashable, Sendable {
   }
 
   private static func decoded(_ base64: Data) throws -> Data {
-    guard let data = Data(base64Encoded: base64.filter { !ASCII.isWhitespace($0) }) else {
+    if let data = Data(base64Encoded: base64) { return data }
+    // In lines.
+    guard let data = Data(base64Encoded: Data([UInt8](base64).filter { !ASCII.isWhitespace($0) })) else {
       throw FormatError.malformed(format: format, reason: "a part is not base64")
     }
     return data
+  }
+
+  /// Tells the parts of other devices by the bytes of their header, without reading its fields.
+  private struct OtherDevices {
+    private static let headerEnd = Array("\r\n\r\n".utf8)
+    private static let type = Array("Content-Type: application/lime".utf8)
+    private let reader: [UInt8]
+
+    init(reader: String) { self.reader = Array(reader.utf8) }
+
+    /// Whether a part is another device's. False in doubt.
+    func own(_ part: ArraySlice<UInt8>) -> Bool {
+      part.withUnsafeBytes { bytes in
+        guard let end = Self.place(of: Self.headerEnd, in: bytes) else { return false }
+        let header = UnsafeRawBufferPointer(rebasing: bytes[..<end])
+        return Self.place(of: Self.type, in: header) != nil && Self.place(of: reader, in: header) == nil
+      }
+    }
+
+    private static func place(of needle: [UInt8], in bytes: UnsafeRawBufferPointer) -> Int? {
+      guard let first = needle.first, let start = bytes.baseAddress else { return nil }
+      var place = 0
+      while place + needle.count <= bytes.count {
+        guard let found = memchr(start + place, Int32(first), bytes.count - needle.count - place + 1) else { return nil }
+        if memcmp(found, needle, needle.count) == 0 { return UnsafeRawPointer(found) - start }
+        place = UnsafeRawPointer(found) - start + 1
+      }
+      return nil
+    }
   }
 
   /// The body and its Content-Type, laid out as liblinphone 5.1 does; the devices' parts in the order of their names.

@@ -47,23 +47,30 @@ public struct MultipartBody: Hashable, Sendable {
 
   /// Lines may end with CRLF or LF. A missing closing line is an error: the body was cut.
   public init(parsing data: Data, boundary: String) throws {
+    parts = []
+    try Self.forEachPart(of: data, boundary: boundary) { parts.append(try Self.part($0)) }
+  }
+
+  /// Calls `body` with the bytes of each part, header fields included.
+  static func forEachPart(of data: Data, boundary: String, _ body: (ArraySlice<UInt8>) throws -> Void) throws {
     let bytes = [UInt8](data)
     let delimiter = Array("--".utf8) + Array(boundary.utf8)
-    parts = []
+    var count = 0
     var partStart: Int?
     var lineStart = 0
     while lineStart < bytes.count {
       let lineEnd = bytes[lineStart...].firstIndex(of: ASCII.lineFeed) ?? bytes.count
-      if let isClosing = Self.delimiterKind(bytes[lineStart..<lineEnd], delimiter) {
+      if let isClosing = delimiterKind(bytes[lineStart..<lineEnd], delimiter) {
         if let partStart {
-          guard parts.count < Self.maximumParts else {
-            throw FormatError.tooLarge(format: Self.format, limit: "\(Self.maximumParts) parts")
+          count += 1
+          guard count <= maximumParts else {
+            throw FormatError.tooLarge(format: format, limit: "\(maximumParts) parts")
           }
           // The line end before a delimiter belongs to the delimiter.
           var end = lineStart
           if end > partStart { end -= 1 }
           if end > partStart, bytes[end - 1] == ASCII.carriageReturn { end -= 1 }
-          parts.append(try Self.part(bytes[partStart..<end]))
+          try body(bytes[partStart..<end])
         }
         if isClosing { return }
         partStart = min(lineEnd + 1, bytes.count)
@@ -71,7 +78,7 @@ public struct MultipartBody: Hashable, Sendable {
       lineStart = lineEnd + 1
     }
     let fault = partStart == nil ? "the boundary does not occur" : "the closing boundary is missing"
-    throw FormatError.malformed(format: Self.format, reason: fault)
+    throw FormatError.malformed(format: format, reason: fault)
   }
 
   /// nil when the line is no delimiter, else whether it is the closing one. Blanks after it are allowed.
@@ -83,7 +90,7 @@ public struct MultipartBody: Hashable, Sendable {
     return rest.allSatisfy(ASCII.isWhitespace) ? isClosing : nil
   }
 
-  private static func part(_ bytes: ArraySlice<UInt8>) throws -> MIMEPart {
+  static func part(_ bytes: ArraySlice<UInt8>) throws -> MIMEPart {
     var index = bytes.startIndex
     let headers = try HeaderFields.parse(bytes, at: &index, format: format)
     return MIMEPart(headers: headers, body: Data(bytes[index...]))

@@ -118,13 +118,3 @@ struct BenchmarkPair {
 extension ContinuousClock.Instant {
   func milliseconds(since start: ContinuousClock.Instant) -> Double { start.duration(to: self) / .milliseconds(1) }
 }
-
-extension PeerProcess {
-  /// Resident memory in megabytes, from /proc; NaN when the process is gone.
-  var residentMegabytes: Double {
-    let status = (try? String(contentsOfFile: "/proc/\(identifier)/status", encoding: .utf8)) ?? ""
-    let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
-    return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Double($0) }.map { $0 * 1024 / 1e6 }
-      ?? .nan
-  }
-}

@@ -33,6 +33,12 @@ final class BenchmarkServer: Sendable {
 
   func stop() { lab.stop() }
 
+  /// Seconds of processor time that the lab has used.
+  var processorSeconds: Double { lab.processorSeconds }
+
+  /// Resident memory of the lab in megabytes.
+  var residentMegabytes: Double { lab.residentMegabytes }
+
   static func address(_ user: String) -> String { "sip:\(user)@\(domain)" }
 
   // MARK: Clients
@@ -49,7 +55,10 @@ final class BenchmarkServer: Sendable {
 
   /// The same, to its end.
   @discardableResult
-  func run(_ user: String, _ arguments: String...) async throws -> [String] {
+  func run(_ user: String, _ arguments: String...) async throws -> [String] { try await run(user, arguments) }
+
+  @discardableResult
+  func run(_ user: String, _ arguments: [String]) async throws -> [String] {
     let process = try limeade(user, arguments)
     process.closeInput()
     let code = try await process.exitCode(within: 300)
@@ -61,6 +70,21 @@ final class BenchmarkServer: Sendable {
     let process = try limeade(user, ["listen", "--json"])
     try await process.event("registered", within: 120)
     return process
+  }
+
+  /// An account in this process, not started; its data are where `limeade(_:_:)` has them.
+  func client(_ user: String) throws -> ChatClient {
+    guard let address = SIPURI(Self.address(user)), let proxy = SIPURI(proxy), let factory = SIPURI(factory),
+      let keyServer = URL(string: keyServer)
+    else { throw TestFailure("the lab gives addresses that are none") }
+    return ChatClient(
+      account: AccountConfiguration(
+        name: user, address: address, password: Password(user), outboundProxy: proxy, conferenceFactory: factory,
+        keyServer: keyServer),
+      store: try AccountStore(
+        directory: folder.file("data").appendingPathComponent("limeade/\(user)"),
+        stateDirectory: folder.file("state").appendingPathComponent("limeade/\(user)")),
+      logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() })
   }
 
   /// Ready to be invited. It writes no log and looks at its sockets every millisecond.
@@ -95,54 +119,17 @@ final class BenchmarkServer: Sendable {
       sender: .linphone(clients[0], room: room["room"] ?? "r1"), receivers: [clients[1].process], kept: clients)
   }
 
-  // MARK: A large room
-
-  /// The same room twice: written to by limeade as `owner`, and by Linphone as `guest`.
-  func largeRoom(_ members: [String], owner: String, guest: String) async throws -> [BenchmarkPair] {
-    var receivers: [PeerProcess] = []
-    for member in members { receivers.append(try await listener(member)) }
-    let client = try await linphone(guest)
-    let arguments = ["room", "create", "All"] + ([guest] + members).map(Self.address)
-    let made = try limeade(owner, arguments)
-    guard try await made.exitCode(within: 300) == 0 else { throw TestFailure("no large room: \(made.output)") }
-    let room = try await client.process.event("joined", within: 300)
-    let sender = try limeade(owner, ["chat", "--plain", "--json", "All"])
-    try await sender.event("registered", within: 120)
-    try await waitForDevices(members.count + 2, in: "All", seenBy: owner)
-    return [
-      BenchmarkPair(sender: .limeade(sender), receivers: receivers),
-      BenchmarkPair(sender: .linphone(client, room: room["room"] ?? "r1"), receivers: receivers, kept: [client]),
-    ]
-  }
-
-  /// The focus tells all members of a device at the same time.
-  private func waitForDevices(_ count: Int, in room: String, seenBy user: String) async throws {
-    for _ in 0..<100 {
-      let shown = try await run(user, "room", "show", room, "--json").joined()
-      let fields = try JSONSerialization.jsonObject(with: Data(shown.utf8)) as? [String: Any]
-      if (fields?["devices"] as? [Any])?.count == count { return }
-      try await Task.sleep(for: .milliseconds(200))
-    }
-    throw TestFailure("not all \(count) devices are in the room")
-  }
-
   // MARK: Many rooms
 
   /// Makes rooms of two users, of whom `other` is there already. By the library: as many programs would take long.
-  func makeRooms(_ count: Int, _ user: String, with other: String) async throws {
-    guard let address = SIPURI(Self.address(user)), let proxy = SIPURI(proxy), let factory = SIPURI(factory),
-      let other = SIPURI(Self.address(other)), let keyServer = URL(string: keyServer)
-    else { throw TestFailure("the lab gives addresses that are none") }
-    let client = ChatClient(
-      account: AccountConfiguration(
-        name: user, address: address, password: Password(user), outboundProxy: proxy, conferenceFactory: factory,
-        keyServer: keyServer),
-      store: try AccountStore(
-        directory: folder.file("data").appendingPathComponent("limeade/\(user)"),
-        stateDirectory: folder.file("state").appendingPathComponent("limeade/\(user)")),
-      logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() })
+  func makeRooms(_ count: Int, _ user: String, with other: String, progress: (Int) -> Void) async throws {
+    guard let other = SIPURI(Self.address(other)) else { throw TestFailure("'\(other)' makes no address") }
+    let client = try client(user)
     try await client.start()
-    for number in 0..<count { _ = try await client.createRoom(named: "Room \(number)", members: [other]) }
+    for number in 0..<count {
+      _ = try await client.createRoom(named: "Room \(number)", members: [other])
+      progress(number + 1)
+    }
     await client.stop()
     try client.store.close()
   }

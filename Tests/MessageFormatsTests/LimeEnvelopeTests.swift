@@ -69,4 +69,19 @@ struct LimeEnvelopeTests {
       }
     }
   }
+
+  /// A large room's message has a hundred parts, of which a device reads its own.
+  @Test func aReaderGetsItsOwnPartOnly() throws {
+    let data = try Corpus.data("lime-envelope.mime")
+    let all = try LimeEnvelope(parsing: data, contentType: Corpus.envelopeType)
+    #expect(all.deviceParts.count > 1)
+    for (device, part) in all.deviceParts {
+      let own = try LimeEnvelope(parsing: data, contentType: Corpus.envelopeType, for: device)
+      var expected = all
+      expected.deviceParts = [device: part]
+      #expect(own == expected)
+    }
+    let stranger = try LimeEnvelope(parsing: data, contentType: Corpus.envelopeType, for: "sip:nobody@sip.example.org")
+    #expect(stranger.deviceParts.isEmpty && stranger.cipherMessage == all.cipherMessage)
+  }
 }

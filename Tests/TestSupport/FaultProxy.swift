@@ -32,6 +32,34 @@ public final class FaultProxy: @unchecked Sendable {
     var client: Int32
     var server: Int32
     var openEnds = 2
+    var delay: DelayedConnections?
+  }
+
+  /// Connections whose bytes come late: those of newer ones overtake them. See `delay()`.
+  ///
+  /// `@unchecked Sendable`: the variables are only touched under the proxy's lock.
+  public final class DelayedConnections: @unchecked Sendable {
+    private let lock: NSLock
+    fileprivate let mark: [UInt8]
+    fileprivate var hasBegun: Bool
+    fileprivate var isReleased = false
+    fileprivate var mayEnd = false
+    fileprivate var received = Data()
+
+    fileprivate init(_ lock: NSLock, mark: String) {
+      (self.lock, self.mark, hasBegun) = (lock, Array(mark.utf8), mark.isEmpty)
+    }
+
+    /// Whether something that bears the mark is kept back.
+    public var holdsMark: Bool { lock.withLock { hasBegun } }
+
+    /// What was kept back goes on its way.
+    /// - Parameter ending: also the end of connections that one side has closed meanwhile; otherwise the other side does
+    ///   not learn of it until the proxy stops.
+    public func release(ending: Bool) { lock.withLock { (isReleased, mayEnd) = (true, ending) } }
+
+    /// What the servers sent over these connections after `release()`, also when no client is there any more.
+    public var answers: String { String(decoding: lock.withLock { received }, as: UTF8.self) }
   }
 
   public init(to target: Int, _ mode: Mode = .forward) throws {
@@ -68,6 +96,17 @@ public final class FaultProxy: @unchecked Sendable {
     }
   }
 
+  /// From now on what either side sends over the connections of now, and that it closes them, is kept back until
+  /// `release`.
+  /// - Parameter mark: begin only when a client sends this; at once when empty.
+  public func delay(from mark: String = "") -> DelayedConnections {
+    lock.withLock {
+      let delay = DelayedConnections(lock, mark: mark)
+      for index in pairs.indices { pairs[index].delay = delay }
+      return delay
+    }
+  }
+
   /// From now on the connections' packets are dropped by the kernel, as behind a cut cable: nothing that a client sends
   /// is acknowledged, and no end of the connection is seen. New connections work.
   public func unplug() {
@@ -90,6 +129,9 @@ public final class FaultProxy: @unchecked Sendable {
   public func stop() {
     refuse(true)
     shutdown(listener.descriptor, Int32(SHUT_RDWR))
+    lock.withLock {
+      for delay in pairs.compactMap(\.delay) { (delay.isReleased, delay.mayEnd) = (true, true) }
+    }
     cut()
   }
 
@@ -122,17 +164,45 @@ public final class FaultProxy: @unchecked Sendable {
 
   private func pump(from source: Int32, to sink: Int32) {
     var buffer = [UInt8](repeating: 0, count: 65_536)
+    var late: [UInt8] = []
+    // The last bytes that were not kept back: a mark may begin there.
+    var passed: ArraySlice<UInt8> = []
     loop: while true {
+      if let delay = delay(of: source) {
+        let isReleased = lock.withLock { delay.isReleased || !delay.hasBegun }
+        if isReleased, !late.isEmpty {
+          // The client may be gone; what the server says is still of interest.
+          _ = Self.write(late[...], to: sink)
+          late = []
+        }
+        if !isReleased, !Self.isReadable(source) { continue }
+      }
       let received = recv(source, &buffer, buffer.count, 0)
       if received < 0, errno == EINTR { continue }
-      if received <= 0 { break }
-      let mode = lock.withLock { () -> Mode in
-        if pairs.contains(where: { $0.client == source }) { toServers += received } else { toClients += received }
+      if received <= 0 {
+        guard let delay = delay(of: source), lock.withLock({ delay.hasBegun }) else { break }
+        while !lock.withLock({ delay.isReleased }) { usleep(Self.pause) }
+        _ = Self.write(late[...], to: sink)
+        while !lock.withLock({ delay.mayEnd }) { usleep(Self.pause) }
+        break
+      }
+      let mode = lock.withLock { () -> Mode? in
+        let pair = pairs.first { $0.client == source || $0.server == source }
+        if pair?.client == source { toServers += received } else { toClients += received }
+        if let delay = pair?.delay {
+          if delay.isReleased, pair?.server == source { delay.received += Data(buffer[..<received]) }
+          if !delay.hasBegun, pair?.client == source {
+            passed = (passed + buffer[..<received]).suffix(received + delay.mark.count)
+            delay.hasBegun = passed.firstRange(of: delay.mark) != nil
+          }
+          if delay.hasBegun { return nil }
+        }
         if unplugged.contains(source) || unplugged.contains(sink) { return .swallow }
         if case .limited(let bytes) = self.mode { return toServers + toClients <= bytes ? .forward : .swallow }
         return self.mode
       }
       switch mode {
+      case nil: late += buffer[..<received]
       case .swallow, .limited: continue
       case .forward: if !Self.write(buffer[..<received], to: sink) { break loop }
       case .dribble:
@@ -142,12 +212,27 @@ public final class FaultProxy: @unchecked Sendable {
     end(source, sink)
   }
 
+  private func delay(of descriptor: Int32) -> DelayedConnections? {
+    lock.withLock { pairs.first { $0.client == descriptor || $0.server == descriptor }?.delay }
+  }
+
+  /// Between two looks at a delay, in microseconds.
+  private static let pause: UInt32 = 5_000
+
+  private static func isReadable(_ descriptor: Int32) -> Bool {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&entry, 1, Int32(pause / 1000)) > 0
+  }
+
   /// The second of the two threads of a pair closes it.
   private func end(_ source: Int32, _ sink: Int32) {
     lock.withLock {
       guard let index = pairs.firstIndex(where: { [$0.client, $0.server].contains(source) }) else { return }
       pairs[index].openEnds -= 1
-      if unplugged.contains(source) || unplugged.contains(sink) {
+      if pairs[index].delay?.hasBegun == true {
+        // What comes the other way goes on until that ends too.
+        shutdown(sink, Int32(SHUT_WR))
+      } else if unplugged.contains(source) || unplugged.contains(sink) {
         shutdown(pairs[index].server, Int32(SHUT_RDWR))
       } else {
         for descriptor in [source, sink] { shutdown(descriptor, Int32(SHUT_RDWR)) }

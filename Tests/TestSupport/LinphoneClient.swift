@@ -14,6 +14,7 @@ public struct LinphoneClient: Sendable {
 
   public let process: PeerProcess
   private let folder: TemporaryFolder
+  private let arguments: [String]
 
   /// - Parameter caFile: authorities that a certificate must be of; nil takes any certificate.
   public init(
@@ -24,12 +25,22 @@ public struct LinphoneClient: Sendable {
       throw TestFailure("\(Self.grammars) is not there: install linphone-common (scripts/install-packages test)")
     }
     folder = try TemporaryFolder()
-    process = try PeerProcess(
-      TestPaths.peer("linphone-client"),
-      [
-        "--dir", folder.url.path, "--identity", "sip:\(user)@\(domain)", "--password", user, "--proxy", proxy,
-        "--factory", factory, "--lime", keyServer ?? "", "--file", fileServer ?? "", "--ca", caFile ?? "",
-      ], name: "linphone(\(user))")
+    arguments = [
+      "--dir", folder.url.path, "--identity", "sip:\(user)@\(domain)", "--password", user, "--proxy", proxy,
+      "--factory", factory, "--lime", keyServer ?? "", "--file", fileServer ?? "", "--ca", caFile ?? "",
+    ]
+    process = try PeerProcess(TestPaths.peer("linphone-client"), arguments, name: "linphone(\(user))")
+  }
+
+  private init(_ folder: TemporaryFolder, _ arguments: [String], name: String) throws {
+    (self.folder, self.arguments) = (folder, arguments)
+    process = try PeerProcess(TestPaths.peer("linphone-client"), arguments, name: name)
+  }
+
+  /// Stops the program and starts it again with its data: the same device, which publishes no keys any more.
+  public func restarted() throws -> LinphoneClient {
+    process.stop()
+    return try LinphoneClient(folder, arguments, name: process.name)
   }
 
   /// Until others can invite it and encrypt to it.
