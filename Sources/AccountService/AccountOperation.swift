@@ -64,7 +64,7 @@ public enum AccountOperations {
     ShowAccount.self,
     ListRooms.self, CountMentions.self, ShowRoom.self, OpenRoom.self, CreateRoom.self, InviteToRoom.self, RemoveFromRoom.self,
     MakeRoomAdmin.self, RenameRoom.self, LeaveRoom.self,
-    SendText.self, SetComposing.self, SaveFile.self, CancelTransfers.self, ResendMessage.self,
+    SendText.self, SendTexts.self, SetComposing.self, SaveFile.self, CancelTransfers.self, ResendMessage.self,
     ReactToMessage.self, EditMessage.self, RetractMessage.self, ForwardMessage.self,
     FindMessage.self, ReadHistory.self, MarkRoomRead.self,
     ShowKeys.self, VerifyKeys.self, FetchKeys.self, TrustDevice.self, DistrustDevice.self, ForgetDevice.self, PublishKeys.self,

@@ -7,18 +7,19 @@ enum MessageQueries {
   ///
   /// One that could not be decrypted gives way to its readable repetition.
   static func insertOnce(_ db: Database, _ message: inout Message) throws -> Bool {
-    let known = try Message.fetchOne(
-      db.cachedStatement(sql: "SELECT * FROM message WHERE room = ? AND messageID = ? AND sender = ?"),
+    let known = try Row.fetchOne(
+      db.cachedStatement(sql: "SELECT id, state FROM message WHERE room = ? AND messageID = ? AND sender = ?"),
       arguments: [message.room, message.messageID, message.sender])
     if let known {
-      guard known.state == .undecryptable, message.state != .undecryptable else { return false }
-      message.id = known.id
+      let state: String = known["state"]
+      guard state == Message.State.undecryptable.rawValue, message.state != .undecryptable else { return false }
+      message.id = known["id"]
       try message.update(db)
       return true
     }
     try message.insert(db)
     try db.cachedStatement(sql: "UPDATE room SET lastActivity = max(lastActivity, ?) WHERE address = ?")
-      .execute(arguments: [message.receivedAt, message.room])
+      .execute(arguments: [StoredDate(message.receivedAt), message.room])
     return true
   }
 

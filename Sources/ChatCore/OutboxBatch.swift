@@ -54,11 +54,7 @@ struct OutboxBatch: Sendable {
   static func next(
     _ db: Database, leavingOut rooms: [String], entries: [Int64], isSingle: Bool
   ) throws -> OutboxBatch? {
-    let encoder = JSONEncoder()
-    let (skippedRooms, skippedEntries) = (
-      String(decoding: try encoder.encode(rooms), as: UTF8.self),
-      String(decoding: try encoder.encode(entries), as: UTF8.self)
-    )
+    let (skippedRooms, skippedEntries) = (try list(rooms), try list(entries))
     let first = try OutboxEntry.fetchOne(
       db.cachedStatement(
         sql: """
@@ -89,6 +85,13 @@ struct OutboxBatch: Sendable {
       return OutboxBatch(room: first.room, items: [item])
     }
     return OutboxBatch(room: first.room, items: taken.prefix(maximumItems).map { OutboxItem($0) })
+  }
+}
+
+extension OutboxBatch {
+  /// For `json_each`.
+  private static func list<Element: Encodable>(_ values: [Element]) throws -> String {
+    values.isEmpty ? "[]" : String(decoding: try JSONEncoder().encode(values), as: UTF8.self)
   }
 }
 

@@ -19,7 +19,7 @@ public struct RoomAddress: Hashable, Sendable, Codable, CustomStringConvertible 
 }
 
 /// A room as stored.
-public struct Room: Codable, FetchableRecord, PersistableRecord, Sendable, Equatable {
+public struct Room: DatedRecord, PersistableRecord, Sendable, Equatable {
   public enum State: String, Codable, Sendable {
     /// Known, but the focus has not yet sent its state.
     case joining

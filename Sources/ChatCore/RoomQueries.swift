@@ -19,9 +19,10 @@ enum RoomQueries {
     RoomSummary(
       room: room,
       participants: try participants(db, room: room.address),
-      deviceCount: try Int.fetchOne(db, sql: "SELECT count(*) FROM device WHERE room = ?", arguments: [room.address]) ?? 0,
+      deviceCount: try Int.fetchOne(
+        db.cachedStatement(sql: "SELECT count(*) FROM device WHERE room = ?"), arguments: [room.address]) ?? 0,
       unread: try Int.fetchOne(
-        db, sql: "SELECT count(*) FROM message WHERE room = ? AND NOT isRead AND NOT isOutgoing",
+        db.cachedStatement(sql: "SELECT count(*) FROM message WHERE room = ? AND NOT isRead AND NOT isOutgoing"),
         arguments: [room.address]) ?? 0,
       isForNotifications: try isForNotifications(db, room))
   }

@@ -8,8 +8,10 @@ public struct DigestResponder: Sendable {
   private let secret: DigestSecret
   private var count: UInt32 = 0
 
-  public init(username: String, password: String, challenge: DigestChallenge) {
+  /// - Parameter uses: how often the nonce was used already.
+  public init(username: String, password: String, challenge: DigestChallenge, uses: UInt32 = 0) {
     self.init(username: username, ha1: nil, password: password, challenge: challenge)
+    count = uses
   }
 
   /// - Parameter ha1: H(username:realm:password) for the challenge's algorithm, in place of the password.

@@ -83,7 +83,10 @@ struct SIPFramer {
   /// 0 without the field, nil when it is no number.
   private static func contentLength(of head: [UInt8]) -> Int? {
     for line in head.split(separator: 10) {
-      guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
+      // The field has one of two names, so most lines need no string.
+      guard let first = line.first(where: { $0 != 32 && $0 != 9 }), "cClL".utf8.contains(first),
+        let colon = line.firstIndex(of: UInt8(ascii: ":"))
+      else { continue }
       let name = String(decoding: line[..<colon], as: UTF8.self).trimmingCharacters(in: .whitespaces).lowercased()
       guard name == "content-length" || name == "l" else { continue }
       let value = String(decoding: line[(colon + 1)...], as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)

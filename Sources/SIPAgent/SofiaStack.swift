@@ -33,6 +33,7 @@ struct SofiaEvent {
 final class SofiaStack {
   /// Token of the account in `DigestAccounts`.
   let account: String
+  let credentials: KnownCredentials
   /// For error texts.
   let username: String
   let server: String
@@ -54,6 +55,7 @@ final class SofiaStack {
   ) throws {
     self.link = link
     self.account = account
+    credentials = KnownCredentials(account: account)
     self.username = username
     self.server = server
     self.onIncoming = onIncoming
