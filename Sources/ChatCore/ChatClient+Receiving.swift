@@ -321,7 +321,7 @@ extension ChatClient {
     var entry = OutboxEntry(
       room: room, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: mustBePlain,
       attempts: 0, createdAt: time)
-    try entry.insert(db)
+    try entry.insertQuickly(db)
   }
 
   // MARK: Reading

@@ -96,7 +96,7 @@ extension ChatClient {
     var entry = OutboxEntry(
       room: message.room, message: message.id, content: cpim.serialized, messageID: message.messageID, isUrgent: true,
       mustBePlain: false, requiresTrust: requiresTrust, attempts: 0, createdAt: Date())
-    try entry.insert(db)
+    try entry.insertQuickly(db)
   }
 
   /// Tells the room that we are writing, or stopped (RFC 3994). Not stored: only worth something now.

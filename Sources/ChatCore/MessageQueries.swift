@@ -17,7 +17,7 @@ enum MessageQueries {
       try message.update(db)
       return true
     }
-    try message.insert(db)
+    try message.insertQuickly(db)
     try db.cachedStatement(sql: "UPDATE room SET lastActivity = max(lastActivity, ?) WHERE address = ?")
       .execute(arguments: [StoredDate(message.receivedAt), message.room])
     return true
@@ -39,7 +39,7 @@ enum MessageQueries {
   static func expectDeliveries(_ db: Database, of message: Message) throws {
     guard let row = message.id else { return }
     for other in try RoomQueries.participants(db, room: message.room) where other.address != message.sender {
-      try Delivery(message: row, participant: other.address, state: .pending).insert(db, onConflict: .ignore)
+      try Delivery.expect(db, of: row, by: other.address)
     }
   }
 
@@ -49,19 +49,21 @@ enum MessageQueries {
   static func applyDelivery(
     _ db: Database, messageID: String, by participant: String, state: Delivery.State, reason: String?, time: Date
   ) throws -> ChatEvent? {
-    guard
-      let message = try Message.fetchOne(
-        db.cachedStatement(sql: "SELECT * FROM message WHERE messageID = ? AND isOutgoing ORDER BY id DESC"),
-        arguments: [messageID]),
-      let row = message.id
-    else { return nil }
-    let old = try Delivery.fetchOne(
-      db.cachedStatement(sql: "SELECT * FROM delivery WHERE message = ? AND participant = ?"),
-      arguments: [row, participant])
+    let found = try Row.fetchOne(
+      db.cachedStatement(
+        sql: """
+          SELECT message.id, message.room, delivery.state, lifetime IS NOT NULL AND expiresAt IS NULL
+          FROM message LEFT JOIN delivery ON delivery.message = message.id AND participant = ?
+          WHERE messageID = ? AND isOutgoing ORDER BY message.id DESC LIMIT 1
+          """), arguments: [participant, messageID])
+    guard let found else { return nil }
+    let (row, room, isEphemeral): (Int64, String, Bool) = (found[0], found[1], found[3])
     // Members who joined after the message was sent are not waited for, and do not report on it.
-    guard let old, old.state < state else { return nil }
-    try Delivery(message: row, participant: participant, state: state, reason: reason, time: time).update(db)
-    if state == .displayed { try startLifetime(db, of: message, now: time) }
+    guard let old = (found[2] as String?).flatMap(Delivery.State.init), old < state else { return nil }
+    try Delivery(message: row, participant: participant, state: state, reason: reason, time: time).updateQuickly(db)
+    if state == .displayed, isEphemeral, let message = try Message.fetchOne(db, key: row) {
+      try startLifetime(db, of: message, now: time)
+    }
     let waiting =
       try Int.fetchOne(
         db.cachedStatement(sql: "SELECT count(*) FROM delivery WHERE message = ? AND state IN (?, ?)"),
@@ -70,7 +72,7 @@ enum MessageQueries {
           state == .displayed ? Delivery.State.delivered.rawValue : Delivery.State.pending.rawValue,
         ]) ?? 0
     return .delivery(
-      room: message.room, messageID: messageID, by: participant, state: state, reason: reason, isComplete: waiting == 0)
+      room: room, messageID: messageID, by: participant, state: state, reason: reason, isComplete: waiting == 0)
   }
 
   /// Everyone has read it: our copy of an ephemeral message goes too, as Linphone's does.

@@ -46,6 +46,23 @@ public struct Room: DatedRecord, PersistableRecord, Sendable, Equatable {
   }
 }
 
+extension Room {
+  /// By hand: it is read for each message.
+  public init(row: Row) throws {
+    address = row["address"]
+    subject = row["subject"]
+    isEncrypted = row["isEncrypted"]
+    isOneToOne = row["isOneToOne"]
+    let text: String = row["state"]
+    guard let state = State(rawValue: text) else { throw DatabaseError(message: "a room's state is '\(text)'") }
+    self.state = state
+    version = row["version"]
+    createdAt = (row["createdAt"] as StoredDate).date
+    lastActivity = (row["lastActivity"] as StoredDate).date
+    lifetime = row["lifetime"]
+  }
+}
+
 /// A member of a room.
 public struct Participant: Codable, FetchableRecord, PersistableRecord, Sendable, Equatable {
   public var room: String

@@ -38,7 +38,9 @@ public struct DigestResponder: Sendable {
   public mutating func credentials(method: String, uri: String, body: Data = Data()) -> DigestCredentials {
     count &+= 1
     var generator = SystemRandomNumberGenerator()
-    let cnonce = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }.hexadecimal
+    // 16 bytes, by two calls to the system.
+    let cnonce = (0..<2).map { _ in generator.next() as UInt64 }
+      .flatMap { word in withUnsafeBytes(of: word) { Array($0) } }.hexadecimal
     guard
       let credentials = DigestCredentials(
         answering: challenge, username: username, secret: secret, method: method, uri: uri, body: body,

@@ -92,8 +92,20 @@ extension StringProtocol {
   /// Case-insensitive comparison of ASCII names, as header, parameter and scheme names want it. Foundation's compares
   /// as languages do, and takes some hundred times as long.
   public func equalsIgnoringCase(_ other: some StringProtocol) -> Bool {
-    utf8.elementsEqual(other.utf8) { left, right in
-      left == right || (ASCII.isAlphanumeric(left) && !ASCII.isDigit(left) && left ^ 0x20 == right)
+    utf8.elementsEqual(other.utf8) { ASCII.lowercase($0) == ASCII.lowercase($1) }
+  }
+}
+
+extension String {
+  /// The same without the generic: it is asked for each header field of each message.
+  public func equalsIgnoringCase(_ other: String) -> Bool {
+    let (left, right) = (utf8, other.utf8)
+    guard left.count == right.count else { return false }
+    var place = right.startIndex
+    for byte in left {
+      guard ASCII.lowercase(byte) == ASCII.lowercase(right[place]) else { return false }
+      right.formIndex(after: &place)
     }
+    return true
   }
 }

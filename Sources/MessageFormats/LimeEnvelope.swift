@@ -92,7 +92,9 @@ public struct LimeEnvelope: Hashable, Sendable {
   }
 
   private static func decoded(_ base64: Data) throws -> Data {
-    guard let data = Data(base64Encoded: base64.filter { !ASCII.isWhitespace($0) }) else {
+    // Most senders write no line ends.
+    guard let data = Data(base64Encoded: base64) ?? Data(base64Encoded: base64.filter { !ASCII.isWhitespace($0) })
+    else {
       throw FormatError.malformed(format: format, reason: "a part is not base64")
     }
     return data
