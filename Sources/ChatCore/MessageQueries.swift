@@ -84,7 +84,7 @@ enum MessageQueries {
     guard isUnread != true else { return }
     try db.execute(
       sql: "UPDATE message SET expiresAt = ? WHERE id = ?",
-      arguments: [now.addingTimeInterval(TimeInterval(lifetime)), message.id])
+      arguments: [StoredDate(now.addingTimeInterval(TimeInterval(lifetime))), message.id])
   }
 
   static func withDeliveries(_ db: Database, _ message: Message) throws -> MessageWithDeliveries {
@@ -112,7 +112,7 @@ enum MessageQueries {
   }
 
   static func markRead(_ db: Database, _ message: Message, now: Date) throws {
-    let end = message.lifetime.map { now.addingTimeInterval(TimeInterval($0)) }
+    let end = message.lifetime.map { StoredDate(now.addingTimeInterval(TimeInterval($0))) }
     try db.execute(
       sql: "UPDATE message SET isRead = 1, expiresAt = coalesce(expiresAt, ?) WHERE id = ?",
       arguments: [end, message.id])
