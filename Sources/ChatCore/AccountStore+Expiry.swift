@@ -39,7 +39,8 @@ extension DatabasePool {
     }
     guard hasExpired else { return [] }
     return try write { db -> [Message] in
-      let expired = try Message.fetchAll(db, sql: "SELECT * FROM message WHERE expiresAt <= ?", arguments: [StoredDate(now)])
+      let expired = try Message.fetchAll(
+        db, sql: "SELECT * FROM message WHERE expiresAt <= ?", arguments: [StoredDate(now)])
       for message in expired {
         try db.execute(
           sql: "DELETE FROM reaction WHERE room = ? AND messageID = ?", arguments: [message.room, message.messageID])

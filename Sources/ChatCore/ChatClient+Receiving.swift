@@ -291,6 +291,9 @@ extension ChatClient {
         }
       case .processed, .stored: continue
       }
+      if let message = try MessageQueries.confirmSent(db, messageID: notice.messageID) {
+        received.events.append(.messageState(message))
+      }
       if let event = try MessageQueries.applyDelivery(
         db, messageID: notice.messageID, by: author, state: state, reason: reason, time: clock.now())
       {

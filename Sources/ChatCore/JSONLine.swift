@@ -4,8 +4,15 @@ import MessageFormats
 
 /// Written here and not by Foundation, which takes longer for a message's line than all else about showing it.
 public enum JSONLine {
+  /// A value that is JSON already.
+  public struct Fragment {
+    public let json: String
+    public init(json: String) { self.json = json }
+  }
+
   /// With sorted keys.
-  /// - Parameter object: of strings, numbers, booleans, and arrays and dictionaries of these; anything else is `null`.
+  /// - Parameter object: of Swift's strings, numbers and booleans, fragments, and arrays and dictionaries of these;
+  ///   anything else is `null`.
   public static func string(_ object: [String: Any]) -> String {
     var text: [UInt8] = []
     text.reserveCapacity(512)
@@ -27,6 +34,7 @@ public enum JSONLine {
   private static func write(any value: Any, to text: inout [UInt8]) {
     switch value {
     case let value as String: write(value, to: &text)
+    case let value as Fragment: text += value.json.utf8
     case let value as Bool: text += (value ? "true" : "false").utf8
     case let value as any BinaryInteger: text += String(describing: value).utf8
     // JSON knows no infinity.

@@ -43,6 +43,19 @@ enum MessageQueries {
     }
   }
 
+  /// A member has one of our messages, so the focus took it, although its answer may still be on its way: who follows a
+  /// message hears that it was sent before anything else.
+  /// - Returns: the message, if that was not known yet.
+  static func confirmSent(_ db: Database, messageID: String) throws -> Message? {
+    let row = try Int64.fetchOne(
+      db.cachedStatement(sql: "SELECT id FROM message WHERE messageID = ? AND isOutgoing AND state = ?"),
+      arguments: [messageID, Message.State.queued.rawValue])
+    guard let row else { return nil }
+    try db.cachedStatement(sql: "UPDATE message SET state = ? WHERE id = ?")
+      .execute(arguments: [Message.State.sent.rawValue, row])
+    return try Message.fetchOne(db, key: row)
+  }
+
   /// Applies one member's notification to our own message; nil when it concerns none of ours or says nothing new.
   ///
   /// Matched by Message-ID alone: newer Linphone clients send notifications through another room than the message's.

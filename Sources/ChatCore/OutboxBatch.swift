@@ -102,12 +102,14 @@ struct OutboxOutcome: Sendable {
   var failure: String?
 
   /// Takes the entry out of the outbox.
-  /// - Returns: the message that it was for, as it is now.
+  /// - Returns: the message that it was for, as it is now; nil when nothing is new about it.
   func write(_ db: Database) throws -> Message? {
     try db.cachedStatement(sql: "DELETE FROM outbox WHERE id = ?").execute(arguments: [entry.id])
     guard let row = entry.message else { return nil }
-    try db.cachedStatement(sql: "UPDATE message SET state = ?, failure = ? WHERE id = ?")
-      .execute(arguments: [state.rawValue, failure, row])
+    try db.cachedStatement(
+      sql: "UPDATE message SET state = ?1, failure = ?2 WHERE id = ?3 AND (state <> ?1 OR failure IS NOT ?2)"
+    ).execute(arguments: [state.rawValue, failure, row])
+    guard db.changesCount > 0 else { return nil }
     return try Message.fetchOne(
       db.cachedStatement(sql: "SELECT * FROM message WHERE id = ?"), arguments: [row])
   }

@@ -11,7 +11,8 @@ extension Message {
     try db.cachedStatement(
       sql: """
         INSERT INTO message (room, messageID, sender, senderDevice, isOutgoing, text, time, receivedAt, isEncrypted,
-          trust, state, failure, isRead, replyTo, replySender, forwardedFrom, editedAt, isRetracted, lifetime, expiresAt)
+          trust, state, failure, isRead, replyTo, replySender, forwardedFrom, editedAt, isRetracted, lifetime,
+          expiresAt)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
@@ -41,7 +42,8 @@ extension OutboxEntry {
   mutating func insertQuickly(_ db: Database) throws {
     try db.cachedStatement(
       sql: """
-        INSERT INTO outbox (room, message, content, messageID, isUrgent, mustBePlain, requiresTrust, attempts, createdAt)
+        INSERT INTO outbox (room, message, content, messageID, isUrgent, mustBePlain, requiresTrust, attempts,
+          createdAt)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
