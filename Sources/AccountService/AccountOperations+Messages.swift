@@ -42,6 +42,36 @@ public struct SendText: ClientOperation {
   }
 }
 
+/// Puts several texts into the outbox, all or none: with one wait for the disk, and in their order.
+public struct SendTexts: ClientOperation {
+  public static let method = "message.sendAll"
+  /// By their ids.
+  public static let isRepeatable = true
+  public static let isQueued = true
+  /// More texts at a time are refused.
+  public static let maximumTexts = 64
+  /// As the TO of `limeade send`.
+  public var to: String
+  public var texts: [String]
+  /// The new messages' Message-IDs, see `SendText.id`.
+  public var ids: [String]?
+  public init(to: String, texts: [String]) {
+    ids = texts.map { _ in MessageID.make() }
+    (self.to, self.texts) = (to, texts)
+  }
+  public func perform(on client: ChatClient) async throws -> [Message] {
+    guard texts.count <= Self.maximumTexts else {
+      throw ChatError.badInput("at most \(Self.maximumTexts) texts can be sent at a time")
+    }
+    guard ids == nil || ids?.count == texts.count else { throw ChatError.badInput("each text needs an id of its own") }
+    let room = try await client.room(for: to).room.address
+    let messages = texts.enumerated().map { index, text in
+      (text: text, options: MessageOptions(messageID: ids?[index]))
+    }
+    return try await client.send(messages, to: room)
+  }
+}
+
 /// Ends a message's uploads, so that it is not sent, and its downloads.
 public struct CancelTransfers: ClientOperation {
   public static let method = "message.cancel"

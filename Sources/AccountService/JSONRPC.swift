@@ -1,6 +1,7 @@
 // JSONRPC.swift: the messages of JSON-RPC 2.0, one a line (https://www.jsonrpc.org/specification).
 import ChatCore
 import Foundation
+import MessageFormats
 
 /// An error object. Codes below -32000 are those of the specification, positive ones are exit codes (sysexits).
 struct RPCError: Error, Sendable {
@@ -122,8 +123,7 @@ enum RPC {
     decoder.dateDecodingStrategy = .custom { decoder in
       let container = try decoder.singleValueContainer()
       let text = try container.decode(String.self)
-      let style = Date.ISO8601FormatStyle(includingFractionalSeconds: text.contains("."))
-      guard let date = try? style.parse(text) else {
+      guard let date = RFC3339.date(from: text) else {
         throw DecodingError.dataCorruptedError(
           in: container, debugDescription: "'\(text)' is not a time such as 2026-11-21T09:00:00Z")
       }

@@ -189,7 +189,9 @@ final class ServerConnection: @unchecked Sendable {
   /// The fields of `--json`, and in `value` the same as `ChatEvent` is coded: for programs of the same version.
   private static func line(of event: ChatEvent) -> String {
     var fields = event.jsonFields
-    fields["value"] = (try? RPC.encode(event)).flatMap { try? JSONSerialization.jsonObject(with: $0) }
+    fields["value"] = (try? RPC.encode(event)).map { data in
+      JSONLine.Fragment(json: JSONLine.harmless(String(decoding: data, as: UTF8.self)))
+    }
     return RPC.notification("event", fields)
   }
 }

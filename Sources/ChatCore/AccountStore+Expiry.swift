@@ -35,11 +35,12 @@ extension DatabasePool {
   func removeExpired(at now: Date) throws -> [Message] {
     let hasExpired = try read { db in
       try Bool.fetchOne(
-        db, sql: "SELECT EXISTS (SELECT 1 FROM message WHERE expiresAt <= ?)", arguments: [now]) ?? false
+        db, sql: "SELECT EXISTS (SELECT 1 FROM message WHERE expiresAt <= ?)", arguments: [StoredDate(now)]) ?? false
     }
     guard hasExpired else { return [] }
     return try write { db -> [Message] in
-      let expired = try Message.fetchAll(db, sql: "SELECT * FROM message WHERE expiresAt <= ?", arguments: [now])
+      let expired = try Message.fetchAll(
+        db, sql: "SELECT * FROM message WHERE expiresAt <= ?", arguments: [StoredDate(now)])
       for message in expired {
         try db.execute(
           sql: "DELETE FROM reaction WHERE room = ? AND messageID = ?", arguments: [message.room, message.messageID])

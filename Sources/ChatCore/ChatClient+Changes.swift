@@ -122,7 +122,7 @@ extension ChatClient {
       var entry = OutboxEntry(
         room: room, message: nil, content: cpim.serialized, messageID: id, isUrgent: true, mustBePlain: false,
         requiresTrust: needsTrust, attempts: 0, createdAt: now)
-      try entry.insert(db)
+      try entry.insertQuickly(db)
       return change
     }
     hub.send(.change(change))

@@ -93,7 +93,7 @@ extension ChatClient {
       let address = RoomAddress(first.room)
     else { throw ChatError.notInRoom(first.room) }
 
-    var headers = [SIPHeader("Date", Self.rfc1123(Date()))]
+    var headers = [SIPHeader("Date", CivilTime(Date()).headerText)]
     if !first.isUrgent { headers.append(SIPHeader("Priority", "non-urgent")) }
     let contents: [Result<OutgoingMessage, any Error>]
     if room.isEncrypted, !first.mustBePlain {
@@ -203,16 +203,4 @@ extension ChatClient {
       hub.send(.error(room: room, text: "not sent yet, will be tried again: \(reason)"))
     }
   }
-
-  /// `Date` header (RFC 3261 §20.17).
-  private static func rfc1123(_ date: Date) -> String { rfc1123Formatter.string(from: date) }
-
-  // Made once, as making one takes longer than all else about a message; DateFormatter is thread-safe.
-  private static let rfc1123Formatter: DateFormatter = {
-    let formatter = DateFormatter()
-    formatter.locale = Locale(identifier: "en_US_POSIX")
-    formatter.timeZone = TimeZone(identifier: "GMT")
-    formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
-    return formatter
-  }()
 }

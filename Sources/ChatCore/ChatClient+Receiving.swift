@@ -318,6 +318,9 @@ extension ChatClient {
         }
       case .processed, .stored: continue
       }
+      if let message = try MessageQueries.confirmSent(db, messageID: notice.messageID) {
+        received.events.append(.messageState(message))
+      }
       if let event = try MessageQueries.applyDelivery(
         db, messageID: notice.messageID, by: author, state: state, reason: reason, time: clock.now())
       {
@@ -348,7 +351,7 @@ extension ChatClient {
     var entry = OutboxEntry(
       room: room, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: mustBePlain,
       attempts: 0, createdAt: time)
-    try entry.insert(db)
+    try entry.insertQuickly(db)
   }
 
   // MARK: Reading

@@ -14,22 +14,34 @@ extension ChatClient {
   public func send(
     _ text: String, to address: String, _ options: MessageOptions = MessageOptions()
   ) async throws -> Message {
-    try Self.checkSize(text)
+    let messages = try await send([(text, options)], to: address)
+    guard let message = messages.first else { throw ChatError.notConnected }
+    return message
+  }
+
+  /// The same with several texts, in this order: all or none, and with one wait for the disk.
+  public func send(
+    _ texts: [(text: String, options: MessageOptions)], to address: String
+  ) async throws -> [Message] {
+    for (text, _) in texts { try Self.checkSize(text) }
     guard let gruu else { throw ChatError.notConnected }
     guard let target = SIPURI(address) else { throw ChatError.badInput("'\(address)' is not a room address") }
-    try await check(options, in: address)
+    for (_, options) in texts { try await check(options, in: address) }
     let now = Self.wholeSeconds(Date())
-    let needsTrust = options.requireTrust || account.requiresTrust
+    let alwaysNeedsTrust = account.requiresTrust
     let account = account.address.description
-    let message = try await store.database.write { db -> Message in
-      if let known = try Self.written(db, options, in: address) { return known }
-      let message = try Self.write(
-        db, text, files: [], to: address, options, account: account, device: gruu, time: now)
-      try Self.enqueue(db, message, from: gruu, to: target, requiresTrust: needsTrust)
-      return message
+    let messages = try await store.database.write { db in
+      try texts.map { text, options in
+        if let known = try Self.written(db, options, in: address) { return known }
+        let message = try Self.write(
+          db, text, files: [], to: address, options, account: account, device: gruu, time: now)
+        try Self.enqueue(
+          db, message, from: gruu, to: target, requiresTrust: options.requireTrust || alwaysNeedsTrust)
+        return message
+      }
     }
     wakeOutbox()
-    return message
+    return messages
   }
 
   func check(_ options: MessageOptions, in room: String) async throws {
@@ -46,7 +58,8 @@ extension ChatClient {
   static func written(_ db: Database, _ options: MessageOptions, in room: String) throws -> Message? {
     guard let id = options.messageID else { return nil }
     return try Message.fetchOne(
-      db, sql: "SELECT * FROM message WHERE room = ? AND messageID = ? AND isOutgoing", arguments: [room, id])
+      db.cachedStatement(sql: "SELECT * FROM message WHERE room = ? AND messageID = ? AND isOutgoing"),
+      arguments: [room, id])
   }
 
   /// Stores a new message of ours, which is to be sent.
@@ -83,7 +96,7 @@ extension ChatClient {
     var entry = OutboxEntry(
       room: message.room, message: message.id, content: cpim.serialized, messageID: message.messageID, isUrgent: true,
       mustBePlain: false, requiresTrust: requiresTrust, attempts: 0, createdAt: Date())
-    try entry.insert(db)
+    try entry.insertQuickly(db)
   }
 
   /// Tells the room that we are writing, or stopped (RFC 3994). Not stored: only worth something now.

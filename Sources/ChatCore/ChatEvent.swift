@@ -141,38 +141,3 @@ extension RoomSummary {
     return object
   }
 }
-
-/// One JSON object on one line.
-public enum JSONLine {
-  public static func string(_ object: [String: Any]) -> String {
-    let options: JSONSerialization.WritingOptions = [.sortedKeys, .withoutEscapingSlashes]
-    guard let data = try? JSONSerialization.data(withJSONObject: object, options: options) else { return "{}" }
-    return harmless(String(decoding: data, as: UTF8.self))
-  }
-
-  /// JSON escapes the control characters of ASCII only; a terminal also obeys those from U+0080 on, and a reader's eye
-  /// the characters that change the direction of writing. They can only stand inside strings, so they may be escaped.
-  public static func harmless(_ json: String) -> String {
-    func mustBeEscaped(_ scalar: Unicode.Scalar) -> Bool {
-      switch scalar.value {
-      case 0x7F...0x9F, 0x2028...0x202E, 0x2066...0x206F: true
-      default: false
-      }
-    }
-    guard json.unicodeScalars.contains(where: mustBeEscaped) else { return json }
-    var result = String.UnicodeScalarView()
-    for scalar in json.unicodeScalars {
-      if mustBeEscaped(scalar) {
-        result.append(contentsOf: String(format: "\\u%04x", scalar.value).unicodeScalars)
-      } else {
-        result.append(scalar)
-      }
-    }
-    return String(result)
-  }
-
-  /// ISO 8601 with milliseconds, UTC.
-  public static func time(_ date: Date) -> String {
-    date.formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true).timeZone(separator: .omitted))
-  }
-}

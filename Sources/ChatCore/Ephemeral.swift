@@ -42,7 +42,7 @@ extension ChatClient {
     if needsScrub { needsScrub = await !eraseFromDisk() }
     if needsScrub { return Self.scrubPause }
     let next = try? await store.database.read { db in
-      try Date.fetchOne(db, sql: "SELECT min(expiresAt) FROM message WHERE expiresAt IS NOT NULL")
+      try StoredDate.fetchOne(db, sql: "SELECT min(expiresAt) FROM message WHERE expiresAt IS NOT NULL")?.date
     }
     guard let next = next ?? nil else { return nil }
     // A clock that is set, or a computer that sleeps, must not make it late.

@@ -50,7 +50,7 @@ extension MessageQueries {
     var tables = "message"
     // What has expired may be there for a moment until it is deleted.
     var conditions = ["(message.expiresAt IS NULL OR message.expiresAt > ?)"]
-    var arguments: StatementArguments = [request.now]
+    var arguments: StatementArguments = [StoredDate(request.now)]
     func require(_ condition: String, _ values: StatementArguments) {
       conditions.append(condition)
       arguments += values
@@ -67,13 +67,13 @@ extension MessageQueries {
       require("(message.text LIKE ? ESCAPE '\\' OR message.fileNames LIKE ? ESCAPE '\\')", [pattern, pattern])
     }
     if let room = request.room { require("message.room = ?", [room]) }
-    if let since = request.since { require("message.time >= ?", [since]) }
+    if let since = request.since { require("message.time >= ?", [StoredDate(since)]) }
     let isByTime = request.room != nil && terms == nil
     if isByTime { order = "message.time" }
     for (position, comparison) in [(request.before, "<"), (request.after, ">")] {
       guard let position else { continue }
       if isByTime {
-        require("(message.time, message.id) \(comparison) (?, ?)", [position.time, position.id])
+        require("(message.time, message.id) \(comparison) (?, ?)", [StoredDate(position.time), position.id])
       } else {
         require("\(order) \(comparison) ?", [position.id])
       }

@@ -3,7 +3,7 @@ import Foundation
 import GRDB
 
 /// A message as stored and shown.
-public struct Message: Codable, FetchableRecord, MutablePersistableRecord, Sendable, Equatable {
+public struct Message: DatedRecord, MutablePersistableRecord, Sendable, Equatable {
   public enum State: String, Codable, Sendable {
     /// Waits in the outbox.
     case queued
@@ -59,7 +59,7 @@ public struct Message: Codable, FetchableRecord, MutablePersistableRecord, Senda
 }
 
 /// What one member thinks of a message: the last one of each member counts.
-public struct Reaction: Codable, FetchableRecord, PersistableRecord, Sendable, Equatable {
+public struct Reaction: DatedRecord, PersistableRecord, Sendable, Equatable {
   public var room: String
   /// Of the message it is about.
   public var messageID: String
@@ -84,7 +84,7 @@ public struct Quote: Sendable, Equatable, Codable {
 }
 
 /// What one member did with one of our messages.
-public struct Delivery: Codable, FetchableRecord, PersistableRecord, Sendable, Equatable {
+public struct Delivery: DatedRecord, PersistableRecord, Sendable, Equatable {
   public enum State: String, Codable, Sendable, Comparable {
     case pending, failed, delivered, displayed
 
@@ -122,7 +122,7 @@ public struct MessageWithDeliveries: Sendable, Equatable, Codable {
 }
 
 /// Something that waits to be sent to a room.
-struct OutboxEntry: Codable, FetchableRecord, MutablePersistableRecord, Sendable {
+struct OutboxEntry: DatedRecord, MutablePersistableRecord, Sendable {
   static let databaseTableName = "outbox"
 
   var id: Int64?

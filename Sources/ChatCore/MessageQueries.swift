@@ -7,18 +7,19 @@ enum MessageQueries {
   ///
   /// One that could not be decrypted gives way to its readable repetition.
   static func insertOnce(_ db: Database, _ message: inout Message) throws -> Bool {
-    let known = try Message.fetchOne(
-      db.cachedStatement(sql: "SELECT * FROM message WHERE room = ? AND messageID = ? AND sender = ?"),
+    let known = try Row.fetchOne(
+      db.cachedStatement(sql: "SELECT id, state FROM message WHERE room = ? AND messageID = ? AND sender = ?"),
       arguments: [message.room, message.messageID, message.sender])
     if let known {
-      guard known.state == .undecryptable, message.state != .undecryptable else { return false }
-      message.id = known.id
+      let state: String = known["state"]
+      guard state == Message.State.undecryptable.rawValue, message.state != .undecryptable else { return false }
+      message.id = known["id"]
       try message.update(db)
       return true
     }
-    try message.insert(db)
+    try message.insertQuickly(db)
     try db.cachedStatement(sql: "UPDATE room SET lastActivity = max(lastActivity, ?) WHERE address = ?")
-      .execute(arguments: [message.receivedAt, message.room])
+      .execute(arguments: [StoredDate(message.receivedAt), message.room])
     return true
   }
 
@@ -38,8 +39,21 @@ enum MessageQueries {
   static func expectDeliveries(_ db: Database, of message: Message) throws {
     guard let row = message.id else { return }
     for other in try RoomQueries.participants(db, room: message.room) where other.address != message.sender {
-      try Delivery(message: row, participant: other.address, state: .pending).insert(db, onConflict: .ignore)
+      try Delivery.expect(db, of: row, by: other.address)
     }
+  }
+
+  /// A member has one of our messages, so the focus took it, although its answer may still be on its way: who follows a
+  /// message hears that it was sent before anything else.
+  /// - Returns: the message, if that was not known yet.
+  static func confirmSent(_ db: Database, messageID: String) throws -> Message? {
+    let row = try Int64.fetchOne(
+      db.cachedStatement(sql: "SELECT id FROM message WHERE messageID = ? AND isOutgoing AND state = ?"),
+      arguments: [messageID, Message.State.queued.rawValue])
+    guard let row else { return nil }
+    try db.cachedStatement(sql: "UPDATE message SET state = ? WHERE id = ?")
+      .execute(arguments: [Message.State.sent.rawValue, row])
+    return try Message.fetchOne(db, key: row)
   }
 
   /// Applies one member's notification to our own message; nil when it concerns none of ours or says nothing new.
@@ -48,19 +62,21 @@ enum MessageQueries {
   static func applyDelivery(
     _ db: Database, messageID: String, by participant: String, state: Delivery.State, reason: String?, time: Date
   ) throws -> ChatEvent? {
-    guard
-      let message = try Message.fetchOne(
-        db.cachedStatement(sql: "SELECT * FROM message WHERE messageID = ? AND isOutgoing ORDER BY id DESC"),
-        arguments: [messageID]),
-      let row = message.id
-    else { return nil }
-    let old = try Delivery.fetchOne(
-      db.cachedStatement(sql: "SELECT * FROM delivery WHERE message = ? AND participant = ?"),
-      arguments: [row, participant])
+    let found = try Row.fetchOne(
+      db.cachedStatement(
+        sql: """
+          SELECT message.id, message.room, delivery.state, lifetime IS NOT NULL AND expiresAt IS NULL
+          FROM message LEFT JOIN delivery ON delivery.message = message.id AND participant = ?
+          WHERE messageID = ? AND isOutgoing ORDER BY message.id DESC LIMIT 1
+          """), arguments: [participant, messageID])
+    guard let found else { return nil }
+    let (row, room, isEphemeral): (Int64, String, Bool) = (found[0], found[1], found[3])
     // Members who joined after the message was sent are not waited for, and do not report on it.
-    guard let old, old.state < state else { return nil }
-    try Delivery(message: row, participant: participant, state: state, reason: reason, time: time).update(db)
-    if state == .displayed { try startLifetime(db, of: message, now: time) }
+    guard let old = (found[2] as String?).flatMap(Delivery.State.init), old < state else { return nil }
+    try Delivery(message: row, participant: participant, state: state, reason: reason, time: time).updateQuickly(db)
+    if state == .displayed, isEphemeral, let message = try Message.fetchOne(db, key: row) {
+      try startLifetime(db, of: message, now: time)
+    }
     let waiting =
       try Int.fetchOne(
         db.cachedStatement(sql: "SELECT count(*) FROM delivery WHERE message = ? AND state IN (?, ?)"),
@@ -69,7 +85,7 @@ enum MessageQueries {
           state == .displayed ? Delivery.State.delivered.rawValue : Delivery.State.pending.rawValue,
         ]) ?? 0
     return .delivery(
-      room: message.room, messageID: messageID, by: participant, state: state, reason: reason, isComplete: waiting == 0)
+      room: room, messageID: messageID, by: participant, state: state, reason: reason, isComplete: waiting == 0)
   }
 
   /// Everyone has read it: our copy of an ephemeral message goes too, as Linphone's does.
@@ -81,7 +97,7 @@ enum MessageQueries {
     guard isUnread != true else { return }
     try db.execute(
       sql: "UPDATE message SET expiresAt = ? WHERE id = ?",
-      arguments: [now.addingTimeInterval(TimeInterval(lifetime)), message.id])
+      arguments: [StoredDate(now.addingTimeInterval(TimeInterval(lifetime))), message.id])
   }
 
   static func withDeliveries(_ db: Database, _ message: Message) throws -> MessageWithDeliveries {
@@ -109,7 +125,7 @@ enum MessageQueries {
   }
 
   static func markRead(_ db: Database, _ message: Message, now: Date) throws {
-    let end = message.lifetime.map { now.addingTimeInterval(TimeInterval($0)) }
+    let end = message.lifetime.map { StoredDate(now.addingTimeInterval(TimeInterval($0))) }
     try db.execute(
       sql: "UPDATE message SET isRead = 1, expiresAt = coalesce(expiresAt, ?) WHERE id = ?",
       arguments: [end, message.id])

@@ -54,11 +54,7 @@ struct OutboxBatch: Sendable {
   static func next(
     _ db: Database, leavingOut rooms: [String], entries: [Int64], isSingle: Bool
   ) throws -> OutboxBatch? {
-    let encoder = JSONEncoder()
-    let (skippedRooms, skippedEntries) = (
-      String(decoding: try encoder.encode(rooms), as: UTF8.self),
-      String(decoding: try encoder.encode(entries), as: UTF8.self)
-    )
+    let (skippedRooms, skippedEntries) = (try list(rooms), try list(entries))
     let first = try OutboxEntry.fetchOne(
       db.cachedStatement(
         sql: """
@@ -92,6 +88,13 @@ struct OutboxBatch: Sendable {
   }
 }
 
+extension OutboxBatch {
+  /// For `json_each`.
+  private static func list<Element: Encodable>(_ values: [Element]) throws -> String {
+    values.isEmpty ? "[]" : String(decoding: try JSONEncoder().encode(values), as: UTF8.self)
+  }
+}
+
 /// What became of an entry of the outbox.
 struct OutboxOutcome: Sendable {
   let entry: OutboxEntry
@@ -99,12 +102,14 @@ struct OutboxOutcome: Sendable {
   var failure: String?
 
   /// Takes the entry out of the outbox.
-  /// - Returns: the message that it was for, as it is now.
+  /// - Returns: the message that it was for, as it is now; nil when nothing is new about it.
   func write(_ db: Database) throws -> Message? {
     try db.cachedStatement(sql: "DELETE FROM outbox WHERE id = ?").execute(arguments: [entry.id])
     guard let row = entry.message else { return nil }
-    try db.cachedStatement(sql: "UPDATE message SET state = ?, failure = ? WHERE id = ?")
-      .execute(arguments: [state.rawValue, failure, row])
+    try db.cachedStatement(
+      sql: "UPDATE message SET state = ?1, failure = ?2 WHERE id = ?3 AND (state <> ?1 OR failure IS NOT ?2)"
+    ).execute(arguments: [state.rawValue, failure, row])
+    guard db.changesCount > 0 else { return nil }
     return try Message.fetchOne(
       db.cachedStatement(sql: "SELECT * FROM message WHERE id = ?"), arguments: [row])
   }

@@ -19,7 +19,7 @@ public struct RoomAddress: Hashable, Sendable, Codable, CustomStringConvertible 
 }
 
 /// A room as stored.
-public struct Room: Codable, FetchableRecord, PersistableRecord, Sendable, Equatable {
+public struct Room: DatedRecord, PersistableRecord, Sendable, Equatable {
   public enum State: String, Codable, Sendable {
     /// Known, but the focus has not yet sent its state.
     case joining
@@ -43,6 +43,23 @@ public struct Room: Codable, FetchableRecord, PersistableRecord, Sendable, Equat
   /// By a statement that is prepared once: it is read for each message.
   static func find(_ db: Database, _ address: String) throws -> Room? {
     try fetchOne(db.cachedStatement(sql: "SELECT * FROM room WHERE address = ?"), arguments: [address])
+  }
+}
+
+extension Room {
+  /// By hand: it is read for each message.
+  public init(row: Row) throws {
+    address = row["address"]
+    subject = row["subject"]
+    isEncrypted = row["isEncrypted"]
+    isOneToOne = row["isOneToOne"]
+    let text: String = row["state"]
+    guard let state = State(rawValue: text) else { throw DatabaseError(message: "a room's state is '\(text)'") }
+    self.state = state
+    version = row["version"]
+    createdAt = (row["createdAt"] as StoredDate).date
+    lastActivity = (row["lastActivity"] as StoredDate).date
+    lifetime = row["lifetime"]
   }
 }
 

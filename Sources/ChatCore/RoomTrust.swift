@@ -72,7 +72,7 @@ enum RefusedIdentity {
       sql: """
         INSERT INTO refusedIdentity (device, fingerprint, time) VALUES (?, ?, ?)
         ON CONFLICT (device) DO UPDATE SET fingerprint = excluded.fingerprint, time = excluded.time
-        """, arguments: [device.string, offered.fingerprint, Date()])
+        """, arguments: [device.string, offered.fingerprint, StoredDate(Date())])
   }
 
   static func fingerprint(_ db: Database, of device: String) throws -> String? {

@@ -51,8 +51,13 @@ public enum DigestAlgorithm: String, Sendable, CaseIterable, Comparable, Codable
 extension Sequence<UInt8> {
   /// Two lower-case hexadecimal digits a byte.
   var hexadecimal: String {
-    let digits = Array("0123456789abcdef")
-    return String(flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+    func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
+    var digits: [UInt8] = []
+    for byte in self {
+      digits.append(digit(byte >> 4))
+      digits.append(digit(byte & 15))
+    }
+    return String(decoding: digits, as: UTF8.self)
   }
 }
 

@@ -4,7 +4,7 @@ import Foundation
 
 /// Makes and recognises nonces without a table: time and random bytes, stamped with an HMAC under the server's key.
 struct DigestNonceFactory: Sendable {
-  private static let randomLength = 8
+  private static let randomLength = MemoryLayout<UInt64>.size
   private static let stampLength = 16
   private let key: [UInt8]
   private let realm: String
@@ -21,7 +21,7 @@ struct DigestNonceFactory: Sendable {
     var generator = SystemRandomNumberGenerator()
     let milliseconds = UInt64(max(0, date.timeIntervalSince1970 * 1000))
     var bytes = withUnsafeBytes(of: milliseconds.bigEndian) { Array($0) }
-    bytes += (0..<Self.randomLength).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+    bytes += withUnsafeBytes(of: generator.next() as UInt64) { Array($0) }
     return Data(bytes + stamp(bytes)).base64EncodedString()
   }
 

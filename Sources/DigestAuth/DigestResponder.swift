@@ -8,8 +8,10 @@ public struct DigestResponder: Sendable {
   private let secret: DigestSecret
   private var count: UInt32 = 0
 
-  public init(username: String, password: String, challenge: DigestChallenge) {
+  /// - Parameter uses: how often the nonce was used already.
+  public init(username: String, password: String, challenge: DigestChallenge, uses: UInt32 = 0) {
     self.init(username: username, ha1: nil, password: password, challenge: challenge)
+    count = uses
   }
 
   /// - Parameter ha1: H(username:realm:password) for the challenge's algorithm, in place of the password.
@@ -36,7 +38,9 @@ public struct DigestResponder: Sendable {
   public mutating func credentials(method: String, uri: String, body: Data = Data()) -> DigestCredentials {
     count &+= 1
     var generator = SystemRandomNumberGenerator()
-    let cnonce = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }.hexadecimal
+    // 16 bytes, by two calls to the system.
+    let cnonce = (0..<2).map { _ in generator.next() as UInt64 }
+      .flatMap { word in withUnsafeBytes(of: word) { Array($0) } }.hexadecimal
     guard
       let credentials = DigestCredentials(
         answering: challenge, username: username, secret: secret, method: method, uri: uri, body: body,

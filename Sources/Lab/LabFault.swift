@@ -139,10 +139,6 @@ public enum LabFault: String, Sendable, CaseIterable {
 
   /// `Date` (RFC 3261 §20.17) of a clock that is ahead.
   static var skewedDate: SIPHeader {
-    let formatter = DateFormatter()
-    formatter.locale = Locale(identifier: "en_US_POSIX")
-    formatter.timeZone = TimeZone(identifier: "GMT")
-    formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
-    return SIPHeader("Date", formatter.string(from: Date().addingTimeInterval(clockSkew)))
+    SIPHeader("Date", CivilTime(Date().addingTimeInterval(clockSkew)).headerText)
   }
 }

@@ -156,7 +156,7 @@ final class Proxy {
   // MARK: Routing
 
   private func isOurs(_ uri: SIPURI) -> Bool {
-    uri.host.caseInsensitiveCompare(configuration.domain) == .orderedSame
+    uri.host.equalsIgnoringCase(configuration.domain)
       || (uri.host == configuration.address && uri.port == Int(server.port))
   }
 
@@ -284,7 +284,7 @@ extension SIPResponse {
   /// Without the field that our own sending put on top.
   fileprivate var withoutTopVia: SIPResponse {
     var copy = self
-    if let place = copy.headers.firstIndex(where: { $0.name.caseInsensitiveCompare("Via") == .orderedSame }) {
+    if let place = copy.headers.firstIndex(where: { $0.name.equalsIgnoringCase("Via") }) {
       copy.headers.remove(at: place)
     }
     return copy

@@ -66,8 +66,8 @@ struct Registrar: Sendable {
   mutating func register(
     _ request: SIPRequest, user: String, over connection: SIPConnection, now: Date = Date()
   ) -> Answer {
-    guard let target = request.target, target.host.caseInsensitiveCompare(domain) == .orderedSame,
-      let account = request.to?.uri, account.host.caseInsensitiveCompare(domain) == .orderedSame
+    guard let target = request.target, target.host.equalsIgnoringCase(domain),
+      let account = request.to?.uri, account.host.equalsIgnoringCase(domain)
     else { return Answer(status: 404, reason: "Not Found") }
     guard account.user == user else { return Answer(status: 403, reason: "Forbidden") }
     guard let callID = request.callID, let sequence = request.sequence else {

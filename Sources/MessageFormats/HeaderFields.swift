@@ -48,12 +48,12 @@ public struct HeaderFields: Hashable, Sendable, ExpressibleByArrayLiteral {
 
   /// One line. Control bytes in the value become spaces: a value can never begin a line of its own.
   static func line(_ name: String, _ value: String) -> String {
-    var clean = String.UnicodeScalarView()
-    for scalar in value.unicodeScalars {
-      clean.append(scalar.value < 0x20 || scalar.value == 0x7F ? " " : scalar)
-    }
-    let cleanName = String(decoding: name.utf8.filter(ASCII.isToken), as: UTF8.self)
-    return "\(cleanName): \(String(clean))\r\n"
+    "\(name.utf8.allSatisfy(ASCII.isToken) ? name : String(decoding: name.utf8.filter(ASCII.isToken), as: UTF8.self)): "
+      + "\(value.utf8.contains(where: ASCII.isControl) ? clean(value) : value)\r\n"
+  }
+
+  private static func clean(_ value: String) -> String {
+    String(decoding: value.utf8.map { ASCII.isControl($0) ? ASCII.space : $0 }, as: UTF8.self)
   }
 }
 

@@ -7,27 +7,30 @@ public enum RFC3339 {
 
   /// `2026-11-21T05:46:07Z`. Years outside 0001 to 9999 are moved to the nearest of these.
   public static func string(from date: Date) -> String {
-    let seconds = max(-62_135_596_800, min(253_402_300_799, date.timeIntervalSince1970.rounded(.down)))
-    let total = seconds.isNaN ? 0 : Int(seconds)
-    let day = total >= 0 ? total / secondsPerDay : (total - secondsPerDay + 1) / secondsPerDay
-    let second = total - day * secondsPerDay
-    let (year, month, dayOfMonth) = civil(fromDay: day)
-    func padded(_ value: Int, _ width: Int = 2) -> String {
-      let digits = String(value)
-      return String(repeating: "0", count: max(0, width - digits.count)) + digits
-    }
-    return "\(padded(year, 4))-\(padded(month))-\(padded(dayOfMonth))"
-      + "T\(padded(second / 3600)):\(padded(second / 60 % 60)):\(padded(second % 60))Z"
+    let time = CivilTime(Date(timeIntervalSince1970: date.timeIntervalSince1970.rounded(.down)))
+    return "\(time.dateText)T\(time.timeText)Z"
+  }
+
+  /// With milliseconds: `2026-11-21T05:46:07.123Z`.
+  public static func preciseString(from date: Date) -> String {
+    let time = CivilTime(date)
+    return "\(time.dateText)T\(time.timeText).\(time.millisecondText)Z"
   }
 
   /// nil when the text is no RFC 3339 date-time.
-  public static func date(from text: String) -> Date? {
+  public static func date(from text: String) -> Date? { date(text) { $0 | 0x20 == UInt8(ascii: "t") } }
+
+  /// The moment, in UTC, of `2026-11-21 05:46:07.123`, as SQL writes it; nil when the text is of another form.
+  public static func date(fromDatabaseText text: String) -> Date? { date(text + "Z") { $0 == ASCII.space } }
+
+  /// - Parameter isSeparator: of date and time.
+  private static func date(_ text: String, isSeparator: (UInt8) -> Bool) -> Date? {
     let bytes = Array(text.utf8)
     guard bytes.count >= 20, bytes.count <= 64 else { return nil }
     func number(_ range: Range<Int>) -> Int? { ASCII.decimal(bytes[range]) }
     guard let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
       let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
-      bytes[4] == ASCII.hyphen, bytes[7] == ASCII.hyphen, bytes[10] | 0x20 == UInt8(ascii: "t"),
+      bytes[4] == ASCII.hyphen, bytes[7] == ASCII.hyphen, isSeparator(bytes[10]),
       bytes[13] == ASCII.colon, bytes[16] == ASCII.colon,
       (1...12).contains(month), day >= 1, day <= daysIn(month, year), hour < 24, minute < 60, second <= 60
     else { return nil }
@@ -35,8 +38,9 @@ public enum RFC3339 {
     var fraction = 0.0
     if bytes[index] == UInt8(ascii: ".") {
       let digits = bytes[(index + 1)...].prefix(while: ASCII.isDigit)
-      guard let value = Double("0." + String(decoding: digits, as: UTF8.self)), !digits.isEmpty else { return nil }
-      fraction = value
+      // Further digits are below what a Double can hold.
+      guard !digits.isEmpty, let value = ASCII.decimal(digits.prefix(15), maximum: .max) else { return nil }
+      fraction = Double(value) / pow(10, Double(min(digits.count, 15)))
       index += 1 + digits.count
     }
     guard let offset = offset(bytes[index...]) else { return nil }
@@ -75,18 +79,5 @@ public enum RFC3339 {
   private static func yearStart(_ year: Int) -> Int {
     let last = year + 399
     return 365 * year + last / 4 - last / 100 + last / 400 - 719_624
-  }
-
-  private static func civil(fromDay day: Int) -> (year: Int, month: Int, day: Int) {
-    var year = 1970 + day / 366
-    while yearStart(year + 1) <= day { year += 1 }
-    while yearStart(year) > day { year -= 1 }
-    var rest = day - yearStart(year)
-    var month = 1
-    while rest >= daysIn(month, year) {
-      rest -= daysIn(month, year)
-      month += 1
-    }
-    return (year, month, rest + 1)
   }
 }

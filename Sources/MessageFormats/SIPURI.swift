@@ -135,26 +135,43 @@ extension SIPURI {
   /// Values that name a protocol or a host, and so have no case. All others are compared exactly.
   private static let caseInsensitiveValues: Set<String> = ["transport", "maddr", "user", "ttl"]
 
-  private struct ComparisonKey: Hashable {
-    var isSecure: Bool
-    var user: String?
-    var host: String
-    var port: Int?
-    var parameters: [Parameter]
-  }
-
-  private var comparisonKey: ComparisonKey {
+  /// In one order and one case, where case does not count.
+  private var comparedParameters: [Parameter] {
     let normalized = parameters.map { parameter in
       let name = parameter.name.lowercased()
       let hasCase = !Self.caseInsensitiveValues.contains(name)
       return Parameter(name, hasCase ? parameter.value : parameter.value?.lowercased())
     }
-    let sorted = normalized.sorted { ($0.name, $0.value ?? "") < ($1.name, $1.value ?? "") }
-    return ComparisonKey(isSecure: isSecure, user: user, host: host.lowercased(), port: port, parameters: sorted)
+    return normalized.sorted { ($0.name, $0.value ?? "") < ($1.name, $1.value ?? "") }
   }
 
-  public static func == (left: SIPURI, right: SIPURI) -> Bool { left.comparisonKey == right.comparisonKey }
-  public func hash(into hasher: inout Hasher) { hasher.combine(comparisonKey) }
+  public static func == (left: SIPURI, right: SIPURI) -> Bool {
+    guard left.isSecure == right.isSecure, left.port == right.port, left.host.equalsIgnoringCase(right.host),
+      left.escapedUser == right.escapedUser || left.user == right.user
+    else { return false }
+    return left.parameters == right.parameters || left.comparedParameters == right.comparedParameters
+  }
+
+  /// Coarser than the comparison: case and order of the parameters never count.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(isSecure)
+    hasher.combine(user)
+    hasher.combine(port)
+    Self.feed(host, into: &hasher)
+    var sum = 0
+    for parameter in parameters {
+      var own = Hasher()
+      Self.feed(parameter.name, into: &own)
+      Self.feed(parameter.value ?? "", into: &own)
+      sum &+= own.finalize()
+    }
+    hasher.combine(sum)
+  }
+
+  private static func feed(_ text: String, into hasher: inout Hasher) {
+    for byte in text.utf8 { hasher.combine(ASCII.lowercase(byte)) }
+    hasher.combine(UInt8(0))
+  }
 
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()

@@ -40,7 +40,7 @@ final class DigestAccounts: @unchecked Sendable {
 
   func remove(_ token: String) { lock.withLock { accounts[token] = nil } }
 
-  fileprivate func account(_ token: String) -> Account? { lock.withLock { accounts[token] } }
+  func account(_ token: String) -> Account? { lock.withLock { accounts[token] } }
 }
 
 /// Digest state of one realm and one handle. Owned by Sofia, used on its thread only.

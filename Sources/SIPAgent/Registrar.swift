@@ -150,7 +150,7 @@ final class Registrar {
     let digits = (response[header: "Retry-After"] ?? "").prefix { $0.isASCII && $0.isNumber }
     serverDelay = min(Double(digits) ?? 0, Self.longestServerDelay)
     // Flexisip's answer to a wrong password, unless it is set up to ask again (no-403).
-    if response.status == 403, let realm = handle?.answeredRealm {
+    if response.status == 403, let realm = handle?.answered?.challenge.realm {
       return SIPError.wrongCredentials(user: stack.username, realm: realm)
     }
     return SIPError.refused(status: response.status, reason: response.reason)

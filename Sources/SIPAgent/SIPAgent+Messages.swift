@@ -29,7 +29,15 @@ extension SIPAgent {
     let handle = try await makeHandle(target: target, from: from, contact: nil)
     // nua keeps the handle of every request until it is told otherwise.
     defer { handle.destroy() }
-    return try await handle.perform(.message, messageTags(message))
+    let tags = messageTags(message, to: target, by: handle)
+    do {
+      let response = try await handle.perform(.message, tags)
+      note(.success(response), of: handle)
+      return response
+    } catch {
+      note(.failure(error), of: handle)
+      throw error
+    }
   }
 
   /// Whether several messages may be on their way at a time: over a connection, which keeps their order and controls
@@ -59,7 +67,10 @@ extension SIPAgent {
     return await withCheckedContinuation { continuation in
       let answers = Answers(count: messages.count, continuation)
       for (index, handle) in handles.enumerated() {
-        handle.start(.message, messageTags(messages[index])) { answers.take($0, of: index) }
+        handle.start(.message, messageTags(messages[index], to: target, by: handle)) { result in
+          self.note(result, of: handle)
+          answers.take(result, of: index)
+        }
       }
     }
   }
@@ -82,8 +93,17 @@ extension SIPAgent {
     return results
   }
 
-  private func messageTags(_ message: OutgoingMessage) -> TagList {
-    requestTags(message.headers).add(contentType: message.contentType, body: message.body)
+  private func messageTags(_ message: OutgoingMessage, to target: SIPURI, by handle: SofiaHandle) -> TagList {
+    // nua takes these out again if the server wants others.
+    let credentials = handle.credentials.header(method: "MESSAGE", uri: target.description, body: message.body)
+    return requestTags(message.headers + [credentials].compactMap { $0 })
+      .add(contentType: message.contentType, body: message.body)
+  }
+
+  /// What the server accepted is good for the next message.
+  private func note(_ result: Result<SIPResponse, any Error>, of handle: SofiaHandle) {
+    guard case .success(let response) = result, response.isSuccess else { return handle.credentials.forget() }
+    if let answered = handle.answered { handle.credentials.accepted(answered.challenge, of: answered.asker) }
   }
 
   /// Collects the answers until all are there.

@@ -82,8 +82,15 @@ struct SIPFramer {
 
   /// 0 without the field, nil when it is no number.
   private static func contentLength(of head: [UInt8]) -> Int? {
-    for line in head.split(separator: 10) {
-      guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
+    var start = 0
+    while start < head.count {
+      let end = position(of: [10], in: head, from: start) ?? head.count
+      let line = head[start..<end]
+      start = end + 1
+      // The field has one of two names, so most lines need no string.
+      guard let first = line.first(where: { $0 != 32 && $0 != 9 }), first | 0x20 == 0x63 || first | 0x20 == 0x6C,
+        let colon = line.firstIndex(of: UInt8(ascii: ":"))
+      else { continue }
       let name = String(decoding: line[..<colon], as: UTF8.self).trimmingCharacters(in: .whitespaces).lowercased()
       guard name == "content-length" || name == "l" else { continue }
       let value = String(decoding: line[(colon + 1)...], as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)

@@ -1,5 +1,6 @@
 // SIPHeader.swift: one header field of a SIP message, and lists of them (RFC 3261 §7.3)
 import Foundation
+import MessageFormats
 
 /// A header field: name and unparsed value, without CRLF. Compact names (RFC 3261 §7.3.3) are not expanded here:
 /// messages read from the network carry full names already.
@@ -38,12 +39,12 @@ public struct SIPHeader: Hashable, Sendable, CustomStringConvertible {
 extension Sequence<SIPHeader> {
   /// The value of the first field of that name, names compared without regard to case (RFC 3261 §7.3.1).
   public func first(named name: String) -> String? {
-    first { $0.name.caseInsensitiveCompare(name) == .orderedSame }?.value
+    first { $0.name.equalsIgnoringCase(name) }?.value
   }
 
   /// The values of all fields of that name, in order; a value that is itself a comma-separated list stays one value.
   public func all(named name: String) -> [String] {
-    compactMap { $0.name.caseInsensitiveCompare(name) == .orderedSame ? $0.value : nil }
+    compactMap { $0.name.equalsIgnoringCase(name) ? $0.value : nil }
   }
 
   public subscript(name: String) -> String? { first(named: name) }

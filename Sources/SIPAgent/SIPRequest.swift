@@ -69,14 +69,15 @@ enum MessageText {
     let startLine = lines.popFirst().map { String(decoding: $0, as: UTF8.self) } ?? ""
     let headers = lines.compactMap { line -> SIPHeader? in
       guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return nil }
-      let value = String(decoding: line[(colon + 1)...], as: UTF8.self)
-      return SIPHeader(
-        String(decoding: line[..<colon], as: UTF8.self), value.trimmingCharacters(in: .whitespaces))
+      let isBlank: (UInt8) -> Bool = { $0 == 32 || $0 == 9 }
+      var value = line[(colon + 1)...].drop(while: isBlank)
+      while let last = value.last, isBlank(last) { value.removeLast() }
+      return SIPHeader(String(decoding: line[..<colon], as: UTF8.self), String(decoding: value, as: UTF8.self))
     }
     return (startLine, headers.filter { !$0.isContentLength })
   }
 }
 
 extension SIPHeader {
-  fileprivate var isContentLength: Bool { name.caseInsensitiveCompare("Content-Length") == .orderedSame }
+  fileprivate var isContentLength: Bool { name.equalsIgnoringCase("Content-Length") }
 }

@@ -23,8 +23,8 @@ final class SofiaHandle {
   private var waiters: [Waiter] = []
   /// Realms, by class of challenge, that got the account's credentials already.
   private var authenticated: Set<String> = []
-  /// Of the last challenge that was answered.
-  private(set) var answeredRealm: String?
+  /// The last challenge that was answered, and whose it was.
+  private(set) var answered: (challenge: DigestChallenge, asker: KnownCredentials.Asker)?
 
   init(_ raw: OpaquePointer, stack: SofiaStack) {
     self.raw = raw
@@ -32,6 +32,9 @@ final class SofiaHandle {
   }
 
   var isOpen: Bool { raw != nil }
+
+  /// Of the account.
+  var credentials: KnownCredentials { stack.credentials }
 
   // MARK: Requests
 
@@ -92,18 +95,17 @@ final class SofiaHandle {
           ? SIPError.timedOut(method: method)
           : stack.unreachable(status: event.status, phrase: event.phrase))
     }
-    guard message.status == 401 || message.status == 407 else { return .success(message.response) }
+    guard let asker = KnownCredentials.Asker(status: message.status) else { return .success(message.response) }
     do {
-      try authenticate(message)
+      try authenticate(message, for: asker)
       return nil
     } catch {
       return .failure(error)
     }
   }
 
-  private func authenticate(_ message: SofiaMessage) throws {
-    let name = message.status == 401 ? "WWW-Authenticate" : "Proxy-Authenticate"
-    let values = message.headers.all(named: name)
+  private func authenticate(_ message: SofiaMessage, for asker: KnownCredentials.Asker) throws {
+    let values = message.headers.all(named: asker.challengeField)
     guard let challenge = DigestChallenge.strongest(of: values) else {
       throw SIPError.unsupportedChallenge(values.first ?? "none")
     }
@@ -111,7 +113,7 @@ final class SofiaHandle {
     guard authenticated.insert("\(message.status) \(challenge.realm)").inserted else {
       throw SIPError.wrongCredentials(user: stack.username, realm: challenge.realm)
     }
-    answeredRealm = challenge.realm
+    answered = (challenge, asker)
     let realm = challenge.realm.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
     let tags = TagList().add(SOFIA_TAG_AUTH, "Digest:\"\(realm)\":\(stack.account):-")
     try send(.authenticate, tags)

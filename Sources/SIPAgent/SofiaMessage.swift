@@ -8,7 +8,7 @@ struct SofiaMessage {
   /// Header fields beyond this many are not read.
   static let maximumHeaders = 512
   /// Of no use outside the stack.
-  private static let unread: Set<String> = ["via", "content-length", "max-forwards"]
+  private static let unread = ["Via", "Content-Length", "Max-Forwards"]
 
   private let pointer: OpaquePointer
 
@@ -23,8 +23,8 @@ struct SofiaMessage {
     var next = sofia_message_first_header(pointer)
     while let header = next, headers.count < Self.maximumHeaders {
       next = sofia_header_next(header)
-      guard let name = sofia_header_name(header).map({ String(cString: $0) }), !Self.unread.contains(name.lowercased()),
-        let value = sofia_header_value(header)
+      guard let name = sofia_header_name(header).map({ String(cString: $0) }),
+        !Self.unread.contains(where: { $0.equalsIgnoringCase(name) }), let value = sofia_header_value(header)
       else { continue }
       headers.append(SIPHeader(name, String(cString: value)))
       free(value)

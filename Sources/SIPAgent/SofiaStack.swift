@@ -33,6 +33,7 @@ struct SofiaEvent {
 final class SofiaStack {
   /// Token of the account in `DigestAccounts`.
   let account: String
+  let credentials: KnownCredentials
   /// For error texts.
   let username: String
   let server: String
@@ -58,6 +59,7 @@ final class SofiaStack {
     self.link = link
     self.usages = usages
     self.account = account
+    credentials = KnownCredentials(account: account)
     self.username = username
     self.server = server
     self.onIncoming = onIncoming

@@ -42,3 +42,8 @@ enum Deadline {
     }
   }
 }
+
+extension Double {
+  /// `5`, `0.5`. By Foundation's formatters this would load the tables of all languages.
+  var brief: String { self == rounded() && magnitude < 1e15 ? "\(Int(self))" : "\(self)" }
+}

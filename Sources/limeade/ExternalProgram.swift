@@ -39,7 +39,7 @@ enum ExternalProgram {
     }
     if data.count > outputLimit { killer.kill() }
     process.waitUntilExit()
-    guard !killer.hasExpired else { throw failure("\(name) was ended: it took longer than \(timeout.formatted()) s") }
+    guard !killer.hasExpired else { throw failure("\(name) was ended: it took longer than \(timeout.brief) s") }
     guard data.count <= outputLimit else { throw failure("\(name) printed more than \(outputLimit) bytes") }
     guard process.terminationStatus == 0 else {
       throw failure("\(name) failed with exit code \(process.terminationStatus)")

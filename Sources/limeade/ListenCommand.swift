@@ -70,7 +70,7 @@ struct ListenCommand: AsyncParsableCommand {
         group.addTask {
           try await Task.sleep(for: .seconds(timeout))
           guard count != nil else { return }
-          throw CommandFailure.timedOut("no further message within \(timeout.formatted()) s")
+          throw CommandFailure.timedOut("no further message within \(timeout.brief) s")
         }
       }
       let first: Result<Void?, any Error>

@@ -35,10 +35,14 @@ struct PlainChat: Sendable {
   }
 
   private func sendLines(_ progress: DeliveryProgress) async throws {
-    for await line in StandardInput.lines() where !line.isEmpty {
-      let message = try await session.perform(SendText(to: room.room.address, text: line))
-      await progress.expect(message.messageID)
-      if !json { Output.line(EventLine.line(for: message)) }
+    let input = StandardInput(lines: SendTexts.maximumTexts, bytes: ChatClient.textLimit)
+    for await _ in input.news {
+      while let lines = input.take() {
+        for message in try await session.perform(SendTexts(to: room.room.address, texts: lines)) {
+          await progress.expect(message.messageID)
+          if !json { Output.line(EventLine.line(for: message)) }
+        }
+      }
     }
     try await Deadline.run(seconds: Self.lastWait, or: "not every message was delivered to every member") {
       try await progress.waitUntilDone()
@@ -92,17 +96,5 @@ private actor DeliveryProgress {
   private func giveUp() {
     waiter?.resume()
     waiter = nil
-  }
-}
-
-/// Standard input as a stream of lines, read on a thread of its own because a read blocks.
-enum StandardInput {
-  static func lines() -> AsyncStream<String> {
-    AsyncStream { continuation in
-      Thread.detachNewThread {
-        while let line = readLine() { continuation.yield(line) }
-        continuation.finish()
-      }
-    }
   }
 }

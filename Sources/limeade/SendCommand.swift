@@ -69,7 +69,7 @@ struct SendCommand: AsyncParsableCommand {
       let needsTrust = requireTrust || session.account.requiresTrust
       try await Deadline.run(
         seconds: timeout, since: sign,
-        or: "the message was not \(goal.rawValue) within \(timeout.formatted()) s; it stays in the outbox or on its way"
+        or: "the message was not \(goal.rawValue) within \(timeout.brief) s; it stays in the outbox or on its way"
       ) {
         do { try await progress.follow() } catch let failure as CommandFailure {
           // A device that came into the room between the first look and the sending.

@@ -50,6 +50,39 @@ import Testing
 
   private static func code(_ answer: [String: Any]) -> Int? { (answer["error"] as? [String: Any])?["code"] as? Int }
 
+  @Test func severalTextsGoOutTogetherInOrderAndOnce() async throws {
+    let scene = try await Scene()
+    let bob = try await scene.lab.listener("bob")
+    let client = try await scene.connect()
+    func request(_ id: Int, _ texts: [String], _ ids: [String]) throws -> String {
+      let params: [String: Any] = ["to": Self.bob, "texts": texts, "ids": ids]
+      let object: [String: Any] = ["jsonrpc": "2.0", "id": id, "method": "message.sendAll", "params": params]
+      return String(decoding: try JSONSerialization.data(withJSONObject: object, options: .withoutEscapingSlashes), as: UTF8.self)
+    }
+    let texts = (0..<40).map { "number \($0)" }
+    let ids = texts.indices.map { "together\($0)" }
+    for number in 1...2 {
+      let answer = try await Self.ask(client, try request(number, texts, ids), id: "\(number)")
+      let messages = try #require(answer["result"] as? [[String: Any]])
+      #expect(messages.map { $0["messageID"] as? String } == ids)
+    }
+    let many = try await Self.ask(
+      client, try request(3, Array(repeating: "x", count: 65), Array(repeating: "y", count: 65)), id: "3")
+    #expect((many["error"] as? [String: Any])?["message"] as? String == "at most 64 texts can be sent at a time")
+    let oversize = try await Self.ask(
+      client, try request(4, ["not sent", String(repeating: "x", count: 70_000)], ["one", "two"]), id: "4")
+    #expect(oversize["error"] != nil)
+    let last = try await Self.ask(client, try request(5, ["last"], ["last"]), id: "5")
+    #expect(last["error"] == nil)
+    try await bob.event("message", ["text": "last"])
+    let arrived = bob.output.filter { $0.contains(#""event":"message""#) }
+    #expect(arrived.count == texts.count + 1)
+    for (line, text) in zip(arrived, texts + ["last"]) { #expect(line.contains(#""text":"\#(text)""#)) }
+    client.stop()
+    bob.stop()
+    scene.stop()
+  }
+
   @Test func aProgramInAnotherLanguageSendsInOrderAndHearsWhatHappens() async throws {
     let scene = try await Scene()
     let bob = try await scene.lab.listener("bob")

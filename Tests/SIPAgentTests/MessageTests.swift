@@ -49,6 +49,36 @@ struct MessageTests {
     }
   }
 
+  @Test(arguments: ["tcp", "udp"], [Kamailio.Algorithms.md5, .both])
+  func onlyTheFirstMessageIsChallenged(transport: String, algorithms: Kamailio.Algorithms) async throws {
+    let server = try await Kamailio(algorithms)
+    defer { server.stop() }
+    try await withClients(["alice", "bob"], server: server.port, transport: transport) { clients in
+      for number in 0..<4 { try await Self.send("\(number)", from: clients[0], to: clients[1]) }
+    }
+    #expect(server.finalCount("MESSAGE", user: "bob") == 5)
+  }
+
+  @Test func whatTheServerNoLongerAcceptsIsAnsweredAnew() async throws {
+    let server = try await Kamailio(nonceLifetime: 1)
+    defer { server.stop() }
+    try await withClients(["alice", "bob"], server: server.port) { clients in
+      try await Self.send("first", from: clients[0], to: clients[1])
+      // The server tells nobody that its nonce has expired.
+      try await Task.sleep(for: .seconds(2.5))
+      try await Self.send("second", from: clients[0], to: clients[1])
+    }
+    #expect(server.finalCount("MESSAGE", user: "bob") == 4)
+  }
+
+  private static func send(_ text: String, from: Client, to: Client) async throws {
+    async let response = from.agent.message(to: to.address, contentType: "text/plain", body: Data(text.utf8))
+    let message = try await to.nextMessage()
+    #expect(String(decoding: message.body, as: UTF8.self) == text)
+    await to.agent.respond(to: message.id, status: 200)
+    #expect(try await response.status == 200)
+  }
+
   @Test func theAnswerWaitsForTheConsumerAndCarriesItsStatus() async throws {
     let server = try await Kamailio()
     defer { server.stop() }
