@@ -26,7 +26,7 @@ final class DialogTable {
 
   private var dialogs: [DialogID: Dialog] = [:]
   private var lastID: UInt64 = 0
-  private unowned let incoming: IncomingRequests
+  private let incoming: IncomingRequests
   private let emit: @Sendable (SIPEvent) -> Void
 
   init(incoming: IncomingRequests, emit: @escaping @Sendable (SIPEvent) -> Void) {

@@ -18,6 +18,10 @@ final class SofiaHandle {
     var finish: (Result<SIPResponse, any Error>) -> Void
   }
 
+  /// Of the account.
+  let credentials: KnownCredentials
+
+  /// Only until the handle has ended, and on events, which the stack brings.
   private unowned let stack: SofiaStack
   private var raw: OpaquePointer?
   private var waiters: [Waiter] = []
@@ -29,12 +33,10 @@ final class SofiaHandle {
   init(_ raw: OpaquePointer, stack: SofiaStack) {
     self.raw = raw
     self.stack = stack
+    credentials = stack.credentials
   }
 
   var isOpen: Bool { raw != nil }
-
-  /// Of the account.
-  var credentials: KnownCredentials { stack.credentials }
 
   // MARK: Requests
 

@@ -13,7 +13,7 @@ final class SubscriptionTable {
 
   private var subscriptions: [SubscriptionID: Subscription] = [:]
   private var lastID: UInt64 = 0
-  private unowned let incoming: IncomingRequests
+  private let incoming: IncomingRequests
   private let emit: @Sendable (SIPEvent) -> Void
 
   init(incoming: IncomingRequests, emit: @escaping @Sendable (SIPEvent) -> Void) {
