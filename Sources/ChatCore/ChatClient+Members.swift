@@ -21,8 +21,8 @@ extension ChatClient {
     }
   }
 
-  /// Renames the room: a re-INVITE with another Subject, in a dialog that is made first when a restart ended it, of ours
-  /// or of the server.
+  /// Renames the room: a re-INVITE with another Subject, in a dialog that is made first when a restart ended it, ours
+  /// or the server's.
   public func rename(_ room: String, to subject: String) async throws {
     guard let agent else { throw ChatError.notConnected }
     let headers = [SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite")]

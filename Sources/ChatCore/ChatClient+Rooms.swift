@@ -120,8 +120,8 @@ extension ChatClient {
 
   // MARK: Leaving
 
-  /// Leaves the room: un-SUBSCRIBE and BYE. After a restart there is no dialog to end, so one is made first; after one
-  /// of the server there is none that it knows, but it has us in the room still.
+  /// Leaves the room: un-SUBSCRIBE and BYE. After a restart, ours or the server's, there is no dialog to end, so one is
+  /// made first.
   public func leave(_ address: String) async throws {
     guard let agent else { throw ChatError.notConnected }
     await waitUntilResumed(address)

@@ -228,15 +228,6 @@ extension ConfCheck {
     return written + (conf.isOn("cluster", "enabled") ? conf.words("cluster", "nodes") : [])
   }
 
-  private func exemptsFocus(_ section: String) -> Bool {
-    let filter = conf.value(section, "filter").lowercased()
-    let names =
-      (conf.words(Self.conference, "conference-factory-uris") + conf.words(Self.conference, "conference-focus-uris"))
-      .compactMap { $0.split(separator: "@").first?.dropFirst(4).lowercased() }
-    let marks = ["conference", "chatroom", "isfocus", "flexisip", "user-agent"]
-    return marks.contains(where: filter.contains) || names.contains { !$0.isEmpty && filter.contains($0) }
-  }
-
   private static func trustsEveryone(_ host: String) -> Bool {
     ["*", "0.0.0.0", "::", "::0", "0"].contains(host) || host.hasSuffix("/0")
   }

@@ -19,12 +19,13 @@ extension ConfCheck {
       guard conf.has(section: Self.conference) else { return }
       let servers = Set(conf.words("global", "default-servers"))
       guard !servers.isSuperset(of: ["proxy", "conference"]) else {
-        // As seen with 2.2.0, where a room that loses its devices while it is read is then there twice.
+        // As seen with 2.2.0, where a room that loses its devices while it is read is then there twice, and invites
+        // each device twice. Linphone 5.1, when it comes back by itself, is then in neither.
         return warn(
           section, key,
           "with internal a restart of Flexisip forgets all registrations, and the conference server takes every device "
             + "out of its rooms: what is written before a device has registered again does not reach it, and "
-            + "Linphone clients get nothing from these rooms any more",
+            + "Linphone clients may get nothing from these rooms any more",
           correction: "db-implementation=redis", remedy: "a Redis server keeps them; for tries internal is enough",
           isUnseen: true)
       }

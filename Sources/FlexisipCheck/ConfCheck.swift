@@ -45,6 +45,7 @@ public struct ConfCheck: Sendable {
     check.checkConferenceAddresses()
     check.checkAuthentication()
     check.checkTrustedHosts()
+    check.checkFilters()
     check.checkRegistrar()
     check.checkRouting()
     check.checkDatabases()

@@ -8,8 +8,8 @@ import ServerConnection
 /// same port: a `ServerLink` takes it to the server (RFC 3261 §18.1.1), unless that has no TCP; then Sofia uses UDP
 /// after all.
 ///
-/// `@unchecked Sendable`: `failure`, `onLoss` and `flows` are only touched under `lock`; what else is mutable only on the
-/// link's thread.
+/// `@unchecked Sendable`: `failure`, `onLoss` and `flows` are only touched under `lock`; what else is mutable only on
+/// the link's thread.
 final class DatagramLink: AgentLink, @unchecked Sendable {
   struct Settings: Sendable {
     /// For the trace.

@@ -75,18 +75,12 @@ final class DialogTable {
 
   /// - Throws: `SIPError.noSuchDialog` when the peer knows the dialog no more: it is over then, without an event.
   func reinvite(_ id: DialogID, tags: TagList) async throws -> SIPResponse {
-    let handle = try establishedHandle(id)
-    // nua ends the dialog before it hands out an answer that says so.
-    dialogs[id]?.state = .inviting
-    let result: Result<SIPResponse, any Error>
-    do { result = .success(try await handle.perform(.invite, tags)) } catch { result = .failure(error) }
-    let isUnknown = (try? result.get()).map(Self.isUnknownDialog) ?? false
-    guard !isUnknown, case .inviting? = dialogs[id]?.state else {
+    let response = try await establishedHandle(id).perform(.invite, tags)
+    guard !Self.isUnknownDialog(response) else {
       end(id)
       throw SIPError.noSuchDialog
     }
-    dialogs[id]?.state = .established
-    return try result.get()
+    return response
   }
 
   /// - Throws: `SIPError.noSuchDialog` when the peer knew the dialog no more.

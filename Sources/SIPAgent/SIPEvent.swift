@@ -40,8 +40,8 @@ public struct Registration: Hashable, Sendable {
   public var gruu: SIPURI?
   /// Seconds until the binding ends unless refreshed, which the agent does.
   public var expires: Int
-  /// Whether it was renewed over another connection than it was made by, without having been `lost`: the server may have
-  /// been restarted, and know of no dialogs and subscriptions.
+  /// Whether it was renewed over another connection than it was made by, without having been `lost`: the server may
+  /// have been restarted, and know of no dialogs and subscriptions.
   public var isReconnected = false
 
   public init(gruu: SIPURI?, expires: Int) {

@@ -42,7 +42,7 @@ import Testing
 
   /// Flexisip has forgotten who is registered and takes all devices out of the room as it starts; each comes back with
   /// its REGISTER. Until then the focus accepts what is written and has nobody to send it to. No Linphone here: 2.2.0
-  /// invites it by two rooms at once, and it gets nothing from either.
+  /// has read the room twice then and invites by both, after which Linphone gets nothing, also among Linphones alone.
   @Test func limeadeComesBackIntoItsRoomsWhenARestartHasForgottenAllRegistrations() async throws {
     try await Scene.play(.flexisip) { scene in
       let (alice, bob) = (scene.alice, scene.bob)
