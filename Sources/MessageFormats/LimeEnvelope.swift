@@ -132,7 +132,8 @@ public struct LimeEnvelope: Hashable, Sendable {
       guard let first = needle.first, let start = bytes.baseAddress else { return nil }
       var place = 0
       while place + needle.count <= bytes.count {
-        guard let found = memchr(start + place, Int32(first), bytes.count - needle.count - place + 1) else { return nil }
+        let candidates = bytes.count - needle.count - place + 1
+        guard let found = memchr(start + place, Int32(first), candidates) else { return nil }
         if memcmp(found, needle, needle.count) == 0 { return UnsafeRawPointer(found) - start }
         place = UnsafeRawPointer(found) - start + 1
       }

@@ -5,8 +5,8 @@ import MessageFormats
 import TestSupport
 
 /// A room whose members are `ChatClient`s of this process, as a process for each would mostly measure the machine.
-/// Two more members are programs of their own and write: limeade as `owner`, and Linphone as `guest`, which joins later:
-/// with the first text that it acknowledges it makes the sessions that its own first message has to make.
+/// Two more members are programs of their own and write: limeade as `owner`, and Linphone as `guest`, which joins
+/// later: with the first text that it acknowledges it makes the sessions that its own first message has to make.
 final class LargeRoom {
   enum Writer: CaseIterable { case limeade, linphone }
 
@@ -20,6 +20,7 @@ final class LargeRoom {
   private let progress: (String) -> Void
   private let members: [ChatClient]
   private let arrivals: BenchmarkArrivals
+  /// Kept while it runs.
   private var linphone: LinphoneClient?
   private var senders: [Writer: BenchmarkSender] = [:]
 
@@ -67,8 +68,8 @@ final class LargeRoom {
     (ProcessFigures.residentMegabytes(of: getpid()), server.residentMegabytes)
   }
 
-  /// A text to all; returns when everyone has acknowledged it, and no one is busy any more. `received` is by the devices
-  /// of this process, which are the same for both writers.
+  /// A text to all; returns when everyone has acknowledged it, and no one is busy any more. `received` is by the
+  /// devices of this process, which are the same for both writers.
   func exchange(_ text: String, from writer: Writer) async throws -> BenchmarkExchange {
     guard let sender = senders[writer] else { throw TestFailure("\(writer) is not in the room") }
     let start = ContinuousClock.now

@@ -54,8 +54,8 @@ public final class FaultProxy: @unchecked Sendable {
     public var holdsMark: Bool { lock.withLock { hasBegun } }
 
     /// What was kept back goes on its way.
-    /// - Parameter ending: also the end of connections that one side has closed meanwhile; otherwise the other side does
-    ///   not learn of it until the proxy stops.
+    /// - Parameter ending: also the end of connections that one side has closed meanwhile; otherwise the other side
+    ///   does not learn of it until the proxy stops.
     public func release(ending: Bool) { lock.withLock { (isReleased, mayEnd) = (true, ending) } }
 
     /// What the servers sent over these connections after `release()`, also when no client is there any more.
