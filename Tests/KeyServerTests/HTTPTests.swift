@@ -66,7 +66,8 @@ import Testing
 
   @Test func `a client that sends all of a large body before it reads gets the answer`() async throws {
     let length = 8 << 20
-    let head = "POST / HTTP/1.1\r\nContent-Type: x3dh/octet-stream\r\nFrom: \(alice)\r\nContent-Length: \(length)\r\n\r\n"
+    let fields = ["Content-Type: x3dh/octet-stream", "From: \(alice)", "Content-Length: \(length)", "", ""]
+    let head = (["POST / HTTP/1.1"] + fields).joined(separator: "\r\n")
     try await Peer.run { peer async throws in
       let answer = try await peer.send(raw: Data(head.utf8) + Data(count: length), hangUp: false)
       let body = try #require(answer.range(of: Data("\r\n\r\n".utf8))).upperBound
