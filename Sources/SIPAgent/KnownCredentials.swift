@@ -3,8 +3,8 @@ import DigestAuth
 import Foundation
 
 /// Keeps the last challenge whose answer a server accepted, and answers it for further requests, counting its nonce's
-/// uses. A server that takes a nonce no longer challenges as it would without credentials, so nothing is lost by trying;
-/// where it does, each request is sent once and not twice.
+/// uses: each request is then sent once and not twice. A server that no longer accepts the nonce challenges as it does
+/// without credentials, so nothing is lost by trying.
 @SIPActor
 final class KnownCredentials {
   /// Who asks: 401 and 407 have header fields of their own.

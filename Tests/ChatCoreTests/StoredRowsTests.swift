@@ -101,7 +101,8 @@ import Testing
     let line = JSONLine.string(object)
     #expect(!line.contains { $0.isNewline })
     for scalar in line.unicodeScalars {
-      #expect(scalar.value >= 0x20 && !(0x7F...0x9F).contains(scalar.value) && !(0x2028...0x202E).contains(scalar.value))
+      #expect(scalar.value >= 0x20)
+      #expect(!(0x7F...0x9F).contains(scalar.value) && !(0x2028...0x202E).contains(scalar.value))
     }
     let read = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? NSDictionary)
     let reference = try JSONSerialization.data(withJSONObject: object)

@@ -57,7 +57,7 @@ import Testing
     func request(_ id: Int, _ texts: [String], _ ids: [String]) throws -> String {
       let params: [String: Any] = ["to": Self.bob, "texts": texts, "ids": ids]
       let object: [String: Any] = ["jsonrpc": "2.0", "id": id, "method": "message.sendAll", "params": params]
-      return String(decoding: try JSONSerialization.data(withJSONObject: object, options: .withoutEscapingSlashes), as: UTF8.self)
+      return String(decoding: try JSONSerialization.data(withJSONObject: object), as: UTF8.self)
     }
     let texts = (0..<40).map { "number \($0)" }
     let ids = texts.indices.map { "together\($0)" }
