@@ -152,6 +152,10 @@ public final class AccountStore: Sendable {
       }
     }
     migrator.registerMigration("chat search 2") { db in try SearchIndex.addFileNames(db) }
+    migrator.registerMigration("chat outbox 1") { db in
+      // What goes next: else each look sorts all that waits, and a script may write faster than the server takes.
+      try db.execute(sql: "CREATE INDEX outbox_by_order ON outbox (isUrgent DESC, id)")
+    }
     LimeAccount.registerMigrations(&migrator)
     return migrator
   }
