@@ -38,10 +38,11 @@ struct PlainChat: Sendable {
     let input = StandardInput(lines: SendTexts.maximumTexts, bytes: ChatClient.textLimit)
     for await _ in input.news {
       while let lines = input.take() {
-        for message in try await session.perform(SendTexts(to: room.room.address, texts: lines)) {
-          await progress.expect(message.messageID)
-          if !json { Output.line(EventLine.line(for: message)) }
-        }
+        let texts = SendTexts(to: room.room.address, texts: lines)
+        // Before they are sent: what becomes of them may be told before the answer is here.
+        await progress.expect(texts.ids ?? [])
+        let messages = try await session.perform(texts)
+        if !json { for message in messages { Output.line(EventLine.line(for: message)) } }
       }
     }
     try await Deadline.run(seconds: Self.lastWait, or: "not every message was delivered to every member") {
@@ -53,13 +54,10 @@ struct PlainChat: Sendable {
 /// Which of our messages every member has.
 private actor DeliveryProgress {
   private var open: Set<String> = []
-  private var done: Set<String> = []
   private var failure: String?
   private var waiter: CheckedContinuation<Void, Never>?
 
-  func expect(_ messageID: String) {
-    if !done.contains(messageID) { open.insert(messageID) }
-  }
+  func expect(_ messageIDs: [String]) { open.formUnion(messageIDs) }
 
   func note(_ event: ChatEvent) {
     switch event {
@@ -67,11 +65,9 @@ private actor DeliveryProgress {
       if state == .failed { failure = "\(by): \(reason ?? "not delivered")" }
       guard isComplete || state == .failed else { return }
       open.remove(id)
-      done.insert(id)
     case .messageState(let message) where message.state == .failed:
       failure = message.failure ?? "a message was refused"
       open.remove(message.messageID)
-      done.insert(message.messageID)
     default: return
     }
     if open.isEmpty {
