@@ -122,22 +122,10 @@ public struct LimeEnvelope: Hashable, Sendable {
     /// Whether a part is another device's. False in doubt.
     func own(_ part: ArraySlice<UInt8>) -> Bool {
       part.withUnsafeBytes { bytes in
-        guard let end = Self.place(of: Self.headerEnd, in: bytes) else { return false }
+        guard let end = ByteSearch.position(of: Self.headerEnd, in: bytes) else { return false }
         let header = UnsafeRawBufferPointer(rebasing: bytes[..<end])
-        return Self.place(of: Self.type, in: header) != nil && Self.place(of: reader, in: header) == nil
+        return ByteSearch.position(of: Self.type, in: header) != nil && ByteSearch.position(of: reader, in: header) == nil
       }
-    }
-
-    private static func place(of needle: [UInt8], in bytes: UnsafeRawBufferPointer) -> Int? {
-      guard let first = needle.first, let start = bytes.baseAddress else { return nil }
-      var place = 0
-      while place + needle.count <= bytes.count {
-        let candidates = bytes.count - needle.count - place + 1
-        guard let found = memchr(start + place, Int32(first), candidates) else { return nil }
-        if memcmp(found, needle, needle.count) == 0 { return UnsafeRawPointer(found) - start }
-        place = UnsafeRawPointer(found) - start + 1
-      }
-      return nil
     }
   }
 

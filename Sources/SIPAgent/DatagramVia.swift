@@ -1,5 +1,6 @@
 // DatagramVia.swift: the topmost Via of what a link carries over UDP (RFC 3261 §18, RFC 3581)
 import Foundation
+import MessageFormats
 
 /// What a link does to the topmost Via. Requests of ours get the address that the server can answer to. On requests of
 /// the server the link puts a Via of its own, as a stateless proxy does (RFC 3261 §16.11): Sofia then answers to the
@@ -33,7 +34,7 @@ package struct DatagramVia {
     if head.starts(with: Array("SIP/2.0 ".utf8)) {
       // Ours is a line of its own, as it came.
       guard String(decoding: head[via], as: UTF8.self).contains(inside), let start = Self.line(of: via, in: head),
-        let end = SIPFramer.position(of: [13, 10], in: head, from: via.upperBound)
+        let end = ByteSearch.position(of: [13, 10], in: head, from: via.upperBound)
       else { return head }
       return Array(head[..<start]) + Array(head[(end + 2)...])
     }
@@ -51,7 +52,7 @@ package struct DatagramVia {
       return Self.replacing(via, in: head, text.replacing(Self.cookie + mark, with: Self.cookie, maxReplacements: 1))
     }
     let noted = Self.replacing(via, in: head, received(text))
-    guard let firstLine = SIPFramer.position(of: [13, 10], in: noted) else { return head }
+    guard let firstLine = ByteSearch.position(of: [13, 10], in: noted) else { return head }
     // The same branch: retransmissions, CANCEL and ACK must be known as such.
     let branch = Self.branch(text).map { ";branch=\($0)" } ?? ""
     return Array(noted[..<(firstLine + 2)]) + Array("Via: SIP/2.0/UDP \(inside)\(branch);rport\r\n".utf8)
@@ -72,8 +73,8 @@ package struct DatagramVia {
 
   /// The value of the first Via, also of the short form `v:`, without what follows behind a comma.
   package static func first(of head: [UInt8]) -> Range<Int>? {
-    guard var start = SIPFramer.position(of: [13, 10], in: head).map({ $0 + 2 }) else { return nil }
-    while let end = SIPFramer.position(of: [13, 10], in: head, from: start), end > start {
+    guard var start = ByteSearch.position(of: [13, 10], in: head).map({ $0 + 2 }) else { return nil }
+    while let end = ByteSearch.position(of: [13, 10], in: head, from: start), end > start {
       if let colon = head[start..<end].firstIndex(of: UInt8(ascii: ":")) {
         let name = String(decoding: head[start..<colon], as: UTF8.self).trimmingCharacters(in: .whitespaces)
         if ["via", "v"].contains(name.lowercased()) { return value(of: head, from: colon + 1) }

@@ -1,5 +1,6 @@
 // SIPDatagram.swift: one SIP message as a datagram carries it (RFC 3261 §18.3)
 import Foundation
+import MessageFormats
 
 package struct SIPDatagram {
   /// Start line and header fields, with the empty line at their end.
@@ -12,7 +13,7 @@ package struct SIPDatagram {
   package init?(_ bytes: [UInt8]) {
     // RFC 3261 §7.5: CRLFs may come first.
     let start = bytes.firstIndex { $0 != 13 && $0 != 10 } ?? bytes.endIndex
-    guard let end = SIPFramer.position(of: [13, 10, 13, 10], in: bytes, from: start) else { return nil }
+    guard let end = ByteSearch.position(of: [13, 10, 13, 10], in: bytes, from: start) else { return nil }
     head = Array(bytes[start..<(end + 4)])
     body = Array(bytes[(end + 4)...])
   }

@@ -1,5 +1,6 @@
 // SIPFramer.swift: where the messages of a SIP stream begin and end (RFC 3261 §18.3, RFC 5626 §3.5.1)
 import Foundation
+import MessageFormats
 
 /// Cuts a stream into keepalives, heads and pieces of bodies. What it does not understand it passes on as it is, from
 /// then on without cutting: the parsers behind it decide about that.
@@ -57,7 +58,7 @@ struct SIPFramer {
     let known = head.count
     head += bytes
     // The empty line may have begun in what was there before.
-    guard let end = Self.position(of: [13, 10, 13, 10], in: head, from: max(0, known - 3)) else {
+    guard let end = ByteSearch.position(of: [13, 10, 13, 10], in: head, from: max(0, known - 3)) else {
       if head.count > Self.maximumHead { giveUp(&pieces) }
       return []
     }
@@ -84,7 +85,7 @@ struct SIPFramer {
   private static func contentLength(of head: [UInt8]) -> Int? {
     var start = 0
     while start < head.count {
-      let end = position(of: [10], in: head, from: start) ?? head.count
+      let end = ByteSearch.position(of: [10], in: head, from: start) ?? head.count
       let line = head[start..<end]
       start = end + 1
       // The field has one of two names, so most lines need no string.
@@ -98,21 +99,6 @@ struct SIPFramer {
       return length
     }
     return 0
-  }
-
-  static func position(of pattern: [UInt8], in bytes: [UInt8], from start: Int = 0) -> Int? {
-    bytes.withUnsafeBytes { buffer -> Int? in
-      guard let base = buffer.baseAddress, let first = pattern.first, start >= 0 else { return nil }
-      var position = start
-      while position + pattern.count <= buffer.count {
-        guard let found = memchr(base + position, Int32(first), buffer.count - position) else { return nil }
-        position = UnsafeRawPointer(found) - base
-        guard position + pattern.count <= buffer.count else { return nil }
-        if memcmp(base + position, pattern, pattern.count) == 0 { return position }
-        position += 1
-      }
-      return nil
-    }
   }
 }
 
@@ -129,7 +115,7 @@ struct ViaRewriter {
 
   /// What Sofia sends: a request gets our Via, a response the transport that the sender's Via had.
   func outgoing(_ head: [UInt8]) -> [UInt8] {
-    guard let found = SIPFramer.position(of: Self.sofiaVia, in: head) else { return head }
+    guard let found = ByteSearch.position(of: Self.sofiaVia, in: head) else { return head }
     let host = found + Self.sofiaVia.count
     if head.starts(with: Self.response) {
       return Array(head[..<found]) + Array("\r\nVia: SIP/2.0/\(transport) ".utf8) + Array(head[host...])
