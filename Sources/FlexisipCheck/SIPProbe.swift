@@ -193,17 +193,8 @@ final class SIPProbe: @unchecked Sendable {
   }
 
   /// 200 to OPTIONS, so that a request for our own device has an end (RFC 3261 §11.2); nil for other requests.
-  static func answer(to request: Data) -> Data? {
-    let lines = String(decoding: request, as: UTF8.self).components(separatedBy: "\r\n").prefix { !$0.isEmpty }
-    guard lines.first?.hasPrefix("OPTIONS ") == true else { return nil }
-    let echoed = ["via", "v", "from", "f", "to", "t", "call-id", "i", "cseq", "record-route"]
-    let headers = lines.dropFirst().filter { line in
-      echoed.contains(line.prefix { $0 != ":" }.trimmingCharacters(in: .whitespaces).lowercased())
-    }
-    let tagged = headers.map { line in
-      let name = line.prefix { $0 != ":" }.trimmingCharacters(in: .whitespaces).lowercased()
-      return ["to", "t"].contains(name) && !line.contains(";tag=") ? line + ";tag=check" : line
-    }
-    return Data((["SIP/2.0 200 OK"] + tagged + ["Content-Length: 0", "", ""]).joined(separator: "\r\n").utf8)
+  private static func answer(to request: Data) -> Data? {
+    guard let message = SIPDatagram([UInt8](request)), message.method == "OPTIONS" else { return nil }
+    return message.response("200 OK", tag: "check").map { Data($0.bytes) }
   }
 }

@@ -23,7 +23,7 @@ package struct SIPDatagram {
   package var isResponse: Bool { head.starts(with: Self.response) }
 
   /// Of a request.
-  var method: String { String(decoding: head.prefix { $0 != 32 }, as: UTF8.self) }
+  package var method: String { String(decoding: head.prefix { $0 != 32 }, as: UTF8.self) }
 
   var headers: [SIPHeader] { head.withUnsafeBufferPointer { MessageText.parse($0).headers } }
 
@@ -38,13 +38,23 @@ package struct SIPDatagram {
   }
 
   /// The response that a client makes of a transport that fails (RFC 3261 §8.1.3.1). nil for ACK.
-  package var unavailable: SIPDatagram? {
+  package var unavailable: SIPDatagram? { response("503 Service Unavailable", tag: "unavailable") }
+
+  /// A response without body to this request (RFC 3261 §8.2.6.2); nil for ACK, which gets none.
+  /// - Parameters:
+  ///   - status: code and reason.
+  ///   - tag: for To, unless it has one.
+  package func response(_ status: String, tag: String) -> SIPDatagram? {
     guard !isResponse, method != "ACK" else { return nil }
-    let copied: Set = ["via", "from", "to", "call-id", "cseq"]
-    let fields = headers.filter { copied.contains($0.name.lowercased()) }.map { field in
-      field.name.lowercased() == "to" && !field.value.contains(";tag=")
-        ? SIPHeader(field.name, field.value + ";tag=unavailable") : field
+    let fields = headers.compactMap { field -> SIPHeader? in
+      let name = field.name.lowercased()
+      guard Self.copied.contains(name) else { return nil }
+      let isBareTo = ["to", "t"].contains(name) && !field.value.contains(";tag=")
+      return isBareTo ? SIPHeader(field.name, field.value + ";tag=\(tag)") : field
     }
-    return MessageText.wire("SIP/2.0 503 Service Unavailable", fields, Data()).flatMap { SIPDatagram([UInt8]($0)) }
+    return MessageText.wire("SIP/2.0 \(status)", fields, Data()).flatMap { SIPDatagram([UInt8]($0)) }
   }
+
+  /// Also in their short forms (RFC 3261 §7.3.3).
+  private static let copied: Set = ["via", "v", "from", "f", "to", "t", "call-id", "i", "cseq", "record-route"]
 }
