@@ -75,7 +75,7 @@ package struct DatagramVia {
   package static func first(of head: [UInt8]) -> Range<Int>? {
     guard var start = ByteSearch.position(of: [13, 10], in: head).map({ $0 + 2 }) else { return nil }
     while let end = ByteSearch.position(of: [13, 10], in: head, from: start), end > start {
-      if let colon = head[start..<end].firstIndex(of: UInt8(ascii: ":")) {
+      if !isBlank(head[start]), let colon = head[start..<end].firstIndex(of: UInt8(ascii: ":")) {
         let name = String(decoding: head[start..<colon], as: UTF8.self).trimmingCharacters(in: .whitespaces)
         if ["via", "v"].contains(name.lowercased()) { return value(of: head, from: colon + 1) }
       }
@@ -84,10 +84,11 @@ package struct DatagramVia {
     return nil
   }
 
+  /// RFC 3261 §7.3.1: a line that begins with one goes on with the line before.
+  private static func isBlank(_ byte: UInt8) -> Bool { byte == 32 || byte == 9 }
+
   private static func value(of head: [UInt8], from start: Int) -> Range<Int>? {
-    let isBlank: (UInt8) -> Bool = { $0 == 32 || $0 == 9 }
     guard var end = head[start...].firstIndex(where: { $0 == UInt8(ascii: ",") || $0 == 13 }) else { return nil }
-    // RFC 3261 §7.3.1: a line that begins with a blank goes on with the one before.
     while head[end] == 13, end + 2 < head.count, isBlank(head[end + 2]),
       let next = head[(end + 2)...].firstIndex(where: { $0 == UInt8(ascii: ",") || $0 == 13 })
     {
