@@ -136,10 +136,9 @@ final class ServerLink: AgentLink, @unchecked Sendable {
   private func pace() throws(ConnectionFailure) {
     guard made.count >= Self.burst else { return }
     let next = made.removeFirst() + .seconds(Self.burstTime)
-    let left = ContinuousClock.now.duration(to: next).components
-    guard left.seconds >= 0, left.attoseconds >= 0 else { return }
+    guard next > .now else { return }
     var entry = pollfd(fd: interrupt.descriptor, events: Int16(POLLIN), revents: 0)
-    poll(&entry, 1, Int32(left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000))
+    poll(&entry, 1, next.millisecondsLeft)
     if entry.revents != 0 { throw .interrupted }
   }
 

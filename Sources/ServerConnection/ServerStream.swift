@@ -279,11 +279,7 @@ public final class ServerStream {
 
     init(_ seconds: Double) { end = .now + .seconds(max(0, min(seconds, 86_400))) }
 
-    /// For `poll`, rounded up.
-    var milliseconds: Int32 {
-      let left = ContinuousClock.now.duration(to: end).components
-      return Int32(max(0, left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000 + 1))
-    }
+    var milliseconds: Int32 { end.millisecondsLeft }
 
     var hasPassed: Bool { ContinuousClock.now >= end }
   }
