@@ -29,14 +29,8 @@ extension SIPAgent {
     let handle = try await makeHandle(target: target, from: from, contact: nil)
     // nua keeps the handle of every request until it is told otherwise.
     defer { handle.destroy() }
-    let tags = messageTags(message, to: target, by: handle)
-    do {
-      let response = try await handle.perform(.message, tags)
-      note(.success(response), of: handle)
-      return response
-    } catch {
-      note(.failure(error), of: handle)
-      throw error
+    return try await withCheckedThrowingContinuation { continuation in
+      send(message, to: target, by: handle) { continuation.resume(with: $0) }
     }
   }
 
@@ -67,10 +61,7 @@ extension SIPAgent {
     return await withCheckedContinuation { continuation in
       let answers = Answers(count: messages.count, continuation)
       for (index, handle) in handles.enumerated() {
-        handle.start(.message, messageTags(messages[index], to: target, by: handle)) { result in
-          self.note(result, of: handle)
-          answers.take(result, of: index)
-        }
+        send(messages[index], to: target, by: handle) { answers.take($0, of: index) }
       }
     }
   }
@@ -93,17 +84,24 @@ extension SIPAgent {
     return results
   }
 
-  private func messageTags(_ message: OutgoingMessage, to target: SIPURI, by handle: SofiaHandle) -> TagList {
+  /// With the credentials of the message before, if the server accepted them.
+  /// - Parameter finish: gets, once, what `message` returns or throws.
+  private func send(
+    _ message: OutgoingMessage, to target: SIPURI, by handle: SofiaHandle,
+    finish: @escaping (Result<SIPResponse, any Error>) -> Void
+  ) {
     // nua takes these out again if the server wants others.
-    let credentials = handle.credentials.header(method: "MESSAGE", uri: target.description, body: message.body)
-    return requestTags(message.headers + [credentials].compactMap { $0 })
+    let known = handle.credentials.header(method: "MESSAGE", uri: target.description, body: message.body)
+    let tags = requestTags(message.headers + [known].compactMap { $0 })
       .add(contentType: message.contentType, body: message.body)
-  }
-
-  /// What the server accepted is good for the next message.
-  private func note(_ result: Result<SIPResponse, any Error>, of handle: SofiaHandle) {
-    guard case .success(let response) = result, response.isSuccess else { return handle.credentials.forget() }
-    if let answered = handle.answered { handle.credentials.accepted(answered.challenge, of: answered.asker) }
+    handle.start(.message, tags) { result in
+      if case .success(let response) = result, response.isSuccess {
+        if let answered = handle.answered { handle.credentials.accepted(answered.challenge, of: answered.asker) }
+      } else {
+        handle.credentials.forget()
+      }
+      finish(result)
+    }
   }
 
   /// Collects the answers until all are there.
