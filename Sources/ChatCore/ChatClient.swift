@@ -262,38 +262,37 @@ public actor ChatClient {
       var messages: [IncomingMessage] = []
       var notifies: [SubscriptionNotify] = []
       for event in events {
-        if case .message(let message) = event, messages.count < Self.messagesAtOnce, notifies.isEmpty {
-          messages.append(message)
-          continue
-        }
-        if case .notify(let notify) = event, messages.isEmpty {
-          notifies.append(notify)
-          continue
-        }
-        await receive(messages)
-        await notified(notifies)
-        (messages, notifies) = ([], [])
         switch event {
-        case .message(let message): messages = [message]
-        case .notify(let notify): notifies = [notify]
-        default: await handle(event)
+        case .message(let message):
+          if messages.count == Self.messagesAtOnce || !notifies.isEmpty { await takeOver(&messages, &notifies) }
+          messages.append(message)
+        case .notify(let notify):
+          if !messages.isEmpty { await takeOver(&messages, &notifies) }
+          notifies.append(notify)
+        default:
+          await takeOver(&messages, &notifies)
+          await handle(event)
         }
       }
-      await receive(messages)
-      await notified(notifies)
+      await takeOver(&messages, &notifies)
     }
     handling = nil
+  }
+
+  private func takeOver(_ messages: inout [IncomingMessage], _ notifies: inout [SubscriptionNotify]) async {
+    await receive(messages)
+    await notified(notifies)
+    (messages, notifies) = ([], [])
   }
 
   private func handle(_ event: SIPEvent) async {
     switch event {
     case .registration(let state): await registrationChanged(state)
-    case .message(let message): await receive([message])
     case .invitation(let invitation): await invited(invitation)
-    case .notify(let notify): await notified([notify])
     case .subscriptionEnded(let end): subscriptionEnded(end)
     case .dialogEnded(let id): await dialogEnded(id)
-    case .reinvitation: break
+    // Messages and states are taken over by `handleArrived`, several at a time.
+    case .message, .notify, .reinvitation: break
     }
   }
 
