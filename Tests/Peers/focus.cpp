@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
@@ -44,6 +45,7 @@ static const char *const kInstance = "urn:uuid:00000000-0000-4000-8000-00000000f
 static const int kDefaultExpires = 3600;
 static const size_t kDatagramLimit = 65536;
 static const int kIterationMilliseconds = 10;
+static const std::chrono::seconds kRegistrationDelay{5};
 
 static volatile sig_atomic_t stopRequested = 0;
 static void requestStop(int) { stopRequested = 1; }
@@ -248,7 +250,13 @@ public:
   void runPending() {
     auto pending = std::move(mPending);
     mPending.clear();
-    for (auto &request : pending) provideDevices(request.first, request.second);
+    for (auto &request : pending) {
+      // The copy of a REGISTER may come later than the room: the registrar has said 200 before it sends the copy.
+      // A member without devices would be taken out of the room for good.
+      bool mayCome = std::chrono::steady_clock::now() < request.asked + kRegistrationDelay;
+      if (mRegistrar.devices(request.account).empty() && mayCome) mPending.push_back(request);
+      else provideDevices(request.room, request.account);
+    }
     for (auto &account : mRegistrar.expire(time(nullptr))) provideDevicesEverywhere(account);
   }
 
@@ -291,7 +299,7 @@ public:
   void onParticipantRegistrationSubscriptionRequested(const shared_ptr<lp::ChatRoom> &room,
                                                       const shared_ptr<const lp::Address> &participant) override {
     mWatchers[key(participant)].insert(room);
-    mPending.emplace_back(room, key(participant));
+    mPending.push_back({room, key(participant), std::chrono::steady_clock::now()});
   }
 
   void onParticipantRegistrationUnsubscriptionRequested(const shared_ptr<lp::ChatRoom> &room,
@@ -300,6 +308,13 @@ public:
   }
 
 private:
+  // A room that wants to know the devices of a member.
+  struct Request {
+    shared_ptr<lp::ChatRoom> room;
+    string account;
+    std::chrono::steady_clock::time_point asked;
+  };
+
   static string key(const shared_ptr<const lp::Address> &address) {
     return "sip:" + address->getUsername() + "@" + address->getDomain();
   }
@@ -336,7 +351,7 @@ private:
   bool mAnyDevice;
   Registrar mRegistrar;
   map<string, std::set<shared_ptr<lp::ChatRoom>>> mWatchers;  // address of a member → rooms that asked for its devices
-  vector<std::pair<shared_ptr<lp::ChatRoom>, string>> mPending;
+  vector<Request> mPending;
 };
 
 struct LogFile : lp::LoggingServiceListener {
@@ -448,7 +463,7 @@ int main(int argc, char **argv) {
     pollfd sources[] = {{STDIN_FILENO, POLLIN, 0}, {registrations, POLLIN, 0}};
     poll(sources, 2, kIterationMilliseconds);
     if (sources[0].revents && read(STDIN_FILENO, buffer.data(), buffer.size()) <= 0) break;
-    // Registrations first: whoever was told 200 to a REGISTER may already be inviting.
+    // Registrations first: most have come before what their devices send next.
     for (ssize_t size; (size = recv(registrations, buffer.data(), buffer.size(), MSG_DONTWAIT)) > 0;) {
       server->onDatagram(string(buffer.data(), size));
     }
