@@ -88,14 +88,15 @@ package struct DatagramVia {
   private static func isBlank(_ byte: UInt8) -> Bool { byte == 32 || byte == 9 }
 
   private static func value(of head: [UInt8], from start: Int) -> Range<Int>? {
-    guard var end = head[start...].firstIndex(where: { $0 == UInt8(ascii: ",") || $0 == 13 }) else { return nil }
-    while head[end] == 13, end + 2 < head.count, isBlank(head[end + 2]),
-      let next = head[(end + 2)...].firstIndex(where: { $0 == UInt8(ascii: ",") || $0 == 13 })
-    {
-      end = next
-    }
-    guard let first = head[start..<end].firstIndex(where: { !isBlank($0) }) else { return nil }
-    return first..<end
+    guard let first = head[start...].firstIndex(where: { !isBlank($0) }) else { return nil }
+    var end = first
+    while end < head.count, head[end] != UInt8(ascii: ","), !isLineEnd(head[end...]) { end += 1 }
+    return first < end ? first..<end : nil
+  }
+
+  private static func isLineEnd(_ bytes: ArraySlice<UInt8>) -> Bool {
+    guard bytes.starts(with: [13, 10]) else { return false }
+    return bytes.dropFirst(2).first.map { !isBlank($0) } ?? true
   }
 
   /// Where the line of a field's value begins.

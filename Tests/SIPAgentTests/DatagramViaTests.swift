@@ -43,6 +43,8 @@ struct DatagramViaTests {
       "Via: SIP/2.0/UDP 192.0.2.1:5060\r\n ;branch=z9hG4bKy",
       "Via: SIP/2.0/UDP 192.0.2.1:5060\r\n ;branch=z9hG4bKy"
     ),
+    // A carriage return alone ends no line.
+    ("Via: \r- 192.0.2.1;branch=z9hG4bKy", "Via: \r- 192.0.2.1;branch=z9hG4bKy"),
   ])
   func requestsOfTheServerComeBackToTheLink(received: String, noted: String) {
     let via = Self.via()
