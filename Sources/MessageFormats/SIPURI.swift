@@ -8,7 +8,7 @@ import Foundation
 /// (in any order) are equal. This is stricter than RFC 3261 §19.1.4, which ignores unknown parameters that only one
 /// side has: the parameters of a GRUU or of a room tell one from another.
 public struct SIPURI: Hashable, Sendable, Codable, CustomStringConvertible, LosslessStringConvertible {
-  /// Longer texts are refused, in bytes.
+  /// Longer texts are refused, in bytes, and what would be longer with the escapes that it needs.
   public static let maximumLength = 4096
   /// More URI parameters than this are refused.
   public static let maximumParameters = 64
@@ -79,6 +79,8 @@ public struct SIPURI: Hashable, Sendable, Codable, CustomStringConvertible, Loss
       guard parameters.count < Self.maximumParameters, let parameter = Self.parameter(piece) else { return nil }
       parameters.append(parameter)
     }
+    // An escape takes three bytes for one.
+    guard bytes.count <= Self.maximumLength / 3 || description.utf8.count <= Self.maximumLength else { return nil }
   }
 
   public var description: String {

@@ -74,6 +74,8 @@ struct SIPURITests {
   @Test("length and parameter count are limited")
   func limits() {
     #expect(SIPURI("sip:" + String(repeating: "a", count: SIPURI.maximumLength) + "@h") == nil)
+    // Each of these takes three bytes, and nine with its escapes.
+    #expect(SIPURI("sip:" + String(repeating: "\u{FFFD}", count: 1000) + "@h") == nil)
     #expect(SIPURI("sip:a@h" + String(repeating: ";x", count: SIPURI.maximumParameters)) != nil)
     #expect(SIPURI("sip:a@h" + String(repeating: ";x", count: SIPURI.maximumParameters + 1)) == nil)
   }
