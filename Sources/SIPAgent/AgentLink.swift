@@ -21,6 +21,21 @@ protocol AgentLink: AnyObject, Sendable {
   /// Calls this, on any thread, when a connection was lost of which Sofia does not know.
   func whenLost(_ action: @escaping @Sendable () -> Void)
 
+  /// Whether the server has more than one address.
+  var hasAlternatives: Bool { get }
+
+  /// Leaves the server, which refuses requests or does not answer them, for another address of it (RFC 3263 §4.3).
+  /// Returns when nothing more goes to the old one.
+  /// - Parameters:
+  ///   - seconds: for how long it is not to be asked again, 0 when it did not say.
+  ///   - start: when the present attempt began; in it each address is asked once.
+  /// - Returns: false when there is no other one; then everything stays as it is.
+  func leave(for seconds: Double, since start: ContinuousClock.Instant) async -> Bool
+
+  /// Whether it has left an address and not tried another one yet: Sofia may not have seen yet that its connection was
+  /// closed, and what it then sends over it fails.
+  var isBetweenServers: Bool { get }
+
   /// Drops the connection to the server, which takes bytes but does not answer.
   func reset()
 

@@ -8,8 +8,8 @@ import ServerConnection
 /// same port: a `ServerLink` takes it to the server (RFC 3261 §18.1.1), unless that has no TCP; then Sofia uses UDP
 /// after all.
 ///
-/// `@unchecked Sendable`: `failure`, `onLoss` and `flows` are only touched under `lock`; what else is mutable only on
-/// the link's thread.
+/// `@unchecked Sendable`: `failure`, `onLoss`, `flows`, `departures` and `hasEnded` are only touched under `lock`; what
+/// else is mutable only on the link's thread.
 final class DatagramLink: AgentLink, @unchecked Sendable {
   struct Settings: Sendable {
     /// For the trace.
@@ -59,6 +59,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   let outsidePort: Int
 
   private let settings: Settings
+  private let choice: ServerChoice
   private let sofia: SocketAddress
   private let client: DatagramSocket
   /// What the link makes up itself is sent from here, so that no server can pretend to be the link.
@@ -71,6 +72,9 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   private let lock = NSLock()
   private var failure: ConnectionFailure?
   private var onLoss: (@Sendable () -> Void)?
+  /// Of `leave`, until the flow has ended.
+  private var departures: [CheckedContinuation<Void, Never>] = []
+  private var hasEnded = false
 
   private var flow: Flow?
   /// To be tried when this one fails.
@@ -88,6 +92,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   /// - Throws: `ConnectionFailure` or `SIPError` when there is no way to any address, or no port.
   init(_ settings: Settings, addresses: [SocketAddress], sofiaPort: Int) throws {
     self.settings = settings
+    choice = ServerChoice(known: addresses, settings.addresses)
     sofia = try SocketAddress.all(of: "127.0.0.1", port: sofiaPort)[0]
     refusals = try DatagramSocket(to: sofia, fromHost: "127.0.0.1")
     (client, listener) = try Self.loopback(sofia)
@@ -124,6 +129,23 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
 
   func whenLost(_ action: @escaping @Sendable () -> Void) { lock.withLock { onLoss = action } }
 
+  var hasAlternatives: Bool { choice.isPlural }
+
+  /// Sofia's way to the link stays.
+  var isBetweenServers: Bool { false }
+
+  func leave(for seconds: Double, since start: ContinuousClock.Instant) async -> Bool {
+    guard choice.refuse(server.address, for: seconds, since: start) else { return false }
+    await withCheckedContinuation { continuation in
+      let isOver = lock.withLock {
+        if !hasEnded { departures.append(continuation) }
+        return hasEnded
+      }
+      if isOver { continuation.resume() } else { interrupt.reset() }
+    }
+    return true
+  }
+
   func reset() { interrupt.reset() }
 
   func close() { interrupt.close() }
@@ -141,7 +163,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
         pollfd(fd: flow?.inbound?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
       ]
       poll(&entries, nfds_t(entries.count), pollTimeout)
-      if interrupt.takeReset() { dropSilentFlow() }
+      if interrupt.takeReset(), !depart() { dropSilentFlow() }
       if entries[1].revents != 0, let addresses, let socket = flow?.socket,
         addresses.hasMoved(from: socket.local, toward: socket.peer)
       {
@@ -156,6 +178,8 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     // The agent's last words may be on their way still.
     fromClient()
     flow = nil
+    lock.withLock { hasEnded = true }
+    depart()
     streams.close()
   }
 
@@ -202,6 +226,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
         flow?.receivedTap?.take(message)
         if flow?.probe.take(message) == true { continue }
         if let via = flow?.via { message.head = via.incoming(message.head) }
+        message.head = ServerDelay.hide(in: message.head)
         if message.isResponse { pending.remove(answeredBy: message) }
         // What Sofia cannot take now, the server sends again.
         try? client.send(message.bytes)
@@ -220,7 +245,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   /// Begins with the first address of the server.
   private func startRound() {
     var failure = ConnectionFailure.unresolvable(host: settings.host, reason: "no address")
-    do throws(ConnectionFailure) { remaining = try settings.addresses() } catch {
+    do throws(ConnectionFailure) { remaining = try choice.addresses() } catch {
       remaining = []
       failure = error
     }
@@ -228,18 +253,20 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   }
 
   /// Ends the flow and takes the next address.
-  /// - Parameter serverStays: the fault is not the server's: it is the next one too.
-  private func fail(_ error: ConnectionFailure, serverStays: Bool = false) {
+  /// - Parameters:
+  ///   - serverStays: the fault is not the server's: it is the next one too.
+  ///   - isMeant: the agent knows of it.
+  private func fail(_ error: ConnectionFailure, serverStays: Bool = false, isMeant: Bool = false) {
     broken = nil
     guard let lost = flow else { return }
     flow = nil
     settings.trace?.note("UDP \(lost.socket.peer.text): \(error)")
     if lost.isProven || serverStays {
-      let all = (try? settings.addresses()) ?? []
+      let all = (try? choice.addresses()) ?? []
       remaining = serverStays ? all : all.filter { $0 != lost.socket.peer }
     }
     openNext(or: error)
-    if lost.isProven { lock.withLock { onLoss }?() }
+    if lost.isProven, !isMeant { lock.withLock { onLoss }?() }
   }
 
   /// Takes the next address to which there is a way; without one, all that waits for an answer gets a refusal.
@@ -310,6 +337,20 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
       }
       if server.address == asked { listener.pause() }
     }
+  }
+
+  /// Ends the flow for `leave`.
+  /// - Returns: whether that was asked for.
+  @discardableResult
+  private func depart() -> Bool {
+    let waiting = lock.withLock {
+      defer { departures = [] }
+      return departures
+    }
+    guard !waiting.isEmpty else { return false }
+    fail(.lost(reason: ServerChoice.departure), isMeant: true)
+    for departure in waiting { departure.resume() }
+    return true
   }
 
   /// Nothing comes from the server any more. While its other addresses are being tried, that goes on.

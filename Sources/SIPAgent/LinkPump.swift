@@ -141,7 +141,7 @@ struct LinkPump {
           switch piece {
           case .head(let head, let bodyLength):
             receivedTap?.take(head: head, bodyLength: bodyLength)
-            toClient += via.incoming(head)
+            toClient += ServerDelay.hide(in: via.incoming(head))
           case .body(let bytes):
             receivedTap?.take(body: bytes)
             toClient += bytes

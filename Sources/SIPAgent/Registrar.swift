@@ -12,6 +12,11 @@ final class Registrar {
   private static let longestServerDelay = 3600.0
   /// When another request got no answer, the registrar must answer within so many seconds, or the connection is dead.
   private static let probeTimeout = 10.0
+  /// When the server refused another request with 503, it is asked no more often than once in so many seconds whether
+  /// it is the server that is overloaded, or somebody behind it.
+  private static let doubtInterval = 60.0
+  /// REGISTERs of an attempt that may fail on a connection which was closed before they were sent.
+  private static let maximumStale = 3
 
   /// The URI that we register.
   let contact: SIPURI
@@ -32,6 +37,7 @@ final class Registrar {
   private var isEnded = false
   /// Retry-After of the last refusal, in seconds.
   private var serverDelay = 0.0
+  private var doubted: ContinuousClock.Instant?
 
   init(
     _ configuration: SIPAgentConfiguration, endpoint: AgentEndpoint, stack: SofiaStack,
@@ -42,6 +48,7 @@ final class Registrar {
     self.emit = emit
     contact = endpoint.contact(user: configuration.address.user)
     stack.onNoAnswer = { [weak self] in self?.probe() }
+    stack.onUnavailable = { [weak self] in self?.doubt() }
   }
 
   /// Always quoted, as string-valued feature parameters must be (RFC 3840 §9), also when the value is a token.
@@ -88,17 +95,54 @@ final class Registrar {
     handle = nil
   }
 
+  /// Asks each server once, as long as they refuse (RFC 3263 §4.3).
   private func attempt() async throws -> Registration {
+    let (start, wasRegistered) = (ContinuousClock.now, current != nil)
+    var stale = 0
+    // The earliest time at which one of them wants to be asked again.
+    var earliest = Double.infinity
+    while true {
+      do { return accepted(try await attemptOnce(), wasRegistered: wasRegistered) } catch {
+        if case SIPError.unreachable = error, stack.isBetweenServers, stale < Self.maximumStale, goesOn {
+          stale += 1
+          continue
+        }
+        earliest = min(earliest, serverDelay)
+        let hasLeft = await leaves(after: error, since: start)
+        // Somebody waits: silence took long enough.
+        guard hasLeft, goesOn, case SIPError.refused = error else {
+          serverDelay = earliest
+          throw error
+        }
+      }
+    }
+  }
+
+  private var goesOn: Bool { !isEnded && !Task.isCancelled }
+
+  /// Turns to another server when this one refuses, or does not answer.
+  /// - Returns: whether there is one. If not, what does not answer gets a new connection.
+  private func leaves(after error: any Error, since start: ContinuousClock.Instant) async -> Bool {
+    switch error as? SIPError {
+    case .refused(503, _): return await stack.leaveServer(for: serverDelay, since: start)
+    case .timedOut:
+      if await stack.leaveServer(for: 0, since: start) { return true }
+      // The connection stands, but nothing comes back over it.
+      stack.resetConnection()
+      return false
+    default: return false
+    }
+  }
+
+  private func attemptOnce() async throws -> SIPResponse {
     let handle = try handle ?? makeHandle()
     self.handle = handle
     serverDelay = 0
     do {
       let response = try await handle.perform(.register, registerTags())
       guard response.isSuccess else { throw refusal(response) }
-      return accepted(response)
+      return response
     } catch {
-      // The connection stands, but nothing comes back over it.
-      if case SIPError.timedOut = error { stack.resetConnection() }
       // A handle whose registration failed is spent.
       if self.handle === handle { dropHandle() }
       throw error
@@ -143,12 +187,17 @@ final class Registrar {
     }
   }
 
+  /// Finds out whether it is the server that refuses requests. If so, there may be another one.
+  private func doubt() {
+    guard stack.hasAlternatives, doubted.map({ $0 + .seconds(Self.doubtInterval) < .now }) ?? true else { return }
+    doubted = .now
+    probe()
+  }
+
   // MARK: Answers
 
   private func refusal(_ response: SIPResponse) -> SIPError {
-    // RFC 3261 §20.33: seconds, then perhaps a comment or parameters.
-    let digits = (response[header: "Retry-After"] ?? "").prefix { $0.isASCII && $0.isNumber }
-    serverDelay = min(Double(digits) ?? 0, Self.longestServerDelay)
+    serverDelay = min(ServerDelay.seconds(in: response), Self.longestServerDelay)
     // Flexisip's answer to a wrong password, unless it is set up to ask again (no-403).
     if response.status == 403, let realm = handle?.answered?.challenge.realm {
       return SIPError.wrongCredentials(user: stack.username, realm: realm)
@@ -156,9 +205,9 @@ final class Registrar {
     return SIPError.refused(status: response.status, reason: response.reason)
   }
 
-  private func accepted(_ response: SIPResponse) -> Registration {
+  private func accepted(_ response: SIPResponse, wasRegistered: Bool) -> Registration {
     var registration = registration(in: response)
-    registration.isReconnected = current != nil && connections != stack.connections
+    registration.isReconnected = wasRegistered && connections != stack.connections
     connections = stack.connections
     current = registration
     gruu = registration.gruu
@@ -183,17 +232,17 @@ final class Registrar {
   private func refreshed(_ result: Result<SIPResponse, any Error>) {
     switch result {
     case .success(let response) where response.isSuccess:
-      emit(.registration(.registered(accepted(response))))
+      emit(.registration(.registered(accepted(response, wasRegistered: current != nil))))
     case .success(let response):
-      recover(from: refusal(response))
+      recover(from: refusal(response), mayLeave: true)
     case .failure(let error):
-      if case SIPError.timedOut = error { stack.resetConnection() }
-      recover(from: error)
+      recover(from: error, mayLeave: true)
     }
   }
 
   /// nua tries once after a lost connection and then gives up: the rest is ours.
-  private func recover(from error: any Error) {
+  /// - Parameter mayLeave: the other servers were not asked.
+  private func recover(from error: any Error, mayLeave: Bool = false) {
     guard !isEnded else { return }
     stopRetrying()
     dropHandle()
@@ -201,6 +250,7 @@ final class Registrar {
     retry = Task {
       var failure = first
       var delay = Self.firstRetry
+      if mayLeave, await leaves(after: error, since: .now) { serverDelay = 0 }
       while !Task.isCancelled {
         guard failure.isTransient else {
           emit(.registration(.failed(failure)))

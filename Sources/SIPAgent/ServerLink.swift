@@ -6,8 +6,8 @@ import ServerConnection
 /// belongs to the way to the server (names, TLS, keepalive, loss, change of our address) is here and not in Sofia, and
 /// its failures have causes.
 ///
-/// `@unchecked Sendable`: `failure` and `count` are only touched under `lock`, `made` only on the link's thread; all
-/// else is constant.
+/// `@unchecked Sendable`: `made` is only touched on the link's thread, what else is mutable only under `lock`; all else
+/// is constant.
 final class ServerLink: AgentLink, @unchecked Sendable {
   struct Settings: Sendable {
     /// The name that the certificate must be for.
@@ -32,11 +32,18 @@ final class ServerLink: AgentLink, @unchecked Sendable {
   }
 
   private let settings: Settings
+  private let choice: ServerChoice
   private let listener: LoopbackListener
   private let interrupt = LinkInterrupt()
   private let lock = NSLock()
   private var failure: ConnectionFailure?
   private var count = 0
+  private var isConnected = false
+  private var isLeaving = false
+  /// The last server that there was a connection to.
+  private var peer: SocketAddress?
+  /// Of `leave`, until the connection has ended.
+  private var departures: [CheckedContinuation<Void, Never>] = []
   /// When the last connections were made. Of the thread.
   private var made: [ContinuousClock.Instant] = []
 
@@ -50,6 +57,7 @@ final class ServerLink: AgentLink, @unchecked Sendable {
   /// - Throws: `SIPError.unreachable` when the system has no sockets left.
   init(_ settings: Settings, listener: LoopbackListener? = nil) throws {
     self.settings = settings
+    choice = ServerChoice(settings.addresses)
     self.listener = try listener ?? LoopbackListener()
     let thread = Thread { [self] in run() }
     thread.name = "sip link"
@@ -73,6 +81,25 @@ final class ServerLink: AgentLink, @unchecked Sendable {
   /// Sofia sees the end of its connection.
   func whenLost(_ action: @escaping @Sendable () -> Void) {}
 
+  var hasAlternatives: Bool { choice.isPlural }
+
+  var isBetweenServers: Bool { lock.withLock { isLeaving } }
+
+  func leave(for seconds: Double, since start: ContinuousClock.Instant) async -> Bool {
+    guard let peer = lock.withLock({ peer }), choice.refuse(peer, for: seconds, since: start) else { return false }
+    await withCheckedContinuation { continuation in
+      let isGone = lock.withLock {
+        isLeaving = true
+        guard isConnected else { return true }
+        departures.append(continuation)
+        interrupt.reset()
+        return false
+      }
+      if isGone { continuation.resume() }
+    }
+    return true
+  }
+
   /// Sofia then makes another connection.
   func reset() { interrupt.reset() }
 
@@ -92,19 +119,36 @@ final class ServerLink: AgentLink, @unchecked Sendable {
         if error != .interrupted { settings.trace?.note("\(settings.host): \(error)") }
       }
       Foundation.close(client)
+      endConnection()
     }
+  }
+
+  private func endConnection() {
+    let waiting = lock.withLock {
+      isConnected = false
+      defer { departures = [] }
+      return departures
+    }
+    for departure in waiting { departure.resume() }
   }
 
   /// - Returns: another connection of Sofia's, which replaces this one.
   private func carry(_ client: Int32) throws(ConnectionFailure) -> Int32? {
     interrupt.takeReset()
     try pace()
+    lock.withLock { isLeaving = false }
     let stream = try connect()
     made.append(.now)
-    lock.withLock {
+    let isLate = lock.withLock {
+      // What was left meanwhile may be this address.
+      guard !isLeaving else { return true }
       failure = nil
       count += 1
+      isConnected = true
+      peer = stream.peer
+      return false
     }
+    if isLate { throw .lost(reason: ServerChoice.departure) }
     var pump = LinkPump(
       client: client, stream: stream, listener: listener, interrupt: interrupt.descriptor,
       via: ViaRewriter(
@@ -114,7 +158,7 @@ final class ServerLink: AgentLink, @unchecked Sendable {
       trace: settings.trace)
     do throws(ConnectionFailure) { return try pump.run() } catch {
       guard error == .interrupted, interrupt.takeReset() else { throw error }
-      throw .lost(reason: "the server does not answer any more")
+      throw .lost(reason: isBetweenServers ? ServerChoice.departure : "the server does not answer any more")
     }
   }
 
@@ -145,7 +189,7 @@ final class ServerLink: AgentLink, @unchecked Sendable {
   /// Tries the server's addresses one after the other.
   private func connect() throws(ConnectionFailure) -> ServerStream {
     var last = ConnectionFailure.unresolvable(host: settings.host, reason: "no address")
-    for address in try settings.addresses() {
+    for address in try choice.addresses() {
       do throws(ConnectionFailure) {
         return try ServerStream(
           to: address, tls: settings.transport == .tls ? settings.tls : nil, host: settings.host,

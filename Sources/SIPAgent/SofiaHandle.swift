@@ -97,6 +97,7 @@ final class SofiaHandle {
           ? SIPError.timedOut(method: method)
           : stack.unreachable(status: event.status, phrase: event.phrase))
     }
+    if message.status == 503, event.kind.isNewRequest { stack.onUnavailable?() }
     guard let asker = KnownCredentials.Asker(status: message.status) else { return .success(message.response) }
     do {
       try authenticate(message, for: asker)
@@ -173,6 +174,11 @@ struct SofiaMethod {
 
 extension sofia_event_kind {
   fileprivate var isResponse: Bool { rawValue <= SOFIA_RESPONSE_AUTHENTICATE.rawValue }
+
+  /// The response to a request that neither makes nor ends a usage which the links keep, see `StandingUsages`.
+  fileprivate var isNewRequest: Bool {
+    [SOFIA_RESPONSE_INVITE, SOFIA_RESPONSE_MESSAGE, SOFIA_RESPONSE_SUBSCRIBE, SOFIA_RESPONSE_METHOD].contains(self)
+  }
 
   var isRequest: Bool {
     (SOFIA_INCOMING_INVITE.rawValue...SOFIA_INCOMING_OTHER.rawValue).contains(rawValue)

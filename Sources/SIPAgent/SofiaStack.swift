@@ -41,6 +41,9 @@ final class SofiaStack {
   /// Called when a request other than REGISTER got no answer at all, or the link was lost and nua does not know.
   var onNoAnswer: (() -> Void)?
 
+  /// Called when the server answered a request other than REGISTER with 503: itself, or for somebody behind it.
+  var onUnavailable: (() -> Void)?
+
   /// What nua must not end.
   let usages: StandingUsages
 
@@ -141,6 +144,17 @@ final class SofiaStack {
     }
     return SIPError(failure, server: server)
   }
+
+  /// Whether another server may take what this one refuses.
+  var hasAlternatives: Bool { link.hasAlternatives }
+
+  /// Turns to another server, see `AgentLink.leave`.
+  func leaveServer(for seconds: Double, since start: ContinuousClock.Instant) async -> Bool {
+    await link.leave(for: seconds, since: start)
+  }
+
+  /// See `AgentLink`.
+  var isBetweenServers: Bool { link.isBetweenServers }
 
   /// Makes a new connection for the requests to come.
   func resetConnection() { link.reset() }

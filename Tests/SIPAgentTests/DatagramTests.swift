@@ -9,27 +9,15 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2)))
 struct DatagramTests {
-  /// An account whose servers are the SRV records for UDP, in this order.
   private static func client(
     _ user: String, _ names: Dnsmasq, keepalive: Double = 30, patience: Double = 10,
     answer: Double = 10
   ) throws -> Client {
-    try Client(user, server: 0) { configuration in
-      configuration.outboundProxy = nil
-      configuration.nameServer = NameServer("127.0.0.1:\(names.port)")
+    try Client(user, names: names) { configuration in
       configuration.keepaliveInterval = keepalive
       configuration.connectTimeout = patience
       configuration.pongTimeout = answer
     }
-  }
-
-  private static func names(_ ports: [Int]) async throws -> Dnsmasq {
-    try await Dnsmasq(
-      zone: "example.org",
-      ["naptr-record=sip.example.org,10,50,s,SIP+D2U,,_sip._udp.sip.example.org"]
-        + ports.enumerated().map {
-          "srv-host=_sip._udp.sip.example.org,host.example.org,\($0.element),\(10 + $0.offset),0"
-        } + ["host-record=host.example.org,127.0.0.1"])
   }
 
   @Test func theNextTargetIsTakenWhenOneRefuses() async throws {
@@ -39,7 +27,7 @@ struct DatagramTests {
       first.stop()
       second.stop()
     }
-    let names = try await Self.names([dead.port, first.port, second.port])
+    let names = try await Dnsmasq.targets([dead.port, first.port, second.port])
     defer { names.stop() }
     let alice = try Self.client("alice", names, keepalive: 0.5)
     try await alice.agent.register()
@@ -62,7 +50,7 @@ struct DatagramTests {
     let silent = try LoopbackSocket.silentDatagram()
     let server = try await Kamailio()
     defer { server.stop() }
-    let names = try await Self.names([silent.port, server.port])
+    let names = try await Dnsmasq.targets([silent.port, server.port])
     defer { names.stop() }
     let alice = try Self.client("alice", names, patience: 0.5)
     try await alice.agent.register()
@@ -88,7 +76,7 @@ struct DatagramTests {
       first.stop()
       second.stop()
     }
-    let names = try await Self.names([proxy.port, second.port])
+    let names = try await Dnsmasq.targets([proxy.port, second.port])
     defer { names.stop() }
     let alice = try Self.client("alice", names, keepalive: 0.3, answer: 2)
     try await alice.agent.register()

@@ -12,6 +12,14 @@ final class Kamailio: Sendable {
     case both
   }
 
+  /// Whether it answers requests with 503, and what it says in Retry-After.
+  enum Overload {
+    case never
+    case always(retryAfter: Int)
+    /// From when it got an OPTIONS for the user `maintenance`.
+    case onDemand(retryAfter: Int)
+  }
+
   static let domain = "sip.example.org"
   private static let startSeconds = 10.0
 
@@ -25,10 +33,11 @@ final class Kamailio: Sendable {
   ///   - port: that of a server which was stopped, nil for a free one.
   ///   - tls: the certificate for TLS, nil for no TLS.
   ///   - hasTCP: without it everything goes over UDP, however large.
+  ///   - overload: once the limit of hops was checked, all requests are refused.
   ///   - extra: more lines for the configuration, before its routes.
   init(
     _ algorithms: Algorithms = .md5, nonceLifetime: Int = 300, port: Int? = nil, tls: TestAuthority.Identity? = nil,
-    tlsPort: Int? = nil, hasTCP: Bool = true, extra: String = ""
+    tlsPort: Int? = nil, hasTCP: Bool = true, overload: Overload = .never, extra: String = ""
   ) async throws {
     self.port = try port ?? LoopbackSocket.freePort()
     let securePort = try tlsPort ?? LoopbackSocket.freePort()
@@ -36,6 +45,7 @@ final class Kamailio: Sendable {
     folder = try TemporaryFolder()
     let file = folder.file("kamailio.cfg")
     let text = Self.configuration(port: self.port, modules: try Self.modules(), algorithms, nonceLifetime, hasTCP)
+      .replacing("OVERLOAD\n", with: Self.overloaded(overload))
       .replacing("EXTRA\n", with: extra + (tls.map { Self.secure($0, port: securePort) } ?? "") + "\n")
     try text.write(to: file, atomically: true, encoding: .utf8)
     process = try PeerProcess(
@@ -182,6 +192,7 @@ final class Kamailio: Sendable {
         xlog("L_ALERT", "REQUEST $rm $tU\\n");
         xlog("L_ALERT", "SEEN $rm $proto $hdr(Via) $ct\\n");
         if (!mf_process_maxfwd_header("70")) { sl_send_reply("483", "Too Many Hops"); exit; }
+        OVERLOAD
         if (is_method("REGISTER")) {
           if (!pv_www_authenticate("$td", "$tU", "0")) { route(CHALLENGE_WWW); exit; }
           fix_nated_register();
@@ -216,6 +227,23 @@ final class Kamailio: Sendable {
       }
 
       """
+  }
+
+  private static func overloaded(_ overload: Overload) -> String {
+    switch overload {
+    case .never: "\n"
+    case .always(let seconds): refusal(seconds)
+    case .onDemand(let seconds):
+      """
+      if (is_method("OPTIONS") && $rU == "maintenance") { $shv(overload) = 1; sl_send_reply("200", "OK"); exit; }
+      if ($shv(overload) == 1) { \(refusal(seconds)) }
+
+      """
+    }
+  }
+
+  private static func refusal(_ retryAfter: Int) -> String {
+    "append_to_reply(\"Retry-After: \(retryAfter)\\r\\n\"); sl_send_reply(\"503\", \"Service Unavailable\"); exit;\n"
   }
 
   private static func secure(_ identity: TestAuthority.Identity, port: Int) -> String {
