@@ -85,7 +85,7 @@ extension ChatClient {
   /// A repeated attempt encrypts anew under the same Message-ID: the receivers drop the double by its id, while the
   /// same ciphertext twice would be an undecryptable replay to them.
   /// - Parameter items: of one room and one kind.
-  /// - Returns: what became of each.
+  /// - Returns: what became of each of the first ones; the others were left alone.
   func transmit(_ items: [OutboxItem]) async throws -> [Result<SIPResponse, any Error>] {
     guard let agent, let gruu, isConnected, let first = items.first?.content else { throw ChatError.notConnected }
     await waitUntilResumed(first.room)
@@ -136,7 +136,9 @@ extension ChatClient {
       if first.requiresTrust {
         try Self.checkTrust(try reachable.map { ($0, try lime.status(db, of: $0)) }, room: room.subject)
       }
-      let items = try entries.map {
+      // A session that ends with one of these messages is followed by another one, whose bundle is not here yet.
+      let count = try lime.messagesBeforeNewSession(db, to: reachable, of: entries.count)
+      let items = try entries.prefix(count).map {
         try Self.encrypt(db, $0, lime: lime, recipientUser: address.limeUser, devices: reachable, gruu: gruu)
       }
       return (items, started)

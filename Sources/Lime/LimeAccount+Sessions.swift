@@ -11,6 +11,13 @@ extension LimeAccount {
     return try sessionStore(keys).unusable(among: devices).filter { seen.insert($0).inserted }
   }
 
+  /// How many of `count` messages can be encrypted one after the other before a device needs another session, and so
+  /// another bundle; at least 1. Those that have no usable session now do not count.
+  public func messagesBeforeNewSession(_ db: Database, to devices: [DeviceID], of count: Int) throws -> Int {
+    guard count > 1 else { return 1 }
+    return try sessionStore(try keys(db)).headroom(among: devices, upTo: count)
+  }
+
   /// The request for the keys of devices. The server hands out one of each device's one-time keys, so ask only for
   /// those of `devicesWithoutSession`, at most `KeyServerRequest.devicesPerRequest` at once.
   public func bundleRequest(for devices: [DeviceID]) -> KeyServerRequest {

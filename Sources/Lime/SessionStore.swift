@@ -62,6 +62,30 @@ struct SessionStore {
     }
   }
 
+  /// How many messages can be encrypted with each of the sessions before the first of them may not be used any longer.
+  /// - Parameter limit: more is not asked for.
+  func headroom(among devices: [DeviceID], upTo limit: Int) throws -> Int {
+    let statement = try RawStatement(
+      db,
+      """
+      SELECT number FROM lime_peer CROSS JOIN lime_session ON peer_id = lime_peer.id AND active = 1
+      CROSS JOIN lime_sending ON session_id = lime_session.id
+      WHERE account_id = ? AND device = ? AND chain_key IS NOT NULL AND number BETWEEN ? AND ?
+      """)
+    var least = limit
+    for device in devices {
+      try statement.run {
+        statement.bind(1, accountID)
+        statement.bind(2, device.string)
+        statement.bind(3, RatchetLimits.sendingChainLength - limit + 1)
+        statement.bind(4, RatchetLimits.sendingChainLength - 1)
+        guard try statement.step() else { return }
+        least = min(least, RatchetLimits.sendingChainLength - Int(statement.int64(0)))
+      }
+    }
+    return least
+  }
+
   private func fetch(_ condition: String, _ arguments: StatementArguments) throws -> [StoredSession] {
     let rows = try Row.fetchCursor(
       db.cachedStatement(
