@@ -16,7 +16,7 @@ struct FileCommand: AsyncParsableCommand {
     @Option(help: "Look at this many messages, the newest.") var limit = 1000
 
     func run() async throws {
-      let account = try options.accountConfiguration()
+      let account = try options.accountConfiguration(withPassword: false)
       let store = try options.store(for: account, exclusive: false)
       let summary = try await store.room(named: room, for: account.address)
       let request = HistoryRequest(room: summary.room.address, limit: max(0, limit))
@@ -104,7 +104,7 @@ final class ProgressPrinter: @unchecked Sendable {
       let line = FileText.event(progress)
     else { return }
     lock.withLock { isLineOpen = true }
-    FileHandle.standardError.write(Data("\r\(line)\u{1B}[K".utf8))
+    Output.noted("\r\(line)\u{1B}[K")
   }
 
   /// Ends the line.
@@ -113,6 +113,6 @@ final class ProgressPrinter: @unchecked Sendable {
       defer { isLineOpen = false }
       return isLineOpen
     }
-    if wasOpen { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+    if wasOpen { Output.noted("\r\u{1B}[K") }
   }
 }

@@ -41,6 +41,7 @@ struct Limeade: AsyncParsableCommand {
       // Else each thread keeps freed memory for itself, some megabytes in a burst; it costs no time that can be measured.
       mallopt(M_ARENA_MAX, 1)
     #endif
+    Output.fillStandardDescriptors()
     // A peer that closes its end must not end the program.
     signal(SIGPIPE, SIG_IGN)
     // A core file would hold keys and texts.
@@ -54,7 +55,7 @@ struct Limeade: AsyncParsableCommand {
         try command.run()
       }
     } catch let error where ExitStatus.isOurs(error) {
-      FileHandle.standardError.write(Data("limeade: \(SafeLine.text(ExitStatus.text(of: error)))\n".utf8))
+      Output.note("limeade: \(SafeLine.text(ExitStatus.text(of: error)))")
       Foundation.exit(ExitStatus.code(of: error))
     } catch { exit(withError: error) }
   }

@@ -15,30 +15,52 @@ enum PasswordPrompt {
     return line
   }
 
-  /// Asks on the terminal. Ctrl-C meanwhile ends the program, with the terminal as it was.
+  /// Asks on the terminal. A signal that ends the program meanwhile, as Ctrl-C, leaves the terminal as it was.
   static func ask(_ prompt: String) throws -> String {
-    var settings = termios()
-    tcgetattr(STDIN_FILENO, &settings)
-    var silent = settings
-    silent.c_lflag &= ~tcflag_t(ECHO)
-    let shown = settings
-    let interruption = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
-    interruption.setEventHandler {
-      var modes = shown
-      tcsetattr(STDIN_FILENO, TCSANOW, &modes)
-      _exit(130)
-    }
-    signal(SIGINT, SIG_IGN)
-    interruption.resume()
-    FileHandle.standardError.write(Data(prompt.utf8))
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent)
+    let guarded = EchoGuard()
+    Output.noted(prompt)
     defer {
-      tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings)
-      interruption.cancel()
-      signal(SIGINT, SIG_DFL)
-      FileHandle.standardError.write(Data("\n".utf8))
+      guarded.end()
+      Output.noted("\n")
     }
     guard let line = readLine() else { throw CommandFailure.badInput("no password given") }
     return line
+  }
+}
+
+/// The terminal without echo, from `init` to `end`.
+private struct EchoGuard {
+  private static let signals = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
+  /// Safe: written only while no handler that reads it is installed, and one prompt is open at a time.
+  private nonisolated(unsafe) static var shown = termios()
+
+  private let previous: [sigaction]
+
+  /// A plain handler and not a dispatch source: that one blocks its signal for the rest of the program, which Ctrl-C
+  /// would not end any more.
+  init() {
+    tcgetattr(STDIN_FILENO, &Self.shown)
+    var action = sigaction()
+    action.__sigaction_handler.sa_handler = { number in
+      // Only what may be called in a signal handler.
+      tcsetattr(STDIN_FILENO, TCSANOW, &EchoGuard.shown)
+      _exit(128 + number)
+    }
+    previous = Self.signals.map { number in
+      var before = sigaction()
+      sigaction(number, &action, &before)
+      return before
+    }
+    var silent = Self.shown
+    silent.c_lflag &= ~tcflag_t(ECHO)
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent)
+  }
+
+  func end() {
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &Self.shown)
+    for (number, before) in zip(Self.signals, previous) {
+      var before = before
+      sigaction(number, &before, nil)
+    }
   }
 }
