@@ -230,9 +230,7 @@ public struct VerifyKeys: StoreOperation {
   public var address: String
   public init(_ address: String) { self.address = address }
   public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> Verification {
-    guard let uri = SIPAddress.parse(address, domain: account.address.host) else {
-      throw ChatError.badInput("'\(address)' is not a SIP address")
-    }
+    let uri = try SIPAddress.checked(address, domain: account.address.host)
     return try await store.verification(of: uri, curve: account.curve)
   }
 }

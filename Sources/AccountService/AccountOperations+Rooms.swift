@@ -82,7 +82,7 @@ public struct CreateRoom: ClientOperation {
     (self.name, self.members, self.plain) = (name, members, plain)
   }
   public func perform(on client: ChatClient) async throws -> RoomSummary {
-    try await client.createRoom(named: name, members: try members.map(address), encrypted: plain != true)
+    try await client.createRoom(named: name, members: try addresses(members, client), encrypted: plain != true)
   }
 }
 
@@ -151,16 +151,15 @@ func known(_ room: String, _ client: ChatClient) async throws -> RoomSummary {
   try await client.store.room(named: room, for: client.account.address)
 }
 
-private func address(_ text: String) throws -> SIPURI {
-  guard let uri = SIPURI(text) else { throw ChatError.badInput("'\(text)' is not a SIP address") }
-  return uri
+private func addresses(_ texts: [String], _ client: ChatClient) throws -> [SIPURI] {
+  try texts.map { try SIPAddress.checked($0, domain: client.account.address.host) }
 }
 
 /// Carries out `change` for each address; a refusal ends it.
 private func forEach(
   _ members: [String], in room: String, _ client: ChatClient, _ change: (SIPURI, String) async throws -> Void
 ) async throws -> Done {
-  let addresses = try members.map(address)
+  let addresses = try addresses(members, client)
   let room = try await known(room, client).room.address
   for address in addresses { try await change(address, room) }
   return Done()

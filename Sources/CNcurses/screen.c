@@ -107,6 +107,12 @@ int cncurses_start(int mouse) {
   // ncurses takes text in the locale's encoding and ours is UTF-8 always.
   if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0) setlocale(LC_CTYPE, "C.UTF-8");
   if (tcgetattr(STDIN_FILENO, &original_mode) != 0) return -1;
+  // ncurses starts on a terminal whose cursor cannot be moved, too ("dumb"), and writes everything into one line.
+  int found;
+  if (setupterm(NULL, STDOUT_FILENO, &found) != OK) return -1;
+  int is_movable = cursor_address != NULL;
+  del_curterm(cur_term);
+  if (!is_movable) return -1;
   terminal = newterm(NULL, stdout, stdin);
   if (!terminal) return -1;
   raw();

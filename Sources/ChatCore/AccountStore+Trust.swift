@@ -105,10 +105,10 @@ extension AccountStore {
     guard let only = matches.first else {
       throw ChatError.badInput(
         "no known device has '\(pattern)' in its address"
-          + (known.isEmpty ? "" : "; there are: " + known.joined(separator: ", ")))
+          + (known.isEmpty ? "" : "; there are: " + NameList.text(known)))
     }
     guard matches.count == 1 else {
-      throw ChatError.badInput("'\(pattern)' could be \(matches.joined(separator: " or ")); write more of it")
+      throw ChatError.badInput("'\(pattern)' could be \(NameList.text(matches, separator: " or ")); write more of it")
     }
     return only
   }

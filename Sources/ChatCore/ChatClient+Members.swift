@@ -25,6 +25,7 @@ extension ChatClient {
   /// or the server's.
   public func rename(_ room: String, to subject: String) async throws {
     guard let agent else { throw ChatError.notConnected }
+    try Self.requireName(subject)
     let headers = [SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite")]
     do {
       let response = try await inDialog(with: room) { try await agent.reinvite($0, headers: headers) }
@@ -91,6 +92,17 @@ extension ChatClient {
 }
 
 extension RoomSummary {
+  /// Those of `addresses` that are no members.
+  public func missing(of addresses: [String]) -> [String] {
+    addresses.filter { address in SIPURI(address).flatMap(member) == nil }
+  }
+
+  /// What to say of somebody who was invited and is no member.
+  public func whyMissing(_ address: String) -> String {
+    "\(address) is not in the room: it has no registered device that can take part"
+      + (room.isEncrypted ? " (capabilities groupchat and lime)" : " (capability groupchat)")
+  }
+
   fileprivate func member(_ address: SIPURI) -> Participant? {
     participants.first { $0.address == address.withoutParameters.description }
   }

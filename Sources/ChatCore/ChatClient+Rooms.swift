@@ -19,6 +19,7 @@ extension ChatClient {
     if encrypted, keyServer == nil { throw ChatError.noKeyServer }
     let others = members.filter { $0 != account.address }
     guard !others.isEmpty else { throw ChatError.badInput("a room needs at least one other member") }
+    try Self.requireName(subject)
 
     let body = ResourceList(others).serialized
     let headers =
@@ -60,6 +61,11 @@ extension ChatClient {
     return summary
   }
 
+  /// A room without a name could not be told from others in a list, nor be opened by it.
+  static func requireName(_ name: String) throws(ChatError) {
+    guard name.contains(where: { !$0.isWhitespace }) else { throw .badInput("a room needs a name") }
+  }
+
   /// The encrypted one-to-one room with `address`, made if absent.
   public func oneToOneRoom(with address: SIPURI, encrypted: Bool = true) async throws -> RoomSummary {
     let known = try await store.database.read { db -> RoomSummary? in
@@ -80,7 +86,13 @@ extension ChatClient {
       }
       return try await oneToOneRoom(with: address)
     }
-    return try await store.room(named: target, for: account.address)
+    do { return try await store.room(named: target, for: account.address) } catch let error as ChatError {
+      // bob@example.org, without "sip:", is an address when no room is called so.
+      guard case .unknownRoom = error, target.contains("@"),
+        let address = SIPAddress.parse(target, domain: account.address.host)
+      else { throw error }
+      return try await oneToOneRoom(with: address)
+    }
   }
 
   // MARK: Being invited

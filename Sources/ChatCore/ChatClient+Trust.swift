@@ -66,9 +66,7 @@ extension ChatClient {
 
   /// As `AccountStore.verification`, after fetching keys that are not known yet.
   public func verification(of address: String) async throws -> Verification {
-    guard let uri = SIPAddress.parse(address, domain: account.address.host) else {
-      throw ChatError.badInput("'\(address)' is not a SIP address")
-    }
+    let uri = try SIPAddress.checked(address, domain: account.address.host)
     let first = try await store.verification(of: uri, curve: account.curve)
     let missing = first.devices.filter { $0.code == nil }.map { DeviceID($0.trust.device) }
     guard !missing.isEmpty, isConnected else { return first }

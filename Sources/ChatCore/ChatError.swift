@@ -52,11 +52,12 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
       trusted-hosts and outbound-proxy of [conference-server] in flexisip.conf
       """
     case .unknownRoom(let name, let known):
-      "no room is called '\(name)'"
+      "no room is called '\(name)'; "
         + (known.isEmpty
-          ? "; 'limeade room create NAME ADDRESS...' makes one" : "; there are: " + known.joined(separator: ", "))
+          ? "'limeade room create NAME ADDRESS...' makes one"
+          : "a person is written as sip:NAME@DOMAIN; there are: " + NameList.text(NameList.nearest(to: name, known)))
     case .ambiguousRoom(let name, let candidates):
-      "'\(name)' could be \(candidates.joined(separator: " or ")); write more of it"
+      "'\(name)' could be \(NameList.text(candidates, separator: " or ")); write more of it"
     case .notInRoom(let room): "this account is no longer a member of \(room)"
     case .noKeyServer:
       "no key-server is configured for this account, so nothing can be encrypted; add key-server = \"https://…\""

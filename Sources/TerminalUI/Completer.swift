@@ -13,16 +13,23 @@ struct Completer {
     if isFirst, word.hasPrefix("/") {
       return commands.commands.map { "/" + $0.name }.filter { $0.hasPrefix(word.lowercased()) }.map { $0 + " " }
     }
+    let command =
+      text.hasPrefix("/") && !text.hasPrefix("//") ? String(text.dropFirst().prefix { !$0.isWhitespace }) : nil
+    if let command, ["trust", "distrust", "forget"].contains(command) {
+      // Few know the beginning of a device's address.
+      return screen.members.filter { !$0.isSelf }.flatMap(\.devices).map(\.id)
+        .filter { word.isEmpty || $0.lowercased().contains(word.lowercased()) }.map { $0 + " " }
+    }
     guard !word.isEmpty else { return [] }
-    if text.hasPrefix("/"), !text.hasPrefix("//") {
-      let command = String(text.dropFirst().prefix { !$0.isWhitespace })
+    if let command {
       let special = argument?(command, word) ?? []
       if !special.isEmpty { return special }
       let rooms = screen.rooms.map(\.name).map { $0.contains(" ") ? "\"\($0)\"" : $0 }
       return matching(word, in: screen.members.map(\.id) + words + rooms).map { $0 + " " }
     }
-    return matching(word, in: screen.members.filter { !$0.isSelf }.map(\.name) + words)
-      .map { $0 + (isFirst ? ": " : " ") }
+    let names = screen.members.filter { !$0.isSelf }.map(\.name)
+    if word.hasPrefix("@") { return matching(word, in: names.map { "@" + $0 }).map { $0 + " " } }
+    return matching(word, in: names + words).map { $0 + (isFirst ? ": " : " ") }
   }
 
   private func matching(_ word: String, in candidates: [String]) -> [String] {

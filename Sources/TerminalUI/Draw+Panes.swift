@@ -6,20 +6,21 @@ extension ScreenPainter {
   mutating func paintRooms(_ columns: Range<Int>) {
     paintBorder(rightOf: columns)
     let first = layout.firstRoom(state)
+    let digits = String(state.rooms.indices.map { state.rooms[$0].label(at: $0) }.max() ?? 0).count
     for (offset, room) in state.rooms.dropFirst(first).prefix(layout.body.count).enumerated() {
       paint(
-        room, number: room.label(at: first + offset), row: layout.body.lowerBound + offset, columns: columns)
+        room, number: String(room.label(at: first + offset)).leftPadded(to: max(2, digits)), row: layout.body.lowerBound + offset, columns: columns)
     }
   }
 
-  private mutating func paint(_ room: RoomRow, number: Int, row: Int, columns: Range<Int>) {
+  private mutating func paint(_ room: RoomRow, number: String, row: Int, columns: Range<Int>) {
     let isOpen = room.id == state.openRoom
     let style =
       isOpen ? theme.openRoom : room.isImportant ? theme.importantRoom : room.unread > 0 ? theme.unreadRoom : theme.text
     if isOpen { grid.fill(row: row, from: columns.lowerBound, to: columns.upperBound, style: style) }
     let counter = counterWords(room)
     let head =
-      (isOpen ? ">" : " ") + String(number).leftPadded(to: 2) + (room.kind == .group ? " #" : " @")
+      (isOpen ? ">" : " ") + number + (room.kind == .group ? " #" : " @")
       + (room.isEncrypted ? " " : "-")
     let nameWidth = columns.count - head.count - counter.count - 2
     var column = grid.write(head, row: row, column: columns.lowerBound, end: columns.upperBound, style: style)

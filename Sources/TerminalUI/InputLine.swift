@@ -34,6 +34,8 @@ public struct InputLine: Hashable, Sendable {
   /// The text as it was before going into the history.
   private var draft = ""
   private(set) var completion: Completion?
+  /// Clusters of the last insertion for which there was no room.
+  public private(set) var dropped = 0
 
   public init(text: String = "", history: [String] = []) {
     self.text = text
@@ -51,6 +53,7 @@ public struct InputLine: Hashable, Sendable {
 
   public mutating func apply(_ edit: Edit) {
     completion = nil
+    dropped = 0
     switch edit {
     case .insert(let character): insert(String(character))
     case .paste(let pasted): insert(Self.withoutControls(pasted))
@@ -104,16 +107,18 @@ public struct InputLine: Hashable, Sendable {
     var index: Int
   }
 
-  /// What Tab completes: the word before the cursor, and whether it begins the text.
-  var wordToComplete: (word: String, isFirst: Bool) {
+  /// What Tab completes: the word before the cursor, or what follows `start`, and whether it begins the text.
+  private func wordToComplete(from start: Int?) -> (word: String, isFirst: Bool) {
     let before = text.prefix(cursor)
+    if let start, start <= cursor { return (String(before.dropFirst(start)), start == 0) }
     let word = before.reversed().prefix { !$0.isWhitespace }
     return (String(word.reversed()), word.count == before.count)
   }
 
   /// Replaces the word before the cursor by the first of `candidates` (called only when no completion is under way), or
   /// the current completion by its next, or previous, candidate.
-  mutating func complete(backwards: Bool, candidates: (_ word: String, _ isFirst: Bool) -> [String]) {
+  /// - Parameter start: where the word begins that may have blanks in it; nil for one that has none.
+  mutating func complete(backwards: Bool, from start: Int? = nil, candidates: (_ word: String, _ isFirst: Bool) -> [String]) {
     var next: Completion
     // A single candidate leaves nothing to choose: Tab goes on from there, as into a folder.
     if let completion, completion.candidates.count > 1 {
@@ -121,7 +126,7 @@ public struct InputLine: Hashable, Sendable {
       let step = backwards ? completion.candidates.count - 1 : 1
       next.index = (completion.index + step) % completion.candidates.count
     } else {
-      let (word, isFirst) = wordToComplete
+      let (word, isFirst) = wordToComplete(from: start)
       let found = candidates(word, isFirst)
       if found.isEmpty { return }
       next = Completion(start: cursor - word.count, candidates: found, index: backwards ? found.count - 1 : 0)
@@ -136,6 +141,7 @@ public struct InputLine: Hashable, Sendable {
 
   private mutating func insert(_ inserted: String) {
     let room = Self.maximumLength - text.count
+    dropped = max(0, inserted.count - room)
     guard room > 0, !inserted.isEmpty else { return }
     // A combining mark joins the cluster before it, so the cursor is counted anew.
     let head = String(text.prefix(cursor)) + inserted.prefix(room)

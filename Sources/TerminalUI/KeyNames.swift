@@ -50,6 +50,7 @@ extension Action {
     "next-unread": .openNextUnread, "page-up": .scrollPageUp, "page-down": .scrollPageDown, "line-up": .scrollLineUp,
     "line-down": .scrollLineDown, "newest": .scrollToEnd, "first-unread": .scrollToUnread,
     "previous-message": .selectPreviousMessage, "next-message": .selectNextMessage, "rooms": .toggleRooms,
+    "reply": .begin("/reply "), "react": .begin("/react "),
     "members": .toggleMembers, "switcher": .openSwitcher, "search": .search, "search-everywhere": .searchEverywhere,
     "clear": .clearOrHint, "kill-or-switcher": .killOrSwitcher, "delete-or-quit": .deleteOrQuit, "redraw": .redraw,
     "suspend": .suspend, "backward-char": .edit(.backwardCharacter), "forward-char": .edit(.forwardCharacter),

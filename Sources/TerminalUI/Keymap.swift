@@ -22,6 +22,8 @@ public enum Action: Hashable, Sendable {
   case searchEverywhere
   /// A line as typed, "/members".
   case run(String)
+  /// "/reply ", put before what is in the line.
+  case begin(String)
   case clearOrHint
   /// Deletes to the line's end, or opens the switcher when there is nothing to delete.
   case killOrSwitcher
@@ -93,6 +95,10 @@ public struct Keymap: Hashable, Sendable {
       KeyStroke(.up, .alt): .openPreviousRoom,
       KeyStroke(.down, .alt): .openNextRoom,
       .alt("a"): .openNextUnread,
+      .alt("r"): .begin("/reply "),
+      .alt("e"): .begin("/react "),
+      .alt("o"): .run("/save"),
+      .alt("i"): .run("/info"),
       .alt("p"): .selectPreviousMessage,
       .alt("n"): .selectNextMessage,
       KeyStroke(.function(7)): .toggleRooms,
@@ -119,6 +125,8 @@ public struct Keymap: Hashable, Sendable {
       ("scrolls", [.scrollPageUp, .scrollPageDown]), ("goes to the newest message", [.scrollToEnd]),
       ("goes to the first unread message", [.scrollToUnread]),
       ("chooses the message for /reply, /react, /edit, /retract, /forward", [.selectPreviousMessage, .selectNextMessage]),
+      ("answers or reacts to it, or to the newest of others", [.begin("/reply "), .begin("/react ")]),
+      ("tells who has it, and its device", [.run("/info")]), ("saves the newest file", [.run("/save")]),
       ("shows or hides the rooms, the members", [.toggleRooms, .toggleMembers]),
       ("clears the line", [.clearOrHint]), ("leaves, on an empty line", [.deleteOrQuit]),
       ("draws the screen again", [.redraw]), ("goes back to the shell until fg", [.suspend]),

@@ -7,11 +7,14 @@ public struct SlashCommand: Hashable, Sendable {
   public var help: String
   public var minimumArguments: Int
   public var maximumArguments: Int
-  /// All behind the name is one argument, as it was typed.
+  /// The last argument is the rest of the line, as it was typed.
   public var takesText: Bool
+  /// All arguments together are a room's name, with or without quotation marks.
+  public var takesRoom: Bool
 
   public init(
-    _ name: String, _ arguments: String, _ help: String, minimum: Int = 0, maximum: Int = 0, takesText: Bool = false
+    _ name: String, _ arguments: String, _ help: String, minimum: Int = 0, maximum: Int = 0, takesText: Bool = false,
+    takesRoom: Bool = false
   ) {
     self.name = name
     self.arguments = arguments
@@ -19,6 +22,7 @@ public struct SlashCommand: Hashable, Sendable {
     minimumArguments = minimum
     maximumArguments = maximum
     self.takesText = takesText
+    self.takesRoom = takesRoom
   }
 
   public var usage: String { "/" + name + (arguments.isEmpty ? "" : " " + arguments) }
@@ -64,8 +68,10 @@ public struct CommandTable: Hashable, Sendable {
 
   public static let standard = CommandTable([
     SlashCommand("help", "[COMMAND]", "list the commands and keys", maximum: 1),
-    SlashCommand("join", "ROOM", "open a room, or start a chat with an address", minimum: 1, maximum: 1),
-    SlashCommand("create", "NAME ADDRESS...", "create an encrypted group room", minimum: 2, maximum: .max),
+    SlashCommand(
+      "join", "ROOM", "open a room, or start a chat with an address", minimum: 1, maximum: .max, takesRoom: true),
+    SlashCommand(
+      "create", "NAME ADDRESS...", "create an encrypted group room (\"in quotes\": a name with blanks)", minimum: 2, maximum: .max),
     SlashCommand("create-plain", "NAME ADDRESS...", "create a group room without encryption", minimum: 2, maximum: .max),
     SlashCommand("invite", "ADDRESS...", "add people to this room", minimum: 1, maximum: .max),
     SlashCommand("remove", "ADDRESS...", "remove people from this room", minimum: 1, maximum: .max),
@@ -91,8 +97,16 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand(
       "edit", "TEXT", "give your chosen or newest message another text", minimum: 1, maximum: 1, takesText: true),
     SlashCommand("retract", "", "delete your chosen or newest message for everyone"),
-    SlashCommand("forward", "ROOM", "send the chosen or newest message to another room", minimum: 1, maximum: 1),
+    SlashCommand(
+      "forward", "ROOM", "send the chosen or newest message to another room", minimum: 1, maximum: .max,
+      takesRoom: true),
+    SlashCommand(
+      "ephemeral", "SECONDS TEXT", "send what is deleted everywhere that long after being read", minimum: 2, maximum: 2,
+      takesText: true),
+    SlashCommand(
+      "send-trusted", "TEXT", "send it only if every device is trusted", minimum: 1, maximum: 1, takesText: true),
     SlashCommand("file", "PATH [TEXT]", "send a file", minimum: 1, maximum: .max),
+    SlashCommand("files", "", "the files of this room"),
     SlashCommand("save", "[NAME] [FOLDER]", "save the newest file, or the one so named", maximum: 2),
     SlashCommand("cancel", "", "cancel this room's uploads and downloads"),
     SlashCommand("resend", "", "try again to send what was not delivered"),
@@ -112,15 +126,31 @@ public struct CommandTable: Hashable, Sendable {
     guard (command.minimumArguments...command.maximumArguments).contains(arguments.count) else {
       throw .wrongArguments(usage: command.usage)
     }
-    return .command(CommandCall(name: command.name, arguments: arguments))
+    let isRoom = command.takesRoom && !arguments.isEmpty
+    return .command(
+      CommandCall(name: command.name, arguments: isRoom ? [arguments.joined(separator: " ")] : arguments))
   }
 
-  /// A command whose one argument is the rest of the line.
+  /// A command whose last argument is the rest of the line.
   private func textCommand(_ line: String) -> CommandCall? {
     let name = line.dropFirst().prefix { !$0.isWhitespace }
     guard let command = commands.first(where: { $0.name == name.lowercased() }), command.takesText else { return nil }
-    let text = line.dropFirst(1 + name.count).drop { $0.isWhitespace }
-    return text.isEmpty ? nil : CommandCall(name: command.name, arguments: [String(text)])
+    var rest = line.dropFirst(1 + name.count).drop { $0.isWhitespace }
+    var arguments: [String] = []
+    while arguments.count < command.minimumArguments - 1, !rest.isEmpty {
+      let word = rest.prefix { !$0.isWhitespace }
+      arguments.append(String(word))
+      rest = rest.dropFirst(word.count).drop { $0.isWhitespace }
+    }
+    return rest.isEmpty ? nil : CommandCall(name: command.name, arguments: arguments + [String(rest)])
+  }
+
+  /// How many characters of a line, up to the cursor, stand before a room's name; nil where no such name is written.
+  func startOfRoom(_ line: String) -> Int? {
+    let name = line.prefix { !$0.isWhitespace }
+    guard name.count < line.count, commands.contains(where: { "/" + $0.name == name.lowercased() && $0.takesRoom })
+    else { return nil }
+    return name.count + line.dropFirst(name.count).prefix { $0.isWhitespace }.count
   }
 
   /// One line a command, for /help; of one command when `name` is given.

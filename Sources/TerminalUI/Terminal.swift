@@ -15,9 +15,9 @@ public final class Terminal {
 
     public var description: String {
       switch self {
-      case .notATerminal: "standard input and output must be a terminal; without one, use --plain"
+      case .notATerminal: "standard input and output must be a terminal; without one, write limeade chat --plain ROOM"
       case .unknownTerminal(let name):
-        "TERM is \"\(name)\", which names no terminal with a movable cursor; set TERM, or use --plain"
+        "TERM is \"\(name)\", which names no terminal with a movable cursor; set TERM, or write limeade chat --plain ROOM"
       case .noStandardError(let path, let reason): "cannot write the log file \(path): \(reason)"
       case .noPipe(let reason): "cannot create a pipe: \(reason)"
       case .alreadyStarted: "the terminal is in use already"

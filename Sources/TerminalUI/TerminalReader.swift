@@ -2,6 +2,11 @@
 import CNcurses
 import Foundation
 
+extension ScreenSize {
+  /// Of standard output; 80x24 where it does not tell.
+  public static var ofTerminal: ScreenSize { TerminalReader.currentSize }
+}
+
 /// Reads standard input and the signal pipe until `stop`; never touches ncurses.
 ///
 /// All properties are constant; the descriptors stay open as long as the object, which the thread holds while it runs.

@@ -1,10 +1,10 @@
 // TextWrap.swift: breaks text into lines of a width, by words where they fit.
 
-enum TextWrap {
+public enum TextWrap {
   /// Lines of at most `width` columns (at least 2, so that a wide cluster fits). Breaks at "\n", at spaces, between
   /// wide clusters, and inside a word only when the word alone is longer than a line. Expects cleaned text. Always at
   /// least one line.
-  static func lines(of text: String, width: Int) -> [String] {
+  public static func lines(of text: String, width: Int) -> [String] {
     let width = max(2, width)
     return text.split(separator: "\n", omittingEmptySubsequences: false).flatMap { wrap(paragraph: $0, width: width) }
   }

@@ -128,6 +128,7 @@ public struct UserInterface: Sendable {
     case .search: return openSearch(everywhere: false)
     case .searchEverywhere: return openSearch(everywhere: true)
     case .run(let line): return submit(line)
+    case .begin(let command): begin(command)
     case .toggleRooms: toggleRooms()
     case .toggleMembers: toggleMembers()
     case .openSwitcher: screen.switcher = Switcher()
@@ -149,6 +150,10 @@ public struct UserInterface: Sendable {
   private mutating func edit(_ change: InputLine.Edit) -> [Intent] {
     let before = screen.input.text
     screen.input.apply(change)
+    if screen.input.dropped > 0 {
+      screen.status.error =
+        "\(screen.input.dropped) characters left out: a line holds \(InputLine.maximumLength); /file sends more"
+    }
     return composing(before: before)
   }
 
@@ -201,10 +206,18 @@ public struct UserInterface: Sendable {
     }
   }
 
+  /// What was written becomes the command's argument.
+  private mutating func begin(_ command: String) {
+    guard !screen.input.text.hasPrefix(command) else { return }
+    screen.input.replace(with: command + screen.input.text)
+  }
+
   private mutating func complete(backwards: Bool) -> [Intent] {
     let before = screen.input.text
     let completer = Completer(screen: screen, commands: commands, words: completionWords, argument: completeArgument)
-    screen.input.complete(backwards: backwards, candidates: completer.candidates)
+    screen.input.complete(
+      backwards: backwards, from: commands.startOfRoom(String(before.prefix(screen.input.cursor))),
+      candidates: completer.candidates)
     return composing(before: before)
   }
 

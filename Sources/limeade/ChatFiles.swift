@@ -35,12 +35,12 @@ extension ChatScreen {
     let message = SendText(to: room, text: text, files: paths.map(Self.absolute))
     // A large file takes a while to be copied and encrypted.
     inBackground {
-      await self.add(try await self.session.performBeside(message))
+      await self.addOwn(try await self.session.performBeside(message))
       await self.paintSoon()
     }
   }
 
-  private func recentEntries(of room: String) async -> [MessageWithDeliveries] {
+  func recentEntries(of room: String) async -> [MessageWithDeliveries] {
     (try? await store.history(HistoryRequest(room: room, limit: 1000))) ?? []
   }
 

@@ -69,6 +69,16 @@ extension ChatScreen {
     add(row)
   }
 
+  /// One that this account wrote, here or in another program: its room moves up in the list.
+  func addOwn(_ message: Message) async {
+    await add(message)
+    guard let index = summaries.firstIndex(where: { $0.room.address == message.room }),
+      summaries[index].room.lastActivity < message.time
+    else { return }
+    summaries[index].room.lastActivity = message.time
+    refreshRoomRows()
+  }
+
   private func add(_ row: MessageRow) {
     guard !replace(row), !interface.screen.hasNewer else { return }
     // Late ones go to the place of their time; those of one second stand as in the database.

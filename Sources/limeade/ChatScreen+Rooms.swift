@@ -77,14 +77,28 @@ extension ChatScreen {
     refreshRoomRows()
   }
 
-  /// What changed in one room, without reading the others.
-  func refreshRoom(_ address: String) async {
-    guard let summary = try? await store.summary(ofRoom: address) else { return }
+  /// What changed in some rooms, without reading the others.
+  func refreshRooms(_ addresses: Set<String>) async {
+    roomReads += 1
+    let read = roomReads
+    for address in addresses {
+      // What was read earlier must not replace what was read later.
+      guard let summary = try? await store.summary(ofRoom: address), read > readOfRoom[address] ?? 0 else { continue }
+      readOfRoom[address] = read
+      put(summary)
+    }
     mentions = (try? await store.mentions(of: mention)) ?? mentions
-    update(summary)
+    refreshRoomRows()
   }
 
+  func refreshRoom(_ address: String) async { await refreshRooms([address]) }
+
   func update(_ summary: RoomSummary) {
+    put(summary)
+    refreshRoomRows()
+  }
+
+  private func put(_ summary: RoomSummary) {
     let index = summaries.firstIndex { $0.room.address == summary.room.address }
     if summary.room.state == .left {
       if let index { summaries.remove(at: index) }
@@ -93,7 +107,6 @@ extension ChatScreen {
     } else {
       summaries.append(summary)
     }
-    refreshRoomRows()
   }
 
   func refreshRoomRows() {

@@ -46,6 +46,8 @@ final class ChatScreen {
   var wanted: String?
   var roomReads = 0
   var shownRoomRead = 0
+  /// Which of `roomReads` a room's line is from.
+  var readOfRoom: [String: Int] = [:]
   /// Nothing while the terminal tells nothing: then it is taken for unwatched when another room is open.
   private var hasFocus: Bool?
   private let terminal = Terminal()
@@ -54,8 +56,11 @@ final class ChatScreen {
   var searching: Task<Void, Never>?
   var transfers = RunningTransfers()
   private var isPaintDue = false
-  private let happenings: AsyncStream<Happening>
-  let report: AsyncStream<Happening>.Continuation
+  let report = HappeningQueue()
+  /// Rooms that changed since they were read, to be read before the next painting.
+  private var staleRooms: Set<String> = []
+  /// A message came into the open room, for which its sender is to be told that it was seen.
+  private var isSeen = false
 
   var account: AccountConfiguration { session.account }
 
@@ -64,7 +69,6 @@ final class ChatScreen {
     let address = session.account.address
     names = ChatNames(account: address)
     mention = Mention(address.user ?? "")
-    (happenings, report) = AsyncStream.makeStream()
     interface = UserInterface(
       size: terminal.size, theme: configuration.theme, keymap: configuration.keymap, commands: ChatSlashCommands.table)
     interface.completeArgument = { command, word in
@@ -106,33 +110,36 @@ final class ChatScreen {
     await reloadRooms()
     await openWanted()
     paintNow()
-    for await happening in happenings {
-      switch happening {
-      case .key(let key):
-        if case .focus(let isFocused) = key { hasFocus = isFocused }
-        for intent in interface.handle(key) where await !carryOut(intent) {
+    for await _ in report.news {
+      while let happening = report.take() {
+        guard await isGoingOn(after: happening) else {
           // What was written before the end is handed over.
           await orders.finish()
           return .success(())
         }
-        paintNow()
-      case .chat(let event):
-        await show(event)
-        paintSoon()
-      case .failed(let text):
-        interface.screen.status.connection = "not connected"
-        interface.screen.status.health = .bad
-        complain(text)
-        paintNow()
-      case .found(let request, let found, let hasMore):
-        show(found, for: request, hasMore: hasMore)
-        paintSoon()
-      case .typingExpired(let room, let address):
-        stopTyping(room, address)
-        paintSoon()
       }
     }
     return .success(())
+  }
+
+  /// False when the program is to end.
+  private func isGoingOn(after happening: Happening) async -> Bool {
+    switch happening {
+    case .key(let key):
+      if case .focus(let isFocused) = key { hasFocus = isFocused }
+      for intent in interface.handle(key) where await !carryOut(intent) { return false }
+      paintNow()
+      return true
+    case .chat(let event): await show(event)
+    case .failed(let text):
+      interface.screen.status.connection = "not connected"
+      interface.screen.status.health = .bad
+      complain(text)
+    case .found(let request, let found, let hasMore): show(found, for: request, hasMore: hasMore)
+    case .typingExpired(let room, let address): stopTyping(room, address)
+    }
+    paintSoon()
+    return true
   }
 
   // MARK: Painting
@@ -147,8 +154,20 @@ final class ChatScreen {
     isPaintDue = true
     Task {
       try? await Task.sleep(for: Self.paintDelay)
-      if isPaintDue { paintNow() }
+      let isChanged = await readStaleRooms()
+      if isPaintDue || isChanged { paintNow() }
     }
+  }
+
+  /// However many messages came since the last painting, each room is read once.
+  private func readStaleRooms() async -> Bool {
+    guard !staleRooms.isEmpty else { return false }
+    let rooms = staleRooms
+    let wasSeen = isSeen
+    (staleRooms, isSeen) = ([], false)
+    await refreshRooms(rooms)
+    if wasSeen, let open = interface.screen.openRoom { markRead(open) }
+    return true
   }
 
   // MARK: Intents
@@ -172,7 +191,7 @@ final class ChatScreen {
       // Who answers has read what was new.
       interface.screen.firstUnread = nil
       let message = SendText(to: room, text: text)
-      order { await self.add(try await self.session.perform(message)) }
+      order { await self.addOwn(try await self.session.perform(message)) }
     case .composing(let isWriting, let room): tellComposing(isWriting, room: room)
     case .command(let call): await run(call)
     }
@@ -243,12 +262,12 @@ final class ChatScreen {
       note("\(names.short(participant)) has \(change == .added ? "a new" : "no longer the") device \(device)", room: room)
     case .message(let message):
       stopTyping(message.room, message.sender)
-      await refreshRoom(message.room)
+      staleRooms.insert(message.room)
       await add(message)
-      if message.room == interface.screen.openRoom { markRead(message.room) }
+      if message.room == interface.screen.openRoom { isSeen = true }
       if !message.isOutgoing { announce(message) }
     // Another program of this account may have written it.
-    case .messageState(let message): await add(message)
+    case .messageState(let message): await addOwn(message)
     case .file(let progress):
       transfers.note(progress)
       if progress.step == .offered { await fetchByItself(progress) }

@@ -31,6 +31,9 @@ extension ChatScreen {
     case "publish": publish()
     case "account": await showAccount()
     case "file": sendFiles([call.arguments[0]], text: call.arguments.dropFirst().joined(separator: " "))
+    case "files": await showFiles()
+    case "ephemeral": send(call.arguments[1], lifetime: Int(call.arguments[0]) ?? 0)
+    case "send-trusted": send(call.arguments[0], requireTrust: true)
     case "save": await saveFile(named: call.arguments.first, in: call.arguments.dropFirst().first)
     case "cancel": await cancelTransfers()
     case "export": export(to: call.arguments[0], as: call.arguments.last == "json" ? .json : .text)
@@ -42,7 +45,8 @@ extension ChatScreen {
   private func create(named name: String, addresses: [String], isEncrypted: Bool) {
     let session = session
     do {
-      let wish = CreateRoom(name: name, members: try addresses.map(address), plain: !isEncrypted)
+      let members = try addresses.map(address)
+      let wish = CreateRoom(name: name, members: members, plain: !isEncrypted)
       let progress = note("making the room \(name)…")
       inBackground {
         let room: RoomSummary
@@ -53,6 +57,7 @@ extension ChatScreen {
         await self.withdraw(progress)
         await self.reloadRooms()
         await self.open(room.room.address)
+        await self.noteMissing(members, in: room)
         await self.paintSoon()
       }
     } catch { complain(ExitStatus.text(of: error)) }
@@ -69,8 +74,13 @@ extension ChatScreen {
         let wish = RenameRoom(room: room, name: call.arguments.joined(separator: " "))
         inBackground { _ = try await session.performBeside(wish) }
       case "invite":
-        let wish = InviteToRoom(room: room, members: try call.arguments.map(address))
-        inBackground { _ = try await session.performBeside(wish) }
+        let members = try call.arguments.map(address)
+        let (store, wish) = (store, InviteToRoom(room: room, members: members))
+        inBackground {
+          _ = try await session.performBeside(wish)
+          if let now = try await store.summary(ofRoom: room) { await self.noteMissing(members, in: now) }
+          await self.paintSoon()
+        }
       case "remove":
         let wish = RemoveFromRoom(room: room, members: try call.arguments.map(address))
         inBackground { _ = try await session.performBeside(wish) }
@@ -81,6 +91,13 @@ extension ChatScreen {
       default: complain("no command /\(call.name)")
       }
     } catch { complain(ExitStatus.text(of: error)) }
+  }
+
+  /// Says who was invited and did not come in.
+  private func noteMissing(_ members: [String], in summary: RoomSummary) {
+    for address in summary.missing(of: members) {
+      note(summary.whyMissing(address), level: .warning, room: summary.room.address)
+    }
   }
 
   private func show(_ title: String, _ lines: [String]) {
@@ -136,11 +153,27 @@ extension ChatScreen {
     guard message.files.isEmpty else {
       // A large file takes a while to be copied and encrypted.
       return inBackground {
-        await self.add(try await session.performBeside(again))
+        await self.addOwn(try await session.performBeside(again))
         await self.paintSoon()
       }
     }
-    order { await self.add(try await session.perform(again)) }
+    order { await self.addOwn(try await session.perform(again)) }
+  }
+
+  /// What `limeade send` does with its options.
+  private func send(_ text: String, lifetime: Int? = nil, requireTrust: Bool = false) {
+    guard let room = openRoom?.room.address else { return complain("no room is open: /join ROOM") }
+    let (session, message) = (session, SendText(to: room, text: text, requireTrust: requireTrust, ephemeral: lifetime))
+    order { await self.addOwn(try await session.perform(message)) }
+  }
+
+  private func showFiles() async {
+    guard let room = openRoom?.room.address else { return complain("no room is open: /join ROOM") }
+    let files = await recentEntries(of: room).flatMap { entry in
+      let head = "\(Clock().stamp(of: entry.message.time))  \(names.short(entry.message.sender))  "
+      return transfers.lines(of: entry.message).map { head + $0 }
+    }
+    show("Files, the newest first", files.isEmpty ? ["this room has no files"] : files.reversed())
   }
 
   private func showKeys() async {
@@ -169,7 +202,6 @@ extension ChatScreen {
 
   /// `bob` means bob of the account's own domain.
   private func address(_ text: String) throws -> String {
-    if let uri = SIPAddress.parse(text, domain: account.address.host) { return uri.description }
-    throw CommandFailure.badInput("'\(text)' is not a SIP address")
+    try SIPAddress.checked(text, domain: account.address.host).description
   }
 }

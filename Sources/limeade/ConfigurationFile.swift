@@ -84,17 +84,17 @@ struct ConfigurationFile {
   func account(named name: String?, withPassword: Bool = true) throws -> AccountConfiguration {
     if name == nil, let missing = table["default"]?.string, !accountNames.contains(missing) {
       throw failure(
-        "default", "there is no [account.\(missing)]; there are: \(accountNames.joined(separator: ", "))")
+        "default", "there is no [account.\(missing)]; there are: \(NameList.text(accountNames))")
     }
     guard let name = name ?? defaultAccount else {
       throw CommandFailure.badConfiguration(
         accountNames.isEmpty
           ? "\(path) has no [account.NAME]; 'limeade account add NAME --address sip:…' adds one"
-          : "\(path) has several accounts and no `default`; choose with --account: \(accountNames.joined(separator: ", "))")
+          : "\(path) has several accounts and no `default`; choose with --account: \(NameList.text(accountNames))")
     }
     guard let entry = table["account"]?.table?[name]?.table else {
       throw CommandFailure.badConfiguration(
-        "\(path) has no [account.\(name)]; it has: \(accountNames.joined(separator: ", "))")
+        "\(path) has no [account.\(name)]; it has: \(NameList.text(accountNames))")
     }
     return try AccountEntry(name: name, table: entry, path: path, lines: lines).configuration(withPassword: withPassword)
   }

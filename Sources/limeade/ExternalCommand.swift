@@ -10,6 +10,15 @@ struct ExternalCommand: Sendable {
 
   init(_ commandLine: String) { words = commandLine.split(separator: " ").map(String.init) }
 
+  /// Whether its program can be found now, by its path or in PATH.
+  var isThere: Bool {
+    guard let program = words.first else { return false }
+    if program.contains("/") { return access(program, X_OK) == 0 }
+    // The path that execvp(3) takes where there is none.
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? "/bin:/usr/bin"
+    return path.split(separator: ":").contains { access("\($0)/\(program)", X_OK) == 0 }
+  }
+
   /// Writes `input` and a newline to its standard input and returns what it prints, without the last newline.
   func run(input: String) async throws -> String {
     guard let program = words.first else { throw CommandFailure.badInput("the command is empty") }

@@ -2,6 +2,7 @@
 import ChatCore
 import Foundation
 import MessageFormats
+import TerminalUI
 
 /// A short dialogue, line by line, before the screen is taken. Nothing is written before the account works, or the user
 /// says so.
@@ -41,8 +42,8 @@ struct FirstRun {
 
   /// - Throws: `CommandFailure` when the user gives up or the file cannot be written.
   mutating func run() async throws {
-    Output.line("There is no account yet. Four questions, and the account is tried; then \(path) is written.")
-    Output.line("Without a server of your own: Ctrl-C leaves, and limeade lab --write-config FILE makes one to try.")
+    Output.line("There is no account yet. Four questions, and the account is tried; then this file\nis written: \(path)")
+    Output.line("Without a server of your own: Ctrl-C leaves, and\nlimeade lab --write-config FILE makes one to try.")
     Output.line("")
     for question in Question.allCases { try ask(question) }
     while true {
@@ -52,7 +53,8 @@ struct FirstRun {
         try await tryAccount()
         break
       } catch {
-        Output.line("That does not work: \(SafeLine.text(ExitStatus.text(of: error)))")
+        let cause = "That does not work: \(SafeLine.text(ExitStatus.text(of: error)))"
+        for line in TextWrap.lines(of: cause, width: ScreenSize.ofTerminal.columns) { Output.line(line) }
         wrong = Self.suspect(error)
       }
       guard try choose(wrong) else { break }
@@ -67,7 +69,9 @@ struct FirstRun {
     while true {
       let old = question == .password ? nil : answers[question]
       let hint = old.map { " [\($0)]" } ?? (question.isOptional ? " [none]" : "")
-      let text = try read("\(question.prompt)\(hint): ", isSecret: question == .password)
+      // What may be long gets a line of its own.
+      let end = question.isOptional ? "\n \(hint) > " : "\(hint): "
+      let text = try read("\(question.prompt)\(end)", isSecret: question == .password)
       if text.isEmpty, let old, !old.isEmpty { return }
       if text == "-", question.isOptional {
         answers[question] = nil
@@ -109,7 +113,7 @@ struct FirstRun {
 
   private func read(_ prompt: String, isSecret: Bool = false) throws -> String {
     if isSecret { return try PasswordPrompt.ask(prompt) }
-    FileHandle.standardOutput.write(Data(prompt.utf8))
+    Output.printed(prompt)
     guard let line = readLine() else { throw CommandFailure(code: 64, text: "no account was made") }
     return line.trimmingCharacters(in: .whitespaces)
   }
@@ -118,8 +122,8 @@ struct FirstRun {
   private mutating func choose(_ suspect: Question) throws -> Bool {
     while true {
       let text = try read(
-        "Correct the address (a), password (p), server (o) or key server (k), try again (t), "
-          + "write it all the same (w), or leave (q)? [\(suspect.letter)] ")
+        "Correct the address (a), password (p), server (o) or key server (k),\n"
+          + "try again (t), write it all the same (w), or leave (q)? [\(suspect.letter)] ")
       let letter = text.lowercased().first ?? suspect.letter
       switch letter {
       case "t": return true

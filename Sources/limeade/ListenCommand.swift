@@ -56,6 +56,9 @@ struct ListenCommand: AsyncParsableCommand {
   func validate() throws {
     if echo, exec != nil { throw ValidationError("--echo and --exec exclude each other") }
     if reply, exec == nil { throw ValidationError("--reply needs --exec") }
+    if let exec, !ExternalCommand(exec).isThere {
+      throw ValidationError("--exec '\(exec)': there is no such program; write its path, or a name that is in PATH")
+    }
     if let count, count < 1 { throw ValidationError("--count starts at 1") }
     if let timeout, timeout <= 0 { throw ValidationError("--timeout is a number of seconds above 0") }
   }

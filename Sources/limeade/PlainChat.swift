@@ -6,7 +6,7 @@ import Foundation
 /// Lines from standard input are sent; what happens in the room is printed. Ends at the end of the input, once every
 /// message was delivered to every member.
 struct PlainChat: Sendable {
-  /// How long the end waits for the last deliveries.
+  /// How long the end waits for the next delivery.
   static let lastWait: Double = 30
 
   let session: AccountSession
@@ -14,7 +14,7 @@ struct PlainChat: Sendable {
   let json: Bool
 
   func run() async throws {
-    let progress = DeliveryProgress()
+    let (progress, sign) = (DeliveryProgress(), Deadline.Sign())
     let address = room.room.address
     _ = try await session.perform(MarkRoomRead(address))
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -22,10 +22,11 @@ struct PlainChat: Sendable {
         for try await event in session.events where event.room == nil || event.room == address {
           if json { Output.line(event.jsonLine) } else if let line = EventLine.text(of: event) { Output.line(line) }
           await progress.note(event)
+          if case .delivery = event { sign.give() }
         }
         try await Task.sleep(for: .seconds(3600))
       }
-      group.addTask { try await self.sendLines(progress) }
+      group.addTask { try await self.sendLines(progress, sign) }
       group.addTask {
         for await _ in Interruption.signals() { throw CommandFailure(code: 130, text: "interrupted") }
       }
@@ -34,7 +35,7 @@ struct PlainChat: Sendable {
     }
   }
 
-  private func sendLines(_ progress: DeliveryProgress) async throws {
+  private func sendLines(_ progress: DeliveryProgress, _ sign: Deadline.Sign) async throws {
     let input = StandardInput(lines: SendTexts.maximumTexts, bytes: ChatClient.textLimit)
     for await _ in input.news {
       while let lines = input.take() {
@@ -45,7 +46,10 @@ struct PlainChat: Sendable {
         if !json { for message in messages { Output.line(EventLine.line(for: message)) } }
       }
     }
-    try await Deadline.run(seconds: Self.lastWait, or: "not every message was delivered to every member") {
+    sign.give()
+    try await Deadline.run(
+      seconds: Self.lastWait, since: sign, or: "not every message was delivered to every member"
+    ) {
       try await progress.waitUntilDone()
     }
   }

@@ -15,7 +15,12 @@ extension RoomCommand {
     @Argument(help: "SIP addresses.") var addresses: [String]
 
     func run() async throws {
-      _ = try await options.perform(InviteToRoom(room: room, members: try SIPAddressList.checked(addresses)))
+      let members = try Create.checked(addresses, try options.accountConfiguration(withPassword: false))
+      let summary = try await options.withAccount { session in
+        _ = try await session.perform(InviteToRoom(room: room, members: members))
+        return try await session.perform(ShowRoom(room)).summary
+      }
+      Create.noteMissing(members, in: summary)
     }
   }
 
@@ -28,7 +33,8 @@ extension RoomCommand {
     @Argument(help: "SIP addresses of members.") var addresses: [String]
 
     func run() async throws {
-      _ = try await options.perform(RemoveFromRoom(room: room, members: try SIPAddressList.checked(addresses)))
+      let members = try Create.checked(addresses, try options.accountConfiguration(withPassword: false))
+      _ = try await options.perform(RemoveFromRoom(room: room, members: members))
     }
   }
 
@@ -43,8 +49,8 @@ extension RoomCommand {
     @Flag(help: "Take the right away.") var revoke = false
 
     func run() async throws {
-      _ = try await options.perform(
-        MakeRoomAdmin(room: room, members: try SIPAddressList.checked([address]), revoke: revoke))
+      let members = try Create.checked([address], try options.accountConfiguration(withPassword: false))
+      _ = try await options.perform(MakeRoomAdmin(room: room, members: members, revoke: revoke))
     }
   }
 
@@ -58,17 +64,6 @@ extension RoomCommand {
 
     func run() async throws {
       _ = try await options.perform(RenameRoom(room: room, name: name))
-    }
-  }
-}
-
-/// Addresses of the command line: a mistake is found before anything is changed or anybody asked.
-private enum SIPAddressList {
-  static func checked(_ addresses: [String]) throws -> [String] {
-    guard !addresses.isEmpty else { throw ValidationError("name at least one SIP address") }
-    return try addresses.map { address in
-      guard let uri = SIPURI(address) else { throw CommandFailure.badInput("'\(address)' is not a SIP address") }
-      return uri.description
     }
   }
 }

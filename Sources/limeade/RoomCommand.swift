@@ -19,25 +19,27 @@ struct RoomCommand: AsyncParsableCommand {
 
     @OptionGroup var options: GlobalOptions
     @Argument(help: "The room's name.") var name: String
-    @Argument(help: "SIP addresses of the members.") var addresses: [String]
+    @Argument(help: "SIP addresses of the members; NAME means one of your own domain.") var addresses: [String]
     @Flag(help: "Without end-to-end encryption.") var plain = false
 
     func run() async throws {
-      let members = try addresses.map { address in
-        guard let uri = SIPURI(address) else { throw CommandFailure.badInput("'\(address)' is not a SIP address") }
-        return uri
-      }
-      guard !members.isEmpty else { throw ValidationError("a room needs at least one member beside you") }
       let account = try options.accountConfiguration(withPassword: false)
+      let members = try Self.checked(addresses, account)
       let room = try await options.perform(
-        CreateRoom(name: name, members: members.map(\.description), plain: plain))
+        CreateRoom(name: name, members: members, plain: plain))
       RoomPrinter.show(room, account: account, json: options.json)
-      let missing = members.filter { member in !room.participants.contains { $0.address == member.description } }
-      for address in missing {
-        Output.note(
-          "limeade: \(address) is not in the room: it has no registered device that can take part"
-            + (plain ? " (capability groupchat)" : " (capabilities groupchat and lime)"))
-      }
+      Self.noteMissing(members, in: room)
+    }
+
+    /// Addresses of the command line: a mistake is found before anything is changed or anybody asked.
+    static func checked(_ addresses: [String], _ account: AccountConfiguration) throws -> [String] {
+      guard !addresses.isEmpty else { throw ValidationError("name at least one SIP address") }
+      return try addresses.map { try SIPAddress.checked($0, domain: account.address.host).description }
+    }
+
+    /// Says on standard error who was invited and did not come in.
+    static func noteMissing(_ members: [String], in room: RoomSummary) {
+      for address in room.missing(of: members) { Output.note("limeade: \(room.whyMissing(address))") }
     }
   }
 

@@ -36,6 +36,32 @@ import Testing
     }
   }
 
+  @Test func namesAreTakenAsPeopleWriteThem() async throws {
+    try await Self.play { lab in
+      let (bob, carol) = (try await lab.listener("bob"), try await lab.listener("carol"))
+      func alice(_ arguments: String...) async throws -> CommandRun { try await lab.run(as: "alice", arguments) }
+      for name in ["", "  "] {
+        let nameless = try await alice("room", "create", name, "bob")
+        #expect(nameless.exitCode == 65 && nameless.errors.contains("a room needs a name"), "\(nameless.errors)")
+      }
+      // NAME is of the account's own domain, and an address needs no "sip:".
+      let made = try await alice("room", "create", "Ops", "bob", "carol@sip.example.org", "nobody")
+      #expect(made.exitCode == 0, "\(made.errors)")
+      for member in ["bob", "carol"] { #expect(made.output.contains("member     sip:\(member)@sip.example.org")) }
+      #expect(made.errors.contains("sip:nobody@sip.example.org is not in the room"))
+      let renamed = try await alice("room", "rename", "Ops", " ")
+      #expect(renamed.exitCode == 65 && renamed.errors.contains("a room needs a name"), "\(renamed.errors)")
+      let invited = try await alice("room", "invite", "Ops", "somebody")
+      #expect(invited.exitCode == 0 && invited.errors.contains("sip:somebody@sip.example.org is not in the room"))
+      #expect(try await alice("send", "bob@sip.example.org", "to you", "--wait", "delivered").exitCode == 0)
+      try await bob.event("message", ["text": "to you"])
+      let unknown = try await alice("send", "dave", "to whom?")
+      #expect(unknown.exitCode == 65 && unknown.errors.contains("a person is written as sip:NAME@DOMAIN"))
+      bob.stop()
+      carol.stop()
+    }
+  }
+
   @Test func aLabOverTLSIsTrustedByTheConfigurationThatItWrites() async throws {
     try await Self.play("--tls") { lab in
       #expect(lab.proxy.hasSuffix(";transport=tls"))

@@ -80,13 +80,17 @@ import Testing
       name: "no such room", account: head, arguments: ["history", "Ops"], exitCode: 65,
       says: "no room is called 'Ops'"),
     Case(name: "no keys yet", account: head, arguments: ["keys", "show"], exitCode: 69, says: "no keys yet"),
+    Case(
+      name: "a bot that is not there", account: head, arguments: ["listen", "--exec", "/nowhere/bot --now"],
+      exitCode: 64, says: "there is no such program"),
+    Case(name: "no bot", account: head, arguments: ["listen", "--exec", " "], exitCode: 64, says: "no such program"),
     Case(name: "no text", account: head, arguments: ["send"], exitCode: 64, says: "Usage"),
     Case(
       name: "bad time", account: head, arguments: ["history", "Ops", "--since", "soon"], exitCode: 65,
       says: "--since soon"),
     Case(
-      name: "bad address", account: head, arguments: ["room", "create", "Ops", "bob"], exitCode: 65,
-      says: "'bob' is not a SIP address"),
+      name: "bad address", account: head, arguments: ["room", "create", "Ops", "bob:@"], exitCode: 65,
+      says: "'bob:@' is not a SIP address; write sip:NAME@DOMAIN"),
     Case(
       name: "host without address", account: "\(head)outbound-proxy = \"sip:nowhere.invalid;transport=tcp\"\n",
       arguments: ["send", "sip:bob@sip.example.org", "hi"], exitCode: 69, says: "nowhere.invalid has no address"),

@@ -53,6 +53,12 @@ import Testing
         let colours = try await stage.screen.colouredLines().filter { $0.contains("38;5;") || $0.contains("48;5;") }
         #expect(colours.isEmpty, "\(variables): \(colours)")
       }
+
+      // Without a cursor that can be moved everything would be written into one line.
+      try await stage.screen.press("C-d")
+      try await stage.screen.wait(for: "the shell") { !$0.contains { $0.contains("registered") } }
+      try await stage.screen.enter("clear; TERM=dumb \(Stage.line(stage.lab, "alice", ["chat"]))")
+      try await stage.screen.line(with: "TERM is \"dumb\", which names no terminal")
     }
   }
 

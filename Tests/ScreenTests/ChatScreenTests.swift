@@ -72,6 +72,42 @@ import Testing
     }
   }
 
+  @Test func theRoomThatOneWritesToGoesToTheTopOfTheList() async throws {
+    try await Stage.play { stage in
+      try await stage.screen.enter("/create Ops bob")
+      try await stage.screen.wait(for: "the new room at the top") { $0[1].hasPrefix("> 2 # Ops") }
+      try await stage.screen.press("M-1")
+      try await stage.screen.wait(for: "the first room, below") { $0[2].hasPrefix("> 1 # Lab team") }
+      // Times count in whole seconds: only a later message brings the room up.
+      try await Task.sleep(for: .seconds(1.1))
+      try await stage.screen.enter("mine")
+      try await stage.screen.wait(for: "the room at the top") { $0[1].hasPrefix("> 1 # Lab team") }
+      // And another program of the account.
+      try await Task.sleep(for: .seconds(1.1))
+      #expect(try await stage.lab.run(as: "alice", "send", "Ops", "from a script").exitCode == 0)
+      try await stage.screen.wait(for: "the other room at the top") { $0[1].hasPrefix("  2 # Ops") }
+    }
+  }
+
+  @Test func whatSendCanDoTheInputLineCanDo() async throws {
+    try await Stage.play { stage in
+      try await stage.screen.enter("/ephemeral 60 for  now")
+      try await stage.screen.line(with: "eD for  now")
+      try await stage.screen.line(with: "(deleted 60 s after")
+      try await stage.screen.enter("/send-trusted only for the verified")
+      try await stage.screen.line(with: "not sent, as not every device in Lab team is trusted")
+      try await stage.screen.enter("/files")
+      try await stage.screen.line(with: "this room has no files")
+      // The next key closes the page and counts.
+      try await stage.screen.enter("/create Ops bob nobody")
+      try await stage.screen.line(with: "sip:nobody@sip.example.org is not in the room")
+      try await stage.screen.enter("/join lab team")
+      try await stage.screen.line(with: "[Lab team] >")
+      try await stage.screen.enter("still here")
+      try await stage.screen.line(with: "eD still here")
+    }
+  }
+
   @Test func whoIsTypingIsShownUntilTheMessageComes() async throws {
     try await Stage.play { stage in
       stage.bob.stop()

@@ -29,6 +29,28 @@ import Testing
     try await screen.wait(for: "the password asked for again") { lines in
       lines.last { !$0.isEmpty } == "Password (not shown):"
     }
+    // Ctrl-C leaves at every question, also after an attempt to register, with the terminal as it was.
+    try await screen.press("C-c")
+    try await screen.enter("echo seen-$?")
+    try await screen.wait(for: "the shell, with echo") { lines in
+      lines.contains { $0.hasSuffix("echo seen-$?") } && lines.contains("seen-130")
+    }
+    #expect(!FileManager.default.fileExists(atPath: file.path))
+    try await screen.enter("clear; '\(TestPaths.limeade.path)' chat")
+    for answer in ["alice@sip.example.org", "wrong-secret", lab.proxy, lab.keyServer] {
+      try await screen.wait(for: "a question") { lines in
+        lines.last { !$0.isEmpty }.map { $0.hasSuffix(":") || $0.hasSuffix(">") } ?? false
+      }
+      try await screen.enter(answer)
+      try await screen.wait(for: "the answer taken") { lines in
+        !(lines.last { !$0.isEmpty } ?? "").hasSuffix(answer)
+      }
+    }
+    try await screen.line(with: "or leave (q)? [p]", within: 60)
+    try await screen.enter("p")
+    try await screen.wait(for: "the password asked for again") { lines in
+      lines.last { !$0.isEmpty } == "Password (not shown):"
+    }
     try await screen.enter("alice")
     // The dialogue is over: the chat has the screen.
     try await screen.line(with: "alice@sip.example.org registered", within: 60)

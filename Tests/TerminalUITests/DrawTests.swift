@@ -72,6 +72,16 @@ import Testing
       ])
   }
 
+  @Test func theNumbersOfAHundredRoomsStandUnderEachOther() {
+    var state = Fixtures.lab()
+    state.rooms = (1...100).map { RoomRow(id: "\($0)", number: 101 - $0, name: "Room \($0)") }
+    state.openRoom = "2"
+    #expect(
+      Fixtures.lines(state, columns: 80, rows: 24)[1...4].map { String($0.prefix(21)) } == [
+        " 100 # Room 1       |", "> 99 # Room 2       |", "  98 # Room 3       |", "  97 # Room 4       |",
+      ])
+  }
+
   @Test func onANarrowScreenAPaneTakesTheMessagesPlace() {
     var state = Fixtures.lab()
     state.panes.members = .shown

@@ -110,6 +110,8 @@ import Testing
         .command(
           CommandCall(name: "create", arguments: ["Lab team", "sip:bob@sip.example.org", "carol@sip.example.org"]))
       ),
+      ("/reply  as \"I\"  said", .command(CommandCall(name: "reply", arguments: ["as \"I\"  said"]))),
+      ("/ephemeral 60 it's  a secret", .command(CommandCall(name: "ephemeral", arguments: ["60", "it's  a secret"]))),
       ("/rename \"\"", .command(CommandCall(name: "rename", arguments: [""]))),
     ] as [(String, CommandTable.Line)])
   func linesAreReadAsMessagesAndCommands(line: String, expected: CommandTable.Line) throws {
@@ -120,6 +122,7 @@ import Testing
     arguments: [
       ("/nonsense", .unknown(name: "nonsense")), ("/", .unknown(name: "")),
       ("/join", .wrongArguments(usage: "/join ROOM")), ("/quit now", .wrongArguments(usage: "/quit")),
+      ("/ephemeral 60", .wrongArguments(usage: "/ephemeral SECONDS TEXT")),
       ("/rename \"x", .openQuote),
     ] as [(String, CommandTable.Failure)])
   func wrongCommandsAreRefused(line: String, expected: CommandTable.Failure) {

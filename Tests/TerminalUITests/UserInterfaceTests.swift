@@ -131,6 +131,58 @@ import Testing
     #expect(interface.screen.input.text == "/file trace.pcap")
   }
 
+  @Test func tabCompletesARoomOfSeveralWordsAndADevice() {
+    var interface = Fixtures.interface()
+    func completed(_ text: String) -> String {
+      _ = interface.handle(.stroke(.control("c")))
+      _ = interface.type(text)
+      _ = interface.press(.tab)
+      return interface.screen.input.text
+    }
+    #expect(completed("/join Lab te") == "/join \"Lab team\" ")
+    #expect(completed("/forward kamailio t") == "/forward \"Kamailio test\" ")
+    #expect(completed("/join \"Lab te") == "/join \"Lab team\" ")
+    // In other commands a word is a word.
+    #expect(completed("/invite Lab te") == "/invite Lab te")
+    let device = Fixtures.members[1].devices[1].id
+    #expect(completed("/trust f60718") == "/trust \(device) ")
+    #expect(completed("/trust ") == "/trust \(Fixtures.members[1].devices[0].id) ")
+    #expect(completed("thanks @ca") == "thanks @Carol ")
+  }
+
+  @Test func aRoomsNameNeedsNoQuotationMarks() {
+    var interface = Fixtures.interface()
+    for line in ["/join Lab team", "/join \"Lab team\"", "/JOIN  Lab  team "] {
+      _ = interface.type(line)
+      #expect(interface.press(.enter) == [.command(CommandCall(name: "join", arguments: ["Lab team"]))])
+    }
+    _ = interface.type("/join")
+    #expect(interface.press(.enter).isEmpty)
+    #expect(interface.screen.status.error == "usage: /join ROOM")
+  }
+
+  @Test func whatIsWrittenBecomesAnAnswerByAKey() {
+    var interface = Fixtures.interface()
+    _ = interface.type("at 9:30")
+    _ = interface.handle(.stroke(.alt("r")))
+    _ = interface.handle(.stroke(.alt("r")))
+    #expect(interface.screen.input.text == "/reply at 9:30")
+    #expect(interface.press(.enter) == [.command(CommandCall(name: "reply", arguments: ["at 9:30"]))])
+    #expect(interface.handle(.stroke(.alt("i"))) == [.command(CommandCall(name: "info"))])
+    // A line half written stays when a key runs a command.
+    _ = interface.type("half")
+    #expect(interface.handle(.stroke(.alt("o"))) == [.command(CommandCall(name: "save"))])
+    #expect(interface.screen.input.text == "half")
+  }
+
+  @Test func aPasteThatIsTooLongIsNotCutWithoutAWord() {
+    var interface = Fixtures.interface()
+    _ = interface.handle(.paste(String(repeating: "x", count: InputLine.maximumLength + 10)))
+    #expect(interface.screen.status.error?.hasPrefix("10 characters left out") == true)
+    _ = interface.press(.backspace)
+    #expect(interface.screen.status.error == nil)
+  }
+
   @Test func panesAreToggledForTheScreensWidth() {
     var wide = Fixtures.interface()
     _ = wide.press(.function(7))
