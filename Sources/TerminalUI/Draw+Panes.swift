@@ -9,7 +9,8 @@ extension ScreenPainter {
     let digits = String(state.rooms.indices.map { state.rooms[$0].label(at: $0) }.max() ?? 0).count
     for (offset, room) in state.rooms.dropFirst(first).prefix(layout.body.count).enumerated() {
       paint(
-        room, number: String(room.label(at: first + offset)).leftPadded(to: max(2, digits)), row: layout.body.lowerBound + offset, columns: columns)
+        room, number: String(room.label(at: first + offset)).leftPadded(to: max(2, digits)),
+        row: layout.body.lowerBound + offset, columns: columns)
     }
   }
 

@@ -118,7 +118,9 @@ public struct InputLine: Hashable, Sendable {
   /// Replaces the word before the cursor by the first of `candidates` (called only when no completion is under way), or
   /// the current completion by its next, or previous, candidate.
   /// - Parameter start: where the word begins that may have blanks in it; nil for one that has none.
-  mutating func complete(backwards: Bool, from start: Int? = nil, candidates: (_ word: String, _ isFirst: Bool) -> [String]) {
+  mutating func complete(
+    backwards: Bool, from start: Int? = nil, candidates: (_ word: String, _ isFirst: Bool) -> [String]
+  ) {
     var next: Completion
     // A single candidate leaves nothing to choose: Tab goes on from there, as into a folder.
     if let completion, completion.candidates.count > 1 {

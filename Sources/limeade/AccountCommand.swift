@@ -31,7 +31,7 @@ struct AccountCommand: AsyncParsableCommand {
     @Option(help: "LIME key server URL; without it nothing is encrypted.") var keyServer: String?
     @Option(help: "File transfer server URL.") var fileServer: String?
     @Option(help: "c25519 or c448.") var curve: String?
-    @Option(help: "PEM file of certificate authorities.") var caFile: String?
+    @Option(help: "PEM file of certificate authorities.", completion: .file()) var caFile: String?
     @Flag(help: "Write it without trying to register.") var noTry = false
 
     func run() async throws {

@@ -24,7 +24,8 @@ struct CheckCommand: AsyncParsableCommand {
   @OptionGroup var options: GlobalOptions
   @Option(help: ArgumentHelp("A second account of the configuration file, to be invited.", valueName: "account2"))
   var with: String?
-  @Option(help: ArgumentHelp("The server's configuration file.", valueName: "file")) var flexisipConf: String?
+  @Option(help: ArgumentHelp("The server's configuration file.", valueName: "file"), completion: .file())
+  var flexisipConf: String?
   @Flag(help: "The file is a copy from another machine: look at no path or port that it names.") var elsewhere = false
   @Option(
     help: ArgumentHelp(

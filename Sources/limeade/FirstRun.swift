@@ -42,7 +42,7 @@ struct FirstRun {
 
   /// - Throws: `CommandFailure` when the user gives up or the file cannot be written.
   mutating func run() async throws {
-    Output.line("There is no account yet. Four questions, and the account is tried; then this file\nis written: \(path)")
+    Output.line("There is no account yet. Four questions, and the account is tried;\nthen \(path) is written.")
     Output.line("Without a server of your own: Ctrl-C leaves, and\nlimeade lab --write-config FILE makes one to try.")
     Output.line("")
     for question in Question.allCases { try ask(question) }

@@ -28,7 +28,8 @@ struct HistoryCommand: AsyncParsableCommand {
   @Option(help: "At most this many, the newest.") var limit = 200
   @Flag(help: "Begin each line with the message's id.") var ids = false
   @Flag(help: "All of them, room by room, however many.") var all = false
-  @Option(help: "Write to this file, which must not exist, instead of standard output.") var output: String?
+  @Option(help: "Write to this file, which must not exist, instead of standard output.", completion: .file())
+  var output: String?
 
   func validate() throws {
     guard limit >= 0 else { throw ValidationError("--limit is not below 0") }

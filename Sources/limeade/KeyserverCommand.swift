@@ -16,9 +16,9 @@ struct KeyserverCommand: AsyncParsableCommand {
 
   @OptionGroup var options: GlobalOptions
   @Option(help: "Address and port to listen on.") var listen = "127.0.0.1:25519"
-  @Option(help: "SQLite file; without it keys are kept in memory.") var database: String?
+  @Option(help: "SQLite file; without it keys are kept in memory.", completion: .file()) var database: String?
   @Option(help: "Digest realm: the SIP domain of the devices.") var realm: String?
-  @Option(help: "File with the users' passwords.") var users: String?
+  @Option(help: "File with the users' passwords.", completion: .file()) var users: String?
 
   func run() async throws {
     guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]) else {

@@ -23,9 +23,10 @@ struct LabCommand: AsyncParsableCommand {
   @Option(help: "SIP port, TCP and UDP, or TLS; 0 takes a free one.") var port = 0
   @Flag(help: "SIP over TLS only, with a certificate of an authority of its own; with --print-config too.")
   var tls = false
-  @Option(help: "File with lines name:password.") var users: String?
+  @Option(help: "File with lines name:password.", completion: .file()) var users: String?
   @Option(help: "The SIP domain.") var domain = "sip.example.org"
-  @Option(help: "Write a configuration file with an account for each user.") var writeConfig: String?
+  @Option(help: "Write a configuration file with an account for each user.", completion: .file())
+  var writeConfig: String?
   @Option(help: ArgumentHelp(
     "Set one thing up wrongly, for 'limeade check': \(LabFault.allCases.map(\.rawValue).joined(separator: ", ")).",
     valueName: "name"))

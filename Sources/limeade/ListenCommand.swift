@@ -43,8 +43,10 @@ struct ListenCommand: AsyncParsableCommand {
   @Flag(help: "Answer each message with what was received and whether it was encrypted.")
   var echo = false
 
-  @Option(help: ArgumentHelp(
-    "Save the files of others there, from the account's file server (or file-hosts) only.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp(
+      "Save the files of others there, from the account's file server (or file-hosts) only.", valueName: "folder"),
+    completion: .directory)
   var download: String?
 
   @Flag(help: "Tell the senders that their messages were displayed.")

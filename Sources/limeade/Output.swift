@@ -3,8 +3,8 @@ import Foundation
 
 /// Standard output, line by line, so that a reader at the other end of a pipe sees each line at once.
 enum Output {
-  /// Ends the program when nobody reads any more (`limeade history | head`), as SIGPIPE does, and with exit code 73 when
-  /// standard output cannot be written.
+  /// Ends the program when nobody reads any more (`limeade history | head`), as SIGPIPE does, and with exit code 73
+  /// when standard output cannot be written.
   static func line(_ text: String) { printed(text + "\n") }
 
   /// Without the end of the line, as a question needs it.

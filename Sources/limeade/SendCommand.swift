@@ -33,7 +33,7 @@ struct SendCommand: AsyncParsableCommand {
   @Argument(help: "The text; '-', or nothing without --file, reads standard input.")
   var text: String?
 
-  @Option(help: ArgumentHelp("Send this file; may be given several times.", valueName: "path"))
+  @Option(help: ArgumentHelp("Send this file; may be given several times.", valueName: "path"), completion: .file())
   var file: [String] = []
 
   @Option(help: "Return when the message is: sent (the server has it), delivered or displayed (every member).")

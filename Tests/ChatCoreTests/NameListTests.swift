@@ -15,8 +15,9 @@ import Testing
   }
 
   @Test(arguments: [
-    ("bob", "sip:bob@example.org"), ("bob@other.org", "sip:bob@other.org"), ("bob@other.org:5070", "sip:bob@other.org:5070"),
-    ("sips:bob@other.org", "sips:bob@other.org"), ("mailto:bob@other.org", nil), ("a b", nil), ("", nil), ("bob:x", nil),
+    ("bob", "sip:bob@example.org"), ("bob@other.org", "sip:bob@other.org"),
+    ("bob@other.org:5070", "sip:bob@other.org:5070"), ("sips:bob@other.org", "sips:bob@other.org"),
+    ("mailto:bob@other.org", nil), ("a b", nil), ("", nil), ("bob:x", nil),
   ])
   func addressesAreReadAsTyped(text: String, expected: String?) {
     #expect(SIPAddress.parse(text, domain: "example.org")?.description == expected)

@@ -31,6 +31,7 @@ import Testing
     }
     // Ctrl-C leaves at every question, also after an attempt to register, with the terminal as it was.
     try await screen.press("C-c")
+    try await screen.wait(for: "the shell") { $0.last { !$0.isEmpty }?.hasSuffix("$") == true }
     try await screen.enter("echo seen-$?")
     try await screen.wait(for: "the shell, with echo") { lines in
       lines.contains { $0.hasSuffix("echo seen-$?") } && lines.contains("seen-130")
