@@ -64,23 +64,33 @@ extension CheckCauses {
   /// - Parameters:
   ///   - address: the first that did not take us.
   ///   - elsewhere: what answers on the same host instead, as a URI of `transports`.
+  ///   - lacksProxy: whether the conference server runs there, and the proxy is not seen.
   ///   - offered: the transports that have SRV records.
   func refusedConnection(
-    at address: SocketAddress, elsewhere: String? = nil, offered: [SIPTransport] = []
+    at address: SocketAddress, elsewhere: String? = nil, lacksProxy: Bool = false,
+    offered: [SIPTransport] = []
   ) -> [CheckCause] {
     let host = location?.name(of: address) ?? proxy.host
     let port = address.port
     let uri = "sip:\(host):\(port);transport=\((location?.transport ?? .tcp).rawValue)"
-    let notListening = CheckCause(
+    var notListening = CheckCause(
       elsewhere.map { "it does not listen there, but at \($0)" } ?? "it does not listen there", section: "global",
       key: "transports", value: elsewhere.map { "\($0) \(uri)" } ?? uri)
     let others = [
       CheckCause("a firewall is in between: open TCP port \(port)"),
       CheckCause("the account's outbound-proxy names another host or port than the server has"),
     ]
-    let stopped = CheckCause(
-      "Flexisip does not run, or did not start: its log says why, and --flexisip-conf FILE most of it (a key that it "
-        + "does not know, a database or file that it cannot open)")
+    notListening.isEvident = elsewhere != nil
+    var stopped =
+      lacksProxy
+      ? CheckCause(
+        "the conference server runs, but not the proxy", section: "global", key: "default-servers",
+        value: "proxy conference")
+      : CheckCause(
+        "Flexisip does not run, or did not start. Usual reasons: a key, value or filter in flexisip.conf that it does "
+          + "not know; a database, certificate or file of users that it cannot open; no conference-factory-uris; a "
+          + "port that is taken. --flexisip-conf FILE finds most of them; \(Self.ownWords)")
+    stopped.isEvident = lacksProxy
     let unused = location.map { notFollowed($0, offered) } ?? []
     guard let record = record(of: address) else {
       return unused + (elsewhere == nil ? [stopped, notListening] : [notListening]) + others
@@ -96,12 +106,42 @@ extension CheckCauses {
     ]
   }
 
+  /// - Parameter isFocus: whether it is the conference server's port.
+  func noProxyThere(isFocus: Bool) -> [CheckCause] {
+    [
+      CheckCause(
+        "what answers there is \(isFocus ? "the conference server" : "a SIP server that registers nobody"), not the "
+          + "proxy: name one of [global] transports in outbound-proxy of the account"),
+      CheckCause("the server is overloaded or hangs: see its log"),
+    ]
+  }
+
+  // MARK: A server that ended
+
+  /// How to read Flexisip's own words.
+  static let ownWords =
+    "its own words: systemctl status flexisip-proxy, journalctl -u flexisip-proxy, its log-directory, or start it by "
+    + "hand: flexisip -c /etc/flexisip/flexisip.conf"
+
+  /// - Parameter isBack: whether it takes connections again.
+  func serverEnded(isBack: Bool) -> CheckCause {
+    var cause = CheckCause(
+      "Flexisip ended at this request" + (isBack ? " and was started again" : "") + ": it crashes by a setting of the "
+        + "module that the request came to (often a filter, or a module that chat does not need: Transcoder, plugins), "
+        + "which --flexisip-conf FILE may find; \(Self.ownWords)")
+    cause.isEvident = true
+    return cause
+  }
+
   // MARK: TLS
 
   /// - Parameters:
   ///   - isFlexisip: whether it is the SIP server that has a certificate to renew, and not a web server.
   ///   - address: of the SIP server.
-  func noTLS(_ failure: TLSFailure, isFlexisip: Bool, at address: SocketAddress? = nil) -> [CheckCause] {
+  ///   - speaksPlainly: who answers SIP there without TLS.
+  func noTLS(
+    _ failure: TLSFailure, isFlexisip: Bool, at address: SocketAddress? = nil, speaksPlainly: String? = nil
+  ) -> [CheckCause] {
     let certificate = { (text: String) in
       isFlexisip
         ? CheckCause(
@@ -114,29 +154,50 @@ extension CheckCauses {
     case .unknownIssuer, .selfSigned:
       return [own, certificate("the server does not send the certificates between its own and a known authority's")]
     case .plainText, .closed, .noAnswer:
-      guard isFlexisip else { return [own] }
+      guard isFlexisip else {
+        return [
+          CheckCause(
+            "what answers there does not speak TLS: name the port for HTTPS (usually 443) in the account, or http:// "
+              + "where nobody is in between")
+        ]
+      }
       let listener = CheckCause(
         "\(failure)", section: "global", key: "transports", value: "sips:\(location?.host ?? proxy.host):5061")
-      return [record(of: address).map { CheckCause("\($0), where no TLS is spoken: it must lead to the port for TLS") }]
-        .compactMap { $0 } + [listener]
+      let isPlain = speaksPlainly.map {
+        CheckCause(
+          "\($0) answers there without TLS: name ;transport=tcp in outbound-proxy, or let it listen for TLS",
+          section: "global", key: "transports", value: "sips:\(location?.host ?? proxy.host):5061")
+      }
+      let wrong = record(of: address).map {
+        CheckCause("\($0), where no TLS is spoken: it must lead to the port for TLS")
+      }
+      return [wrong, isPlain, listener].compactMap { $0 }
     case .failed where isFlexisip:
       return [certificate("\(failure): the server has no certificate, or cannot read it or its key (its log says so)")]
     case .protocolTooOld, .clientCertificateWanted, .caFile, .failed: return [own]
     }
   }
 
-  /// - Parameter isTLS: whether what listens there takes TLS.
-  func noSIPAnswer(isTLS: Bool = false) -> [CheckCause] {
-    let others = [
+  /// - Parameters:
+  ///   - isTLS: whether what listens there takes TLS.
+  ///   - isSilent: whether it keeps the connection, and says nothing.
+  func noSIPAnswer(isTLS: Bool = false, isSilent: Bool = false) -> [CheckCause] {
+    let foreign = CheckCause(
+      "what listens at this port is no SIP server over TCP: check host, port and transport of outbound-proxy")
+    let hangs = [
       CheckCause(
-        "what listens at this port is no SIP server over TCP: check host, port and transport of outbound-proxy"),
+        "Flexisip hangs at its start, waiting for a database that does not answer (its log says so)",
+        section: Self.router, key: "message-database-connection-string",
+        value: "one with which the mysql client connects, or message-database-enabled=false"),
       CheckCause("the server is overloaded or hangs: see its log"),
     ]
+    let others = isSilent ? hangs + [foreign] : [foreign] + hangs.suffix(1)
     guard isTLS else { return others }
     let first = try? location?.addresses.get().first
     let text =
       record(of: first).map { "\($0), where TLS is spoken: \(SIPTransport.tls.servicePrefix)… is the name for it" }
-      ?? "what listens at this port speaks TLS: name ;transport=tls in outbound-proxy"
-    return [CheckCause(text)] + others
+      ?? "what listens at this port speaks TLS: name ;transport=tls in outbound-proxy, or let it listen for TCP too"
+    let plain = "sip:\(location?.host ?? proxy.host):5060;transport=tcp"
+    return [CheckCause(text, section: "global", key: "transports", value: plain)] + others
   }
 }

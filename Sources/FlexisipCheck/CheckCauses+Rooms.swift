@@ -73,7 +73,11 @@ extension CheckCauses {
   /// - Parameters:
   ///   - status: of the answer; nil when none came.
   ///   - routes: whether requests reach a registered device; nil when that is not known.
-  func brokenFactory(status: Int?, routes: Bool? = nil) -> [CheckCause] {
+  ///   - isQuick: whether it came long before the usual time for an answer had passed.
+  ///   - answersOthers: whether requests other than INVITE are answered from there.
+  func brokenFactory(
+    status: Int?, routes: Bool? = nil, isQuick: Bool = false, answersOthers: Bool = false
+  ) -> [CheckCause] {
     let otherDomain = CheckCause(
       "the factory's domain is none of the registrar's", section: Self.registrar, key: "reg-domains",
       value: "\(domain) \(factory.host)")
@@ -86,7 +90,28 @@ extension CheckCauses {
       CheckCause("its database cannot be opened", section: Self.conference, key: "database-connection-string"),
     ]
     let isUnrouted = routes.map { !$0 } ?? (status == nil)
-    return (isOtherDomain ? [otherDomain] : []) + (isUnrouted ? [unrouted] + stopped : stopped + [unrouted])
+    var evident: [CheckCause] = []
+    if status == 408, isQuick {
+      var short = CheckCause(
+        "the proxy waits too short for answers, in milliseconds", section: "global", key: "transaction-timeout",
+        value: "32000")
+      short.isEvident = true
+      evident = [short]
+    } else if answersOthers {
+      evident = [caughtByB2bua, Self.filtered("INVITE")]
+      if status == nil { evident.reverse() }
+    }
+    let others = (isOtherDomain ? [otherDomain] : []) + (isUnrouted ? [unrouted] + stopped : stopped + [unrouted])
+    return evident + others
+  }
+
+  /// Requests of one kind get no answer where others do.
+  static func filtered(_ method: String) -> CheckCause {
+    var cause = CheckCause(
+      "a filter keeps \(method) from being routed, where other requests pass", section: router, key: "filter",
+      value: "")
+    cause.isEvident = true
+    return cause
   }
 
   // MARK: Rooms
@@ -119,8 +144,13 @@ extension CheckCauses {
   }
 
   /// 302 and 200 came, SUBSCRIBE was accepted, and then nothing.
-  /// - Parameter focusPasses: whether the proxy lets in who says it is the focus; nil when that is not known.
-  func noNotify(focusPasses: Bool?) -> [CheckCause] {
+  /// - Parameters:
+  ///   - focusPasses: whether the proxy lets in who says it is the focus; nil when that is not known.
+  ///   - isReached: whether other requests for the device come to it; nil when that is not known.
+  func noNotify(focusPasses: Bool?, isReached: Bool? = nil) -> [CheckCause] {
+    let unreachable = CheckCause(
+      "the proxy does not send requests back by the connection that a device has opened", section: "module::NatHelper",
+      key: "enabled", value: "true")
     let challenged = CheckCause(
       "the conference server's own requests are challenged (407)", section: Self.authentication, key: "trusted-hosts",
       value: "the address that the conference server connects from")
@@ -134,7 +164,26 @@ extension CheckCauses {
     let refused = CheckCause(
       "the requests of trusted hosts are refused", section: "module::AuthTrustedHosts", key: "trusted-hosts",
       value: "the address that the conference server connects from")
-    return (focusPasses == true ? nowhere + [challenged] : [challenged] + nowhere) + [refused]
+    let causes = (focusPasses == true ? nowhere + [challenged] : [challenged] + nowhere) + [refused]
+    return focusPasses != false && isReached == false ? [unreachable] + causes : causes + [unreachable]
+  }
+
+  /// The room takes its creator, but its state cannot be asked for.
+  /// - Parameter status: of the answer to SUBSCRIBE; nil when none came.
+  func noSubscription(status: Int?) -> [CheckCause] {
+    let filtered = Self.filtered("SUBSCRIBE")
+    return status == nil ? [filtered, caughtByPresence] : [caughtByPresence, filtered]
+  }
+
+  /// 603 from the room: the focus does not find who has sent the INVITE.
+  var creatorUnknown: [CheckCause] {
+    [
+      CheckCause(
+        "the proxy takes 'gr' out of addresses, so the focus does not know the creator's device",
+        section: "module::Forward", key: "params-to-remove",
+        value: "pn-tok pn-type app-id pn-msg-str pn-call-str pn-call-snd pn-msg-snd pn-timeout pn-silent pn-provider "
+          + "pn-prid pn-param")
+    ]
   }
 
   /// NOTIFY came, which follows the way of the SUBSCRIBE; an invitation begins anew, by `outbound-proxy`.
@@ -165,9 +214,14 @@ extension CheckCauses {
     ]
   }
 
-  var noMessage: [CheckCause] {
-    [
-      CheckCause("a filter keeps messages from being routed", section: Self.router, key: "filter", value: ""),
+  /// - Parameter somePass: whether another message has arrived before.
+  func noMessage(somePass: Bool) -> [CheckCause] {
+    let filtered = CheckCause(
+      "a filter keeps messages from being routed", section: Self.router, key: "filter", value: "")
+    let short = CheckCause(
+      "messages are given up when they cannot be handed over within these seconds", section: Self.router,
+      key: "message-delivery-timeout", value: "604800")
+    return (somePass ? [short, filtered] : [filtered, short]) + [
       CheckCause(
         "a message is larger than the server takes", section: "global", key: "tcp-max-read-size"),
       CheckCause(

@@ -1,16 +1,37 @@
 // CheckCauses+Servers.swift: causes of what goes wrong with the key server
+import ChatCore
 import DigestAuth
+import Foundation
 import Lime
 import MessageFormats
 
 extension CheckCauses {
   // MARK: Keys
 
-  func noKeyServer(_ address: String) -> [CheckCause] {
-    [
+  /// - Parameter answers: whether something does, over HTTP.
+  func noKeyServer(_ address: String, answers: Bool = false) -> [CheckCause] {
+    guard !answers else {
+      return [
+        CheckCause("what answers at \(address) is no LIME key server: check key-server of the account"),
+        CheckCause("the key server fails: see its log"),
+      ]
+    }
+    return [
       CheckCause("the key server does not run, or not at \(address): check key-server of the account"),
       CheckCause("its certificate is not trusted: put its authority into ca-file of the account"),
     ]
+  }
+
+  /// - Parameters:
+  ///   - account: of the device whose keys could not be published.
+  ///   - own: the key server of the account that checks, with which all is well.
+  func keysNotTaken(of account: AccountConfiguration, own: URL?) -> [CheckCause] {
+    guard let other = account.keyServer, other != own else { return keyServerRefuses() }
+    let isThere = "\(other.absoluteString) does not run, is not there, or does not know the account"
+    return [
+      CheckCause(
+        "key-server of \(account.address) is another than ours (\(own?.absoluteString ?? "none")): \(isThere)")
+    ] + keyServerRefuses()
   }
 
   func otherKeyServerRealm(_ offered: [String]) -> [CheckCause] {
@@ -71,8 +92,12 @@ extension CheckCauses {
     ]
   }
 
-  var uploadFails: [CheckCause] {
-    [
+  /// - Parameter status: of the answer; nil when none came.
+  func uploadFails(_ address: String, status: Int?) -> [CheckCause] {
+    // A file server says where the file is.
+    let isOther = status.map { (200..<300).contains($0) || [400, 404, 405].contains($0) } ?? false
+    let other = CheckCause("what answers at \(address) is no file server: check file-server of the account")
+    return (isOther ? [other] : []) + [
       CheckCause("the file server cannot keep files: its folder is not writable, or the disk is full (see its log)"),
       CheckCause("PHP takes no uploads: file_uploads=On, upload_tmp_dir"),
     ]

@@ -21,17 +21,48 @@ struct CheckCauses: Sendable {
   static let registrar = "module::Registrar"
   static let router = "module::Router"
 
+  /// Modules that catch requests which are the conference server's business, or the proxy's.
+  private static func catches(_ module: String, _ text: String) -> CheckCause {
+    var cause = CheckCause(text, section: module, key: "enabled", value: "false")
+    cause.isEvident = true
+    return cause
+  }
+
+  var redirected: [CheckCause] {
+    [Self.catches("module::Redirect", "the module Redirect answers 302 to all requests")]
+  }
+
+  /// INVITEs fare worse than other requests for the same address.
+  var caughtByB2bua: CheckCause {
+    Self.catches("module::B2bua", "the module B2bua sends INVITEs to the back-to-back user agent, not to the focus")
+  }
+
+  var caughtByPresence: CheckCause {
+    Self.catches("module::Presence", "the module Presence sends them to the presence server, which does not take them")
+  }
+
+  var trustedByPresence: CheckCause {
+    Self.catches(
+      "module::Presence",
+      "the module Presence is on: the address of its presence-server is trusted, and ours is the same")
+  }
+
   // MARK: Registration
 
   /// - Parameters:
   ///   - fromElsewhere: whether requests from another address are challenged; nil when that is not known.
   ///   - othersAreChallenged: whether requests of another kind are, from our address.
-  func notChallenged(fromElsewhere: Bool?, othersAreChallenged: Bool) -> [CheckCause] {
-    let trusted = [
-      CheckCause(
-        "our address is trusted, so nothing that comes from it authenticates", section: Self.authentication,
-        key: "trusted-hosts", value: "the conference server's address only")
-    ]
+  ///   - hasPresence: whether presence is sent on to a presence server.
+  func notChallenged(fromElsewhere: Bool?, othersAreChallenged: Bool, hasPresence: Bool = false) -> [CheckCause] {
+    let trusted =
+      (hasPresence ? [trustedByPresence] : []) + [
+        CheckCause(
+          "our address is trusted, so nothing that comes from it authenticates", section: Self.authentication,
+          key: "trusted-hosts", value: "the conference server's address only"),
+        CheckCause(
+          "our address is a node of the cluster, so it is trusted", section: "cluster", key: "nodes",
+          value: "the other proxies only"),
+      ]
     var filter = CheckCause(
       othersAreChallenged
         ? "a filter keeps our requests out of the module, and lets others in: is it the wrong way round?"
@@ -49,7 +80,11 @@ struct CheckCauses: Sendable {
   var domainForbidden: [CheckCause] {
     let authorization = CheckCause(
       "the domain is not authorized", section: "module::Authorization", key: "auth-domains", value: domain)
-    return [
+    let near = EditDistance.nearest(to: domain, of: [factory.host, proxy.host])
+    let misspelt =
+      near.map { $0.caseInsensitiveCompare(domain) == .orderedSame } == false
+      ? [CheckCause("the domain of the account's address, \(domain), is misspelt: \(near ?? "") is meant?")] : []
+    return misspelt + [
       CheckCause(
         "the domain is not one that is authenticated", section: Self.authentication, key: "auth-domains",
         value: domain)
@@ -81,8 +116,11 @@ struct CheckCauses: Sendable {
     let algorithm = CheckCause(
       "the password is stored for an algorithm that is not offered", section: Self.authentication,
       key: "available-algorithms", value: "MD5 SHA-256")
+    let forgotten = CheckCause(
+      "passwords are forgotten before they are compared", section: Self.authentication, key: "cache-expire",
+      value: "1800")
     let isOtherRealm = challenges.contains { $0.realm.caseInsensitiveCompare(domain) != .orderedSame }
-    return isOtherRealm ? [realm] + account + [algorithm] : account + [algorithm, realm]
+    return isOtherRealm ? [realm] + account + [algorithm] : account + [algorithm, realm, forgotten]
   }
 
   /// 500 to a REGISTER without a password: Flexisip looks the user up before it asks.
@@ -108,14 +146,21 @@ struct CheckCauses: Sendable {
     return (routes == true ? [off, domains] : [domains, off]) + [
       CheckCause(
         "its store of registrations does not answer (Redis)", section: Self.registrar, key: "db-implementation",
-        value: "redis, with a Redis server that runs")
+        value: "redis, with a Redis server that runs"),
+      CheckCause(
+        "the registrar waits for an answer of another server", section: Self.registrar, key: "reg-on-response",
+        value: "false"),
     ]
   }
 
   /// 5xx to a REGISTER whose password was accepted.
-  var noStore: [CheckCause] {
+  /// - Parameter finds: whether it can be looked up who is registered.
+  func noStore(finds: Bool = false) -> [CheckCause] {
     let redis = "the Redis server that keeps the registrations"
-    return [
+    let full = CheckCause(
+      "the store of registrations answers, but takes no device of this user", section: Self.registrar,
+      key: isBefore(2, 4) ? "max-contacts-by-aor" : "max-contacts-per-registration", value: "12")
+    let store = [
       CheckCause(
         "\(redis) does not run or is not there", section: Self.registrar, key: "redis-server-domain",
         value: "localhost"),
@@ -126,6 +171,26 @@ struct CheckCauses: Sendable {
         "without Redis registrations can be kept in memory, if one process does all", section: Self.registrar,
         key: "db-implementation", value: "internal"),
     ]
+    return finds ? [full] + store : store
+  }
+
+  /// - Parameter seconds: for which a registration was granted.
+  func shortRegistration(_ seconds: Int) -> [CheckCause] {
+    [("force-expires", "-1"), ("max-expires", "86400")].map { key, value in
+      var cause = CheckCause(
+        "registrations end after \(seconds) s (so says the 200; asked for were 120), and the device is gone",
+        section: Self.registrar, key: key, value: value)
+      cause.isEvident = true
+      return cause
+    }
+  }
+
+  func wrongServiceRoute(_ route: SIPURI) -> CheckCause {
+    var cause = CheckCause(
+      "the registrar's 200 tells clients to send everything by \(route) (Service-Route), which is not this server",
+      section: Self.registrar, key: "service-route", value: "")
+    cause.isEvident = true
+    return cause
   }
 
   var wrongClock: [CheckCause] {

@@ -49,14 +49,18 @@ struct CauseRanking: Sendable {
 
   /// Settings that the file has wrong come first, with their lines and corrections; those that it has as they should
   /// be come last.
-  /// - Parameter serverIsDown: what keeps Flexisip from starting comes before all else, whatever setting it is.
-  func rank(_ causes: [CheckCause], serverIsDown: Bool = false) -> [CheckCause] {
+  /// - Parameters:
+  ///   - serverIsDown: what keeps Flexisip from starting comes before all else, whatever setting it is.
+  ///   - isFlexisips: whether it is Flexisip that failed, and no other server. What the file has wrong comes first
+  ///     then even if it is none of the causes.
+  func rank(_ causes: [CheckCause], serverIsDown: Bool = false, isFlexisips: Bool = true) -> [CheckCause] {
     guard let conf else { return causes }
-    let blockers = findings.filter { serverIsDown && $0.preventsStart }.map { finding -> CheckCause in
+    func cause(of finding: ConfFinding) -> CheckCause {
       var cause = CheckCause(finding.problem, section: finding.section, key: finding.key, value: finding.value)
       cause.place = finding.line.map { "\(conf.path):\($0)" } ?? conf.path
       return cause
     }
+    let blockers = findings.filter { serverIsDown && $0.preventsStart }.map(cause)
     var wrong: [CheckCause] = []
     var others: [CheckCause] = []
     var right: [CheckCause] = []
@@ -79,12 +83,18 @@ struct CauseRanking: Sendable {
         others.append(cause)
       }
     }
-    let found = wrong + others + right
+    var unexpected: [CheckCause] = []
+    if isFlexisips, wrong.isEmpty, blockers.isEmpty {
+      unexpected = findings.filter { $0.severity == .error && !$0.isUnseen }.map(cause)
+    }
+    let found = wrong + unexpected + others + right
     return blockers + found.filter(\.isEvident) + found.filter { !$0.isEvident }
   }
 }
 
 extension ConfFinding {
   /// Of the corrected line.
-  fileprivate var value: String? { correction.split(separator: "=", maxSplits: 1).last.map(String.init) }
+  fileprivate var value: String? {
+    correction.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).last.map(String.init)
+  }
 }

@@ -36,6 +36,17 @@ public enum CheckStep: String, Sendable, CaseIterable {
   case offlineMessage = "offline-message"
   case cleanup
 
+  /// Whether any setting of a Flexisip that answers can make it fail; not where it listens, nor another server.
+  var isFlexisips: Bool {
+    switch self {
+    case .name, .reachability, .tls, .challenge, .clock, .keyServerTLS, .keyServer, .keyServerDigest,
+      .keyServerAccount, .fileServerTLS, .fileServer, .fileUpload, .fileDownload, .largeFile, .keysPublished,
+      .keysFetched, .cleanup:
+      false
+    default: true
+    }
+  }
+
   public var title: String {
     switch self {
     case .name: "the server's name has an address"

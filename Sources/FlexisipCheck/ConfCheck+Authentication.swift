@@ -72,11 +72,14 @@ extension ConfCheck {
     let key = "available-algorithms"
     let listed = conf.words(Self.authentication, key)
     let unknown = listed.filter { !["MD5", "SHA-256"].contains($0) }
-    if !unknown.isEmpty || listed.isEmpty {
+    if !unknown.isEmpty {
       report(
-        Self.authentication, key,
-        listed.isEmpty ? "no algorithm: nobody can authenticate" : "unknown: \(unknown.joined(separator: " "))",
-        correction: "\(key)=MD5 SHA-256", preventsStart: !unknown.isEmpty)
+        Self.authentication, key, "unknown: \(unknown.joined(separator: " "))",
+        correction: "\(key)=MD5 SHA-256", preventsStart: true)
+    } else if listed.isEmpty {
+      warn(
+        Self.authentication, key, "no algorithm is named, which leaves the choice to Flexisip",
+        correction: "\(key)=MD5 SHA-256")
     } else if !listed.contains("MD5") {
       warn(
         Self.authentication, key,
@@ -102,8 +105,8 @@ extension ConfCheck {
       checkMySQL(setting.value, Self.authentication, key, "every REGISTER gets 500", preventsStart: false)
     case let other:
       report(
-        Self.authentication, "db-implementation", "'\(other)' is neither file nor soci",
-        correction: "db-implementation=file")
+        Self.authentication, "db-implementation", "'\(other)' is neither file nor soci: Flexisip ends",
+        correction: "db-implementation=file", preventsStart: true)
     }
   }
 
@@ -166,9 +169,10 @@ extension ConfCheck {
     let expression = conf.value(Self.authentication, key)
     guard !expression.isEmpty else { return }
     guard let compiled = try? NSRegularExpression(pattern: expression) else {
-      return warn(
+      warn(
         Self.authentication, key, "this is probably no regular expression: the server does not start",
         correction: "\(key)=")
+      return preventStart()
     }
     guard let address = client.map({ "\($0.address)" }),
       compiled.firstMatch(in: address, range: NSRange(address.startIndex..., in: address)) == nil
@@ -191,8 +195,10 @@ extension ConfCheck {
       return
     }
     for network in hosts where network.contains("/") {
-      report(
-        section, "trusted-hosts", "\(network) is a network: Flexisip takes single addresses here",
+      // It trusts nobody, which is a fault if the conference server needs it.
+      add(
+        exemptsFocus(section) ? .warning : .error, section, "trusted-hosts",
+        "\(network) is a network: Flexisip takes single addresses here",
         correction: "trusted-hosts=\((hosts.filter { !$0.contains("/") } + [focusHost]).joined(separator: " "))")
       return
     }
@@ -229,7 +235,7 @@ extension ConfCheck {
   }
 
   private static func trustsEveryone(_ host: String) -> Bool {
-    ["*", "0.0.0.0", "::", "::0", "0"].contains(host) || host.hasSuffix("/0")
+    ["*", "0.0.0.0", "::", "::0", "0"].contains(host)
   }
 
   // MARK: Registrar

@@ -77,6 +77,12 @@ extension ConfCheck {
         "global", "transports", "'\(transport)' is no SIP URI", correction: "transports=sip:\(transport)",
         remedy: "a blank separates URIs; parameters follow a ';' without a blank")
     }
+    if outbound.protocols == ["udp"], !isAtLeast(2, 5) {
+      return report(
+        Self.conference, "outbound-proxy",
+        "the conference server speaks TCP only (before 2.5): what it sends by itself goes nowhere",
+        correction: "outbound-proxy=sip:\(outbound.host):\(outbound.port);transport=tcp")
+    }
     guard !transports.contains(where: { $0.accepts(outbound) }) else { return }
     let (nearby, cause) = neighbour(of: outbound, among: transports)
     let isDefault = conf.setting(Self.conference, "outbound-proxy") == nil
@@ -179,8 +185,15 @@ extension ConfCheck {
         let bare = text.trimmingCharacters(in: CharacterSet(charactersIn: "<>\"'"))
         report(
           Self.conference, key, "'\(text)' is no SIP URI with a user (write it without <>)",
-          correction: "\(key)=\(bare.hasPrefix("sip:") ? bare : "sip:\(bare)")")
+          correction: "\(key)=\(bare.hasPrefix("sip:") ? bare : "sip:\(bare)")", preventsStart: true)
         continue
+      }
+      if !uri.parameters.isEmpty || uri.isSecure {
+        let plain = SIPURI(user: uri.user, host: uri.host)
+        report(
+          Self.conference, key,
+          "\(text): rooms take over what is written beside user and host, and cannot be reached by it",
+          correction: "\(key)=\(list.map { $0 == text ? "\(plain)" : $0 }.joined(separator: " "))")
       }
       uris.append(uri)
       // A domain that the users have is what the registrar lacks, and is said there.

@@ -95,12 +95,16 @@ extension ConfCheck {
       + "database-connection-string=/var/opt/belledonne-communications/lib/flexisip/conference.db"
     let backend = conf.value(Self.conference, "database-backend")
     guard ["mysql", "sqlite3", "sqlite"].contains(backend) else {
-      return report(
-        Self.conference, "database-backend", "'\(backend)' is neither mysql nor sqlite3: the server does not start",
-        correction: "database-backend=\(backend.lowercased().hasPrefix("sq") ? "sqlite3" : "mysql")",
-        preventsStart: true)
+      return warn(
+        Self.conference, "database-backend", "'\(backend)' is neither mysql nor sqlite3: it is taken for sqlite3",
+        correction: "database-backend=\(backend.lowercased().contains("m") ? "mysql" : "sqlite3")")
     }
     guard !text.isEmpty, !text.contains("host='myhost.com'") else {
+      if backend.hasPrefix("sqlite"), !text.isEmpty {
+        return warn(
+          Self.conference, key, "the database of rooms is not set: it is a file 'mydb' in the folder that Flexisip is "
+            + "started in", correction: sqlite)
+      }
       return report(
         Self.conference, key, "the database of rooms is not set: the server does not start",
         correction: backend == "mysql"

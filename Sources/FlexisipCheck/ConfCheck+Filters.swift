@@ -6,6 +6,10 @@ extension ConfCheck {
   private static let needed = [
     (section: "module::Registrar", methods: ["REGISTER"], loss: "they are never answered"),
     (section: "module::Router", methods: ["INVITE", "SUBSCRIBE", "MESSAGE"], loss: "they reach nobody"),
+    (
+      section: "module::Forward", methods: ["INVITE", "SUBSCRIBE", "NOTIFY", "MESSAGE"],
+      loss: "Flexisip 2.2 ends at the first one"
+    ),
   ]
   private static let authentication = "module::Authentication"
 
@@ -34,7 +38,7 @@ extension ConfCheck {
       guard !lost.isEmpty else { continue }
       report(
         section, "filter", "the filter keeps \(lost.joined(separator: ", ")) out of the module: \(loss)",
-        correction: "filter=")
+        correction: "filter=", preventsStart: section == "module::Forward")
     }
     checkAuthenticationFilter()
   }

@@ -46,6 +46,7 @@ public struct ConfCheck: Sendable {
     check.checkAuthentication()
     check.checkTrustedHosts()
     check.checkFilters()
+    check.checkModules()
     check.checkRegistrar()
     check.checkRouting()
     check.checkDatabases()
@@ -80,6 +81,9 @@ public struct ConfCheck: Sendable {
         severity: severity, file: conf.path, line: conf.line(of: section, key), section: section, key: key,
         problem: problem, correction: correction, remedy: remedy, preventsStart: preventsStart))
   }
+
+  /// Of the last finding, whatever its severity.
+  mutating func preventStart() { findings[findings.endIndex - 1].preventsStart = true }
 
   // MARK: Names and truth values
 

@@ -189,6 +189,7 @@ enum FlexisipKeys {
       ("module::Authorization", "auth-domains"), ("module::Registrar", "redis-server-domain"):
       "localhost"
     case ("module::Registrar", "redis-server-port"): "6379"
+    case ("module::Presence", "presence-server"): "sip:127.0.0.1:5065;transport=tcp"
     case ("module::Registrar", "unique-id-parameters"): "+sip.instance pn-tok line"
     case ("module::Router", "message-fork-late"), ("conference-server", "enable-one-to-one-chat-room"): "true"
     case ("module::Router", "message-delivery-timeout"): "604800"

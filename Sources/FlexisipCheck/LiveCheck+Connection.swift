@@ -100,9 +100,12 @@ extension LiveCheck {
       if let refusal { return "connected to \(refusal.address.numericHost) port \(refusal.address.port)\(note)" }
       guard let first = failed.first?.address else { throw StepFailure("no address", []) }
       let elsewhere = await otherListener(than: first, of: location)
+      let lacksProxy = elsewhere == nil ? await hasConferenceServerOnly(at: first) : false
       throw StepFailure(
-        failed.map(\.text).joined(separator: ", ") + (elsewhere.map { "; \($0) answers" } ?? ""),
-        causes.refusedConnection(at: first, elsewhere: elsewhere, offered: await offeredTransports(by: host)))
+        failed.map(\.text).joined(separator: ", ") + (elsewhere.map { "; \($0) answers" } ?? "")
+          + (lacksProxy ? "; the conference server takes connections" : ""),
+        causes.refusedConnection(
+          at: first, elsewhere: elsewhere, lacksProxy: lacksProxy, offered: await offeredTransports(by: host)))
     }
     guard reached else { return nil }
     guard location.transport == .tls else {
@@ -113,7 +116,13 @@ extension LiveCheck {
       if let probe { return (Self.shown(probe.tls), probe) }
       let failure = refusal?.tlsFailure ?? .closed
       trace?.note("no TLS with \(refusal?.address.text ?? host): \(failure)")
-      throw StepFailure("no TLS", causes.noTLS(failure, isFlexisip: true, at: refusal?.address))
+      var plain: String?
+      if [.plainText, .closed, .noAnswer].contains(failure), let address = refusal?.address {
+        plain = await plainServer(at: address)
+      }
+      throw StepFailure(
+        "no TLS" + (plain.map { ", but \($0) answers without it" } ?? ""),
+        causes.noTLS(failure, isFlexisip: true, at: refusal?.address, speaksPlainly: plain))
     }
   }
 

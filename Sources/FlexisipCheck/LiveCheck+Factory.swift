@@ -5,11 +5,15 @@ import MessageFormats
 import SIPAgent
 
 extension LiveCheck {
+  /// A proxy that gives up before this has a very short timer of its own.
+  private static let quickest = Duration.seconds(4)
+
   func tryFactory(_ probe: SIPProbe) async {
     guard let gruu = probeDevice?.gruu else { return }
     _ = await passes(.factory) {
+      let start = ContinuousClock.now
       let answer = await invite(causes.factory, over: probe, as: gruu)
-      let room = try await judgeFactory(answer)
+      let room = try await judgeFactory(answer, isQuick: start.duration(to: .now) < Self.quickest)
       let end = await giveUp(room, over: probe, as: gruu)
       return "\(answer.summary), room \(room), given up again (\(end))"
     }
@@ -43,7 +47,7 @@ extension LiveCheck {
     return contact.uri
   }
 
-  private func judgeFactory(_ answer: ProbeAnswer) async throws -> SIPURI {
+  private func judgeFactory(_ answer: ProbeAnswer, isQuick: Bool) async throws -> SIPURI {
     guard let final = answer.final else {
       guard answer.provisional.isEmpty else { throw StepFailure(answer.summary, causes.factoryRings) }
       throw await silentFactory(answer)
@@ -60,7 +64,19 @@ extension LiveCheck {
       throw StepFailure(answer.summary + (seen.map { "; \($0)" } ?? ""), causes.unknownFactory(evidence))
     case 401, 407: throw StepFailure("\(answer.summary) again", causes.wrongPassword(challenges))
     case 403: throw StepFailure(answer.summary, causes.domainForbidden + causes.unknownFactory())
-    case 408, 500, 503, 504: throw StepFailure(answer.summary, causes.brokenFactory(status: final.status))
+    case 408, 500, 503, 504:
+      // A domain that is none of ours is looked up in DNS: more probably the account has it wrong than the server.
+      if causes.isElsewhere(causes.factory) {
+        let (evidence, seen) = await lookForFactory(elsewhereOnly: true)
+        if evidence.otherFactory != nil {
+          throw StepFailure("\(answer.summary); \(seen ?? "")", causes.unknownFactory(evidence))
+        }
+      }
+      let answers = await factoryAnswers()
+      throw StepFailure(
+        answer.summary + (answers ? "; but 200 to OPTIONS" : ""),
+        causes.brokenFactory(status: final.status, isQuick: isQuick, answersOthers: answers))
+    case 416: throw StepFailure(answer.summary, causes.brokenFactory(status: final.status))
     case 482, 483: throw await silentFactory(answer)
     default: throw StepFailure(answer.summary, causes.noRoomFromFactory)
     }
@@ -70,6 +86,9 @@ extension LiveCheck {
   private func silentFactory(_ answer: ProbeAnswer) async -> StepFailure {
     let routes = await routesToDevices()
     let seen = routes.map { "; a request for our own device \($0 ? "arrives" : "does not arrive")" } ?? ""
-    return StepFailure(answer.summary + seen, causes.brokenFactory(status: nil, routes: routes))
+    let answers = answer.final == nil ? await factoryAnswers() : false
+    return StepFailure(
+      answer.summary + seen + (answers ? "; the factory answers OPTIONS" : ""),
+      causes.brokenFactory(status: nil, routes: routes, answersOthers: answers))
   }
 }

@@ -30,7 +30,9 @@ extension LiveCheck {
     defer { try? FileManager.default.removeItem(at: folder) }
     let small = Data((0..<Self.smallFile).map { _ in UInt8.random(in: .min ... .max) })
     let uploaded = await step(.fileUpload) { () -> (seen: String, value: FileTransferInfo.File) in
-      let file = try await upload(small, by: client, in: folder, answers) { [causes] _ in causes.uploadFails }
+      let file = try await upload(small, by: client, in: folder, answers) { [causes] in
+        causes.uploadFails(address.absoluteString, status: $0)
+      }
       let until = file.until.map { ", until \($0.formatted(.iso8601))" } ?? ""
       return ("\(small.count) bytes, \(file.url)\(until)", file)
     }

@@ -22,7 +22,8 @@ extension LiveCheck {
         let response = try await send(Self.post(request, to: url, as: device), by: client)
         if response.status == 401 { return ("401, asks for a password", response) }
         guard response.status == 200, (try? KeyServerAnswer(parsing: response.body)) != nil else {
-          throw StepFailure("HTTP \(response.status), no LIME answer", causes.noKeyServer(url.absoluteString))
+          throw StepFailure(
+            "HTTP \(response.status), no LIME answer", causes.noKeyServer(url.absoluteString, answers: true))
         }
         return ("200, asks for no password", response)
       } catch let error as HTTPClientError {
@@ -86,8 +87,13 @@ extension LiveCheck {
         username: account.address.user ?? "", password: account.password.reveal(), realm: account.address.host),
       timeout: timeouts.answer)
     let response = try await send(Self.post(request, to: url, as: device), by: client)
-    guard response.status == 200 else { throw StepFailure("HTTP \(response.status)", causes.keyServerRefuses()) }
-    return try KeyServerAnswer(parsing: response.body)
+    guard response.status == 200, let answer = try? KeyServerAnswer(parsing: response.body) else {
+      let refuses = [401, 403].contains(response.status)
+      throw StepFailure(
+        "HTTP \(response.status)" + (refuses ? "" : ", no LIME answer"),
+        refuses ? causes.keyServerRefuses() : causes.noKeyServer(url.absoluteString, answers: true))
+    }
+    return answer
   }
 
   /// What the two devices published can be fetched by each other.
@@ -108,7 +114,9 @@ extension LiveCheck {
         let isLimit = complaint.contains("too many requests")
         throw StepFailure(
           "\(device.address): \(complaint)",
-          isLimit ? causes.keyServerError(.resourceLimit, account.curve) : causes.keyServerRefuses())
+          isLimit
+            ? causes.keyServerError(.resourceLimit, account.curve)
+            : causes.keysNotTaken(of: device.account, own: account.keyServer))
       }
       return "identity, signed prekey and one-time keys of both, \(account.curve.name)"
     }

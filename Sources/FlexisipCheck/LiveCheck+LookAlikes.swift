@@ -41,20 +41,52 @@ extension LiveCheck {
     return await neighbour(of: place, name: name)
   }
 
-  /// SIP over TCP at a port that is easily mistaken for this one. Others may listen there: it must answer OPTIONS.
+  /// SIP over TCP at a port that is easily mistaken for this one, or where a Flexisip of this machine listens. Others
+  /// may listen there: it must answer OPTIONS.
   private func neighbour(of place: SocketAddress, name: String) async -> String? {
-    let (limit, host, trace) = (min(2, timeouts.answer), place.numericHost, self.trace)
-    for port in [place.port + 1, place.port - 1] + Self.usualPorts where port != place.port {
-      guard let number = UInt16(exactly: port), number > 0 else { continue }
-      let attempt = try? await capped(limit * 2) {
-        try SIPProbe(host: host, port: number, timeout: limit, trace: trace)
+    var places: [(host: String, port: UInt16, name: String)] = []
+    if place.isOfThisMachine {
+      places = FlexisipListeners().places.map { found in
+        let isOpen = SIPTransportAddress.isWildcard(found.host)
+        let shown = found.host.contains(":") ? "[\(found.host)]" : found.host
+        return isOpen ? (place.numericHost, found.port, name) : (found.host, found.port, shown)
       }
-      guard let probe = attempt else { continue }
-      let answer = await probe.perform(
-        "OPTIONS", registrar, from: account.address, to: account.address, credentials: nil)
-      if answer.final != nil { return "sip:\(name):\(port);transport=tcp" }
+    }
+    for port in [place.port + 1, place.port - 1] + Self.usualPorts {
+      guard let number = UInt16(exactly: port), number > 0 else { continue }
+      places.append((place.numericHost, number, name))
+    }
+    for (host, port, name) in places {
+      // What is for the conference server must not come to it directly.
+      if Int(port) == conferenceServer?.port || (host == place.numericHost && Int(port) == place.port) { continue }
+      if await answerToOPTIONS(host: host, port: port)?.final != nil { return "sip:\(name):\(port);transport=tcp" }
     }
     return nil
+  }
+
+  /// Who answers SIP over TCP without TLS.
+  func plainServer(at place: SocketAddress) async -> String? {
+    guard let port = UInt16(exactly: place.port) else { return nil }
+    let answer = await answerToOPTIONS(host: place.numericHost, port: port)?.final
+    return answer.map { $0[header: "Server"] ?? $0[header: "User-Agent"] ?? "a SIP server" }
+  }
+
+  /// Over TCP. nil when nothing takes the connection.
+  private func answerToOPTIONS(host: String, port: UInt16) async -> ProbeAnswer? {
+    let (limit, trace) = (min(2, timeouts.answer), self.trace)
+    let attempt = try? await capped(limit * 2) {
+      try SIPProbe(host: host, port: port, timeout: limit, trace: trace)
+    }
+    guard let attempt else { return nil }
+    return await attempt.perform(
+      "OPTIONS", registrar, from: account.address, to: account.address, credentials: nil)
+  }
+
+  /// Whether the conference server listens on this machine, which the proxy should run on.
+  func hasConferenceServerOnly(at place: SocketAddress) async -> Bool {
+    guard place.isOfThisMachine, let own = conferenceServer, let port = UInt16(exactly: own.port) else { return false }
+    let host = SIPTransportAddress.isWildcard(own.host) ? "127.0.0.1" : own.host
+    return await answerToOPTIONS(host: host, port: port) != nil
   }
 
   // MARK: Nobody is challenged
@@ -70,11 +102,27 @@ extension LiveCheck {
 
   func notChallenged(_ answer: ProbeAnswer, _ others: OtherRequests?) async -> StepFailure {
     let elsewhere = await challengeFromElsewhere()
-    let seen = [answer.summary + " without any 401", others?.seen, elsewhere?.seen].compactMap { $0 }
+    let presence = elsewhere?.isChallenged == true ? await presenceServerAnswer() : nil
+    let seen = [
+      answer.summary + " without any 401", others?.seen, elsewhere?.seen, presence.map { "PUBLISH gets \($0)" },
+    ].compactMap { $0 }
     return StepFailure(
       seen.joined(separator: "; "),
       causes.notChallenged(
-        fromElsewhere: elsewhere?.isChallenged, othersAreChallenged: others?.isChallenged ?? false))
+        fromElsewhere: elsewhere?.isChallenged, othersAreChallenged: others?.isChallenged ?? false,
+        hasPresence: presence != nil))
+  }
+
+  /// What comes back for our presence, if it is not the proxy that answers: there is nobody to look up (404, 480), and
+  /// without a body there is nothing to publish.
+  private func presenceServerAnswer() async -> String? {
+    guard let probe else { return nil }
+    let answer = await probe.perform(
+      "PUBLISH", "\(account.address)", from: account.address, to: account.address,
+      headers: [SIPHeader("Event", "presence"), SIPHeader("Expires", "0")], credentials: credentials)
+    // A presence server that does not run leaves it unanswered.
+    guard let status = answer.final?.status else { return answer.isClosed ? nil : answer.summary }
+    return [404, 480, 401, 403, 407, 500].contains(status) ? nil : answer.summary
   }
 
   /// Flexisip's registrar has 500 for the question who is registered when nobody is, its authentication for users that
@@ -129,7 +177,8 @@ extension LiveCheck {
   // MARK: No factory
 
   /// Looks for the factory after it was not found: at other addresses, and at the conference server itself.
-  func lookForFactory() async -> (FactoryEvidence, seen: String?) {
+  /// - Parameter elsewhereOnly: leaves out the conference server itself.
+  func lookForFactory(elsewhereOnly: Bool = false) async -> (FactoryEvidence, seen: String?) {
     guard let probe, let gruu = probeDevice?.gruu else { return (.none, nil) }
     let wanted = causes.factory
     for name in Self.usualFactories where name != wanted.user || wanted.host != account.address.host {
@@ -138,7 +187,8 @@ extension LiveCheck {
         "OPTIONS", "\(guess)", from: account.address, to: guess, credentials: credentials)
       if answer.final?.isSuccess == true { return (.otherAddress(guess), "\(guess) answers") }
     }
-    guard causes.isSameMachine, let place = conferenceServer, let port = UInt16(exactly: place.port) else {
+    guard !elsewhereOnly, causes.isSameMachine, let place = conferenceServer, let port = UInt16(exactly: place.port)
+    else {
       return (.none, nil)
     }
     let host = SIPTransportAddress.isWildcard(place.host) ? "127.0.0.1" : place.host
@@ -195,6 +245,33 @@ extension LiveCheck {
     guard let probe else { return ProbeAnswer() }
     return await probe.perform(
       "OPTIONS", "\(account.address)", from: account.address, to: account.address, credentials: credentials)
+  }
+
+  /// Whether the factory answers a request that makes no room.
+  func factoryAnswers() async -> Bool {
+    guard let probe else { return false }
+    let answer = await probe.perform(
+      "OPTIONS", "\(causes.factory)", from: account.address, to: causes.factory, credentials: credentials)
+    return answer.final?.isSuccess == true
+  }
+
+  /// Whether a request for a whole device comes to it.
+  func reaches(_ device: TemporaryDevice) async -> Bool? {
+    guard let probe, let address = await device.client.device.flatMap({ SIPURI($0) }) else { return nil }
+    let answer = await probe.perform(
+      "OPTIONS", "\(address)", from: account.address, to: address, credentials: credentials)
+    return answer.final?.isSuccess == true
+  }
+
+  /// What a SUBSCRIBE for the room's state gets: any answer shows that it comes to the focus.
+  func answerToSubscribe(_ room: SIPURI) async -> ProbeAnswer? {
+    guard let probe, let gruu = probeDevice?.gruu else { return nil }
+    return await probe.perform(
+      "SUBSCRIBE", "\(room)", from: account.address, to: room,
+      headers: [
+        SIPHeader("Contact", "<\(gruu)>"), SIPHeader("Event", "conference"), SIPHeader("Expires", "0"),
+        SIPHeader("Accept", "application/conference-info+xml"),
+      ], credentials: credentials)
   }
 
   /// Whether a request for our own device, which is registered, comes back to it; nil when that cannot be tried.

@@ -77,7 +77,8 @@ extension LiveCheck {
 
   private func judgeChallenge(_ answer: ProbeAnswer) async throws -> String {
     guard let final = answer.final else {
-      throw StepFailure(answer.summary, causes.noSIPAnswer(isTLS: await speaksTLS()))
+      throw StepFailure(
+        answer.summary, causes.noSIPAnswer(isTLS: await speaksTLS(), isSilent: !answer.isClosed))
     }
     let server = final[header: "Server"]
     causes.version = server.flatMap(FlexisipVersion.init)
@@ -104,7 +105,10 @@ extension LiveCheck {
       throw StepFailure(answer.summary, causes.noUsers(findsRealm: await findsRealm()))
     case 403: throw StepFailure(answer.summary, causes.domainForbidden)
     case 404, 416, 482, 483, 604: throw StepFailure(answer.summary, causes.noRegistrar())
-    default: throw StepFailure(answer.summary, causes.noSIPAnswer())
+    case 300..<400: throw StepFailure(answer.summary, causes.redirected)
+    default:
+      let isFocus = causes.isSameMachine && conferenceServer.map { UInt16(exactly: $0.port) } == probe?.port
+      throw StepFailure(answer.summary, causes.noProxyThere(isFocus: isFocus))
     }
   }
 
@@ -118,7 +122,10 @@ extension LiveCheck {
       credentials: credentials)
     if let final = answer.final, final.isSuccess {
       probeDevice = ProbeDevice(instance: instance, gruu: probeDevice?.gruu)
-      if step == .registration { _ = await passes(step) { answer.summary } }
+      if step == .registration {
+        noteRegistration(final, instance: instance)
+        _ = await passes(step) { answer.summary + (grantedExpiry.map { ", for \($0) s" } ?? "") }
+      }
       return final
     }
     _ = await passes(step) {
@@ -128,13 +135,19 @@ extension LiveCheck {
         let isStore = other.final.map { [500, 503].contains($0.status) } ?? false
         throw StepFailure(
           "401, then no answer to the REGISTER with the password; to OPTIONS for the address: \(other.summary)",
-          isStore ? causes.noStore : causes.noRegistrar(routes: other.final.map { [404, 480].contains($0.status) }))
+          isStore ? causes.noStore() : causes.noRegistrar(routes: other.final.map { [404, 480].contains($0.status) }))
       case 403:
         throw StepFailure(
           answer.summary,
           answer.summary.lowercased().contains("domain") ? causes.domainForbidden : causes.wrongPassword(challenges))
       case 401, 407: throw StepFailure("\(answer.summary) again", causes.wrongPassword(challenges))
-      case 500, 503, 504: throw StepFailure(answer.summary, causes.noStore)
+      case 500?, 503?, 504?:
+        let other = await answerAboutUser()
+        throw StepFailure(
+          "\(answer.summary); to OPTIONS for the address: \(other.summary)",
+          causes.noStore(finds: other.final.map { [404, 480].contains($0.status) } ?? false))
+      case .some(300..<400):
+        throw StepFailure("\(answer.summary) to \(answer.final?[header: "Contact"] ?? "nowhere")", causes.redirected)
       default: throw StepFailure(answer.summary, causes.noRegistrar())
       }
     }

@@ -46,6 +46,11 @@ public actor LiveCheck {
   let focusSource: String?
   /// Where the server listens, by its configuration.
   let listeners: [SIPTransportAddress]
+  /// Of the answer to the first registration; nil when the server leaves the way to the client.
+  var serviceRoute: SIPURI?
+  /// For how long the first registration holds, in seconds.
+  var grantedExpiry: Int?
+  var hasServerEnded = false
   /// Rooms to leave in the end.
   var rooms: [String] = []
 
@@ -119,11 +124,16 @@ public actor LiveCheck {
       tell(CheckResult(step: step, outcome: .passed, seconds: seconds(), seen: result.seen, causes: []))
       return result.value
     } catch {
-      let failure = error as? StepFailure ?? StepFailure(Self.text(of: error), [])
+      var failure = error as? StepFailure ?? StepFailure(Self.text(of: error), [])
+      let elapsed = seconds()
+      let end = await endOfServer(at: step)
+      if let end { failure.seen += "; \(end.seen)" }
+      failure.causes = (end.map { [$0.cause] } ?? []) + causesOfDevices(at: step) + failure.causes
       tell(
         CheckResult(
-          step: step, outcome: .failed, seconds: seconds(), seen: failure.seen,
-          causes: ranking.rank(failure.causes, serverIsDown: step == .reachability)))
+          step: step, outcome: .failed, seconds: elapsed, seen: failure.seen,
+          causes: ranking.rank(
+            failure.causes, serverIsDown: step == .reachability || end != nil, isFlexisips: step.isFlexisips)))
       if blocker == nil { blocker = "'\(step.title)' has failed" }
       return nil
     }

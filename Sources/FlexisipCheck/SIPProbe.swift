@@ -11,17 +11,20 @@ struct ProbeAnswer: Sendable {
   var final: SIPResponse?
   /// Of provisional responses other than 100.
   var provisional: [Int] = []
+  /// Whether the server closed the connection in place of an answer.
+  var isClosed = false
 
   var summary: String {
     if let final { return "\(final.status) \(final.reason)" }
-    return provisional.last.map { "\($0) and no final answer" } ?? "no answer"
+    let none = provisional.last.map { "\($0) and no final answer" } ?? "no answer"
+    return none + (isClosed ? ": the server closed the connection" : "")
   }
 }
 
 /// Sends requests one after the other, each once; a challenge is answered once.
 ///
-/// `@unchecked Sendable`: `sequence` and `reader` are only touched by `perform`, whose calls the live check never
-/// overlaps.
+/// `@unchecked Sendable`: `sequence`, `reader` and `isClosed` are only touched by `perform` and `hasBeenClosed`, whose
+/// calls the live check never overlaps.
 final class SIPProbe: @unchecked Sendable {
   static let userAgent = "limeade-check"
 
@@ -41,6 +44,7 @@ final class SIPProbe: @unchecked Sendable {
   private let timeout: Double
   private var sequence = 0
   private var reader = SIPResponseReader()
+  private var isClosed = false
   /// `host:port` of our end.
   let local: String
   /// Numeric address of the server.
@@ -144,7 +148,7 @@ final class SIPProbe: @unchecked Sendable {
       ).wireText
     }
     guard let data = request(method, to: "<\(dialog.to)>", headers, body), send(data) else {
-      return ProbeAnswer()
+      return ProbeAnswer(isClosed: true)
     }
     var answer = ProbeAnswer()
     let end = ContinuousClock.now + .seconds(timeout)
@@ -158,6 +162,7 @@ final class SIPProbe: @unchecked Sendable {
       }
       if response.status > 100 { answer.provisional.append(response.status) }
     }
+    answer.isClosed = isClosed && answer.final == nil
     if method == "INVITE" {
       if let final = answer.final {
         _ = request("ACK", to: final[header: "To"] ?? "<\(dialog.to)>", [], Data()).map(send)
@@ -185,11 +190,24 @@ final class SIPProbe: @unchecked Sendable {
       }
       let left = ContinuousClock.now.duration(to: end)
       let seconds = Double(left.components.seconds) + Double(left.components.attoseconds) / 1e18
-      guard seconds > 0, !reader.isFull, let more = try? connection.receive(within: seconds),
-        !more.isEmpty
-      else { return nil }
-      reader.append(more)
+      guard seconds > 0, !reader.isFull, receive(within: seconds) else { return nil }
     }
+  }
+
+  /// Whether something came.
+  private func receive(within seconds: Double) -> Bool {
+    do {
+      guard let more = try connection.receive(within: seconds) else { return false }
+      reader.append(more)
+      isClosed = more.isEmpty
+    } catch { isClosed = true }
+    return !isClosed
+  }
+
+  /// Whether the server has closed the connection, as far as is known by now.
+  func hasBeenClosed() -> Bool {
+    while !isClosed, !reader.isFull, receive(within: 0) {}
+    return isClosed
   }
 
   /// 200 to OPTIONS, so that a request for our own device has an end (RFC 3261 §11.2); nil for other requests.

@@ -41,6 +41,18 @@ public enum LabFault: String, Sendable, CaseIterable {
   case nobodyRegistered = "nobody-registered"
   /// It does not see the device of one who is invited: 200, and the room is made without.
   case oneMissing = "one-missing"
+  /// `[module::Redirect]/enabled=true`: 302 to an authenticated REGISTER.
+  case redirected = "redirected"
+  /// `max-contacts-by-aor=0`: 500 to an authenticated REGISTER, although it can be looked up who is registered.
+  case noContactsTaken = "no-contacts-taken"
+  /// `[module::B2bua]/enabled=true`: 503 to INVITE, to the factory too.
+  case invitesCaught = "invites-caught"
+  /// The router's filter keeps INVITE out: no answer.
+  case invitesFiltered = "invites-filtered"
+  /// The same with SUBSCRIBE.
+  case subscribesFiltered = "subscribes-filtered"
+  /// The server ends at the first INVITE, as Flexisip 2.2 does with some settings.
+  case serverEnds = "server-ends"
   /// `[module::Registrar]/enabled=false`: REGISTER is not answered, although the domain is served.
   case registrarOff = "registrar-off"
   /// `[module::Router]/enabled=false`: nothing reaches anybody.
@@ -57,7 +69,7 @@ public enum LabFault: String, Sendable, CaseIterable {
   case groupchatSpecMissing = "groupchat-spec-missing"
   /// The same with `lime`: left out of encrypted rooms.
   case limeSpecMissing = "lime-spec-missing"
-  /// The store of registrations (Redis) is out of reach: 500 to an authenticated REGISTER.
+  /// The store of registrations (Redis) is out of reach: 500 to an authenticated REGISTER, no answer to what needs it.
   case storeDown = "registration-store-down"
   /// The database of users is out of reach: 500 to everything that is to be authenticated.
   case usersDown = "users-down"

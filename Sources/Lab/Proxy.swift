@@ -109,7 +109,8 @@ final class Proxy {
     case .accepted(let user):
       switch configuration.fault {
       case .regDomainMissing, .registrarOff: return
-      case .storeDown: return transaction.respond(500, "Internal Server Error")
+      case .storeDown, .noContactsTaken: return transaction.respond(500, "Internal Server Error")
+      case .redirected: return transaction.respond(302, "Moved Temporarily")
       case .otherRealm: return transaction.respond(403, "Forbidden")
       default: break
       }
@@ -164,7 +165,17 @@ final class Proxy {
     guard let target = request.target, isOurs(target) else {
       return transaction.respond(404, "Not Found")
     }
-    if [.routerOff, .regDomainMissing].contains(configuration.fault) { return }
+    switch (configuration.fault, request.method) {
+    case (.routerOff, _), (.regDomainMissing, _), (.storeDown, _), (.invitesFiltered, "INVITE"),
+      (.subscribesFiltered, "SUBSCRIBE"):
+      return
+    case (.invitesCaught, "INVITE"): return transaction.respond(503, "Service Unavailable")
+    case (.serverEnds, "INVITE"):
+      // Not from within the server's own call.
+      Task { [server] in server.stop() }
+      return
+    default: break
+    }
     if focus.owns(target) {
       if configuration.fault == .focusPortTaken { return }
       guard configuration.fault?.hidesFromProxy(isFactory: focus.isFactory(target)) != true else {

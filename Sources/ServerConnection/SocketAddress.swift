@@ -34,6 +34,15 @@ public struct SocketAddress: Sendable {
     self = made
   }
 
+  /// Whether a socket here could have the address.
+  public var isOfThisMachine: Bool {
+    let descriptor = socket(family, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    let any = try? Self.all(of: numericHost, port: 0, type: SOCK_DGRAM).first
+    return any?.withPointer { bind(descriptor, $0, $1) == 0 } ?? false
+  }
+
   /// Our own end of a socket.
   public init(localOf descriptor: Int32) throws(ConnectionFailure) {
     self = try Self.name(of: descriptor, getsockname)

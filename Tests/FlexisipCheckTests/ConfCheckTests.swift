@@ -149,9 +149,6 @@ struct ConfMistake: Sendable, CustomTestStringConvertible {
       section: "conference-server", key: "database-connection-string",
       correction: "database-connection-string=/var/opt/belledonne-communications/lib/flexisip/rooms.db"),
     ConfMistake(
-      line: "database-backend=", becomes: "database-backend=sqllite3", section: "conference-server",
-      key: "database-backend", correction: "database-backend=sqlite3"),
-    ConfMistake(
       line: "transport=", becomes: "transport=sip:127.0.0.1:5060;transport=tcp", section: "conference-server",
       key: "transport", correction: "transport=sip:127.0.0.1:6064;transport=tcp"),
     ConfMistake(

@@ -46,6 +46,13 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
     FaultCase(fault: .focusPortTaken, step: .factory, section: "conference-server", key: "transport"),
     FaultCase(fault: .filterReversed, step: .challenge, section: "module::Authentication", key: "filter"),
     FaultCase(fault: .realmExpression, step: .challenge, section: "module::Authentication", key: "realm-regex"),
+    FaultCase(fault: .redirected, step: .registration, section: "module::Redirect", key: "enabled"),
+    FaultCase(
+      fault: .noContactsTaken, step: .registration, section: "module::Registrar", key: "max-contacts-per-registration"),
+    FaultCase(fault: .invitesCaught, step: .factory, section: "module::B2bua", key: "enabled"),
+    FaultCase(fault: .invitesFiltered, step: .factory, section: "module::Router", key: "filter"),
+    FaultCase(fault: .subscribesFiltered, step: .notify, section: "module::Router", key: "filter"),
+    FaultCase(fault: .serverEnds, step: .factory, words: "Flexisip ended"),
     FaultCase(fault: .storeDown, step: .registration, section: "module::Registrar", key: "redis-server-domain"),
     FaultCase(fault: .otherRealm, step: .registration, section: "module::Authentication", key: "realm"),
     FaultCase(fault: .gruuOff, step: .gruu, section: "module::Registrar", key: "enable-gruu"),

@@ -48,6 +48,17 @@ struct FlexisipMistake: Sendable, CustomTestStringConvertible {
     FlexisipMistake(registrar, "enable-gruu=false", .gruu),
     FlexisipMistake(registrar, "unique-id-parameters=+other", .roomInvite),
     FlexisipMistake("module::Router", "message-fork-late=false", .offlineMessage),
+    FlexisipMistake("module::Router", "filter=request.method-name != 'INVITE'", .factory),
+    FlexisipMistake("module::Router", "filter=request.method-name != 'SUBSCRIBE'", .notify),
+    FlexisipMistake("module::Redirect", "enabled=true", .registration),
+    FlexisipMistake("module::B2bua", "enabled=true", .factory),
+    FlexisipMistake("module::Presence", "enabled=true", .challenge),
+    FlexisipMistake("module::NatHelper", "enabled=false", .notify),
+    FlexisipMistake(registrar, "max-contacts-by-aor=0", .registration),
+    FlexisipMistake(registrar, "force-expires=1", .roomInvite),
+    FlexisipMistake(registrar, "service-route=<sip:192.0.2.1;transport=tcp;lr>", .roomInvite),
+    FlexisipMistake("module::Forward", "params-to-remove=gr", .roomInvite),
+    FlexisipMistake("global", "transaction-timeout=1", .factory),
   ]
 
   /// The text of flexisip.conf with the mistake.
@@ -57,6 +68,7 @@ struct FlexisipMistake: Sendable, CustomTestStringConvertible {
     let line = line.replacing("PROXY", with: port)
     var current = ""
     var lines: [String] = []
+    let text = text.contains("\n[\(section)]\n") ? text : text + "\n[\(section)]\n"
     for old in text.components(separatedBy: "\n") {
       if old.hasPrefix("[") {
         current = old
@@ -99,7 +111,10 @@ struct FlexisipMistake: Sendable, CustomTestStringConvertible {
     }
     let findings = conf.map {
       ConfCheck.findings(
-        in: $0, client: ConfClient(address: alice.address, conferenceFactory: alice.conferenceFactory), version: "2.2")
+        in: $0,
+        client: ConfClient(
+          address: alice.address, outboundProxy: alice.outboundProxy, conferenceFactory: alice.conferenceFactory),
+        version: "2.2")
     }
     let (results, sink) = AsyncStream.makeStream(of: CheckResult.self)
     let live = LiveCheck(
