@@ -43,7 +43,7 @@ struct AccountCommand: AsyncParsableCommand {
           throw CommandFailure.badInput("\(path) already has [account.\(name)]")
         }
       }
-      var values = [("address", address)]
+      var values = [("address", address.contains(":") || !address.contains("@") ? address : "sip:\(address)")]
       if let passwordCommand {
         values.append(("password-command", passwordCommand))
       } else {

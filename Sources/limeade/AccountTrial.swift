@@ -13,7 +13,12 @@ struct AccountTrial {
     defer { try? FileManager.default.removeItem(at: folder) }
     let path = folder.appendingPathComponent("config.toml").path
     try AccountWriter.writePrivately(table, to: path)
-    return try ConfigurationFile(path: path).account(named: name)
+    do { return try ConfigurationFile(path: path).account(named: name) } catch let failure as CommandFailure {
+      // Nobody has seen this file: its path and its lines say nothing.
+      guard failure.text.hasPrefix(path) else { throw failure }
+      let rest = failure.text.dropFirst(path.count).trimmingPrefix(#/, line [0-9]+/#).trimmingPrefix(#/[,:] /#)
+      throw CommandFailure(code: failure.code, text: String(rest))
+    }
   }
 
   /// Registers once, as the device that will be used, so that no second one is left at the server. After a failure

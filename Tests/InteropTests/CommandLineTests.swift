@@ -247,17 +247,22 @@ import Testing
   @Test func anAccountIsAddedWithThePasswordFromStandardInputAndShown() async throws {
     try await Self.play { lab in
       let config = lab.folder.url.appendingPathComponent("own/config.toml").path
-      func add(_ name: String, password: String) async throws -> CommandRun {
+      func add(
+        _ name: String, address: String = "alice@sip.example.org", password: String
+      ) async throws -> CommandRun {
         try await CommandRun(
           TestPaths.limeade,
           [
-            "--config", config, "account", "add", name, "--address", "sip:alice@sip.example.org", "--outbound-proxy",
+            "--config", config, "account", "add", name, "--address", address, "--outbound-proxy",
             lab.proxy, "--key-server", lab.keyServer,
           ], input: "\(password)\n", environment: lab.environment)
       }
       let wrong = try await add("work", password: "not hers")
       #expect(wrong.exitCode == 77)
       #expect(wrong.errors.contains("password"))
+      // What is tried is no file of the user's yet: no path or line of it is told.
+      let nonsense = try await add("work", address: "nonsense", password: "alice")
+      #expect(nonsense.errors == "limeade: [account.work]: address = \"nonsense\" is not a SIP URI (sip:user@domain)\n")
       #expect(!FileManager.default.fileExists(atPath: config))
 
       #expect(try await add("work", password: "alice").exitCode == 0)
