@@ -41,7 +41,9 @@ extension ChatScreen {
   /// The room of the command line: at once when it is known, else when the connection is there.
   func openWanted() async {
     guard let name = wanted else {
-      if interface.screen.openRoom == nil, let first = summaries.first { await open(first.room.address) }
+      if opensByItself, interface.screen.openRoom == nil, let first = summaries.first {
+        await open(first.room.address)
+      }
       return
     }
     if let known = try? await summary(named: name) {
@@ -125,7 +127,11 @@ extension ChatScreen {
       return row
     }
     if let open = interface.screen.openRoom, !summaries.contains(where: { $0.room.address == open }) {
+      let name = interface.screen.header.name
       interface.closeRoom()
+      // None takes its place: what is being written now is not meant for other people.
+      opensByItself = false
+      complain("this account is no longer in \(name); Alt-k or /join ROOM opens another room")
     }
   }
 

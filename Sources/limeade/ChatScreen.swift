@@ -42,6 +42,8 @@ final class ChatScreen {
   var isConnected = false
   /// Why there is no connection, as it was told last.
   private var toldFailure = ""
+  /// Whether a room is opened unasked when none is open: not after the open one has ended.
+  var opensByItself = true
   /// The room of the command line, until it is open.
   var wanted: String?
   var roomReads = 0

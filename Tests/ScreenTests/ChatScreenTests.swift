@@ -89,6 +89,23 @@ import Testing
     }
   }
 
+  @Test func noOtherRoomTakesThePlaceOfOneThatEnded() async throws {
+    try await Stage.play { stage in
+      try await stage.screen.enter("/create Ops bob")
+      try await stage.screen.line(with: "[Ops] >")
+      try await stage.screen.enter("/leave")
+      // What is typed now would else go to the people of the first room.
+      try await stage.screen.line(with: "no longer in Ops")
+      try await stage.screen.enter("not for the lab")
+      try await stage.screen.line(with: "no room is open: /join ROOM")
+      try await stage.screen.press("C-u", "M-1")
+      try await stage.screen.line(with: "[Lab team] >")
+      try await stage.screen.enter("for the lab")
+      try await stage.screen.line(with: "eD for the lab")
+      #expect(!(try await stage.screen.lines()).contains { $0.contains("not for the lab") })
+    }
+  }
+
   @Test func whatSendCanDoTheInputLineCanDo() async throws {
     try await Stage.play { stage in
       try await stage.screen.enter("/ephemeral 60 for  now")
