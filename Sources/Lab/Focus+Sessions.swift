@@ -17,6 +17,7 @@ extension Focus {
     case ("INVITE", .session): update(request, transaction, owner)
     case ("BYE", .session): bye(transaction, owner, id)
     case ("SUBSCRIBE", .subscription): refresh(request, transaction, owner, id)
+    case ("SUBSCRIBE", .list): refreshList(request, transaction, owner)
     case ("OPTIONS", _): transaction.respond(200, "Ok", headers: [Self.allow])
     default: transaction.respond(405, "Method Not Allowed", headers: [Self.allow])
     }
@@ -26,7 +27,8 @@ extension Focus {
   private func acceptsSequence(of request: SIPRequest, _ id: DialogID, _ owner: DialogOwner) -> Bool {
     switch owner.kind {
     case .session: entries[owner.room]?.sessions[owner.device]?.accepts(request) ?? true
-    case .subscription: entries[owner.room]?.subscriptions[owner.device]?.dialog.accepts(request) ?? true
+    case .subscription: entries[owner.room]?.subscriptions[owner.device]?.watch.dialog.accepts(request) ?? true
+    case .list: lists[owner.device]?.dialog.accepts(request) ?? true
     }
   }
 
@@ -85,9 +87,10 @@ extension Focus {
   func deviceIsGone(_ binding: Binding) {
     guard let gruu = binding.gruu else { return }
     farewells[gruu] = nil
+    if let list = lists[gruu] { forget(list, of: gruu) }
     for (room, entry) in entries where entry.room.device(gruu) != nil {
       if let dialog = entry.sessions[gruu] { dialogs[dialog.id] = nil }
-      if let subscription = entry.subscriptions[gruu] { dialogs[subscription.dialog.id] = nil }
+      if let subscription = entry.subscriptions[gruu] { dialogs[subscription.watch.dialog.id] = nil }
       entries[room]?.sessions[gruu] = nil
       entries[room]?.subscriptions[gruu] = nil
       entries[room]?.queued[gruu] = nil
@@ -99,17 +102,11 @@ extension Focus {
 
   // MARK: What a change brings with it
 
-  /// Remembers a dialog, in place of an earlier one of the same device and kind.
-  func open(_ dialog: Dialog, room: SIPURI, device: SIPURI, kind: DialogKind, expires: Date = .distantFuture) {
-    switch kind {
-    case .session:
-      if let earlier = entries[room]?.sessions[device] { dialogs[earlier.id] = nil }
-      entries[room]?.sessions[device] = dialog
-    case .subscription:
-      if let earlier = entries[room]?.subscriptions[device] { dialogs[earlier.dialog.id] = nil }
-      entries[room]?.subscriptions[device] = Subscription(dialog: dialog, expires: expires, notified: 0)
-    }
-    dialogs[dialog.id] = DialogOwner(room: room, device: device, kind: kind)
+  /// Remembers the dialog of a device's INVITE, in place of an earlier one.
+  func open(_ dialog: Dialog, room: SIPURI, device: SIPURI) {
+    if let earlier = entries[room]?.sessions[device] { dialogs[earlier.id] = nil }
+    entries[room]?.sessions[device] = dialog
+    dialogs[dialog.id] = DialogOwner(room: room, device: device, kind: .session)
   }
 
   func perform(_ steps: ConferenceRoom.Steps, room: SIPURI) {
@@ -123,7 +120,7 @@ extension Focus {
     dispatchQueued(room)
     guard let entry = entries[room], entry.room.isEmpty, entry.creator == nil else { return }
     for dialog in entry.sessions.values { dialogs[dialog.id] = nil }
-    for subscription in entry.subscriptions.values { dialogs[subscription.dialog.id] = nil }
+    for device in entry.subscriptions.keys { _ = takeSubscription(of: device, room: room) }
     entries[room] = nil
     log(.focus, "\(room): everyone has left, the room is gone")
   }
@@ -152,7 +149,7 @@ extension Focus {
       // Removed while its phone rang.
       return sendBye(dialog, to: device, room: room)
     }
-    open(dialog, room: room, device: device, kind: .session)
+    open(dialog, room: room, device: device)
     // Older clients count as present from their first SUBSCRIBE on, so that they know the members before a message
     // comes.
     if binding.joinsAtOnce {

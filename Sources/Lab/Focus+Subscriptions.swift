@@ -18,8 +18,7 @@ extension Focus {
     guard let callID = request.callID, let from = request.from, let tag = from.tag else {
       return transaction.respond(400, "Bad Request")
     }
-    let contact = request[header: "Contact"].flatMap(NameAddress.init)?.uri
-    let device = from.uri.gruu == nil ? contact ?? from.uri : from.uri
+    let device = subscriber(request, from)
     guard device.withoutParameters == address(of: user), let state = entries[room]?.room, state.device(device) != nil
     else {
       log(.focus, "\(room): SUBSCRIBE of \(device), which is not in the room")
@@ -30,13 +29,10 @@ extension Focus {
     let dialog = Dialog(
       callID: callID, localTag: transaction.localTag, remoteTag: tag, local: room, remote: from.uri,
       localSequence: 110, remoteSequence: request.sequence)
-    open(
-      dialog, room: room, device: device, kind: .subscription,
-      expires: Date().addingTimeInterval(TimeInterval(seconds)))
-    transaction.respond(
-      200, "Ok",
-      headers: [SIPHeader("Record-Route", route(over: transaction.connection)), subscriptionContact(transaction)]
-        + [SIPHeader("Expires", String(seconds)), Self.userAgent, Self.supported])
+    let watch = Watch(dialog, expires: Date().addingTimeInterval(TimeInterval(seconds)), isList: false)
+    watchRoom(room, device, watch)
+    dialogs[dialog.id] = DialogOwner(room: room, device: device, kind: .subscription)
+    acceptSubscription(transaction, seconds: seconds)
     releaseHeldSteps(room)
     entries[room]?.room.join(device)
     let known = request[header: "Last-Notify-Version"].flatMap { UInt32($0) } ?? 0
@@ -47,24 +43,49 @@ extension Focus {
   }
 
   func refresh(_ request: SIPRequest, _ transaction: ServerTransaction, _ owner: DialogOwner, _ id: DialogID) {
-    guard isConferenceEvent(request), entries[owner.room]?.subscriptions[owner.device]?.dialog.id == id else {
-      return transaction.respond(481, "Subscription Does Not Exist")
-    }
-    let seconds = requestedSeconds(request)
-    var headers = [Self.userAgent, Self.supported, subscriptionContact(transaction)]
-    if seconds > 0 { headers.append(SIPHeader("Expires", String(seconds))) }
-    transaction.respond(200, "Ok", headers: headers)
+    guard isConferenceEvent(request), let watch = entries[owner.room]?.subscriptions[owner.device]?.watch,
+      watch.dialog.id == id
+    else { return transaction.respond(481, "Subscription Does Not Exist") }
+    let seconds = acceptRefresh(request, transaction)
     guard seconds > 0 else { return endSubscription(of: owner.device, room: owner.room) }
-    entries[owner.room]?.subscriptions[owner.device]?.expires = Date().addingTimeInterval(TimeInterval(seconds))
+    watch.expires = Date().addingTimeInterval(TimeInterval(seconds))
     let known = request[header: "Last-Notify-Version"].flatMap { UInt32($0) } ?? 0
     bringUpToDate(owner.device, room: owner.room, known: known)
   }
 
-  private func isConferenceEvent(_ request: SIPRequest) -> Bool {
+  /// The device that asks.
+  func subscriber(_ request: SIPRequest, _ from: NameAddress) -> SIPURI {
+    let contact = request[header: "Contact"].flatMap(NameAddress.init)?.uri
+    return from.uri.gruu == nil ? contact ?? from.uri : from.uri
+  }
+
+  /// A device's subscription to a room, in place of an earlier one.
+  func watchRoom(_ room: SIPURI, _ device: SIPURI, _ watch: Watch) {
+    _ = takeSubscription(of: device, room: room)
+    entries[room]?.subscriptions[device] = Subscription(watch: watch, notified: 0)
+  }
+
+  func acceptSubscription(_ transaction: ServerTransaction, seconds: Int) {
+    transaction.respond(
+      200, "Ok",
+      headers: [SIPHeader("Record-Route", route(over: transaction.connection)), subscriptionContact(transaction)]
+        + [SIPHeader("Expires", String(seconds)), Self.userAgent, Self.supported])
+  }
+
+  /// - Returns: for how many seconds; 0 for the end.
+  func acceptRefresh(_ request: SIPRequest, _ transaction: ServerTransaction) -> Int {
+    let seconds = requestedSeconds(request)
+    var headers = [Self.userAgent, Self.supported, subscriptionContact(transaction)]
+    if seconds > 0 { headers.append(SIPHeader("Expires", String(seconds))) }
+    transaction.respond(200, "Ok", headers: headers)
+    return seconds
+  }
+
+  func isConferenceEvent(_ request: SIPRequest) -> Bool {
     request[header: "Event"]?.split(separator: ";").first?.trimmingCharacters(in: .whitespaces) == "conference"
   }
 
-  private func requestedSeconds(_ request: SIPRequest) -> Int {
+  func requestedSeconds(_ request: SIPRequest) -> Int {
     min(max(request[header: "Expires"].flatMap { Int($0) } ?? Self.maximumSubscription, 0), Self.maximumSubscription)
   }
 
@@ -76,24 +97,24 @@ extension Focus {
 
   // MARK: NOTIFY
 
-  /// What a subscriber needs that knows the room up to a version: nothing, what it missed, or the full state.
   private func bringUpToDate(_ device: SIPURI, room: SIPURI, known: UInt32) {
     guard let state = entries[room]?.room else { return }
-    let document = ConferenceDocument(room: state)
-    if let missed = state.changes(after: known) {
-      if !missed.isEmpty {
-        let parts = missed.map { change in
-          MIMEPart(headers: [.init("Content-Type", Self.documentType)], body: document.partial(change))
-        }
-        let boundary = MultipartBody.boundary(avoidedBy: parts)
-        notify(
-          device, room: room, contentType: "multipart/mixed;boundary=\(boundary)",
-          deflated: Deflate.deflate(MultipartBody(parts).serialized(boundary: boundary)))
-      }
-    } else {
-      notify(device, room: room, contentType: Self.documentType, deflated: Deflate.deflate(document.full))
+    if let watch = entries[room]?.subscriptions[device]?.watch, let (contentType, body) = news(of: state, since: known)
+    {
+      notify(device, watch, contentType: contentType, deflated: Deflate.deflate(body))
     }
     entries[room]?.subscriptions[device]?.notified = state.version
+  }
+
+  /// What a subscriber needs that knows the room up to a version: what it missed, or the full state; nil for nothing.
+  func news(of state: ConferenceRoom, since known: UInt32) -> (contentType: String, body: Data)? {
+    let document = ConferenceDocument(room: state)
+    guard let missed = state.changes(after: known) else { return (Self.documentType, document.full) }
+    guard !missed.isEmpty else { return nil }
+    let parts = missed.map { change in
+      MIMEPart(headers: [.init("Content-Type", Self.documentType)], body: document.partial(change))
+    }
+    return MultipartBody(parts).mixed
   }
 
   /// Sends each subscriber the changes it does not know yet, one NOTIFY a change.
@@ -104,66 +125,76 @@ extension Focus {
     var changes: [UInt32: Data] = [:]
     lazy var full = Deflate.deflate(document.full)
     for (device, subscription) in entry.subscriptions where subscription.notified < entry.room.version {
-      guard subscription.expires > Date() else {
-        endSubscription(of: device, room: room)
+      let watch = subscription.watch
+      guard watch.expires > Date() else {
+        if watch.isList { end(watch, of: device) } else { endSubscription(of: device, room: room) }
         continue
       }
       if let missed = entry.room.changes(after: subscription.notified) {
         for change in missed {
           let body = changes[change.version] ?? Deflate.deflate(document.partial(change))
           changes[change.version] = body
-          notify(device, room: room, contentType: Self.documentType, deflated: body)
+          notify(device, watch, contentType: Self.documentType, deflated: body)
         }
       } else {
-        notify(device, room: room, contentType: Self.documentType, deflated: full)
+        notify(device, watch, contentType: Self.documentType, deflated: full)
       }
       entries[room]?.subscriptions[device]?.notified = entry.room.version
     }
   }
 
-  private func notify(_ device: SIPURI, room: SIPURI, contentType: String, deflated body: Data) {
-    guard let binding = courier.registrar.binding(gruu: device),
-      let expires = entries[room]?.subscriptions[device]?.expires
-    else { return }
+  func notify(_ device: SIPURI, _ watch: Watch, contentType: String, deflated body: Data) {
+    guard let binding = courier.registrar.binding(gruu: device) else { return }
+    let seconds = max(0, Int(watch.expires.timeIntervalSinceNow.rounded()))
     let headers = [
       SIPHeader("Event", "conference"),
-      SIPHeader("Subscription-State", "active;expires=\(max(0, Int(expires.timeIntervalSinceNow.rounded())))"),
+      SIPHeader("Subscription-State", "active;expires=\(seconds)"),
       SIPHeader("Content-Type", contentType),
       SIPHeader("Content-Encoding", "deflate"),
       Self.userAgent,
     ]
-    guard
-      let request = entries[room]?.subscriptions[device]?.dialog.request(
-        "NOTIFY", headers: headers, body: body),
-      let id = entries[room]?.subscriptions[device]?.dialog.id
-    else { return }
+    let request = watch.dialog.request("NOTIFY", headers: headers, body: body)
     Task {
       let response = await courier.send(request, to: binding)
       // The subscriber does not know the subscription any more, or is gone: it comes again by itself.
-      if response.status == 481 || response.isUnanswered, entries[room]?.subscriptions[device]?.dialog.id == id {
-        _ = takeSubscription(of: device, room: room)
-      }
+      if response.status == 481 || response.isUnanswered { forget(watch, of: device) }
     }
   }
 
   // MARK: The end
 
-  func takeSubscription(of device: SIPURI, room: SIPURI) -> Subscription? {
-    guard let subscription = entries[room]?.subscriptions.removeValue(forKey: device) else { return nil }
-    dialogs[subscription.dialog.id] = nil
-    return subscription
+  /// Nothing is sent through it any more.
+  func forget(_ watch: Watch, of device: SIPURI) {
+    guard let owner = dialogs.removeValue(forKey: watch.dialog.id) else { return }
+    if lists[device] === watch { lists[device] = nil }
+    let rooms = watch.isList ? Array(entries.keys) : [owner.room]
+    for room in rooms where entries[room]?.subscriptions[device]?.watch === watch {
+      entries[room]?.subscriptions[device] = nil
+    }
+  }
+
+  /// A list stays for the other rooms that are on it.
+  func takeSubscription(of device: SIPURI, room: SIPURI) -> Watch? {
+    guard let watch = entries[room]?.subscriptions.removeValue(forKey: device)?.watch else { return nil }
+    if watch.isList { return nil }
+    dialogs[watch.dialog.id] = nil
+    return watch
   }
 
   func endSubscription(of device: SIPURI, room: SIPURI) {
-    guard let subscription = takeSubscription(of: device, room: room) else { return }
-    terminate(subscription, device)
+    guard let watch = takeSubscription(of: device, room: room) else { return }
+    terminate(watch, device)
+  }
+
+  func end(_ watch: Watch, of device: SIPURI) {
+    forget(watch, of: device)
+    terminate(watch, device)
   }
 
   /// The last NOTIFY, without a body.
-  func terminate(_ subscription: Subscription, _ device: SIPURI) {
+  func terminate(_ watch: Watch, _ device: SIPURI) {
     guard let binding = courier.registrar.binding(gruu: device) else { return }
-    var dialog = subscription.dialog
-    let request = dialog.request(
+    let request = watch.dialog.request(
       "NOTIFY",
       headers: [
         SIPHeader("Event", "conference"), SIPHeader("Subscription-State", "terminated"), Self.userAgent,

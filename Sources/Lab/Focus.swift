@@ -38,15 +38,27 @@ final class Focus {
 
   /// A device that watches a room's state.
   struct Subscription {
-    var dialog: Dialog
-    var expires: Date
+    let watch: Watch
     /// The version that the device knows.
     var notified: UInt32
   }
 
-  enum DialogKind { case session, subscription }
+  /// A SUBSCRIBE's dialog: of one room, or of several rooms (see `subscribeToList`), which then share it.
+  @SIPActor
+  final class Watch {
+    let isList: Bool
+    var dialog: Dialog
+    var expires: Date
+
+    init(_ dialog: Dialog, expires: Date, isList: Bool) {
+      (self.dialog, self.expires, self.isList) = (dialog, expires, isList)
+    }
+  }
+
+  enum DialogKind { case session, subscription, list }
 
   struct DialogOwner {
+    /// The factory for a list.
     let room: SIPURI
     let device: SIPURI
     let kind: DialogKind
@@ -58,6 +70,8 @@ final class Focus {
   let port: UInt16
   var entries: [SIPURI: Entry] = [:]
   var dialogs: [DialogID: DialogOwner] = [:]
+  /// Subscriptions to several rooms, by device; each has one.
+  var lists: [SIPURI: Watch] = [:]
   /// Dialogs to end with devices that are offline, by device.
   var farewells: [SIPURI: [Dialog]] = [:]
   /// The `gr` of all rooms: it names this focus.
@@ -107,6 +121,7 @@ final class Focus {
     if isFactory(target) {
       switch request.method {
       case "INVITE": createRoom(request, transaction, user: user)
+      case "SUBSCRIBE": subscribeToList(request, transaction, user: user)
       case "OPTIONS": transaction.respond(200, "OK", headers: [Self.allow, Self.supported])
       // Flexisip's factory takes a MESSAGE and does nothing with it.
       case "MESSAGE": transaction.respond(200, "OK")
@@ -174,8 +189,8 @@ final class Focus {
   }
 
   /// False when the request requires what the focus does not know; it is answered then.
-  private func refuseUnknownExtensions(_ request: SIPRequest, _ transaction: ServerTransaction) -> Bool {
-    let known: Set = ["recipient-list-invite", "gruu", "replaces", "outbound"]
+  func refuseUnknownExtensions(_ request: SIPRequest, _ transaction: ServerTransaction) -> Bool {
+    let known: Set = ["recipient-list-invite", "recipient-list-subscribe", "gruu", "replaces", "outbound"]
     let unknown = request.headers.all(named: "Require").flatMap { $0.split(separator: ",") }
       .map { $0.trimmingCharacters(in: .whitespaces) }.filter { !known.contains($0) }
     if unknown.isEmpty { return true }
@@ -276,7 +291,7 @@ final class Focus {
     let dialog = Dialog(
       callID: callID, localTag: transaction.localTag, remoteTag: tag, local: room, remote: from.uri,
       localSequence: 20, remoteSequence: request.sequence)
-    open(dialog, room: room, device: device, kind: .session)
+    open(dialog, room: room, device: device)
     transaction.respond(
       200, "Ok",
       headers: [SIPHeader("Record-Route", route(over: transaction.connection))] + sessionHeaders(of: room))

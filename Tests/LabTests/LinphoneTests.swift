@@ -77,6 +77,61 @@ struct LinphoneTests {
     }
   }
 
+  /// Linphone follows the rooms that it has at its start by one SUBSCRIBE to the factory.
+  @Test func aClientThatStartsAgainGetsWhatHappenedInItsRoomsAndWhatHappensNext() async throws {
+    try await withLab({ $0.hasKeyServer = true }) { addresses, lab in
+      let clients = try ["alice", "bob"].map { user in
+        try LinphoneClient(
+          user: user, domain: addresses.domain, proxy: addresses.sip, factory: addresses.factory,
+          keyServer: addresses.keyServer?.absoluteString)
+      }
+      defer { for client in clients { client.process.stop() } }
+      for client in clients { try await client.waitUntilReady() }
+      let (alice, bob) = (clients[0].process, clients[1].process)
+      for name in ["One", "Two", "Three"] {
+        try alice.send("create \(name) sip:bob@sip.example.org")
+        try await alice.nextEvent("joined", within: 60)
+        let room = try await bob.nextEvent("joined", within: 60)["room"] ?? ""
+        try await alice.nextEvent("device-added", within: 60)
+        // With a message in it the room is in Bob's database.
+        try bob.send("send \(room) in \(name)")
+        try await alice.nextEvent("message", within: 60, ["text": "in \(name)"])
+        try await bob.nextEvent(
+          "msg-state", within: 60, ["text": "in \(name)", "state": LinphoneClient.deliveredToUser])
+      }
+      bob.stop()
+      try alice.send("subject r1 First")
+      try await alice.nextEvent("subject", within: 60, ["subject": "First"])
+      try alice.send("send r2 while you were away")
+
+      let back = try clients[1].restarted().process
+      defer { back.stop() }
+      for await event in lab.events where event.text.contains("subscribes to 3 room(s)") { break }
+      try await Self.room("First", appearsAt: back)
+      try await back.event("message", within: 60, ["text": "while you were away", "secured": "1"])
+      try alice.send("subject r3 Last")
+      try await Self.room("Last", appearsAt: back)
+      // All three go through the one dialog.
+      try alice.send("subject r2 Second")
+      try await Self.room("Second", appearsAt: back)
+    }
+  }
+
+  private static func room(_ subject: String, appearsAt client: PeerProcess) async throws {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while ContinuousClock.now < deadline {
+      let count = client.output.count
+      try client.send("rooms")
+      try await client.nextEvent("rooms-end", within: 60)
+      let isThere = client.output[count...].contains {
+        $0.contains(#""event":"room""#) && $0.contains(#""subject":"\#(subject)""#)
+      }
+      if isThere { return }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+    throw TestFailure("no room \(subject) within 60 s: \(client.output.suffix(20))")
+  }
+
   @Test func aOneToOneRoomIsEncryptedAndHasBothMembers() async throws {
     try await withClients { alice, bob, _ in
       try alice.send("create-1to1 dummy sip:bob@sip.example.org")

@@ -222,6 +222,8 @@ static void follow(const Room &room) {
 struct CoreEvents : CoreListener {
 	void onAccountRegistrationStateChanged(const shared_ptr<Core> &, const shared_ptr<Account> &account,
 	                                       RegistrationState state, const string &message) override {
+		// liblinphone writes it seconds later: killed before that, it would be another device at its next start.
+		if (state == RegistrationState::Ok) core->getConfig()->sync();
 		emit("registration", {{"state", std::to_string(int(state))},
 		                      {"msg", message},
 		                      {"contact", text(account->getContactAddress())}});
