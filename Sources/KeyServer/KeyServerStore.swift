@@ -175,16 +175,19 @@ struct KeyServerStore: Sendable {
 
   private func takeOneTimeKey(of device: Int64, for asker: DeviceID, in db: Database) throws -> OneTimeKey? {
     let time = Int64(now().timeIntervalSince1970)
-    try db.execute(sql: "DELETE FROM handed_out WHERE at <= ?", arguments: [time - Int64(Self.hour)])
+    try db.cachedStatement(sql: "DELETE FROM handed_out WHERE at <= ?")
+      .execute(arguments: [time - Int64(Self.hour)])
     let count = try Int.fetchOne(
-      db, sql: "SELECT count(*) FROM handed_out WHERE device = ? AND asker = ?", arguments: [device, asker.string])
+      db.cachedStatement(sql: "SELECT count(*) FROM handed_out WHERE device = ? AND asker = ?"),
+      arguments: [device, asker.string])
     guard count ?? 0 < limits.oneTimeKeysPerPeerAndHour,
       let row = try Row.fetchOne(
-        db, sql: "DELETE FROM one_time_key WHERE rowid = (SELECT min(rowid) FROM one_time_key WHERE device = ?) "
-          + "RETURNING key_id, key", arguments: [device])
+        db.cachedStatement(
+          sql: "DELETE FROM one_time_key WHERE rowid = (SELECT min(rowid) FROM one_time_key WHERE device = ?) "
+            + "RETURNING key_id, key"), arguments: [device])
     else { return nil }
-    try db.execute(
-      sql: "INSERT INTO handed_out (device, asker, at) VALUES (?, ?, ?)", arguments: [device, asker.string, time])
+    try db.cachedStatement(sql: "INSERT INTO handed_out (device, asker, at) VALUES (?, ?, ?)")
+      .execute(arguments: [device, asker.string, time])
     return OneTimeKey(id: UInt32(truncatingIfNeeded: row["key_id"] as Int64), publicKey: row["key"])
   }
 
@@ -196,7 +199,8 @@ struct KeyServerStore: Sendable {
   private func device(_ device: DeviceID, _ curve: Curve, in db: Database) throws -> StoredDevice? {
     guard
       let row = try Row.fetchOne(
-        db, sql: "SELECT * FROM device WHERE name = ? AND curve = ?", arguments: [device.string, Int(curve.rawValue)])
+        db.cachedStatement(sql: "SELECT * FROM device WHERE name = ? AND curve = ?"),
+        arguments: [device.string, Int(curve.rawValue)])
     else { return nil }
     guard let identity = IdentityKey(curve: curve, bytes: row["identity"]) else {
       throw KeyServerRefusal(.databaseFailure)

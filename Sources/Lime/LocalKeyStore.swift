@@ -223,8 +223,8 @@ struct LocalKeyStore {
 
   /// A used key is gone for good.
   func consumeOneTimeKey(id: UInt32) throws {
-    try db.execute(
-      sql: "DELETE FROM lime_one_time_key WHERE account_id = ? AND key_id = ?", arguments: [accountID, id])
+    try db.cachedStatement(sql: "DELETE FROM lime_one_time_key WHERE account_id = ? AND key_id = ?")
+      .execute(arguments: [accountID, id])
   }
 
   /// Records which keys the server handed out since the last time, and forgets those that never came into use.

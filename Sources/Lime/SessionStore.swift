@@ -225,13 +225,13 @@ struct SessionStore {
 
   /// Removes the sessions longest out of use beyond the limit.
   func trim(peerID: Int64) throws {
-    try db.execute(
+    try db.cachedStatement(
       sql: """
         DELETE FROM lime_session WHERE id IN (
           SELECT id FROM lime_session WHERE peer_id = ?
           ORDER BY active DESC, stale_since DESC, id DESC LIMIT -1 OFFSET ?)
-        """,
-      arguments: [peerID, RatchetLimits.sessionsPerPeer])
+        """
+    ).execute(arguments: [peerID, RatchetLimits.sessionsPerPeer])
   }
 
   func deleteStale(before time: Int64) throws {
@@ -260,7 +260,7 @@ struct SessionStore {
   }
 
   func deleteSkippedKey(id: Int64) throws {
-    try db.execute(sql: "DELETE FROM lime_skipped_key WHERE id = ?", arguments: [id])
+    try db.cachedStatement(sql: "DELETE FROM lime_skipped_key WHERE id = ?").execute(arguments: [id])
   }
 
   func insert(_ keys: [SkippedKey], session: Int64) throws {
@@ -283,12 +283,12 @@ struct SessionStore {
         }
       }
     }
-    try db.execute(
+    try db.cachedStatement(
       sql: """
         DELETE FROM lime_skipped_key WHERE id IN (
           SELECT id FROM lime_skipped_key WHERE session_id = ? ORDER BY id DESC LIMIT -1 OFFSET ?)
-        """,
-      arguments: [session, RatchetLimits.skippedPerSession])
+        """
+    ).execute(arguments: [session, RatchetLimits.skippedPerSession])
   }
 
   /// Deletes the keys of messages that did not come while `count` later ones did.
@@ -326,15 +326,15 @@ struct SessionStore {
   }
 
   func insertAccepted(_ block: X3DHInit, session: Int64) throws {
-    try db.execute(
+    try db.cachedStatement(
       sql: """
         INSERT INTO lime_accepted_init
           (account_id, identity_key, ephemeral_key, signed_prekey_id, used_one_time_key, session_id)
         VALUES (?, ?, ?, ?, ?, ?)
-        """,
-      arguments: [
-        accountID, block.identity.bytes, block.ephemeralKey, block.signedPrekeyID, block.oneTimeKeyID != nil, session,
-      ])
+        """
+    ).execute(arguments: [
+      accountID, block.identity.bytes, block.ephemeralKey, block.signedPrekeyID, block.oneTimeKeyID != nil, session,
+    ])
   }
 
   func acceptedInits(withOneTimeKey: Bool) throws -> Int {
