@@ -65,8 +65,8 @@ extension ChatScreen {
 
   /// A message that was just written or came.
   func add(_ message: Message) async {
-    guard let number = message.id, let row = await row(number: number, in: message.room) else { return }
-    add(row)
+    guard let number = message.id else { return }
+    if let row = await row(in: message.room, { try await $0.message(number: number) }) { add(row) }
   }
 
   /// One that this account wrote, here or in another program: its room moves up in the list.
@@ -97,6 +97,8 @@ extension ChatScreen {
     await reloadRooms()
     guard let room = interface.screen.openRoom else { return }
     await refreshOpenRoom()
+    let read = messageReads.begin()
+    defer { messageReads.end() }
     let entries = await entries(of: room, around: nil)
     guard room == interface.screen.openRoom, !interface.screen.hasNewer, let oldest = entries.first?.message else {
       return
@@ -107,24 +109,27 @@ extension ChatScreen {
     }
     let there = Set(entries.map { MessageRow.id(of: $0.message) })
     interface.screen.messages.removeAll { $0.kind == .text && $0.time > oldest.time && !there.contains($0.id) }
-    for entry in entries { add(MessageRow(entry, names: names, mention: mention, transfers: transfers)) }
+    for entry in entries {
+      let row = MessageRow(entry, names: names, mention: mention, transfers: transfers)
+      if messageReads.isNewest(read, of: row.id) { add(row) }
+    }
   }
 
   /// Reads a message again, whose state, deliveries or text have changed.
   func refresh(messageID: String, in room: String) async {
-    guard room == interface.screen.openRoom,
-      let entry = try? await store.message(room: room, messageID: messageID),
-      room == interface.screen.openRoom
-    else { return }
-    replace(MessageRow(entry, names: names, mention: mention, transfers: transfers))
+    if let row = await row(in: room, { try await $0.message(room: room, messageID: messageID) }) { replace(row) }
   }
 
-  /// nil when its room is not, or no longer, the open one.
-  private func row(number: Int64, in room: String) async -> MessageRow? {
-    guard room == interface.screen.openRoom, let entry = try? await store.message(number: number),
-      room == interface.screen.openRoom
-    else { return nil }
-    return MessageRow(entry, names: names, mention: mention, transfers: transfers)
+  /// Reads one message; nil when its room is not, or no longer, the open one, or a later read was quicker.
+  private func row(
+    in room: String, _ find: (AccountStore) async throws -> MessageWithDeliveries?
+  ) async -> MessageRow? {
+    guard room == interface.screen.openRoom else { return nil }
+    let read = messageReads.begin()
+    defer { messageReads.end() }
+    guard let entry = try? await find(store), room == interface.screen.openRoom else { return nil }
+    let row = MessageRow(entry, names: names, mention: mention, transfers: transfers)
+    return messageReads.isNewest(read, of: row.id) ? row : nil
   }
 
   /// False when it is not among those shown.

@@ -48,6 +48,7 @@ final class ChatScreen {
   var wanted: String?
   var roomReads = 0
   var shownRoomRead = 0
+  var messageReads = ReadOrder()
   /// Which of `roomReads` a room's line is from.
   var readOfRoom: [String: Int] = [:]
   /// Nothing while the terminal tells nothing: then it is taken for unwatched when another room is open.
