@@ -134,11 +134,6 @@ final class BenchmarkServer: Sendable {
     try client.store.close()
   }
 
-  /// Whether a user's device follows so many rooms by one SUBSCRIBE.
-  func hasListSubscription(of user: String, rooms: Int) -> Bool {
-    lab.output.contains { $0.contains("subscribes to \(rooms) room(s)") && $0.contains("sip:\(user)@") }
-  }
-
   /// How many subscriptions of a user's device the lab has taken so far.
   func subscriptions(of user: String) -> Int {
     lab.output.count { $0.contains("subscribes from version") && $0.contains("sip:\(user)@") }
