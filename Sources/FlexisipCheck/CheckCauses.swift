@@ -21,6 +21,12 @@ struct CheckCauses: Sendable {
   static let registrar = "module::Registrar"
   static let router = "module::Router"
 
+  private static func evident(_ text: String) -> CheckCause {
+    var cause = CheckCause(text)
+    cause.isEvident = true
+    return cause
+  }
+
   /// Modules that catch requests which are the conference server's business, or the proxy's.
   private static func catches(_ module: String, _ text: String) -> CheckCause {
     var cause = CheckCause(text, section: module, key: "enabled", value: "false")
@@ -83,7 +89,7 @@ struct CheckCauses: Sendable {
     let near = EditDistance.nearest(to: domain, of: [factory.host, proxy.host])
     let misspelt =
       near.map { $0.caseInsensitiveCompare(domain) == .orderedSame } == false
-      ? [CheckCause("the domain of the account's address, \(domain), is misspelt: \(near ?? "") is meant?")] : []
+      ? [Self.evident("the domain of the account's address, \(domain), is misspelt: \(near ?? "") is meant?")] : []
     return misspelt + [
       CheckCause(
         "the domain is not one that is authenticated", section: Self.authentication, key: "auth-domains",
@@ -174,11 +180,11 @@ struct CheckCauses: Sendable {
     return finds ? [full] + store : store
   }
 
-  /// - Parameter seconds: for which a registration was granted.
-  func shortRegistration(_ seconds: Int) -> [CheckCause] {
+  /// A registration was gone before its time.
+  var shortRegistrations: [CheckCause] {
     [("force-expires", "-1"), ("max-expires", "86400")].map { key, value in
       var cause = CheckCause(
-        "registrations end after \(seconds) s (so says the 200; asked for were 120), and the device is gone",
+        "the registrar forgets devices earlier than it says",
         section: Self.registrar, key: key, value: value)
       cause.isEvident = true
       return cause

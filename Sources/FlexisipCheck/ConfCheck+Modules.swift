@@ -67,6 +67,12 @@ extension ConfCheck {
   }
 
   private mutating func checkForward() {
+    let path = conf.value(Self.forward, "routes-config-path")
+    if isServersMachine, !path.isEmpty, FileManager.default.contents(atPath: path) == nil {
+      report(
+        Self.forward, "routes-config-path", "\(path) cannot be read: the server does not start",
+        correction: "routes-config-path=", preventsStart: true)
+    }
     let key = "params-to-remove"
     let removed = conf.words(Self.forward, key)
     let needed = removed.filter { ["gr", "conf-id", "transport"].contains($0.lowercased()) }
@@ -106,7 +112,7 @@ extension ConfCheck {
         correction: "cache-expire=1800")
     }
     for (key, usual) in [("force-expires", "-1"), ("max-expires", "86400")] {
-      guard let time = number(Self.registrar, key), (0..<Self.shortRegistration).contains(time) else { continue }
+      guard let time = number(Self.registrar, key), (1..<Self.shortRegistration).contains(time) else { continue }
       report(
         Self.registrar, key, "registrations end after \(time) s: devices are gone before a room is made",
         correction: "\(key)=\(usual)")

@@ -43,6 +43,10 @@ extension ConfCheck {
     }
     for key in ["max-contacts-by-aor", "max-contacts-per-registration"] {
       guard let count = conf.setting(Self.registrar, key).flatMap({ Int($0.value) }), count < 3 else { continue }
+      guard count > 0 else {
+        report(Self.registrar, key, "nobody can register: REGISTER gets 500", correction: "\(key)=12")
+        continue
+      }
       warn(
         Self.registrar, key, "a user's device beyond \(count) throws out another, which leaves its rooms",
         correction: "\(key)=12")

@@ -104,15 +104,13 @@ public struct ConfCheck: Sendable {
       guard let section = knownSections[setting.section.lowercased()], let known = FlexisipKeys.keys[section] else {
         continue
       }
+      let renamed = FlexisipKeys.renamed.first { $0.section == section && $0.old == setting.key.lowercased() }
       if let version, let refusal = FlexisipKeys.refusal(setting.key, in: section, by: version) {
-        let newer = FlexisipKeys.renamed.first { $0.section == section && $0.old == setting.key.lowercased() }?.new
         report(
-          section, setting.key, refusal, correction: newer.map { "\($0)=\(setting.value)" } ?? "# \(setting.key)",
+          section, setting.key, refusal,
+          correction: renamed.map { "\($0.new)=\(setting.value)" } ?? "# \(setting.key)",
           preventsStart: true)
-      } else if let renamed = FlexisipKeys.renamed.first(where: {
-        $0.section == section && $0.old == setting.key.lowercased()
-      }
-      ) {
+      } else if let renamed, !isBefore(renamed.new, of: section) {
         warn(
           section, setting.key, "\(setting.key) \(renamed.fate)", correction: "\(renamed.new)=\(setting.value)")
       } else if !known.contains(setting.key.lowercased()) {
@@ -124,6 +122,12 @@ public struct ConfCheck: Sendable {
           remedy: nearest == nil ? home(of: setting.key) : nil, preventsStart: true)
       }
     }
+  }
+
+  /// Whether the version that reads the file is known, and older than a key.
+  private func isBefore(_ key: String, of section: String) -> Bool {
+    guard let version, let minor = FlexisipKeys.introduced(key, in: section) else { return false }
+    return version < FlexisipVersion(major: 2, minor: minor)
   }
 
   /// Where a key belongs that stands in the wrong section.

@@ -4,8 +4,6 @@ import MessageFormats
 import SIPAgent
 
 extension LiveCheck {
-  /// Registrations for less than this end while the check waits for something, in seconds.
-  private static let shortExpiry = 10
   private static let rooms = CheckStep.allCases.drop { $0 != .devices }.filter { $0 != .cleanup }
 
   // MARK: The server has ended
@@ -35,10 +33,10 @@ extension LiveCheck {
   // MARK: What the registration said
 
   /// Of what is tried with whole devices: these obey what the registrar's 200 says, single requests do not.
-  func causesOfDevices(at step: CheckStep) -> [CheckCause] {
-    guard Self.rooms.contains(step) else { return [] }
+  func causesOfDevices(at step: CheckStep) async -> [CheckCause] {
+    guard Self.rooms.contains(step), !hasServerEnded else { return [] }
     var found: [CheckCause] = []
-    if let grantedExpiry, grantedExpiry < Self.shortExpiry { found += causes.shortRegistration(grantedExpiry) }
+    if await isForgotten() { found += causes.shortRegistrations }
     if let serviceRoute, !isOwnServer(serviceRoute) { found.append(causes.wrongServiceRoute(serviceRoute)) }
     return found
   }
@@ -52,9 +50,27 @@ extension LiveCheck {
 
   func noteRegistration(_ answer: SIPResponse, instance: String) {
     serviceRoute = answer[header: "Service-Route"].flatMap(NameAddress.init)?.uri
-    let own = answer.headers.all(named: "Contact").flatMap(NameAddress.list).first {
+    let own = Self.contact(of: instance, in: answer)
+    let seconds = (own?[parameter: "expires"] ?? answer[header: "Expires"]).flatMap(Int.init)
+    registeredUntil = seconds.map { .now + .seconds($0) }
+  }
+
+  private static func contact(of instance: String, in answer: SIPResponse) -> NameAddress? {
+    answer.headers.all(named: "Contact").flatMap(NameAddress.list).first {
       $0[parameter: "+sip.instance"]?.contains(instance) == true
     }
-    grantedExpiry = (own?[parameter: "expires"] ?? answer[header: "Expires"]).flatMap(Int.init)
+  }
+
+  /// Whether the probe's registration is gone before its time. Flexisip 2.2 grants what was asked for, and forgets
+  /// earlier if its configuration says so.
+  private func isForgotten() async -> Bool {
+    guard let probe, let probeDevice, let registeredUntil, ContinuousClock.now < registeredUntil else { return false }
+    let answer = await probe.perform(
+      "REGISTER", registrar, from: account.address, to: account.address, headers: [SIPHeader("Supported", "gruu")],
+      credentials: credentials)
+    guard let final = answer.final else { return false }
+    // 2.2 says 500 when there is nothing to tell.
+    if final.status == 500 { return true }
+    return final.isSuccess && Self.contact(of: probeDevice.instance, in: final) == nil
   }
 }

@@ -122,10 +122,8 @@ extension LiveCheck {
       credentials: credentials)
     if let final = answer.final, final.isSuccess {
       probeDevice = ProbeDevice(instance: instance, gruu: probeDevice?.gruu)
-      if step == .registration {
-        noteRegistration(final, instance: instance)
-        _ = await passes(step) { answer.summary + (grantedExpiry.map { ", for \($0) s" } ?? "") }
-      }
+      noteRegistration(final, instance: instance)
+      if step == .registration { _ = await passes(step) { answer.summary } }
       return final
     }
     _ = await passes(step) {

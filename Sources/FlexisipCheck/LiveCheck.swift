@@ -48,8 +48,8 @@ public actor LiveCheck {
   let listeners: [SIPTransportAddress]
   /// Of the answer to the first registration; nil when the server leaves the way to the client.
   var serviceRoute: SIPURI?
-  /// For how long the first registration holds, in seconds.
-  var grantedExpiry: Int?
+  /// Until when the registrar's last answer says that the probe's registration holds.
+  var registeredUntil: ContinuousClock.Instant?
   var hasServerEnded = false
   /// Rooms to leave in the end.
   var rooms: [String] = []
@@ -128,7 +128,8 @@ public actor LiveCheck {
       let elapsed = seconds()
       let end = await endOfServer(at: step)
       if let end { failure.seen += "; \(end.seen)" }
-      failure.causes = (end.map { [$0.cause] } ?? []) + causesOfDevices(at: step) + failure.causes
+      let common = await causesOfDevices(at: step)
+      failure.causes = (end.map { [$0.cause] } ?? []) + common + failure.causes
       tell(
         CheckResult(
           step: step, outcome: .failed, seconds: elapsed, seen: failure.seen,

@@ -25,6 +25,8 @@ struct AddedSetting: Sendable, CustomTestStringConvertible {
     AddedSetting(section: "module::Forward", line: "params-to-remove=pn-tok gr"),
     AddedSetting(section: "module::Router", line: "message-accept-timeout=0", ends: true),
     AddedSetting(section: "module::Router", line: "message-delivery-timeout=0", isError: false),
+    AddedSetting(section: "module::Registrar", line: "max-contacts-by-aor=0"),
+    AddedSetting(section: "module::Forward", line: "routes-config-path=/no/such/routes", ends: true),
     AddedSetting(section: "module::Registrar", line: "force-expires=1"),
     AddedSetting(section: "module::Registrar", line: "max-expires=1"),
     AddedSetting(section: "module::Registrar", line: "reg-on-response=true"),

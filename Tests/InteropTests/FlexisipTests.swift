@@ -55,7 +55,6 @@ struct FlexisipMistake: Sendable, CustomTestStringConvertible {
     FlexisipMistake("module::Presence", "enabled=true", .challenge),
     FlexisipMistake("module::NatHelper", "enabled=false", .notify),
     FlexisipMistake(registrar, "max-contacts-by-aor=0", .registration),
-    FlexisipMistake(registrar, "force-expires=1", .roomInvite),
     FlexisipMistake(registrar, "service-route=<sip:192.0.2.1;transport=tcp;lr>", .roomInvite),
     FlexisipMistake("module::Forward", "params-to-remove=gr", .roomInvite),
     FlexisipMistake("global", "transaction-timeout=1", .factory),
