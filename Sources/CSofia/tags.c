@@ -45,6 +45,7 @@ static tag_type_t const number_tags[] = {
   [SOFIA_TAG_SESSION_TIMER] = nutag_session_timer,
   [SOFIA_TAG_PATH] = nutag_path_enable,
   [SOFIA_TAG_INVITE_TIMER] = nutag_invite_timer,
+  [SOFIA_TAG_TRANSACTION_TIMEOUT] = ntatag_sip_t1x64,
   [SOFIA_TAG_SHUTDOWN_EVENTS] = nutag_shutdown_events,
   [SOFIA_TAG_TCP_RPORT] = ntatag_tcp_rport,
   [SOFIA_TAG_MAXIMUM_SIZE] = ntatag_maxsize,

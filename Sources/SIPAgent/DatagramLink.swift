@@ -208,7 +208,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   private func send(_ message: SIPDatagram) {
     guard let via = flow?.via else { return }
     var message = message
-    message.head = via.outgoing(message.head)
+    message.head = LastAnswers.soften(via.outgoing(message.head))
     flow?.sentTap?.take(message)
     if flow?.isProven == false, flow?.askedSince == nil { flow?.askedSince = .now }
     transmit(message.bytes)

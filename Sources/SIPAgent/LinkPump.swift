@@ -107,7 +107,7 @@ struct LinkPump {
           refuse(head)
           continue
         }
-        let ours = via.outgoing(head)
+        let ours = LastAnswers.soften(via.outgoing(head))
         sentTap?.take(head: ours, bodyLength: bodyLength)
         try stream.enqueue(ours)
       case .body(let bytes):

@@ -95,7 +95,7 @@ final class Registrar {
     handle = nil
   }
 
-  /// Asks each server once, as long as they refuse (RFC 3263 §4.3).
+  /// Asks each server once, as long as they refuse or do not answer (RFC 3263 §4.3).
   private func attempt() async throws -> Registration {
     let (start, wasRegistered) = (ContinuousClock.now, current != nil)
     var stale = 0
@@ -108,9 +108,7 @@ final class Registrar {
           continue
         }
         earliest = min(earliest, serverDelay)
-        let hasLeft = await leaves(after: error, since: start)
-        // Somebody waits: silence took long enough.
-        guard hasLeft, goesOn, case SIPError.refused = error else {
+        guard await leaves(after: error, since: start), goesOn else {
           serverDelay = earliest
           throw error
         }
@@ -126,7 +124,8 @@ final class Registrar {
     switch error as? SIPError {
     case .refused(503, _): return await stack.leaveServer(for: serverDelay, since: start)
     case .timedOut:
-      if await stack.leaveServer(for: 0, since: start) { return true }
+      // Over UDP the link goes on by itself, sooner.
+      if stack.keepsOrder, await stack.leaveServer(for: 0, since: start) { return true }
       // The connection stands, but nothing comes back over it.
       stack.resetConnection()
       return false

@@ -31,6 +31,8 @@ public struct SIPAgentConfiguration: Sendable {
   public var pongTimeout: Double
   /// Tries of one address, in seconds, for TCP and again for TLS; over UDP, if there is another address.
   public var connectTimeout = 10.0
+  /// A request that got no response for so many seconds has failed (RFC 3261 §17.1, timers B and F).
+  public var transactionTimeout = 32.0
   /// A connection on which nothing sent was acknowledged for so many seconds is lost. With the interval of the pings it
   /// is noticed within a minute.
   public var acknowledgementTimeout = 20.0

@@ -87,6 +87,7 @@ extension SofiaStack {
       .add(SOFIA_TAG_FOLLOW_REDIRECTS, 0)
       .add(SOFIA_TAG_SESSION_TIMER, 0)
       .add(SOFIA_TAG_INVITE_TIMER, inviteTimeout)
+      .add(SOFIA_TAG_TRANSACTION_TIMEOUT, Int(configuration.transactionTimeout * 1000))
       .add(SOFIA_TAG_PATH, 0)
       .add(SOFIA_TAG_TCP_RPORT, 1)
       .add(SOFIA_TAG_MAXIMUM_SIZE, maximumMessageSize)

@@ -54,6 +54,22 @@ struct OverloadTests {
     }
   }
 
+  /// It takes connections, and what is sent over them, and says nothing.
+  @Test func theNextTargetIsTakenWhenOneDoesNotAnswer() async throws {
+    let silent = try LoopbackSocket.listening()
+    let server = try await Kamailio()
+    defer { server.stop() }
+    let names = try await Dnsmasq.targets([silent.port, server.port], over: .tcp)
+    defer { names.stop() }
+    let alice = try Client("alice", names: names) { $0.transactionTimeout = 8 }
+    do { try await alice.agent.register() } catch {
+      await alice.agent.shutdown()
+      throw error
+    }
+    await alice.agent.shutdown()
+    #expect(registers(server) >= 2)
+  }
+
   @Test(arguments: [SIPTransport.tcp, .udp])
   func aRefreshThatIsRefusedGoesToTheNextTarget(transport: SIPTransport) async throws {
     try await withServers([.onDemand(retryAfter: 600), .never], over: transport, expires: 4) { alice, servers in

@@ -61,6 +61,32 @@ struct StandingUsagesTests {
     #expect(server.messages.last?.headers["Expires"] == "0", "the end that is meant")
   }
 
+  /// What comes in while the agent ends is not lost: a server keeps what was answered with 503, and drops it after 410.
+  @Test func messagesAtTheEndAreKeptByTheServer() async throws {
+    let server = try ScriptedServer { message in
+      guard message.method == "OPTIONS" else { return [] }
+      let requests = (0..<400).map { number in
+        Data(
+          ([
+            "MESSAGE sip:alice@127.0.0.1 SIP/2.0", "Via: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK\(UUID().uuidString)",
+            "Max-Forwards: 70", "From: <sip:bob@sip.example.org>;tag=\(number)", "To: <sip:alice@sip.example.org>",
+            "Call-ID: \(UUID().uuidString)", "CSeq: 1 MESSAGE", "Content-Length: 0",
+          ].joined(separator: "\r\n") + "\r\n\r\n").utf8)
+      }
+      return [message.answer("200 OK")] + requests
+    }
+    defer { server.stop() }
+    let alice = try Client("alice", server: server.port)
+    _ = try await alice.agent.options(alice.address)
+    _ = try await alice.nextMessage()
+    await alice.agent.shutdown(keepingRegistration: true)
+    let answers = Set(server.messages.map(\.firstLine).filter { $0.hasPrefix("SIP/2.0 ") })
+    #expect(answers.isSubset(of: ["SIP/2.0 503 Service Unavailable"]), "\(answers)")
+    let gone = head("SIP/2.0 410 Gone", "Via: x")
+    #expect(LastAnswers.soften(gone) == head("SIP/2.0 503 Service Unavailable", "Via: x"))
+    #expect(LastAnswers.soften(head("SIP/2.0 200 OK")) == head("SIP/2.0 200 OK"))
+  }
+
   /// What a rename needs is another request: the call itself goes on.
   @Test(arguments: [true, false])
   func aRenameThatFailsDoesNotHangUp(byLoss: Bool) async throws {

@@ -39,6 +39,7 @@ typedef enum sofia_number_tag {
   SOFIA_TAG_SESSION_TIMER,
   SOFIA_TAG_PATH, // announce RFC 3327 in REGISTER
   SOFIA_TAG_INVITE_TIMER, // seconds
+  SOFIA_TAG_TRANSACTION_TIMEOUT, // timers B and F, milliseconds
   SOFIA_TAG_SHUTDOWN_EVENTS,
   SOFIA_TAG_TCP_RPORT,
   SOFIA_TAG_MAXIMUM_SIZE, // of a message, bytes
