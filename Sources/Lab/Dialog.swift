@@ -34,6 +34,15 @@ struct Dialog: Sendable {
     self.remoteSequence = remoteSequence
   }
 
+  /// The dialog that a device's request opens; nil when the request lacks Call-ID or From with a tag.
+  /// - Parameter localTag: what the answer puts into To.
+  init?(accepting request: SIPRequest, localTag: String, local: SIPURI, localSequence: UInt32) {
+    guard let callID = request.callID, let from = request.from, let tag = from.tag else { return nil }
+    self.init(
+      callID: callID, localTag: localTag, remoteTag: tag, local: local, remote: from.uri,
+      localSequence: localSequence, remoteSequence: request.sequence)
+  }
+
   /// The next request of ours.
   mutating func request(_ method: String, headers: [SIPHeader] = [], body: Data = Data()) -> SIPRequest {
     if method != "ACK" { localSequence += 1 }

@@ -18,9 +18,11 @@ extension Focus {
       return transaction.respond(489, "Bad Event", headers: [SIPHeader("Allow-Events", "conference")])
     }
     guard refuseUnknownExtensions(request, transaction) else { return }
-    guard let target = request.target, let callID = request.callID, let from = request.from, let tag = from.tag else {
-      return transaction.respond(400, "Bad Request")
-    }
+    let seconds = requestedSeconds(request)
+    guard let target = request.target, let from = request.from,
+      let watch = Watch(
+        accepting: request, localTag: transaction.localTag, target: target, seconds: seconds, isList: true)
+    else { return transaction.respond(400, "Bad Request") }
     let device = subscriber(request, from)
     guard device.withoutParameters == address(of: user) else {
       return transaction.respond(403, "Forbidden", headers: [Self.userAgent])
@@ -31,14 +33,9 @@ extension Focus {
       log(.focus, "factory: SUBSCRIBE of \(device) without a list of rooms")
       return transaction.respond(603, "Decline", headers: [Self.userAgent])
     }
-    let seconds = requestedSeconds(request)
-    let dialog = Dialog(
-      callID: callID, localTag: transaction.localTag, remoteTag: tag, local: target, remote: from.uri,
-      localSequence: 110, remoteSequence: request.sequence)
-    let watch = Watch(dialog, expires: Date().addingTimeInterval(TimeInterval(seconds)), isList: true)
     if let earlier = lists[device] { forget(earlier, of: device) }
     lists[device] = watch
-    dialogs[dialog.id] = DialogOwner(room: target, device: device, kind: .list)
+    dialogs[watch.dialog.id] = DialogOwner(room: target, device: device, kind: .list)
     acceptSubscription(transaction, seconds: seconds)
     follow(list.entries, device, watch)
     if seconds == 0 { end(watch, of: device) }
@@ -98,7 +95,7 @@ extension Focus {
     }
     let seconds = acceptRefresh(request, transaction)
     guard seconds > 0 else { return end(watch, of: owner.device) }
-    watch.expires = Date().addingTimeInterval(TimeInterval(seconds))
+    watch.renew(for: seconds)
   }
 }
 

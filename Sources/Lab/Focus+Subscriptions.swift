@@ -15,23 +15,19 @@ extension Focus {
     guard isConferenceEvent(request) else {
       return transaction.respond(489, "Bad Event", headers: [SIPHeader("Allow-Events", "conference")])
     }
-    guard let callID = request.callID, let from = request.from, let tag = from.tag else {
-      return transaction.respond(400, "Bad Request")
-    }
+    let seconds = requestedSeconds(request)
+    guard let from = request.from,
+      let watch = Watch(
+        accepting: request, localTag: transaction.localTag, target: room, seconds: seconds, isList: false)
+    else { return transaction.respond(400, "Bad Request") }
     let device = subscriber(request, from)
     guard device.withoutParameters == address(of: user), let state = entries[room]?.room, state.device(device) != nil
     else {
       log(.focus, "\(room): SUBSCRIBE of \(device), which is not in the room")
       return transaction.respond(403, "Forbidden", headers: [Self.userAgent])
     }
-    let seconds = requestedSeconds(request)
-    // Flexisip numbers its NOTIFYs from 111 on.
-    let dialog = Dialog(
-      callID: callID, localTag: transaction.localTag, remoteTag: tag, local: room, remote: from.uri,
-      localSequence: 110, remoteSequence: request.sequence)
-    let watch = Watch(dialog, expires: Date().addingTimeInterval(TimeInterval(seconds)), isList: false)
     watchRoom(room, device, watch)
-    dialogs[dialog.id] = DialogOwner(room: room, device: device, kind: .subscription)
+    dialogs[watch.dialog.id] = DialogOwner(room: room, device: device, kind: .subscription)
     acceptSubscription(transaction, seconds: seconds)
     releaseHeldSteps(room)
     entries[room]?.room.join(device)
@@ -48,7 +44,7 @@ extension Focus {
     else { return transaction.respond(481, "Subscription Does Not Exist") }
     let seconds = acceptRefresh(request, transaction)
     guard seconds > 0 else { return endSubscription(of: owner.device, room: owner.room) }
-    watch.expires = Date().addingTimeInterval(TimeInterval(seconds))
+    watch.renew(for: seconds)
     let known = request[header: "Last-Notify-Version"].flatMap { UInt32($0) } ?? 0
     bringUpToDate(owner.device, room: owner.room, known: known)
   }

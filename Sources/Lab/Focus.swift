@@ -48,11 +48,22 @@ final class Focus {
   final class Watch {
     let isList: Bool
     var dialog: Dialog
-    var expires: Date
+    private(set) var expires: Date
 
-    init(_ dialog: Dialog, expires: Date, isList: Bool) {
-      (self.dialog, self.expires, self.isList) = (dialog, expires, isList)
+    /// The one that a device's SUBSCRIBE opens; nil when the request lacks what a dialog takes.
+    /// - Parameter target: the room, or the factory for a list.
+    init?(
+      accepting request: SIPRequest, localTag: String, target: SIPURI, seconds: Int, isList: Bool
+    ) {
+      // Flexisip numbers its NOTIFYs from 111 on.
+      guard let dialog = Dialog(accepting: request, localTag: localTag, local: target, localSequence: 110) else {
+        return nil
+      }
+      (self.dialog, self.expires, self.isList) = (dialog, .now, isList)
+      renew(for: seconds)
     }
+
+    func renew(for seconds: Int) { expires = Date().addingTimeInterval(TimeInterval(seconds)) }
   }
 
   enum DialogKind { case session, subscription, list }
@@ -285,12 +296,9 @@ final class Focus {
 
   /// 200 for a device's INVITE, which opens its dialog.
   private func accept(_ request: SIPRequest, _ transaction: ServerTransaction, room: SIPURI, device: SIPURI) {
-    guard let callID = request.callID, let from = request.from, let tag = from.tag else {
+    guard let dialog = Dialog(accepting: request, localTag: transaction.localTag, local: room, localSequence: 20) else {
       return transaction.respond(400, "Bad Request")
     }
-    let dialog = Dialog(
-      callID: callID, localTag: transaction.localTag, remoteTag: tag, local: room, remote: from.uri,
-      localSequence: 20, remoteSequence: request.sequence)
     open(dialog, room: room, device: device)
     transaction.respond(
       200, "Ok",
