@@ -65,6 +65,16 @@ struct ChatPair {
     #expect(try await alice.message("from bob\(suffix)").isEncrypted)
   }
 
+  /// Runs `body` with both, and ends everything after it.
+  static func play(_ body: (ChatPair) async throws -> Void) async throws {
+    let pair = try await ChatPair()
+    do { try await body(pair) } catch {
+      await pair.end()
+      throw error
+    }
+    await pair.end()
+  }
+
   func end() async {
     await alice.stop()
     await bob.stop()

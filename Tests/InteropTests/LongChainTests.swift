@@ -9,12 +9,7 @@ import Testing
   private static let count = 1030
 
   @Test func aSessionThatEndsInTheMiddleOfABurstLosesNoMessage() async throws {
-    let pair = try await ChatPair()
-    do { try await play(pair) } catch {
-      await pair.end()
-      throw error
-    }
-    await pair.end()
+    try await ChatPair.play(play)
   }
 
   private func play(_ pair: ChatPair) async throws {

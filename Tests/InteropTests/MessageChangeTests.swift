@@ -42,12 +42,7 @@ extension ChatAccount {
 
 @Suite(.serialized) struct MessageChanges {
   private func play(_ body: (ChatPair, _ room: String) async throws -> Void) async throws {
-    let pair = try await ChatPair()
-    do { try await body(pair, try await pair.room()) } catch {
-      await pair.end()
-      throw error
-    }
-    await pair.end()
+    try await ChatPair.play { try await body($0, try await $0.room()) }
   }
 
   @Test func aReplyShowsWhatItAnswersOnBothEnds() async throws {

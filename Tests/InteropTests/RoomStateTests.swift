@@ -22,17 +22,8 @@ extension ChatClient {
 }
 
 @Suite(.serialized) struct RoomStates {
-  private func play(_ body: (ChatPair) async throws -> Void) async throws {
-    let pair = try await ChatPair()
-    do { try await body(pair) } catch {
-      await pair.end()
-      throw error
-    }
-    await pair.end()
-  }
-
   @Test func aMissedVersionIsNoticedWithTheNextOneAndMadeUpFor() async throws {
-    try await play { pair in
+    try await ChatPair.play { pair in
       let room = try await pair.room()
       try await pair.bob.stored(room, "both devices", within: 60) { $0.deviceCount == 2 }
       try await pair.alice.client.rename(room, to: "Second name")
@@ -46,7 +37,7 @@ extension ChatClient {
   }
 
   @Test func whoKnowsAVersionThatTheServerDoesNotGetsTheFullState() async throws {
-    try await play { pair in
+    try await ChatPair.play { pair in
       let room = try await pair.room()
       try await pair.bob.members(of: room, are: [pair.alice.address, pair.bob.address], within: 60)
       let stranger = Participant(room: room, address: "sip:gone@sip.example.org", isAdmin: false)
@@ -66,7 +57,7 @@ extension ChatClient {
   }
 
   @Test func whatWasWrittenWithoutAConnectionIsSentOnceAndInOrderAfterARestart() async throws {
-    try await play { pair in
+    try await ChatPair.play { pair in
       let room = try await pair.room()
       try await pair.talk(in: room)
       await pair.alice.stop()
@@ -89,7 +80,7 @@ extension ChatClient {
   }
 
   @Test func aTextWrittenWhileTheServerIsAwayFromTheStartOnIsSentLater() async throws {
-    try await play { pair in
+    try await ChatPair.play { pair in
       let room = try await pair.room()
       await pair.alice.stop()
       let folder = try TemporaryFolder()
@@ -126,7 +117,7 @@ extension ChatClient {
   }
 
   @Test func aOneToOneRoomEndsForBothWhenOneLeaves() async throws {
-    try await play { pair in
+    try await ChatPair.play { pair in
       let room = try await pair.alice.client.room(for: pair.bob.address).room.address
       try await pair.bob.roomState(of: room, is: .active, within: 60)
       try await pair.alice.client.leave(room)
@@ -141,7 +132,7 @@ extension ChatClient {
   }
 
   @Test func aRoomForNotificationsAloneIsNotShownUntilSomebodyWritesInIt() async throws {
-    try await play { pair in
+    try await ChatPair.play { pair in
       // What liblinphone 5.4 makes when it notifies the author of a message in a large room.
       let made = try await pair.alice.client.createRoom(
         named: "\"Bob\" <\(pair.bob.address)>'s IMDNs", members: [pair.bob.configuration.address], oneToOne: true)

@@ -10,17 +10,8 @@ import Testing
 @testable import ChatCore
 
 @Suite(.serialized) struct SeveralDevices {
-  private func play(_ body: (ChatPair) async throws -> Void) async throws {
-    let pair = try await ChatPair()
-    do { try await body(pair) } catch {
-      await pair.end()
-      throw error
-    }
-    await pair.end()
-  }
-
   @Test func bothDevicesOfAnAccountShowWhatEitherSentAndHowFarItCame() async throws {
-    try await play { pair in
+    try await ChatPair.play { pair in
       let (first, bob) = (pair.alice, pair.bob)
       let second = try ChatPair.account("alice", pair.addresses)
       try await second.start()
@@ -61,7 +52,7 @@ import Testing
   }
 
   @Test func aDeviceThatJoinsInTheMiddleReadsWhatFollows() async throws {
-    try await play { pair in
+    try await ChatPair.play { pair in
       let room = try await pair.room()
       try await pair.talk(in: room)
       let late = try ChatPair.account("bob", pair.addresses)
@@ -86,7 +77,7 @@ import Testing
   }
 
   @Test func aDeviceWithoutKeysIsShownAndDoesNotBlockTheOthers() async throws {
-    try await play { pair in
+    try await ChatPair.play { pair in
       let room = try await pair.room()
       // Its keys are at another key server: the one of this domain knows nothing of it.
       let elsewhere = try KeyServer(configuration: KeyServerConfiguration())
