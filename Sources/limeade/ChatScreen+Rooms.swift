@@ -67,13 +67,14 @@ extension ChatScreen {
     }
   }
 
+  /// In `roomReads`, beside the rooms' addresses.
+  private static let allRooms = ""
+
   func reloadRooms() async {
-    roomReads += 1
-    let read = roomReads
+    let read = roomReads.begin()
+    defer { roomReads.end() }
     let all = (try? await store.rooms()) ?? []
-    // What was read earlier must not replace what was read later.
-    guard read > shownRoomRead else { return }
-    shownRoomRead = read
+    guard roomReads.isNewest(read, of: Self.allRooms) else { return }
     summaries = all.filter { $0.room.state != .left }
     mentions = (try? await store.mentions(of: mention)) ?? [:]
     refreshRoomRows()
@@ -81,12 +82,12 @@ extension ChatScreen {
 
   /// What changed in some rooms, without reading the others.
   func refreshRooms(_ addresses: Set<String>) async {
-    roomReads += 1
-    let read = roomReads
+    let read = roomReads.begin()
+    defer { roomReads.end() }
     for address in addresses {
-      // What was read earlier must not replace what was read later.
-      guard let summary = try? await store.summary(ofRoom: address), read > readOfRoom[address] ?? 0 else { continue }
-      readOfRoom[address] = read
+      guard let summary = try? await store.summary(ofRoom: address), roomReads.isNewest(read, of: address) else {
+        continue
+      }
       put(summary)
     }
     mentions = (try? await store.mentions(of: mention)) ?? mentions

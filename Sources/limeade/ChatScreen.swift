@@ -46,11 +46,8 @@ final class ChatScreen {
   var opensByItself = true
   /// The room of the command line, until it is open.
   var wanted: String?
-  var roomReads = 0
-  var shownRoomRead = 0
+  var roomReads = ReadOrder()
   var messageReads = ReadOrder()
-  /// Which of `roomReads` a room's line is from.
-  var readOfRoom: [String: Int] = [:]
   /// Nothing while the terminal tells nothing: then it is taken for unwatched when another room is open.
   private var hasFocus: Bool?
   private let terminal = Terminal()
