@@ -63,7 +63,8 @@ import Testing
       try await screen.type("\u{1B}[<0;5;\(row + 1)M\u{1B}[<0;5;\(row + 1)m")
       try await screen.wait(for: "the clicked room") { $0[0].hasPrefix(" Lab team") }
       for number in 1...30 { try await screen.enter("line \(number)") }
-      try await screen.line(with: "line 30")
+      // As a message, and not as it was typed: one that comes after the scrolling stays below.
+      try await screen.line(with: "me         eD line 30")
       try await screen.type("\u{1B}[<64;40;10M")
       try await screen.line(with: "scrolled back, Alt-End")
       try await screen.wait(for: "older lines") { !$0.contains { $0.contains("line 30") } }
