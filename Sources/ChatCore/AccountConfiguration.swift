@@ -34,6 +34,8 @@ public struct AccountConfiguration: Sendable {
 
   /// Texts only go to rooms whose devices are all trusted.
   public var requiresTrust = false
+  /// What is done about devices that nothing was sent to before.
+  public var newDevices = NewDevicePolicy.hold
 
   /// Hosts, besides that of `fileServer`, from which files may be fetched.
   public var fileHosts: [String] = []

@@ -53,6 +53,10 @@ public actor ChatClient {
   /// Rooms that took nothing just now, until when they are left alone, and how often in a row that was so.
   var blockedRooms: [String: Date] = [:]
   var postponements: [String: Int] = [:]
+  /// Rooms whose texts wait for the user's decision on a device, until when they are left alone, and the devices that
+  /// were told of.
+  var heldRooms: [String: Date] = [:]
+  var heldDevicesTold: [String: Set<String>] = [:]
   /// What became of entries of the outbox that could not be written down yet; they are not sent again.
   var unrecordedOutcomes: [Int64: OutboxOutcome] = [:]
   /// Until the notifications of large rooms are sent.
@@ -236,6 +240,7 @@ public actor ChatClient {
     await recoverIfRestored()
     // What did not get through over the old connection may get through now.
     blockedRooms = [:]
+    heldRooms = [:]
     postponements = [:]
     hub.send(.connection(.registered(device: device ?? "")))
     await publishKeysIfNeeded()

@@ -35,7 +35,10 @@ public struct DeviceTrust: Sendable, Equatable, Codable {
   public var fingerprint: String?
   /// Another identity key that was offered for the device and refused.
   public var refusedFingerprint: String?
+  public var admission: Admission
 
+  /// Whether it gets nothing until the user decides.
+  public func isHeld(by policy: NewDevicePolicy) -> Bool { status != .trusted && admission.isHeld(by: policy) }
   public var isUnsafe: Bool { status == .unsafe || refusedFingerprint != nil }
 }
 

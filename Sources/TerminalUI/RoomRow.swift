@@ -99,11 +99,14 @@ public struct RoomHeader: Hashable, Sendable {
 public struct MemberRow: Identifiable, Hashable, Sendable {
   public enum Trust: Hashable, Sendable {
     case verified, notVerified, unsafe, notEncrypted
+    /// New: it gets nothing until the user decides.
+    case held
 
     var letter: String {
       switch self {
       case .verified: "v"
       case .notVerified: "e"
+      case .held: "?"
       case .unsafe: "U"
       case .notEncrypted: "-"
       }
@@ -113,6 +116,7 @@ public struct MemberRow: Identifiable, Hashable, Sendable {
       switch self {
       case .verified: "verified"
       case .notVerified: "not verified"
+      case .held: "NEW: gets nothing until you decide"
       case .unsafe: "UNSAFE"
       case .notEncrypted: "not encrypted"
       }

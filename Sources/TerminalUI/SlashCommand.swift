@@ -87,6 +87,7 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand("export", "FILE [json]", "write this room's messages to a new file", minimum: 1, maximum: 2),
     SlashCommand("verify", "[ADDRESS]", "compare security codes with someone", maximum: 1),
     SlashCommand("trust", "DEVICE", "trust a device whose code you compared", minimum: 1, maximum: 1),
+    SlashCommand("admit", "DEVICE", "let a new device have what you send", minimum: 1, maximum: 1),
     SlashCommand("distrust", "DEVICE", "flag a device as unsafe", minimum: 1, maximum: 1),
     SlashCommand("forget", "DEVICE", "forget a device's key, to accept another one", minimum: 1, maximum: 1),
     SlashCommand("keys", "", "this device's keys and the devices it knows"),

@@ -24,6 +24,7 @@ extension ChatScreen {
     case "info": await info()
     case "verify": await verify(call.arguments.first)
     case "trust": order { try await self.change(.trust, device: call.arguments[0]) }
+    case "admit": order { try await self.change(.admit, device: call.arguments[0]) }
     case "distrust": order { try await self.change(.distrust, device: call.arguments[0]) }
     case "forget": order { try await self.change(.forget, device: call.arguments[0]) }
     case "resend": await resend()
@@ -163,7 +164,8 @@ extension ChatScreen {
   /// What `limeade send` does with its options.
   private func send(_ text: String, lifetime: Int? = nil, requireTrust: Bool = false) {
     guard let room = openRoom?.room.address else { return complain("no room is open: /join ROOM") }
-    let (session, message) = (session, SendText(to: room, text: text, requireTrust: requireTrust, ephemeral: lifetime))
+    let (session, message) = (session, SendText(
+      to: room, text: text, requireTrust: requireTrust, ephemeral: lifetime, waits: true))
     order { await self.addOwn(try await session.perform(message)) }
   }
 

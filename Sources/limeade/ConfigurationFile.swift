@@ -118,7 +118,7 @@ private struct AccountEntry {
 
   static let keys = [
     "address", "password", "password-command", "passphrase-command", "outbound-proxy", "conference-factory",
-    "key-server", "file-server", "curve", "ca-file", "name-server", "expires", "require-trust", "password-timeout",
+    "key-server", "file-server", "curve", "ca-file", "name-server", "expires", "require-trust", "new-devices", "password-timeout",
     "file-hosts", "download", "download-folder", "download-limit",
   ]
 
@@ -146,6 +146,14 @@ private struct AccountEntry {
     if let value = table["require-trust"] {
       guard let isOn = value.bool else { throw failure("require-trust", "require-trust is true or false") }
       configuration.requiresTrust = isOn
+    }
+    if let text = try string("new-devices") {
+      guard let policy = NewDevicePolicy(rawValue: text) else {
+        throw failure(
+          "new-devices",
+          "new-devices = \"\(text)\": it is \(NewDevicePolicy.allCases.map(\.rawValue).joined(separator: ", "))")
+      }
+      configuration.newDevices = policy
     }
     try readFileSettings(into: &configuration)
     if let value = table["expires"] {

@@ -140,6 +140,6 @@ private enum RoomPrinter {
     guard let trust, trust.isEncrypted else { return "" }
     guard let known else { return " (this device)" }
     return known.refusedFingerprint == nil
-      ? " (\(known.status.rawValue))" : " (\(known.status.rawValue), ANOTHER IDENTITY KEY WAS OFFERED)"
+      ? " (\(known.words))" : " (\(known.words), ANOTHER IDENTITY KEY WAS OFFERED)"
   }
 }
