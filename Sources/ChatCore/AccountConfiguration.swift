@@ -37,6 +37,11 @@ public struct AccountConfiguration: Sendable {
   /// What is done about devices that nothing was sent to before.
   public var newDevices = NewDevicePolicy.hold
 
+  /// Receipts that leave, where a room has no setting of its own.
+  public var receipts = ReceiptPolicy.all
+  /// Whether rooms are told that this account is writing, where a room has no setting of its own.
+  public var typing = true
+
   /// Hosts, besides that of `fileServer`, from which files may be fetched.
   public var fileHosts: [String] = []
   /// Where the terminal UI saves files; `~/Downloads` when absent.

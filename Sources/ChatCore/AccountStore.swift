@@ -157,6 +157,7 @@ public final class AccountStore: Sendable {
       try db.execute(sql: "CREATE INDEX outbox_by_order ON outbox (isUrgent DESC, id)")
     }
     migrator.registerMigration("chat admission 1") { db in try Admissions.createTables(db) }
+    migrator.registerMigration("chat notices 1") { db in try RoomNotices.addColumns(db) }
     LimeAccount.registerMigrations(&migrator)
     return migrator
   }

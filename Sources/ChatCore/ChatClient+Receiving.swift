@@ -212,7 +212,7 @@ extension ChatClient {
       // A copy of a message that was read before (a server that repeats itself) is dropped by its id.
       guard try MessageQueries.insertOnce(db, &message) else { return Received() }
       let imdn = IMDNMessage(messageID: messageID, dateTime: now, kind: .failed(.notAcceptable))
-      try Self.enqueue(db, imdn, room: room.address, gruu: gruu, time: now, mustBePlain: true)
+      try self.enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: now, mustBePlain: true)
       return Received(events: [.message(message)])
     }
   }
@@ -267,7 +267,7 @@ extension ChatClient {
     }
     if !isOwn, cpim.dispositionNotification.contains(.positiveDelivery) {
       let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.time, kind: .delivered)
-      try Self.enqueue(db, imdn, room: room.address, gruu: gruu, time: now)
+      try enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: now)
     }
     return received
   }
@@ -343,20 +343,9 @@ extension ChatClient {
       text: "\(device) could not decrypt a message; a new session starts with the next one")
   }
 
-  private static func enqueue(
-    _ db: Database, _ imdn: IMDNMessage, room: String, gruu: SIPURI, time: Date, mustBePlain: Bool = false
-  ) throws {
-    guard let target = SIPURI(room) else { return }
-    let cpim = InnerMessage.imdn(imdn, from: gruu, to: target, time: time)
-    var entry = OutboxEntry(
-      room: room, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: mustBePlain,
-      attempts: 0, createdAt: time)
-    try entry.insertQuickly(db)
-  }
-
   // MARK: Reading
 
-  /// Marks the room as read and tells the senders (display notifications).
+  /// Marks the room as read and tells the senders (display notifications), if they are to know.
   public func markRead(_ address: String) async throws {
     guard let gruu else { return }
     let now = clock.now()
@@ -364,7 +353,7 @@ extension ChatClient {
       let unread = try MessageQueries.markRead(db, room: address, now: now)
       for message in unread where message.state == .received {
         let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.time, kind: .displayed)
-        try Self.enqueue(db, imdn, room: address, gruu: gruu, time: Date())
+        try self.enqueue(db, notice: imdn, room: address, gruu: gruu, time: Date())
       }
       return unread.count
     }

@@ -102,9 +102,9 @@ extension ChatClient {
     try entry.insertQuickly(db)
   }
 
-  /// Tells the room that we are writing, or stopped (RFC 3994). Not stored: only worth something now.
+  /// Tells the room that we are writing, or stopped (RFC 3994), if it is to know. Not stored: only worth something now.
   public func sendComposing(_ isActive: Bool, to address: String) async {
-    guard let gruu, isConnected, let target = SIPURI(address) else { return }
+    guard let gruu, isConnected, let target = SIPURI(address), await tellsTyping(in: address) else { return }
     let cpim = InnerMessage.composing(isActive, from: gruu, to: target, time: Date())
     let entry = OutboxEntry(
       room: address, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: false,

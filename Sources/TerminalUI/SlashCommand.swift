@@ -80,6 +80,9 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand("unadmin", "ADDRESS", "take the administrator's rights away", minimum: 1, maximum: 1),
     SlashCommand("leave", "", "leave this room"),
     SlashCommand("rename", "NAME", "change this room's name", minimum: 1, maximum: .max),
+    SlashCommand(
+      "receipts", "all|delivered|none|account", "what this room is told of messages that came", minimum: 1, maximum: 1),
+    SlashCommand("typing", "on|off|account", "whether this room is told that you are writing", minimum: 1, maximum: 1),
     SlashCommand("members", "", "show or hide the members"),
     SlashCommand("info", "", "who has the chosen message; the room, its devices"),
     SlashCommand("search", "[TEXT...]", "find messages of this room", maximum: .max),

@@ -118,8 +118,8 @@ private struct AccountEntry {
 
   static let keys = [
     "address", "password", "password-command", "passphrase-command", "outbound-proxy", "conference-factory",
-    "key-server", "file-server", "curve", "ca-file", "name-server", "expires", "require-trust", "new-devices", "password-timeout",
-    "file-hosts", "download", "download-folder", "download-limit",
+    "key-server", "file-server", "curve", "ca-file", "name-server", "expires", "require-trust", "password-timeout",
+    "new-devices", "receipts", "typing", "file-hosts", "download", "download-folder", "download-limit",
   ]
 
   func configuration(withPassword: Bool) throws -> AccountConfiguration {
@@ -154,6 +154,16 @@ private struct AccountEntry {
           "new-devices = \"\(text)\": it is \(NewDevicePolicy.allCases.map(\.rawValue).joined(separator: ", "))")
       }
       configuration.newDevices = policy
+    }
+    if let text = try string("receipts") {
+      guard let policy = ReceiptPolicy(rawValue: text) else {
+        throw failure("receipts", "receipts = \"\(text)\": it is all, delivered or none")
+      }
+      configuration.receipts = policy
+    }
+    if let value = table["typing"] {
+      guard let isOn = value.bool else { throw failure("typing", "typing is true or false") }
+      configuration.typing = isOn
     }
     try readFileSettings(into: &configuration)
     if let value = table["expires"] {
