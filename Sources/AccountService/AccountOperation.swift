@@ -68,7 +68,8 @@ public enum AccountOperations {
     SaveFile.self, CancelTransfers.self, ResendMessage.self,
     ReactToMessage.self, EditMessage.self, RetractMessage.self, ForwardMessage.self,
     FindMessage.self, ReadHistory.self, MarkRoomRead.self,
-    ShowKeys.self, VerifyKeys.self, FetchKeys.self, TrustDevice.self, AdmitDevice.self, DistrustDevice.self, ForgetDevice.self, PublishKeys.self,
+    ShowKeys.self, VerifyKeys.self, FetchKeys.self, TrustDevice.self, AdmitDevice.self,
+    ExcludeDevice.self, DistrustDevice.self, ForgetDevice.self, PublishKeys.self,
   ]
 
   static let byMethod = Dictionary(all.map { ($0.method, $0) }) { first, _ in first }

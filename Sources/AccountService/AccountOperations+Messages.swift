@@ -284,6 +284,16 @@ public struct AdmitDevice: DeviceDecision {
   }
 }
 
+/// A device gets nothing, and the others of its rooms do.
+public struct ExcludeDevice: DeviceDecision {
+  public static let method = "keys.exclude"
+  public var device: String
+  public init(_ device: String) { self.device = device }
+  public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> DeviceTrust {
+    try await store.exclude(device: device, curve: account.curve)
+  }
+}
+
 public struct DistrustDevice: DeviceDecision {
   public static let method = "keys.distrust"
   public var device: String

@@ -66,6 +66,16 @@ extension AccountStore {
     }
   }
 
+  /// Nothing is sent to the device, and what is sent to its room goes to the others.
+  public func exclude(device: String, curve: Curve) async throws -> DeviceTrust {
+    try await change(device, curve) { db, lime, id in
+      guard try lime.status(db, of: id) != .trusted else {
+        throw ChatError.badInput("\(id) is trusted: 'limeade keys forget' or 'keys distrust' takes that away")
+      }
+      try Admissions.exclude(db, id.string)
+    }
+  }
+
   /// Flags the device as unsafe: messages are not sent to a room with it.
   public func distrust(device: String, curve: Curve) async throws -> DeviceTrust {
     try await change(device, curve) { db, lime, id in try lime.setStatus(db, of: id, to: .unsafe) }

@@ -2,7 +2,6 @@
 import Foundation
 import GRDB
 import Lime
-import MessageFormats
 
 extension ChatClient {
   // MARK: Sending
@@ -13,8 +12,7 @@ extension ChatClient {
     let policy = account.newDevices
     let (devices, held) = try await store.database.read { db in
       (
-        try RoomQueries.devices(db, room: room.address).map { DeviceID($0.gruu) }.filter { $0 != lime.device }
-          .map { ($0, try lime.status(db, of: $0)) },
+        try Self.devices(db, room: room.address, lime: lime).map { ($0, try lime.status(db, of: $0)) },
         try Self.heldDevices(db, policy, lime: lime, room: room.address)
       )
     }
@@ -37,10 +35,7 @@ extension ChatClient {
     guard let lime else { throw ChatError.notConnected }
     await waitUntilResumed(address)
     let (room, devices) = try await store.database.read { db in
-      (
-        try Room.fetchOne(db, key: address),
-        try RoomQueries.devices(db, room: address).map { DeviceID($0.gruu) }.filter { $0 != lime.device }
-      )
+      (try Room.fetchOne(db, key: address), try Self.devices(db, room: address, lime: lime))
     }
     guard let room else { throw ChatError.unknownRoom(address, known: []) }
     guard room.isEncrypted else { throw ChatError.untrusted(room: room.subject, reasons: ["it is not encrypted"]) }
@@ -62,6 +57,14 @@ extension ChatClient {
   }
 
   // MARK: New devices
+
+  /// The devices of the room but this one and those that the user excluded.
+  private static func devices(_ db: Database, room: String, lime: LimeAccount) throws -> [DeviceID] {
+    let admissions = try Admissions(db, room: room)
+    return try RoomQueries.devices(db, room: room).filter { device in
+      device.gruu != lime.device.string && !admissions.isExcluded(device.gruu)
+    }.map { DeviceID($0.gruu) }
+  }
 
   /// The devices of the room that get nothing until the user decides.
   static func heldDevices(
@@ -123,7 +126,7 @@ extension ChatClient {
   static func firstText(to device: String) -> String {
     """
     \(device) gets a message of yours for the first time; whose device it is was not compared: 'limeade keys verify \
-    \(SIPURI(device)?.withoutParameters.description ?? "ADDRESS")'
+    \(CommandWord.address(device))'
     """
   }
 

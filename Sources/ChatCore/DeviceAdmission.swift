@@ -18,16 +18,19 @@ public enum NewDevicePolicy: String, Sendable, CaseIterable {
 public enum Admission: String, Sendable, Codable {
   /// The user let it in, or it was sent to already.
   case admitted
+  /// The user decided that it gets nothing; others of the room do.
+  case excluded
   /// Nothing was sent to it yet, and no device of its user was compared.
   case unproven
   /// Nothing was sent to it yet, and another device of its user was compared: it may be an intruder's.
   case new
 
+  /// Whether the user is to decide before anything is sent to the room.
   func isHeld(by policy: NewDevicePolicy) -> Bool {
     switch policy {
     case .announce: false
     case .hold: self == .new
-    case .holdAlways: self != .admitted
+    case .holdAlways: self == .unproven || self == .new
     }
   }
 }
@@ -44,39 +47,37 @@ public struct HeldDevice: Sendable, Equatable {
   }
 
   var text: String {
-    """
+    let word = CommandWord.device(device)
+    return """
     \(participant) has a new device, \(device), that nothing was sent to yet. If its code is right ('limeade keys \
-    verify \(participant)'), 'limeade keys trust \(word)'; 'limeade keys admit \(word)' lets it in without comparing
+    verify \(CommandWord.address(participant))'), 'limeade keys trust \(word)'; 'limeade keys admit \(word)' lets it in without comparing, \
+    'limeade keys exclude \(word)' sends to the others only
     """
-  }
-
-  /// What to write for DEVICE. A device's name is its owner's choice: what a shell could take for something else is not
-  /// put into a command to be copied.
-  private var word: String {
-    let tail = SIPURI(device)?.gruu?.split(separator: ":").last.map(String.init) ?? ""
-    let isPlain = tail.utf8.allSatisfy { byte in
-      byte == UInt8(ascii: "-") || (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte)
-        || (0x61...0x7A).contains(byte)
-    }
-    return isPlain && tail.count >= 8 && !tail.hasPrefix("-") ? tail : "DEVICE"
   }
 }
 
 /// What the database says of devices that were let in, and of users one of whose devices was compared.
 struct Admissions {
   private let admitted: Set<String>
+  private let excluded: Set<String>
   /// By `user(of:)`. They stay verified when the device is forgotten: the next one is to be compared too.
   private let verified: Set<String>
   private let own: String?
 
   /// - Parameter room: only its devices are asked for; nil means any.
   init(_ db: Database, room: String? = nil) throws {
+    let rows: [Row]
     if let room {
-      let sql = "SELECT admission.device FROM device JOIN admission ON admission.device = gruu WHERE room = ?"
-      admitted = try Set(String.fetchAll(db.cachedStatement(sql: sql), arguments: [room]))
+      let sql = "SELECT admission.* FROM device JOIN admission ON admission.device = gruu WHERE room = ?"
+      rows = try Row.fetchAll(db.cachedStatement(sql: sql), arguments: [room])
     } else {
-      admitted = try Set(String.fetchAll(db, sql: "SELECT device FROM admission"))
+      rows = try Row.fetchAll(db, sql: "SELECT * FROM admission")
     }
+    var (admitted, excluded): (Set<String>, Set<String>) = ([], [])
+    for row in rows {
+      if row["isAdmitted"] { admitted.insert(row["device"]) } else { excluded.insert(row["device"]) }
+    }
+    (self.admitted, self.excluded) = (admitted, excluded)
     verified = try Set(String.fetchAll(db.cachedStatement(sql: "SELECT user FROM verifiedUser")))
     own = try Setting.gruu.read(db).map(Self.user(of:))
   }
@@ -85,10 +86,12 @@ struct Admissions {
   var isEmpty: Bool { admitted.isEmpty }
 
   func isAdmitted(_ device: String) -> Bool { admitted.contains(device) }
+  func isExcluded(_ device: String) -> Bool { excluded.contains(device) }
 
   /// - Parameter participant: whose device it is by the room's state.
   func admission(of device: String, participant: String) -> Admission {
     if isAdmitted(device) { return .admitted }
+    if isExcluded(device) { return .excluded }
     let users = [Self.user(of: device), Self.user(of: participant)]
     // Our own devices get all that others get: a new one is held as soon as anybody was verified.
     let isVerified = users.contains { verified.contains($0) || ($0 == own && !verified.isEmpty) }
@@ -103,8 +106,13 @@ struct Admissions {
 
   // MARK: Changes
 
-  static func admit(_ db: Database, _ device: String) throws {
-    try db.cachedStatement(sql: "INSERT OR IGNORE INTO admission (device) VALUES (?)").execute(arguments: [device])
+  static func admit(_ db: Database, _ device: String) throws { try decide(db, device, isAdmitted: true) }
+
+  static func exclude(_ db: Database, _ device: String) throws { try decide(db, device, isAdmitted: false) }
+
+  private static func decide(_ db: Database, _ device: String, isAdmitted: Bool) throws {
+    try db.cachedStatement(sql: "INSERT OR REPLACE INTO admission (device, isAdmitted) VALUES (?, ?)")
+      .execute(arguments: [device, isAdmitted])
   }
 
   /// The user compared the device.
@@ -116,7 +124,10 @@ struct Admissions {
   // MARK: Tables
 
   static func createTables(_ db: Database) throws {
-    try db.create(table: "admission") { $0.primaryKey("device", .text) }
+    try db.create(table: "admission") { table in
+      table.primaryKey("device", .text)
+      table.column("isAdmitted", .boolean).notNull()
+    }
     try db.create(table: "verifiedUser") { $0.primaryKey("user", .text) }
     // Whether an entry waits, and does not fail, while a device is held.
     try db.alter(table: "outbox") { $0.add(column: "waits", .boolean).notNull().defaults(to: true) }
@@ -124,7 +135,7 @@ struct Admissions {
     // Devices that messages were exchanged with before such a record was kept stay as they are.
     guard try db.tableExists("lime_peer") else { return }
     try db.execute(
-      sql: "INSERT OR IGNORE INTO admission SELECT device FROM lime_peer WHERE status IN ('untrusted', 'trusted')")
+      sql: "INSERT OR IGNORE INTO admission SELECT device, 1 FROM lime_peer WHERE status IN ('untrusted', 'trusted')")
     for device in try String.fetchAll(db, sql: "SELECT device FROM lime_peer WHERE status = 'trusted'") {
       try verify(db, device)
     }

@@ -91,6 +91,7 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand("verify", "[ADDRESS]", "compare security codes with someone", maximum: 1),
     SlashCommand("trust", "DEVICE", "trust a device whose code you compared", minimum: 1, maximum: 1),
     SlashCommand("admit", "DEVICE", "let a new device have what you send", minimum: 1, maximum: 1),
+    SlashCommand("exclude", "DEVICE", "send nothing to a device, and all to the others", minimum: 1, maximum: 1),
     SlashCommand("distrust", "DEVICE", "flag a device as unsafe", minimum: 1, maximum: 1),
     SlashCommand("forget", "DEVICE", "forget a device's key, to accept another one", minimum: 1, maximum: 1),
     SlashCommand("keys", "", "this device's keys and the devices it knows"),

@@ -164,6 +164,7 @@ extension UserInterface {
     case (.up, _), (.tab, .shift), (.character("p"), .control): panel.position = max(0, panel.position - 1)
     case (.character("t"), []): decide(.trust)
     case (.character("a"), []): decide(.admit)
+    case (.character("x"), []): decide(.exclude)
     case (.character("d"), []): decide(.distrust)
     case (.character("f"), []): decide(.forget)
     case (.character("l"), .control): intents = [.redraw]

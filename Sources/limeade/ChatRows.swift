@@ -113,8 +113,10 @@ extension MemberRow {
 extension MemberRow.Trust {
   init(_ device: DeviceTrust, _ policy: NewDevicePolicy) {
     self =
-      device.isUnsafe
-      ? .unsafe : device.status == .trusted ? .verified : device.isHeld(by: policy) ? .held : .notVerified
+      if device.isUnsafe { .unsafe
+      } else if device.status == .trusted { .verified
+      } else if device.admission == .excluded { .excluded
+      } else { device.isHeld(by: policy) ? .held : .notVerified }
   }
 
   init(_ level: SecurityLevel) {

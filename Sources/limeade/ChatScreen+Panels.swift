@@ -67,10 +67,17 @@ extension ChatScreen {
       switch decision {
       case .trust: try await session.perform(TrustDevice(device))
       case .admit: try await session.perform(AdmitDevice(device))
+      case .exclude: try await session.perform(ExcludeDevice(device))
       case .distrust: try await session.perform(DistrustDevice(device))
       case .forget: try await session.perform(ForgetDevice(device))
       }
-    let state = decision == .forget ? "forgotten" : decision == .admit ? "let in" : trust.status.rawValue
+    let state =
+      switch decision {
+      case .admit: "let in"
+      case .exclude: "excluded"
+      case .forget: "forgotten"
+      case .trust, .distrust: trust.status.rawValue
+      }
     note("\(trust.device) is now \(state)", level: trust.isUnsafe ? .warning : .information)
     await refreshOpenRoom()
   }

@@ -25,6 +25,7 @@ extension ChatScreen {
     case "verify": await verify(call.arguments.first)
     case "trust": order { try await self.change(.trust, device: call.arguments[0]) }
     case "admit": order { try await self.change(.admit, device: call.arguments[0]) }
+    case "exclude": order { try await self.change(.exclude, device: call.arguments[0]) }
     case "distrust": order { try await self.change(.distrust, device: call.arguments[0]) }
     case "forget": order { try await self.change(.forget, device: call.arguments[0]) }
     case "resend": await resend()

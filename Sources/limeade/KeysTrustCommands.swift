@@ -1,4 +1,4 @@
-// KeysTrustCommands.swift: limeade keys verify|trust|admit|distrust|forget: whose device is whose (SECURITY.md: comparing).
+// KeysTrustCommands.swift: limeade keys verify|trust|admit|exclude|distrust|forget: whose device is whose (SECURITY.md: comparing).
 import AccountService
 import ArgumentParser
 import ChatCore
@@ -58,6 +58,19 @@ extension KeysCommand {
 
     func run() async throws {
       options.report(try await options.perform(AdmitDevice(device)), as: "let in")
+    }
+  }
+
+  struct Exclude: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Send nothing to a device; the others of its rooms get what you send.",
+      discussion: "For a device that is not its user's. 'keys admit' and 'keys trust' take that back.")
+
+    @OptionGroup var options: GlobalOptions
+    @Argument(help: ArgumentHelp(deviceHelp)) var device: String
+
+    func run() async throws {
+      options.report(try await options.perform(ExcludeDevice(device)), as: "excluded")
     }
   }
 
@@ -122,11 +135,14 @@ enum VerificationLines {
 
 extension DeviceTrust {
   /// Its status, and whether it is a new one of a user whom the account's user compared a device of.
-  var words: String { status != .trusted && admission == .new ? "\(status.rawValue), new" : status.rawValue }
+  var words: String {
+    guard status != .trusted, admission == .new || admission == .excluded else { return status.rawValue }
+    return "\(status.rawValue), \(admission.rawValue)"
+  }
 
   var jsonFields: [String: Any] {
     var fields: [String: Any] = ["address": participant, "device": device, "trust": status.rawValue]
-    if status != .trusted { fields["new"] = admission == .new }
+    if status != .trusted { fields["admission"] = admission.rawValue }
     fields["fingerprint"] = fingerprint
     fields["refusedFingerprint"] = refusedFingerprint
     return fields

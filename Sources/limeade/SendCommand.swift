@@ -18,7 +18,8 @@ struct SendCommand: AsyncParsableCommand {
       limeade send Ops "the plan" --file plan.pdf --file map.png
 
       Somebody whose device you trusted may get a new one. Nothing is sent to it, and nothing to its room, until you \
-      trust it or let it in: exit code 10, and standard error says how (limeade keys admit).
+      trust it or let it in: exit code 10, and standard error says how (limeade keys admit; limeade keys exclude \
+      sends to the others only).
 
       Files go to the account's file server, encrypted if the room is. Ctrl-C while they are uploaded cancels the \
       message. What waits for a server that is away is sent later, by whatever command connects next.

@@ -182,7 +182,7 @@ import Testing
         " your device  sip:alice;gr=1",
         " your key     aaaa bbbb",
         "", "", "",
-        " t trust  a admit  d distrust  f forget  Up, Down  Esc back",
+        " t trust  a admit  x exclude  d distrust  f forget  Esc back",
       ])
     _ = interface.press(.character("t"))
     #expect(interface.grid.lines[20] == " Is the code the same on both screens? Press t again to tru…")
