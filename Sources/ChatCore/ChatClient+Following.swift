@@ -192,6 +192,7 @@ extension ChatClient {
       }
     }
     for address in rooms { stateArrived(address) }
+    await release(heldFor: rooms)
     wakeOutbox()
   }
 
