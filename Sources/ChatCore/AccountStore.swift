@@ -158,6 +158,16 @@ public final class AccountStore: Sendable {
     }
     migrator.registerMigration("chat admission 1") { db in try Admissions.createTables(db) }
     migrator.registerMigration("chat notices 1") { db in try RoomNotices.addColumns(db) }
+    migrator.registerMigration("chat belief 1") { db in
+      try db.alter(table: "message") { table in
+        table.add(column: "claimedTime", .datetime)
+        table.add(column: "isStranger", .boolean).notNull().defaults(to: false)
+        table.add(column: "identity", .blob)
+        table.add(column: "original", .text)
+        table.add(column: "isOriginalMissing", .boolean).notNull().defaults(to: false)
+      }
+      try FormerDevice.createTable(db)
+    }
     LimeAccount.registerMigrations(&migrator)
     return migrator
   }

@@ -196,6 +196,7 @@ extension ChatClient {
       // A device that is held may have gone.
       heldRooms[address] = nil
     }
+    await release(heldFor: rooms)
     wakeOutbox()
   }
 

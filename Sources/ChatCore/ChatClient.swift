@@ -62,6 +62,13 @@ public actor ChatClient {
   /// Until the notifications of large rooms are sent.
   var notificationPause: Task<Void, Never>?
   let rekeyLimiter = RateLimiter()
+  let strangerLimiter = RateLimiter()
+  let stateLimiter = RateLimiter()
+  var held = HeldMessages()
+  /// Takes what was held too long.
+  var holding: Task<Void, Never>?
+  var contact = ServerContact()
+  var contactSigns: Task<Void, Never>?
   /// Devices that the key server does not know, and when we asked: not asked again for a few seconds.
   var keylessDevices: [DeviceID: Date] = [:]
   /// By row of the message.
@@ -189,6 +196,7 @@ public actor ChatClient {
     await agent?.shutdown(keepingRegistration: !unregistering)
     eventTask?.cancel()
     eventTask = nil
+    await endContact()
     store.shortenLog()
     hub.finish()
   }
@@ -226,6 +234,7 @@ public actor ChatClient {
     guard let gruu else { throw ChatError.noGRUU(domain: account.address.host) }
     self.gruu = gruu
     isConnected = true
+    try await beginContact()
     let device = DeviceID(gruu.description)
     try await store.database.write { try Setting.gruu.write($0, gruu.description) }
     lime = LimeAccount(device: device, curve: account.curve, storageKey: store.storageKey, now: clock.now)
@@ -306,7 +315,10 @@ public actor ChatClient {
     case .registered(let registration):
       guard gruu != nil else { return }
       guard !isConnected else {
-        if registration.isReconnected { await resumeRooms() }
+        if registration.isReconnected {
+          contact.reconnect(at: Date())
+          await resumeRooms()
+        }
         return
       }
       do {
@@ -318,6 +330,7 @@ public actor ChatClient {
       isConnected = false
       live = live.mapValues { LiveRoom(dialog: nil, subscription: nil, state: $0.state) }
       hub.send(.connection(.offline(reason: error.description)))
+      await endContact()
     case .unregistered: break
     }
   }
