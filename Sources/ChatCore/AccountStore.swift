@@ -156,6 +156,7 @@ public final class AccountStore: Sendable {
       // What goes next: else each look sorts all that waits, and a script may write faster than the server takes.
       try db.execute(sql: "CREATE INDEX outbox_by_order ON outbox (isUrgent DESC, id)")
     }
+    migrator.registerMigration("chat rooms 1") { db in try addRoomKeys(db) }
     LimeAccount.registerMigrations(&migrator)
     return migrator
   }
