@@ -168,6 +168,7 @@ public final class AccountStore: Sendable {
       }
       try FormerDevice.createTable(db)
     }
+    migrator.registerMigration("chat rooms 1") { db in try addRoomKeys(db) }
     LimeAccount.registerMigrations(&migrator)
     return migrator
   }

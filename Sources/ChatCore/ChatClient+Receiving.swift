@@ -180,16 +180,18 @@ extension ChatClient {
     let isMember = arrival.isMember(standing, writing: cpim.dateTime)
     guard isMember || !arrival.mayWait else { return .waits(room) }
     let author = Author(
-      device: device, address: device.withoutParameters.description, isEncrypted: false,
+      device: device, address: device.addressOfRecord.description, isEncrypted: false,
       trust: PeerStatus.unknown.rawValue, identity: nil, isMember: isMember)
     return .stored(try apply(db, cpim, arrival, room: room, author: author, gruu: gruu))
   }
 
-  /// The room a message came through. A message that overtook its room's invitation makes the room known.
+  /// The room a message came through: see `admit`. An encrypted one that overtook its room's invitation makes the room
+  /// known.
   private static func room(_ db: Database, of message: IncomingMessage, isEncrypted: Bool) throws -> Room {
-    let address = message.from.uri.description
-    return try Room.find(db, address)
-      ?? RoomQueries.join(db, address: address, subject: "", encrypted: isEncrypted, oneToOne: false, now: Date())
+    let uri = message.from.uri
+    if let room = try Room.find(db, uri.description) { return room }
+    guard isEncrypted else { throw ChatError.unknownRoom(uri.description, known: []) }
+    return try RoomQueries.join(db, uri: uri, subject: "", encrypted: true, oneToOne: false, now: Date())
   }
 
   // MARK: Encrypted
@@ -225,7 +227,7 @@ extension ChatClient {
         // It is opened again when the state has come.
         guard isMember || !arrival.mayWait else { return .rollback }
         let author = Author(
-          device: envelope.sender, address: envelope.sender.withoutParameters.description, isEncrypted: true,
+          device: envelope.sender, address: envelope.sender.addressOfRecord.description, isEncrypted: true,
           trust: decrypted.status.rawValue, identity: decrypted.identity.bytes, isMember: isMember)
         received = try apply(db, cpim, arrival, room: room, author: author, gruu: gruu)
         return .commit
@@ -262,7 +264,7 @@ extension ChatClient {
     let now = Date()
     let own = account.address.description
     return try await store.database.write { db in
-      let sender = envelope.sender.withoutParameters.description
+      let sender = envelope.sender.addressOfRecord.description
       var message = Message(
         room: room.address, messageID: messageID, sender: sender, senderDevice: envelope.sender.description,
         isOutgoing: sender == own && isMember, text: "", time: now, receivedAt: now, isEncrypted: true,
@@ -312,7 +314,7 @@ extension ChatClient {
       return try applyChange(db, change, message, room: room, author: author)
     }
     message.replyTo = cpim.reply?.messageID
-    message.replySender = cpim.reply?.sender?.withoutParameters.description
+    message.replySender = cpim.reply?.sender?.addressOfRecord.description
     message.forwardedFrom = cpim.forwardInfo
     let insertion = try MessageQueries.insertOnce(db, &message)
     var received = Received(events: warnings(of: insertion, message, room: room, author: author))

@@ -11,7 +11,7 @@ enum CommandWord {
 
   /// What to write for the user of an address.
   static func address(_ address: String) -> String {
-    let user = SIPURI(address)?.withoutParameters.description ?? ""
+    let user = SIPURI(address)?.addressOfRecord.description ?? ""
     return !user.isEmpty && isPlain(user, but: ":@.+") ? user : "ADDRESS"
   }
 

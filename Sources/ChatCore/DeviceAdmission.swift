@@ -100,8 +100,7 @@ struct Admissions {
 
   /// The user that an address of record or a device's address names: neither port nor parameters make another one.
   static func user(of address: String) -> String {
-    guard let uri = SIPURI(address) else { return address }
-    return SIPURI(user: uri.user, host: uri.host.lowercased()).description
+    SIPURI(address)?.addressOfRecord.description ?? address
   }
 
   // MARK: Changes

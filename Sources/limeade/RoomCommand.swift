@@ -1,4 +1,4 @@
-// RoomCommand.swift: limeade room create|list|show|leave; what an administrator changes is in RoomChangeCommands.
+// RoomCommand.swift: limeade room create|list|show|leave|forget; what an administrator changes is in RoomChangeCommands.
 import AccountService
 import ArgumentParser
 import ChatCore
@@ -10,6 +10,7 @@ struct RoomCommand: AsyncParsableCommand {
     commandName: "room", abstract: "Make, list, show, change and leave chat rooms.",
     subcommands: [
       Create.self, List.self, Show.self, Invite.self, Remove.self, Admin.self, Rename.self, Set.self, Leave.self,
+      Forget.self,
     ])
 
   struct Create: AsyncParsableCommand {
@@ -107,6 +108,31 @@ enum RoomNoticeLines {
       "receipts   \(receipts)\(room.receipts == nil ? "" : ", for this room")",
       "typing     \(typing)\(room.typing == nil ? "" : ", for this room")",
     ]
+  }
+}
+
+extension RoomCommand {
+  struct Forget: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Remove a room with its messages from this device.",
+      discussion: """
+        The room is left first, if its server answers within five seconds. 'limeade history ROOM --output FILE' saves the \
+        messages before.
+        """)
+
+    @OptionGroup var options: GlobalOptions
+    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    var room: String
+
+    func run() async throws {
+      let account = try options.accountConfiguration(withPassword: false)
+      let summary = try await options.perform(ForgetRoom(room))
+      if options.json {
+        Output.line(JSONLine.string(["event": "room", "room": summary.room.address, "state": "forgotten"]))
+      } else {
+        Output.line("forgot \(SafeLine.text(summary.displayName(for: account.address)))")
+      }
+    }
   }
 }
 
