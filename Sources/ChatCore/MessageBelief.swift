@@ -150,11 +150,25 @@ extension Message {
   }
 
   /// Takes over the lower of two marks.
-  mutating func lower(to author: Author) {
-    isEncrypted = isEncrypted && author.isEncrypted
+  mutating func lower(to author: Author) { lower(to: author.trust, isEncrypted: author.isEncrypted) }
+
+  private mutating func lower(to mark: String, isEncrypted: Bool) {
+    self.isEncrypted = self.isEncrypted && isEncrypted
     guard !isOutgoing else { return }
     let order = [PeerStatus.unsafe, .unknown, .untrusted, .trusted].map(\.rawValue)
     func rank(_ trust: String) -> Int { order.firstIndex(of: trust) ?? 0 }
-    if rank(author.trust) < rank(trust) { trust = author.trust }
+    if rank(mark) < rank(trust) { trust = mark }
+  }
+
+  /// The author of a change is all that is known of who wrote the message.
+  mutating func take(from author: Author) {
+    (senderDevice, identity) = (author.device.description, author.identity)
+    if !isOutgoing { trust = author.trust }
+  }
+
+  /// The original of a message of which only a change was here: it is from who wrote that, and the mark is the lower.
+  mutating func takeAuthor(of original: Message) {
+    (senderDevice, identity) = (original.senderDevice, original.identity)
+    lower(to: original.trust, isEncrypted: original.isEncrypted)
   }
 }

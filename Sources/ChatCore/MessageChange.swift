@@ -89,6 +89,7 @@ extension MessageChange {
     else { return try insert(db, fallback) ? .applied : .nothing }
     if let author, !message.mayBeChanged(by: author) { return .refused }
     guard !message.isRetracted else { return .nothing }
+    let wasUnreadable = message.state == .undecryptable
     if kind == .retracted {
       message.retract()
       try db.execute(sql: "DELETE FROM reaction WHERE room = ? AND messageID = ?", arguments: [room, messageID])
@@ -99,11 +100,11 @@ extension MessageChange {
       }
       message.text = text
       message.editedAt = time
-      if message.state == .undecryptable {
-        message.state = .received
-        message.failure = nil
-        message.isOriginalMissing = true
-      }
+    }
+    if wasUnreadable {
+      (message.state, message.failure, message.isOriginalMissing) = (.received, nil, true)
+      // Of what could not be decrypted only a claim was known.
+      if let author { message.take(from: author) }
     }
     if let author { message.lower(to: author) }
     try message.update(db)

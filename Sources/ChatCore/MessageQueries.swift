@@ -53,6 +53,7 @@ enum MessageQueries {
     var message = changed
     message.isOriginalMissing = false
     if !message.isRetracted { message.original = original.text }
+    message.takeAuthor(of: original)
     try message.update(db)
     return true
   }
