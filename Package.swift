@@ -104,9 +104,9 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "DigestAuth", "FlexisipCheck", "HTTPServer", "KeyServer", "Lime", "MessageFormats", "SIPAgent", "TerminalUI",
-        "TestSupport",
-        .product(name: "GRDB", package: "GRDB.swift"),
+        "ChatCore", "DigestAuth", "FlexisipCheck", "HTTPServer", "KeyServer", "Lime", "MessageFormats", "SIPAgent",
+        "TerminalUI", "TestSupport",
+        .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
       ], path: "Tests/Fuzz/Targets"),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"]),
     .testTarget(name: "TestSupportTests", dependencies: ["TestSupport"]),

@@ -112,7 +112,7 @@ extension ChatClient {
   }
 
   /// What came of a message inside the transaction that it was opened in.
-  private enum Attempt: Sendable {
+  enum Attempt: Sendable {
     case stored(Received)
     case waits(Room)
     case unreadable(LimeEnvelope, Room, isMember: Bool, any Error)
@@ -146,8 +146,10 @@ extension ChatClient {
       case .unreadable(let envelope, let room, let isMember, let error):
         do {
           let alert = try await identityAlert(error, room: room.address)
-          var received = try await storeUndecryptable(
-            envelope, room: room, isMember: isMember, gruu: gruu, reason: describe(error))
+          let reason = describe(error)
+          var received = try await store.database.write { db in
+            try self.recordUndecryptable(db, envelope, room: room, isMember: isMember, gruu: gruu, reason: reason)
+          }
           if let alert { received.events.append(alert) }
           outcomes.append(.stored(received))
         } catch { outcomes.append(.failed(error)) }
@@ -161,7 +163,7 @@ extension ChatClient {
       now: now, isCatchingUp: contact.isCatchingUp(at: now), earliest: contact.earliest(at: now), mayWait: mayWait)
   }
 
-  private nonisolated func store(
+  nonisolated func store(
     _ db: Database, _ message: IncomingMessage, _ arrival: Arrival, lime: LimeAccount, gruu: SIPURI
   ) throws -> Attempt {
     if LimeEnvelope.matches(contentType: message.contentType) {
@@ -253,9 +255,9 @@ extension ChatClient {
 
   /// A message that cannot be read is a visible line, and its sender, if a member, is told so that it starts a new
   /// session.
-  private func storeUndecryptable(
-    _ envelope: LimeEnvelope, room: Room, isMember: Bool, gruu: SIPURI, reason: String
-  ) async throws -> Received {
+  nonisolated func recordUndecryptable(
+    _ db: Database, _ envelope: LimeEnvelope, room: Room, isMember: Bool, gruu: SIPURI, reason: String
+  ) throws -> Received {
     // Notifications and typing carry no Message-ID: nothing to show, nothing to ask for again.
     guard let messageID = envelope.messageID else {
       logger.notice("an unreadable notification from \(envelope.sender) in \(room.address): \(reason)")
@@ -263,21 +265,19 @@ extension ChatClient {
     }
     let now = Date()
     let own = account.address.description
-    return try await store.database.write { db in
-      let sender = envelope.sender.addressOfRecord.description
-      var message = Message(
-        room: room.address, messageID: messageID, sender: sender, senderDevice: envelope.sender.description,
-        isOutgoing: sender == own && isMember, text: "", time: now, receivedAt: now, isEncrypted: true,
-        trust: "unknown", state: .undecryptable, failure: reason, isRead: false)
-      message.isStranger = !isMember
-      // A copy of a message that was read before (a server that repeats itself) is dropped by its id.
-      guard try MessageQueries.insertOnce(db, &message).isShown else { return Received() }
-      if isMember {
-        let imdn = IMDNMessage(messageID: messageID, dateTime: now, kind: .failed(.notAcceptable))
-        try self.enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: now, mustBePlain: true)
-      }
-      return Received(events: [.message(message)])
+    let sender = envelope.sender.addressOfRecord.description
+    var message = Message(
+      room: room.address, messageID: messageID, sender: sender, senderDevice: envelope.sender.description,
+      isOutgoing: sender == own && isMember, text: "", time: now, receivedAt: now, isEncrypted: true,
+      trust: "unknown", state: .undecryptable, failure: reason, isRead: false)
+    message.isStranger = !isMember
+    // A copy of a message that was read before (a server that repeats itself) is dropped by its id.
+    guard try MessageQueries.insertOnce(db, &message).isShown else { return Received() }
+    if isMember {
+      let imdn = IMDNMessage(messageID: messageID, dateTime: now, kind: .failed(.notAcceptable))
+      try self.enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: now, mustBePlain: true)
     }
+    return Received(events: [.message(message)])
   }
 
   // MARK: Content
