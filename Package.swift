@@ -115,7 +115,9 @@ let package = Package(
       dependencies: ["SIPAgent", "ServerConnection", "MessageFormats", "DigestAuth", "TestSupport"]),
     .testTarget(name: "ChatCoreTests", dependencies: ["ChatCore", "TestSupport"]),
     .testTarget(name: "AccountServiceTests", dependencies: ["AccountService", "ChatCore", "TestSupport"]),
-    .testTarget(name: "KeyServerTests", dependencies: ["KeyServer", "TestSupport"]),
+    .testTarget(
+      name: "KeyServerTests",
+      dependencies: ["KeyServer", "TestSupport", .product(name: "GRDB", package: "GRDB.swift")]),
     .testTarget(name: "LabTests", dependencies: ["Lab", "TestSupport"]),
     .testTarget(
       name: "FlexisipCheckTests", dependencies: ["FlexisipCheck", "Lab", "KeyServer", "TestSupport", "limeade"]),
