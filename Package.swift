@@ -118,7 +118,7 @@ let package = Package(
     .testTarget(
       name: "KeyServerTests",
       dependencies: ["KeyServer", "TestSupport", .product(name: "GRDB", package: "GRDB.swift")]),
-    .testTarget(name: "LabTests", dependencies: ["Lab", "TestSupport"]),
+    .testTarget(name: "LabTests", dependencies: ["HTTPServer", "Lab", "MessageFormats", "TestSupport"]),
     .testTarget(
       name: "FlexisipCheckTests", dependencies: ["FlexisipCheck", "Lab", "KeyServer", "TestSupport", "limeade"]),
     .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI", "TestSupport"]),

@@ -66,6 +66,8 @@ public struct KeyServerConfiguration: Sendable {
   /// nil accepts every device id as given.
   public var authentication: Authentication?
   public var limits = Limits()
+  /// Of connections and requests at a time, and their speed.
+  public var connections = HTTPLimits()
 
   public init(
     address: String = "127.0.0.1", port: Int = 0, database: Database = .inMemory,
