@@ -1,5 +1,6 @@
 // RoomAddressTests.swift: rooms named by conf-id, and what a restart of the conference server leaves of them
 import Foundation
+import HostilePeer
 import MessageFormats
 import TestSupport
 import Testing
