@@ -225,6 +225,11 @@ extension ChatClient {
   ) throws -> Received {
     let type = cpim.contentType ?? .plainText
     let author = device.withoutParameters.description
+    let notUnderstood = cpim.notUnderstood.map(\.description).joined(separator: ", ")
+    if !notUnderstood.isEmpty, cpim.isNotification || type.matches(ContentType.isComposing.mediaType) {
+      logger.notice("a notification of \(author) requires \(notUnderstood)")
+      return Received()
+    }
     if type.matches(ContentType.isComposing.mediaType) {
       guard let composing = try? IsComposing(parsing: cpim.body), author != account.address.description else {
         return Received()
@@ -235,10 +240,17 @@ extension ChatClient {
     if let notices = try? IMDNMessage.all(inContentType: type.description, body: cpim.body), !notices.isEmpty {
       return try applyNotices(db, notices, room: room, device: device, author: author)
     }
+    if cpim.isNotification {
+      logger.notice("a notification of \(author) in \(room.address) cannot be read")
+      return Received()
+    }
 
     let now = Date()
     let isOwn = author == account.address.description
-    let content = MessageContent(cpim)
+    // A required header may change the meaning of all the rest.
+    let content =
+      notUnderstood.isEmpty
+      ? MessageContent(cpim) : MessageContent(text: "[a message that requires \(notUnderstood)]", files: [])
     var message = Message(
       room: room.address, messageID: cpim.messageID ?? MessageID.make(), sender: author,
       senderDevice: device.description, isOutgoing: isOwn, text: content.text,
@@ -246,7 +258,7 @@ extension ChatClient {
       state: isOwn ? .sent : .received, isRead: isOwn)
     if !content.files.isEmpty { message.attachments = content.files }
     message.lifetime = Ephemeral.sensible(cpim.ephemeralLifetime)
-    if let change = MessageChange(cpim, room: room.address, sender: author, now: now) {
+    if notUnderstood.isEmpty, let change = MessageChange(cpim, room: room.address, sender: author, now: now) {
       return try applyChange(db, change, message, room: room, device: device, gruu: gruu)
     }
     message.replyTo = cpim.reply?.messageID
@@ -265,8 +277,10 @@ extension ChatClient {
           room: room.address, device: device.description,
           text: "a message from \(author) came unencrypted into an encrypted room: anyone on its way could read or forge it"))
     }
-    if !isOwn, cpim.dispositionNotification.contains(.positiveDelivery) {
-      let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.time, kind: .delivered)
+    let isFailed = !notUnderstood.isEmpty
+    if !isOwn, cpim.dispositionNotification.contains(isFailed ? .negativeDelivery : .positiveDelivery) {
+      let kind = isFailed ? IMDNMessage.Kind.failed(.badExtension) : .delivered
+      let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.time, kind: kind)
       try Self.enqueue(db, imdn, room: room.address, gruu: gruu, time: now)
     }
     return received
@@ -309,7 +323,10 @@ extension ChatClient {
       switch notice.kind {
       case .delivered: (state, reason) = (.delivered, nil)
       case .displayed: (state, reason) = (.displayed, nil)
-      case .failed, .error, .forbidden:
+      // Who does not say whether a message was read, or could not, has it all the same.
+      case .forbidden: continue
+      case .failed, .error:
+        guard notice.notification != .display else { continue }
         let isUndecryptable = notice.reasonCode == IMDNMessage.Reason.notAcceptable.code
         let cause = notice.reasonCode.map { "reason \($0)" } ?? "no reason given"
         (state, reason) = (.failed, isUndecryptable ? "\(author) could not decrypt it" : "not delivered (\(cause))")
