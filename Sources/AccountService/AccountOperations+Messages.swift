@@ -205,8 +205,13 @@ public struct SaveFile: ClientOperation {
   public var index: Int?
   /// Also when it is saved already.
   public var again: Bool?
-  public init(room: String, id: String, folder: String, index: Int = 0, again: Bool = false) {
+  /// Also when it has no key of its own in an encrypted room.
+  public var unencrypted: Bool?
+  public init(
+    room: String, id: String, folder: String, index: Int = 0, again: Bool = false, unencrypted: Bool = false
+  ) {
     (self.room, self.id, self.folder, self.index, self.again) = (room, id, folder, index, again)
+    self.unencrypted = unencrypted
   }
   public func perform(on client: ChatClient) async throws -> Done {
     guard folder.hasPrefix("/") else { throw ChatError.badInput("folder needs an absolute path") }
@@ -214,7 +219,9 @@ public struct SaveFile: ClientOperation {
     guard let message = try await client.store.message(room: room, messageID: id)?.message,
       message.files.indices.contains(index)
     else { throw ChatError.badInput("no file \(index) of a message \(id) is in this room") }
-    if again == true || message.files[index].state != .saved { await client.save(message, index, in: folder) }
+    if again == true || message.files[index].state != .saved {
+      await client.save(message, index, in: folder, unencrypted: unencrypted == true)
+    }
     return Done()
   }
 }

@@ -44,6 +44,7 @@ public final class AccountStore: Sendable {
     configuration.busyMode = .timeout(Self.busyTimeout)
     configuration.prepareDatabase { db in
       try db.execute(sql: "PRAGMA secure_delete = ON")
+      db.add(tokenizer: SearchTokenizer.self)
       // Else closing removes the log, and each start makes a new one and waits for the disk.
       var isOn: Int32 = 1
       sqlite3_file_control(db.sqliteConnection, nil, SQLITE_FCNTL_PERSIST_WAL, &isOn)
@@ -169,6 +170,7 @@ public final class AccountStore: Sendable {
       try FormerDevice.createTable(db)
     }
     migrator.registerMigration("chat rooms 1") { db in try addRoomKeys(db) }
+    migrator.registerMigration("chat search 3") { db in try SearchIndex.fold(db) }
     LimeAccount.registerMigrations(&migrator)
     return migrator
   }

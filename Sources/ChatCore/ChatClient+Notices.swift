@@ -48,6 +48,8 @@ extension ChatClient {
     case .delivered: (state, reason) = (.delivered, nil)
     case .displayed: (state, reason) = (.displayed, nil)
     case .failed, .error:
+      // Who does not say whether a message was read has it all the same.
+      guard notice.notification != .display else { return [] }
       let isUndecryptable = notice.reasonCode == IMDNMessage.Reason.notAcceptable.code
       let cause = notice.reasonCode.map { "reason \($0)" } ?? "no reason given"
       (state, reason) = (

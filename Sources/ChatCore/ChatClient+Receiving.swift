@@ -288,6 +288,11 @@ extension ChatClient {
   ) throws -> Received {
     let type = cpim.contentType ?? .plainText
     let own = account.address.description
+    let notUnderstood = cpim.notUnderstood.map(\.description).joined(separator: ", ")
+    if !notUnderstood.isEmpty, cpim.isNotification || type.matches(ContentType.isComposing.mediaType) {
+      logger.notice("a notification of \(author.device) requires \(notUnderstood)")
+      return Received()
+    }
     if type.matches(ContentType.isComposing.mediaType) {
       guard author.isMember, author.isEncrypted || !room.isEncrypted, author.address != own,
         let composing = try? IsComposing(parsing: cpim.body)
@@ -298,9 +303,16 @@ extension ChatClient {
     if let notices = try? IMDNMessage.all(inContentType: type.description, body: cpim.body), !notices.isEmpty {
       return try applyNotices(db, notices, room: room, author: author, gruu: gruu)
     }
+    if cpim.isNotification {
+      logger.notice("a notification of \(author.device) in \(room.address) cannot be read")
+      return Received()
+    }
 
     let isOwn = author.address == own && author.isMember
-    let content = MessageContent(cpim)
+    // A required header may change the meaning of all the rest.
+    let content =
+      notUnderstood.isEmpty
+      ? MessageContent(cpim) : MessageContent(text: "[a message that requires \(notUnderstood)]", files: [])
     let place = MessagePlace(claimed: cpim.dateTime, arrival: arrival)
     var message = Message(
       room: room.address, messageID: cpim.messageID ?? MessageID.make(), sender: author.address,
@@ -310,7 +322,9 @@ extension ChatClient {
     (message.identity, message.isStranger, message.claimedTime) = (author.identity, !author.isMember, place.claimed)
     if !content.files.isEmpty { message.attachments = content.files }
     message.lifetime = Ephemeral.sensible(cpim.ephemeralLifetime)
-    if let change = MessageChange(cpim, room: room.address, sender: author.address, now: arrival.now) {
+    if notUnderstood.isEmpty,
+      let change = MessageChange(cpim, room: room.address, sender: author.address, now: arrival.now)
+    {
       return try applyChange(db, change, message, room: room, author: author)
     }
     message.replyTo = cpim.reply?.messageID
@@ -321,8 +335,12 @@ extension ChatClient {
     guard insertion != .known else { return received }
     if insertion.isShown { received.events.insert(.message(message), at: 0) }
     if isOwn { try MessageQueries.expectDeliveries(db, of: message) }
-    if !isOwn, author.isMember, cpim.dispositionNotification.contains(.positiveDelivery) {
-      let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.writtenAt, kind: .delivered)
+    let isFailed = !notUnderstood.isEmpty
+    if !isOwn, author.isMember,
+      cpim.dispositionNotification.contains(isFailed ? .negativeDelivery : .positiveDelivery)
+    {
+      let kind = isFailed ? IMDNMessage.Kind.failed(.badExtension) : .delivered
+      let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.writtenAt, kind: kind)
       try self.enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: arrival.now)
     }
     return received

@@ -113,7 +113,8 @@ public struct CommandTable: Hashable, Sendable {
       "send-trusted", "TEXT", "send it only if every device is trusted", minimum: 1, maximum: 1, takesText: true),
     SlashCommand("file", "PATH [TEXT]", "send a file", minimum: 1, maximum: .max),
     SlashCommand("files", "", "the files of this room"),
-    SlashCommand("save", "[NAME] [FOLDER]", "save the newest file, or the one so named", maximum: 2),
+    SlashCommand(
+      "save", "[--unencrypted] [NAME] [FOLDER]", "save the newest file, or the one so named", maximum: 3),
     SlashCommand("cancel", "", "cancel this room's uploads and downloads"),
     SlashCommand("resend", "", "try again to send what was not delivered"),
     SlashCommand("quit", "", "leave the program"),

@@ -36,7 +36,10 @@ extension ChatScreen {
     case "files": await showFiles()
     case "ephemeral": send(call.arguments[1], lifetime: Int(call.arguments[0]) ?? 0)
     case "send-trusted": send(call.arguments[0], requireTrust: true)
-    case "save": await saveFile(named: call.arguments.first, in: call.arguments.dropFirst().first)
+    case "save":
+      let words = call.arguments.filter { $0 != "--unencrypted" }
+      await saveFile(
+        named: words.first, in: words.dropFirst().first, unencrypted: words.count < call.arguments.count)
     case "cancel": await cancelTransfers()
     case "export": export(to: call.arguments[0], as: call.arguments.last == "json" ? .json : .text)
     case "reply", "react", "edit", "retract", "forward": await runOnMessage(call)

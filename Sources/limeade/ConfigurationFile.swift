@@ -1,5 +1,6 @@
 // ConfigurationFile.swift: config.toml (TOML 1.0): reading, checking and adding accounts (design: configuration).
 import ChatCore
+import FileTransfer
 import FlexisipCheck
 import Foundation
 import Lime
@@ -211,6 +212,10 @@ private struct AccountEntry {
 
   private func readFileSettings(into configuration: inout AccountConfiguration) throws {
     configuration.fileHosts = try hosts("file-hosts", example: "files.example.org")
+    if let wrong = configuration.fileHosts.first(where: { !DownloadPolicy.isHost($0) }) {
+      throw failure(
+        "file-hosts", "file-hosts: \"\(wrong)\" is no host name with or without a port (files.example.org:8443)")
+    }
     if let mode = try string("download") {
       guard ["ask", "auto"].contains(mode) else {
         throw failure("download", "download = \"\(mode)\": it is ask or auto")
