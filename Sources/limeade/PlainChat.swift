@@ -22,6 +22,7 @@ struct PlainChat: Sendable {
         for try await event in session.events where event.room == nil || event.room == address {
           if json { Output.line(event.jsonLine) } else if let line = EventLine.text(of: event) { Output.line(line) }
           await progress.note(event)
+          if case .security(address, _, let text) = event, try await isHeld() { await progress.wait(for: text) }
           if case .delivery = event { sign.give() }
         }
         try await Task.sleep(for: .seconds(3600))
@@ -32,6 +33,13 @@ struct PlainChat: Sendable {
       }
       defer { group.cancelAll() }
       try await group.next()
+    }
+  }
+
+  /// Whether what is written waits for the user's decision on a device.
+  private func isHeld() async throws -> Bool {
+    try await session.perform(ShowRoom(room.room.address)).trust.devices.contains {
+      $0.isHeld(by: session.account.newDevices)
     }
   }
 
@@ -59,6 +67,8 @@ struct PlainChat: Sendable {
 private actor DeliveryProgress {
   private var open: Set<String> = []
   private var failure: String?
+  /// Why the open ones are not sent until the user has decided.
+  private var decision: String?
   private var waiter: CheckedContinuation<Void, Never>?
 
   func expect(_ messageIDs: [String]) { open.formUnion(messageIDs) }
@@ -75,13 +85,22 @@ private actor DeliveryProgress {
     default: return
     }
     if open.isEmpty {
+      decision = nil
       waiter?.resume()
       waiter = nil
     }
   }
 
+  func wait(for text: String) {
+    guard !open.isEmpty else { return }
+    decision = text
+    // Nobody decides at the end of the input.
+    waiter?.resume()
+    waiter = nil
+  }
+
   func waitUntilDone() async throws {
-    if !open.isEmpty {
+    if !open.isEmpty, decision == nil {
       await withTaskCancellationHandler {
         await withCheckedContinuation { continuation in
           if Task.isCancelled { continuation.resume() } else { waiter = continuation }
@@ -90,6 +109,7 @@ private actor DeliveryProgress {
         Task { await self.giveUp() }
       }
     }
+    if let decision { throw CommandFailure(code: ExitStatus.untrusted, text: decision) }
     if let failure { throw CommandFailure(code: 76, text: failure) }
   }
 

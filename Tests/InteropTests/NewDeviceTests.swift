@@ -304,6 +304,19 @@ import Testing
       #expect(try await lab.run(as: "alice", "keys", "admit", device).exitCode == 0)
       for account in [bob, intruder] { try await account.event("message", ["text": "for bob alone"]) }
       chat.stop()
+      _ = try await chat.exitCode()
+    }
+  }
+
+  @Test func aChatWhoseInputEndsSaysThatItsTextsWait() async throws {
+    try await Self.play { lab, bob, intruder, device in
+      let chat = try await lab.run(as: "alice", "chat", "--plain", Self.bob, input: "one\ntwo\n")
+      #expect(chat.exitCode == 10 && chat.errors.contains(device), "\(chat.errors)")
+      // They are sent when it is decided.
+      #expect(try await lab.run(as: "alice", "keys", "exclude", device).exitCode == 0)
+      #expect(try await lab.run(as: "alice", "send", Self.bob, "three").exitCode == 0)
+      for text in ["one", "two", "three"] { try await bob.event("message", ["text": text]) }
+      #expect(!intruder.output.contains { $0.contains("\"one\"") })
     }
   }
 
