@@ -11,6 +11,8 @@ public struct AccountConfiguration: Sendable {
   /// The address of record, `sip:alice@sip.example.org`.
   public var address: SIPURI
   public var password: Password
+  /// The realm that the password is for; the domain of `address` when absent.
+  public var realm: String?
   /// Where every request goes first; the domain of `address` when absent.
   public var outboundProxy: SIPURI?
   /// The conference factory; `sip:conference-factory@<domain>` when absent.
@@ -64,6 +66,11 @@ public struct AccountConfiguration: Sendable {
     self.caFile = caFile
     self.expires = expires
   }
+}
+
+extension AccountConfiguration {
+  /// The only realm whose digest challenges are answered, over SIP and HTTP.
+  public var digestRealm: String { realm ?? address.host }
 }
 
 /// A password that does not show itself in logs, descriptions or reflections.

@@ -91,7 +91,7 @@ struct AccountCommand: AsyncParsableCommand {
     static func rows(_ account: AccountConfiguration, device: String?, data: URL) -> [(String, String?)] {
       [
         ("account", account.name), ("address", account.address.description), ("device", device),
-        ("outbound-proxy", account.outboundProxy?.description),
+        ("realm", account.realm), ("outbound-proxy", account.outboundProxy?.description),
         ("conference-factory", account.conferenceFactory.description),
         ("key-server", account.keyServer?.absoluteString), ("file-server", account.fileServer?.absoluteString),
         ("curve", account.curve.name), ("ca-file", account.caFile),
