@@ -159,8 +159,14 @@ struct LinkPump {
     while isReading {
       switch try stream.receive() {
       case .bytes(let bytes):
-        handOver(try intake.take(bytes))
+        handOver(intake.take(bytes))
         pinged = nil
+        guard let failure = intake.failure else { continue }
+        // What came before is Sofia's to read, and what it is answered the server's.
+        sendToClient()
+        try sendAnswers()
+        try? stream.send(Data(), within: Self.lastWords)
+        throw failure
       case .nothing: return
       case .end:
         // What it sent before is Sofia's to read.

@@ -91,7 +91,7 @@ final class Registrar {
 
   private func dropHandle() {
     current = nil
-    handle?.abandon()
+    handle?.abandon(isEnded ? .shutDown : .noSuchDialog)
     handle = nil
   }
 

@@ -20,6 +20,7 @@ struct SIPHead {
   let method: String
   private let headers: [SIPHeader]
   private let flaw: String?
+  private let hasRequestLine: Bool
 
   init(_ bytes: [UInt8]) {
     self.bytes = bytes
@@ -28,6 +29,7 @@ struct SIPHead {
     isResponse = startLine.hasPrefix("SIP/2.0 ")
     let words = startLine.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
     method = isResponse ? "" : words.first ?? ""
+    hasRequestLine = words.count == 3 && words[2].hasPrefix("SIP/") && Self.isToken(words[0])
     flaw = Self.flaw(startLine, words, bytes, headers, isResponse)
   }
 
@@ -55,9 +57,10 @@ struct SIPHead {
     return hasLength ? bytes : bytes.dropLast(2) + Array("Content-Length: 0\r\n\r\n".utf8)
   }
 
-  /// Whether an answer to it finds its way.
+  /// Whether it begins as a request does and an answer to it finds its way. Behind bytes of something else even a sound
+  /// request does not: it will come again.
   var isAnswerable: Bool {
-    !isResponse && [("via", "v"), ("from", "f"), ("to", "t"), ("call-id", "i"), ("cseq", "cseq")]
+    !isResponse && hasRequestLine && [("via", "v"), ("from", "f"), ("to", "t"), ("call-id", "i"), ("cseq", "cseq")]
       .allSatisfy { field($0.0, $0.1)?.isEmpty == false }
   }
 

@@ -54,6 +54,8 @@ struct ServerIntake {
   private var standstill: (answered: Int, since: ContinuousClock.Instant)?
   /// Whether requests were refused since the last look.
   private var hasRefused = false
+  /// This is no SIP, or cannot be told from the next message: the connection is of no more use.
+  private(set) var failure: ConnectionFailure?
 
   init(window: IntakeWindow, idle: Double) {
     self.window = window
@@ -67,10 +69,11 @@ struct ServerIntake {
 
   // MARK: From the server
 
-  /// - Throws: `.lost` when this is no SIP, or cannot be told from the next message: the connection is of no more use.
-  mutating func take(_ bytes: [UInt8]) throws(ConnectionFailure) -> [Output] {
+  /// - Returns: also what came before a `failure`.
+  mutating func take(_ bytes: [UInt8]) -> [Output] {
     var outputs: [Output] = []
     for piece in framer.cut(bytes) {
+      if failure != nil { break }
       switch piece {
       case .keepalive(let blank):
         blanks += blank.count
@@ -80,7 +83,7 @@ struct ServerIntake {
           blanks = 0
           outputs.append(.ping)
         }
-      case .head(let head, let length): try begin(SIPHead(head), length, &outputs)
+      case .head(let head, let length): begin(SIPHead(head), length, &outputs)
       case .body(let body):
         if toDrop > 0 {
           toDrop -= body.count
@@ -89,7 +92,7 @@ struct ServerIntake {
           current?.left -= body.count
           finish(&outputs)
         } else {
-          throw .lost(reason: "the server sends what is no SIP")
+          failure = Self.noSIP
         }
       }
     }
@@ -98,7 +101,9 @@ struct ServerIntake {
     return outputs
   }
 
-  private mutating func begin(_ head: SIPHead, _ length: Int, _ outputs: inout [Output]) throws(ConnectionFailure) {
+  private static let noSIP = ConnectionFailure.lost(reason: "the server sends what is no SIP")
+
+  private mutating func begin(_ head: SIPHead, _ length: Int, _ outputs: inout [Output]) {
     blanks = 0
     switch head.fault(bodyLength: length) {
     case nil:
@@ -106,18 +111,21 @@ struct ServerIntake {
       finish(&outputs)
     case .tooLarge:
       answer(head, "413 Request Entity Too Large", &outputs)
-      try drop(length)
+      drop(length)
     case .malformed:
       // A response that cannot be read is as good as none.
-      guard head.isResponse || head.isAnswerable else { throw .lost(reason: "the server sends what is no SIP") }
+      guard head.isResponse || head.isAnswerable else {
+        failure = Self.noSIP
+        return
+      }
       answer(head, "400 Bad Request", &outputs)
-      try drop(length)
+      drop(length)
     }
   }
 
-  private mutating func drop(_ length: Int) throws(ConnectionFailure) {
-    guard length <= Self.maximumDropped else { throw .lost(reason: "the server sends a message of \(length) bytes") }
+  private mutating func drop(_ length: Int) {
     toDrop = length
+    if length > Self.maximumDropped { failure = .lost(reason: "the server sends a message of \(length) bytes") }
   }
 
   private func answer(_ head: SIPHead, _ status: String, retryAfter: Int? = nil, _ outputs: inout [Output]) {
@@ -221,7 +229,7 @@ struct ServerIntake {
 
   /// Whether requests were refused and there is room for them now. Servers bring them after the next REGISTER.
   mutating func takeRefused() -> Bool {
-    guard hasRefused, window.admits(0) else { return false }
+    guard hasRefused, window.admits(IntakeWindow.maximumBytes / 2) else { return false }
     hasRefused = false
     return true
   }

@@ -27,6 +27,7 @@ struct AccountCommand: AsyncParsableCommand {
     @Option(help: "SIP address, sip:you@your.domain.") var address: String
     @Option(help: "A command that prints the password.") var passwordCommand: String?
     @Option(help: "Where requests go first; default: the domain.") var outboundProxy: String?
+    @Option(help: "What the server asks the password for; the domain without it.") var realm: String?
     @Option(help: "Default: sip:conference-factory@<domain>.") var conferenceFactory: String?
     @Option(help: "LIME key server URL; without it nothing is encrypted.") var keyServer: String?
     @Option(help: "File transfer server URL.") var fileServer: String?
@@ -50,7 +51,7 @@ struct AccountCommand: AsyncParsableCommand {
         values.append(("password", try PasswordPrompt.read()))
       }
       let optional = [
-        ("outbound-proxy", outboundProxy), ("conference-factory", conferenceFactory), ("key-server", keyServer),
+        ("realm", realm), ("outbound-proxy", outboundProxy), ("conference-factory", conferenceFactory), ("key-server", keyServer),
         ("file-server", fileServer), ("curve", curve), ("ca-file", caFile),
       ]
       values += optional.compactMap { key, value in value.map { (key, $0) } }

@@ -125,6 +125,13 @@ import Testing
         == .refused(.wrongPassword(username: sent.username)))
   }
 
+  /// FIPS 180-4's example for SHA-512/256.
+  @Test func `SHA-512-256 is not SHA-512 cut to its half`() {
+    #expect(
+      DigestAlgorithm.sha512Truncated.hexDigest(of: Array("abc".utf8))
+        == "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23")
+  }
+
   @Test func `the two challenges that Flexisip sends are read, and SHA-256 is chosen`() throws {
     let lines = ["MD5", "SHA-256"].map {
       """

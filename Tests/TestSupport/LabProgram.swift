@@ -65,5 +65,8 @@ public final class LabProgram: Sendable {
     return listener
   }
 
+  /// Its process number.
+  public var identifier: Int32 { process.identifier }
+
   public func stop() { process.stop() }
 }
