@@ -68,5 +68,11 @@ public final class LabProgram: Sendable {
   /// Its process number.
   public var identifier: Int32 { process.identifier }
 
+  /// Rooms stay; dialogs and subscriptions are gone.
+  public func restartConferenceServer() async throws {
+    process.signal(SIGUSR1)
+    try await process.event("restarted")
+  }
+
   public func stop() { process.stop() }
 }
