@@ -30,6 +30,7 @@ public final class AccountStore: Sendable {
       try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: directory.path)
     } catch { throw StoreError.cannotCreate(directory.path, "\(error.localizedDescription)") }
 
+    PrivateFiles.close(directory)
     lock = exclusive ? try FileLock(path: directory.appendingPathComponent("lock").path) : nil
 
     let path = directory.appendingPathComponent("limeade.sqlite").path
@@ -156,6 +157,7 @@ public final class AccountStore: Sendable {
       // What goes next: else each look sorts all that waits, and a script may write faster than the server takes.
       try db.execute(sql: "CREATE INDEX outbox_by_order ON outbox (isUrgent DESC, id)")
     }
+    RoomNameUse.register(&migrator)
     LimeAccount.registerMigrations(&migrator)
     return migrator
   }
