@@ -40,6 +40,7 @@ extension KeysCommand {
     @Argument(help: ArgumentHelp(deviceHelp)) var device: String
 
     func run() async throws {
+      Output.onlyReports = true
       options.report(try await options.perform(TrustDevice(device)))
     }
   }
@@ -52,6 +53,7 @@ extension KeysCommand {
     @Argument(help: ArgumentHelp(deviceHelp)) var device: String
 
     func run() async throws {
+      Output.onlyReports = true
       options.report(try await options.perform(DistrustDevice(device)))
     }
   }
@@ -68,6 +70,7 @@ extension KeysCommand {
     @Argument(help: ArgumentHelp(deviceHelp)) var device: String
 
     func run() async throws {
+      Output.onlyReports = true
       options.report(try await options.perform(ForgetDevice(device)), forgotten: true)
     }
   }
