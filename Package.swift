@@ -94,6 +94,13 @@ let package = Package(
       ]),
 
     .target(name: "TestSupport", path: "Tests/TestSupport"),
+    // What speaks SIP and LIME by hand, right or wrong.
+    .target(
+      name: "HostilePeer",
+      dependencies: [
+        "DigestAuth", "HTTPClient", "Lime", "MessageFormats", "TestSupport",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ], path: "Tests/HostilePeer"),
     // What scripts/fuzz and FuzzTests feed with hostile input.
     .target(
       name: "FuzzTargets",
@@ -114,17 +121,21 @@ let package = Package(
     .testTarget(
       name: "SIPAgentTests",
       dependencies: ["SIPAgent", "ServerConnection", "MessageFormats", "DigestAuth", "TestSupport"]),
-    .testTarget(name: "ChatCoreTests", dependencies: ["ChatCore", "TestSupport"]),
+    .testTarget(name: "ChatCoreTests", dependencies: ["ChatCore", "SIPAgent", "TestSupport"]),
     .testTarget(name: "AccountServiceTests", dependencies: ["AccountService", "ChatCore", "TestSupport"]),
-    .testTarget(name: "KeyServerTests", dependencies: ["KeyServer", "TestSupport"]),
-    .testTarget(name: "LabTests", dependencies: ["Lab", "TestSupport"]),
+    .testTarget(
+      name: "KeyServerTests",
+      dependencies: ["KeyServer", "TestSupport", .product(name: "GRDB", package: "GRDB.swift")]),
+    .testTarget(
+      name: "LabTests", dependencies: ["HTTPServer", "HostilePeer", "Lab", "MessageFormats", "TestSupport"]),
     .testTarget(
       name: "FlexisipCheckTests", dependencies: ["FlexisipCheck", "Lab", "KeyServer", "TestSupport", "limeade"]),
     .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI", "TestSupport"]),
     .testTarget(
       name: "InteropTests",
       dependencies: [
-        "ChatCore", "DigestAuth", "FileTransfer", "FlexisipCheck", "KeyServer", "Lab", "TestSupport", "limeade",
+        "ChatCore", "DigestAuth", "FileTransfer", "FlexisipCheck", "HostilePeer", "KeyServer", "Lab", "TestSupport",
+        "limeade",
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
     .testTarget(name: "ScreenTests", dependencies: ["TestSupport", "limeade"]),

@@ -53,11 +53,24 @@ public actor ChatClient {
   /// Rooms that took nothing just now, until when they are left alone, and how often in a row that was so.
   var blockedRooms: [String: Date] = [:]
   var postponements: [String: Int] = [:]
+  /// Rooms whose texts wait for the user's decision on a device, until when they are left alone, and the devices that
+  /// were told of.
+  var heldRooms: [String: Date] = [:]
+  var heldDevicesTold: [String: Set<String>] = [:]
+  /// One-to-one rooms that the factory is being asked about, in which nothing is sent meanwhile.
+  var confirmations: [String: Task<Void, Never>] = [:]
   /// What became of entries of the outbox that could not be written down yet; they are not sent again.
   var unrecordedOutcomes: [Int64: OutboxOutcome] = [:]
   /// Until the notifications of large rooms are sent.
   var notificationPause: Task<Void, Never>?
   let rekeyLimiter = RateLimiter()
+  let strangerLimiter = RateLimiter()
+  let stateLimiter = RateLimiter()
+  var held = HeldMessages()
+  /// Takes what was held too long.
+  var holding: Task<Void, Never>?
+  var contact = ServerContact()
+  var contactSigns: Task<Void, Never>?
   /// Devices that the key server does not know, and when we asked: not asked again for a few seconds.
   var keylessDevices: [DeviceID: Date] = [:]
   /// By row of the message.
@@ -65,6 +78,7 @@ public actor ChatClient {
   var downloads: [FilePlace: Task<Void, Never>] = [:]
   var stateWaiters: [String: [AsyncStream<Void>.Continuation]] = [:]
   var roomsToResume = RoomsToResume()
+  var admission: AdmissionState
   var resumption: Task<Void, Never>?
 
   private let trace: WireTrace?
@@ -87,6 +101,7 @@ public actor ChatClient {
     self.trace = trace
     self.clock = clock
     self.account = account
+    admission = AdmissionState(account)
     self.store = store
     self.logger = logger
   }
@@ -99,6 +114,7 @@ public actor ChatClient {
   /// From here on what is written waits in the outbox, under the address of last time; `start()` does it too.
   public func prepare() async throws {
     if gruu == nil { gruu = try await store.deviceID().flatMap { SIPURI($0) } }
+    admission.focuses = try await store.database.read { [account] in try KnownFocuses($0, of: account) }
   }
 
   /// Registers, publishes keys when they are not yet, and takes up every room.
@@ -174,6 +190,8 @@ public actor ChatClient {
     resumption = nil
     notificationPause?.cancel()
     notificationPause = nil
+    for confirmation in confirmations.values { confirmation.cancel() }
+    confirmations = [:]
     maintenance?.cancel()
     maintenance = nil
     expiryTask?.cancel()
@@ -185,6 +203,7 @@ public actor ChatClient {
     await agent?.shutdown(keepingRegistration: !unregistering)
     eventTask?.cancel()
     eventTask = nil
+    await endContact()
     store.shortenLog()
     hub.finish()
   }
@@ -205,7 +224,7 @@ public actor ChatClient {
     }
     let account = self.account
     var configuration = SIPAgentConfiguration(
-      address: account.address, password: { account.password.reveal() }, instanceID: instance)
+      address: account.registrationAddress, password: { account.password.reveal() }, instanceID: instance)
     configuration.outboundProxy = account.outboundProxy
     configuration.expires = account.expires
     configuration.caFile = account.caFile
@@ -222,6 +241,7 @@ public actor ChatClient {
     guard let gruu else { throw ChatError.noGRUU(domain: account.address.host) }
     self.gruu = gruu
     isConnected = true
+    try await beginContact()
     let device = DeviceID(gruu.description)
     try await store.database.write { try Setting.gruu.write($0, gruu.description) }
     lime = LimeAccount(device: device, curve: account.curve, storageKey: store.storageKey, now: clock.now)
@@ -236,6 +256,7 @@ public actor ChatClient {
     await recoverIfRestored()
     // What did not get through over the old connection may get through now.
     blockedRooms = [:]
+    heldRooms = [:]
     postponements = [:]
     hub.send(.connection(.registered(device: device ?? "")))
     await publishKeysIfNeeded()
@@ -263,7 +284,8 @@ public actor ChatClient {
       var notifies: [SubscriptionNotify] = []
       for event in events {
         switch event {
-        case .message(let message):
+        case .message(let incoming):
+          guard let message = await admit(incoming) else { continue }
           if messages.count == Self.messagesAtOnce || !notifies.isEmpty { await takeOver(&messages, &notifies) }
           messages.append(message)
         case .notify(let notify):
@@ -277,6 +299,12 @@ public actor ChatClient {
       await takeOver(&messages, &notifies)
     }
     handling = nil
+  }
+
+  /// Puts messages that waited in front of what has arrived.
+  func takeAgain(_ messages: [IncomingMessage]) {
+    arrived.insert(contentsOf: messages.map { .message($0) }, at: 0)
+    if handling == nil { handling = Task { [weak self] in await self?.handleArrived() } }
   }
 
   private func takeOver(_ messages: inout [IncomingMessage], _ notifies: inout [SubscriptionNotify]) async {
@@ -301,7 +329,10 @@ public actor ChatClient {
     case .registered(let registration):
       guard gruu != nil else { return }
       guard !isConnected else {
-        if registration.isReconnected { await resumeRooms() }
+        if registration.isReconnected {
+          contact.reconnect(at: Date())
+          await resumeRooms()
+        }
         return
       }
       do {
@@ -313,6 +344,7 @@ public actor ChatClient {
       isConnected = false
       live = live.mapValues { LiveRoom(dialog: nil, subscription: nil, state: $0.state) }
       hub.send(.connection(.offline(reason: error.description)))
+      await endContact()
     case .unregistered: break
     }
   }

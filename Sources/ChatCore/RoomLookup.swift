@@ -96,7 +96,12 @@ struct RoomLookup: Sendable {
   /// The room that has this address.
   func room(at uri: SIPURI) -> RoomSummary? {
     let written = uri.description
-    return rooms.first { $0.room.address == written } ?? rooms.first { SIPURI($0.room.address) == uri }
+    if let room = rooms.first(where: { $0.room.address == written }) { return room }
+    // What has neither may be somebody's address, and so may the address be that a hostile server gave a room, but for
+    // the parameters that a key leaves out.
+    guard uri.gruu != nil || uri.has(parameter: "conf-id") else { return nil }
+    let key = uri.conferenceKey
+    return rooms.first { $0.room.key == key }
   }
 
   /// - Throws: `badInput` when it is this account's own address: nobody writes to themselves, and it is in every room.
@@ -104,19 +109,6 @@ struct RoomLookup: Sendable {
     guard !SIPAddress.isSame(uri, account) else {
       throw .badInput("\(uri) is this account's own address: name somebody else, or a room")
     }
-  }
-
-  /// Somebody's address as a room's members have it, else without what tells no people apart.
-  func person(_ uri: SIPURI) -> SIPURI {
-    for room in rooms where room.room.isOneToOne {
-      for member in room.participants {
-        if let known = SIPURI(member.address), SIPAddress.isSame(known, uri) { return known }
-      }
-    }
-    var person = uri.withoutParameters
-    person.isSecure = false
-    person.host = person.host.lowercased()
-    return person
   }
 
   private func room(named name: String) throws(ChatError) -> RoomSummary {
@@ -163,15 +155,18 @@ struct RoomLookup: Sendable {
     return Self.key(of: name)
   }
 
-  /// The one-to-one rooms with somebody.
+  /// The one-to-one rooms with somebody; those that are confirmed, if there are any.
   private func chats(_ isMeant: (SIPURI) -> Bool) -> [RoomSummary] {
-    rooms.filter { summary in
+    let all = rooms.filter { summary in
       summary.room.isOneToOne
         && summary.participants.contains { member in
           guard let uri = SIPURI(member.address), !SIPAddress.isSame(uri, account) else { return false }
           return isMeant(uri)
         }
     }
+    // Anybody may say that a room is the one with somebody; the factory of this account says so of one.
+    let confirmed = all.filter { $0.room.isConfirmed && $0.room.state != .left }
+    return confirmed.isEmpty ? all : confirmed
   }
 
   // MARK: Names to offer
@@ -212,10 +207,8 @@ extension [String] {
 }
 
 extension SIPAddress {
-  /// Whether both are addresses of one person: user and host, without scheme, port and parameters.
-  public static func isSame(_ left: SIPURI, _ right: SIPURI) -> Bool {
-    left.user == right.user && left.host.lowercased() == right.host.lowercased()
-  }
+  /// Whether both are addresses of one person.
+  public static func isSame(_ left: SIPURI, _ right: SIPURI) -> Bool { left.addressOfRecord == right.addressOfRecord }
 
   static func isSame(_ left: String, _ right: SIPURI) -> Bool { SIPURI(left).map { isSame($0, right) } ?? false }
 }
@@ -227,7 +220,7 @@ extension AccountStore {
   /// no other room fits. One that was left is found when no other is meant.
   public func room(named name: String, for account: SIPURI) async throws -> RoomSummary {
     // An address is the usual case, and there may be a thousand rooms.
-    if let exact = try await summary(ofRoom: name), !exact.isForNotifications { return exact }
+    if let exact = try await room(at: name) { return exact }
     return try await lookup(for: account).room(name)
   }
 
@@ -241,7 +234,7 @@ extension AccountStore {
   /// A name is remembered as meaning its room. What is no whole address is refused: messages are not for whoever comes
   /// nearest.
   func target(_ text: String, for account: SIPURI) async throws -> Target {
-    if let exact = try await summary(ofRoom: text), !exact.isForNotifications { return .room(exact) }
+    if let exact = try await room(at: text) { return .room(exact) }
     let wish = try RoomLookup.wish(text)
     let lookup = try await lookup(for: account)
     switch wish {
@@ -251,7 +244,7 @@ extension AccountStore {
       guard uri.gruu == nil, uri[parameter: "conf-id"] == nil, uri.user != nil else {
         throw ChatError.unknownRoom(text, known: [])
       }
-      return .person(lookup.person(uri))
+      return .person(uri.addressOfRecord)
     case .beginningOfAddress:
       throw ChatError.badInput("'\(text)' is not a whole SIP address; write sip:NAME@DOMAIN")
     case .name, .wholeName:
@@ -260,6 +253,14 @@ extension AccountStore {
       try await noteUse(of: text, for: room.room.address)
       return .room(room)
     }
+  }
+
+  /// The room whose address is written so.
+  private func room(at address: String) async throws -> RoomSummary? {
+    guard let room = try await summary(ofRoom: address), room.room.address == address, !room.isForNotifications else {
+      return nil
+    }
+    return room
   }
 
   func lookup(for account: SIPURI) async throws -> RoomLookup {

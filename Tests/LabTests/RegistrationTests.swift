@@ -1,6 +1,7 @@
 // RegistrationTests.swift: REGISTER over a real connection: challenges, bindings, GRUUs, refusals
 import DigestAuth
 import Foundation
+import HostilePeer
 import SIPAgent
 import Testing
 

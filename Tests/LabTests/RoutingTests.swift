@@ -1,5 +1,6 @@
 // RoutingTests.swift: authentication, routing and store-and-forward between clients that speak raw SIP
 import Foundation
+import HostilePeer
 import Testing
 
 @testable import Lab

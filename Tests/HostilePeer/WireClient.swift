@@ -3,36 +3,16 @@ import DigestAuth
 import Foundation
 import TestSupport
 
-/// A message as read from the wire.
-struct WireMessage {
-  let startLine: String
-  let headers: [(name: String, value: String)]
-  let body: Data
-
-  var status: Int { Int(startLine.split(separator: " ").dropFirst().first ?? "") ?? 0 }
-  func all(_ name: String) -> [String] { headers.filter { $0.name.lowercased() == name.lowercased() }.map(\.value) }
-  subscript(name: String) -> String? { all(name).first }
-
-  /// The answer to this request, with a To tag.
-  func answer(_ status: String, tag: String = "wire") -> String {
-    let copied = headers.filter { ["via", "from", "call-id", "cseq", "record-route"].contains($0.name.lowercased()) }
-      .map { "\($0.name): \($0.value)\r\n" }.joined()
-    let to = self["To"] ?? ""
-    let tagged = to.contains("tag=") ? to : to + ";tag=\(tag)"
-    return "SIP/2.0 \(status)\r\n\(copied)To: \(tagged)\r\nContact: <sip:wire@127.0.0.1>\r\nContent-Length: 0\r\n\r\n"
-  }
-}
-
-enum WireError: Error { case closed }
+public enum WireError: Error { case closed }
 
 /// One TCP connection. Messages are read on a thread of its own; `next()` waits for them without blocking.
-final class WireClient: Sendable {
-  static let domain = "sip.example.org"
+public final class WireClient: Sendable {
+  public static let domain = "sip.example.org"
 
   private let connection: LoopbackSocket
   private let messages: AsyncStream<WireMessage>
 
-  init(sipAddress: String) throws {
+  public init(sipAddress: String) throws {
     guard let port = sipAddress.split(separator: ":").last.flatMap({ UInt16($0.prefix { $0.isNumber }) }) else {
       throw TestFailure("no port in \(sipAddress)")
     }
@@ -50,7 +30,7 @@ final class WireClient: Sendable {
         let count = recv(connection.descriptor, &buffer, buffer.count, 0)
         if count <= 0 { break }
         received.append(contentsOf: buffer[0..<count])
-        while let message = Self.takeMessage(&received) { continuation.yield(message) }
+        while let message = WireMessage.take(&received) { continuation.yield(message) }
       }
       continuation.finish()
     }
@@ -59,21 +39,21 @@ final class WireClient: Sendable {
   // The reading thread then ends and lets go of the socket.
   deinit { disconnect() }
 
-  func disconnect() { shutdown(connection.descriptor, Int32(SHUT_RDWR)) }
+  public func disconnect() { shutdown(connection.descriptor, Int32(SHUT_RDWR)) }
 
-  func send(_ text: String, body: Data = Data()) {
+  public func send(_ text: String, body: Data = Data()) {
     let bytes = Array(text.utf8) + body
     _ = bytes.withUnsafeBytes { Glibc.send(connection.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
   }
 
   /// The next message. Throws when the connection is closed.
-  func next() async throws -> WireMessage {
+  public func next() async throws -> WireMessage {
     for await message in messages { return message }
     throw WireError.closed
   }
 
   /// The next final response.
-  func response() async throws -> WireMessage {
+  public func response() async throws -> WireMessage {
     while true {
       let message = try await next()
       if message.status >= 200 { return message }
@@ -81,29 +61,12 @@ final class WireClient: Sendable {
   }
 
   /// The next request of a method; others in between are answered 200.
-  func request(_ method: String) async throws -> WireMessage {
+  public func request(_ method: String) async throws -> WireMessage {
     while true {
       let message = try await next()
       if message.startLine.hasPrefix(method + " ") { return message }
       if message.status == 0 { send(message.answer("200 OK")) }
     }
-  }
-
-  private static func takeMessage(_ data: inout Data) -> WireMessage? {
-    guard let end = data.range(of: Data("\r\n\r\n".utf8)) else { return nil }
-    var lines = String(decoding: data[..<end.lowerBound], as: UTF8.self).components(separatedBy: "\r\n")[...]
-    while lines.first?.isEmpty == true { lines = lines.dropFirst() }
-    guard let startLine = lines.popFirst() else { return nil }
-    let headers = lines.compactMap { line -> (name: String, value: String)? in
-      guard let colon = line.firstIndex(of: ":") else { return nil }
-      return (String(line[..<colon]), line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces))
-    }
-    let length = headers.first { $0.name.lowercased() == "content-length" }.flatMap { Int($0.value) } ?? 0
-    guard data.distance(from: end.upperBound, to: data.endIndex) >= length else { return nil }
-    let bodyEnd = data.index(end.upperBound, offsetBy: length)
-    let message = WireMessage(startLine: startLine, headers: headers, body: Data(data[end.upperBound..<bodyEnd]))
-    data = Data(data[bodyEnd...])
-    return message
   }
 }
 
@@ -111,7 +74,7 @@ final class WireClient: Sendable {
 
 extension WireClient {
   /// A request with all that it needs; `headers` are further lines, each ended by CRLF.
-  static func text(
+  public static func text(
     _ method: String, _ uri: String, from: String, to: String? = nil, callID: String, sequence: Int = 1,
     headers: String = "", hops: Int = 70, body: Data = Data()
   ) -> String {
@@ -130,7 +93,7 @@ extension WireClient {
   }
 
   /// Sends a request, answers one challenge, and returns the final response.
-  func perform(
+  public func perform(
     _ method: String, _ uri: String, user: String, password: String? = nil, from: String? = nil, to: String? = nil,
     headers: String = "", hops: Int = 70, body: Data = Data(), algorithm: DigestAlgorithm = .sha256
   ) async throws -> WireMessage {
@@ -155,7 +118,7 @@ extension WireClient {
   }
 
   /// Registers a device. `instance` is the UUID of its `+sip.instance`.
-  func register(
+  public func register(
     _ user: String, instance: String, expires: Int = 600, password: String? = nil,
     algorithm: DigestAlgorithm = .sha256, specs: String = "groupchat/1.1,lime"
   ) async throws -> WireMessage {
@@ -170,7 +133,7 @@ extension WireClient {
         """, algorithm: algorithm)
   }
 
-  static func gruu(_ user: String, _ instance: String) -> String {
+  public static func gruu(_ user: String, _ instance: String) -> String {
     "sip:\(user)@\(domain);gr=urn:uuid:\(instance)"
   }
 }
