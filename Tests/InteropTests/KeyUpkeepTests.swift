@@ -66,6 +66,26 @@ extension ChatAccount {
     await pair.end()
   }
 
+  @Test func whoCannotBeWrittenToAsTheKeyServerLostTheKeysIsToldWhatHelps() async throws {
+    let pair = try await ChatPair()
+    let (alice, bob) = (pair.alice, pair.bob)
+    let (server, lime) = try await bob.keyServerClient()
+    _ = try await server.exchange(lime.removalRequest())
+    let room = try await pair.room()
+    _ = try await alice.client.send("lost", to: room)
+    let failure = try await alice.event("failure") { event in
+      if case .messageState(let message) = event, message.state == .failed { return message.failure }
+      return nil
+    }
+    #expect(failure.contains("has no keys on the key server") && failure.contains("limeade keys publish"), "\(failure)")
+    #expect(try await bob.client.updateKeys().registeredAgain)
+    try await alice.wait("another attempt") {
+      _ = try await alice.client.send("again", to: room)
+      return (try? await bob.message("again", within: 2)) != nil
+    }
+    await pair.end()
+  }
+
   @Test func aResourceLimitIsHonouredWithABackOff() async throws {
     var strict = KeyServerConfiguration()
     // Every request for bundles is more than it allows.
