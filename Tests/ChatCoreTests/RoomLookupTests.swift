@@ -34,7 +34,9 @@ private struct Fixture {
   }
 
   func leave(_ room: String) throws {
-    try store.database.write { try $0.execute(sql: "UPDATE room SET state = 'left' WHERE address = ?", arguments: [room]) }
+    try store.database.write {
+      try $0.execute(sql: "UPDATE room SET state = 'left' WHERE address = ?", arguments: [room])
+    }
   }
 
   func rename(_ room: String, _ subject: String) throws {

@@ -61,7 +61,8 @@ import Testing
     for (method, object) in [
       ("message.send", ["to": own, "text": "to whom?"]), ("message.sendAll", ["to": own, "texts": ["to whom?"]]),
       ("room.open", ["to": own]), ("room.show", ["room": own]), ("message.history", ["room": own]),
-      ("message.send", ["to": Self.bob, "text": "half\0of it"]), ("message.send", ["to": Self.bob, "text": " \u{200B}"]),
+      ("message.send", ["to": Self.bob, "text": "half\0of it"]),
+      ("message.send", ["to": Self.bob, "text": " \u{200B}"]),
       ("room.create", ["name": "Ops\0x", "members": ["bob"]]), ("message.send", ["to": "sip:bo", "text": "x"]),
     ] as [(String, [String: Any])] {
       let answer = try await Self.ask(

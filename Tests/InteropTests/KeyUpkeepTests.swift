@@ -1,4 +1,5 @@
-// KeyUpkeepTests.swift: the published keys are looked after daily, and a key server's wish to be left alone is honoured.
+// KeyUpkeepTests.swift: the published keys are looked after daily, and a key server's wish to be left alone is
+// honoured.
 import Foundation
 import KeyServer
 import Lime
