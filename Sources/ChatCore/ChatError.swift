@@ -171,7 +171,7 @@ extension ChatError {
     case SIPError.refused(let status, let reason): self = .refused(what: what, status: status, reason: reason)
     case let error as SIPError:
       switch error {
-      case .wrongCredentials, .unsupportedChallenge: self = .wrongCredentials(error.description)
+      case .wrongCredentials, .unsupportedChallenge, .otherRealm: self = .wrongCredentials(error.description)
       case .noGRUU(let registrar): self = .noGRUU(domain: registrar)
       case .invalidConfiguration: self = .badConfiguration(error.description)
       case .invalidArgument: self = .badInput(error.description)
