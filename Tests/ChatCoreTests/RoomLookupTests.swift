@@ -165,4 +165,13 @@ private struct Fixture {
     }
     #expect(try await fixture.write("bob@SIP.example.ORG") == "sip:bob@sip.example.org")
   }
+
+  @Test func aPartOfADevicesAddressWithAnAtBeginsWithTheUser() {
+    let devices = ["sip:notbob@sip.example.org;gr=urn:uuid:0b0b", "sip:carol@sip.example.org;gr=bob@sip.example.org"]
+    for pattern in ["bob@sip.example.org", "sip:bob@", "SIP:BOB@sip", "@sip", ""] {
+      #expect(DevicePattern.matches(pattern, devices).isEmpty, "\(pattern)")
+    }
+    #expect(DevicePattern.matches("notBob@", devices) == [devices[0]])
+    #expect(DevicePattern.matches("0b0b", devices) == [devices[0]])
+  }
 }
