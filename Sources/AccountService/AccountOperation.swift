@@ -63,7 +63,7 @@ public enum AccountOperations {
   public static let all: [any AccountOperation.Type] = [
     ShowAccount.self,
     ListRooms.self, CountMentions.self, ShowRoom.self, OpenRoom.self, CreateRoom.self, InviteToRoom.self, RemoveFromRoom.self,
-    MakeRoomAdmin.self, RenameRoom.self, LeaveRoom.self,
+    MakeRoomAdmin.self, RenameRoom.self, LeaveRoom.self, ForgetRoom.self,
     SendText.self, SendTexts.self, SetComposing.self,
     SaveFile.self, CancelTransfers.self, ResendMessage.self,
     ReactToMessage.self, EditMessage.self, RetractMessage.self, ForwardMessage.self,

@@ -145,6 +145,19 @@ public struct LeaveRoom: ClientOperation {
   }
 }
 
+/// Removes the room with its messages from this device, also one whose focus answers nothing.
+/// - Returns: the room as it was before.
+public struct ForgetRoom: ClientOperation {
+  public static let method = "room.forget"
+  public var room: String
+  public init(_ room: String) { self.room = room }
+  public func perform(on client: ChatClient) async throws -> RoomSummary {
+    let summary = try await known(room, client)
+    try await client.forget(summary.room.address)
+    return summary
+  }
+}
+
 // MARK: Names
 
 func known(_ room: String, _ client: ChatClient) async throws -> RoomSummary {

@@ -23,7 +23,7 @@ extension AccountStore {
   public func verification(of address: SIPURI, curve: Curve) async throws -> Verification {
     try await database.read { db in
       let lime = try Self.lime(db, curve)
-      let wanted = address.withoutParameters.description
+      let wanted = address.addressOfRecord.description
       let own = try lime.identity(db)
       let names = try Self.knownDevices(db, lime).filter { Self.participant($0) == wanted }
       guard !names.isEmpty else {
@@ -129,7 +129,7 @@ extension AccountStore {
   }
 
   private static func participant(_ device: String) -> String {
-    SIPURI(device)?.withoutParameters.description ?? device
+    SIPURI(device)?.addressOfRecord.description ?? device
   }
 
   /// This device's LIME account.

@@ -157,6 +157,7 @@ public final class AccountStore: Sendable {
       // What goes next: else each look sorts all that waits, and a script may write faster than the server takes.
       try db.execute(sql: "CREATE INDEX outbox_by_order ON outbox (isUrgent DESC, id)")
     }
+    migrator.registerMigration("chat rooms 1") { db in try addRoomKeys(db) }
     migrator.registerMigration("chat search 3") { db in try SearchIndex.fold(db) }
     LimeAccount.registerMigrations(&migrator)
     return migrator

@@ -107,6 +107,6 @@ extension RoomSummary {
   }
 
   fileprivate func member(_ address: SIPURI) -> Participant? {
-    participants.first { $0.address == address.withoutParameters.description }
+    participants.first { $0.address == address.addressOfRecord.description }
   }
 }

@@ -18,9 +18,13 @@ extension ChatClient {
   /// Waits until nothing is left that can be sent now, but no longer than `limit`.
   public func flushOutbox(within limit: Duration = .seconds(5)) async {
     wakeOutbox()
-    guard let draining = outboxTask else { return }
-    await withTimeout(limit) { await draining.value }
+    await withTimeout(limit) {
+      while let work = await self.outboxWork { await work.value }
+    }
   }
+
+  /// What has to end before nothing can be sent: the outbox itself, or the factory's word on a room in it.
+  private var outboxWork: Task<Void, Never>? { outboxTask ?? confirmations.values.first }
 
   /// Sends what waits, oldest first, notifications after texts; ends when nothing can be sent now.
   private func drainOutbox() async {
@@ -38,7 +42,7 @@ extension ChatClient {
         }
       } catch { break }
       if let batch {
-        await process(batch)
+        if let room = await unconfirmedRoom(batch.room) { confirm(room) } else { await process(batch) }
       } else if !hasNewsForOutbox {
         break
       }
@@ -92,6 +96,8 @@ extension ChatClient {
     guard let room = try await store.database.read({ try Room.find($0, first.room) }),
       let address = RoomAddress(first.room)
     else { throw ChatError.notInRoom(first.room) }
+    try requireOurs(room.address)
+    if room.isOneToOne, !room.isConfirmed { throw ChatError.noStateFromFocus(room: room.subject) }
 
     var headers = [SIPHeader("Date", CivilTime(Date()).headerText)]
     if !first.isUrgent { headers.append(SIPHeader("Priority", "non-urgent")) }
@@ -195,6 +201,37 @@ extension ChatClient {
       if let message { hub.send(.messageState(message)) }
       finishedChange(outcome.entry, state: outcome.state, failure: outcome.failure)
     }
+  }
+
+  // MARK: One-to-one rooms that somebody else made
+
+  private func unconfirmedRoom(_ address: String) async -> Room? {
+    guard let room = try? await store.database.read({ try Room.find($0, address) }) else { return nil }
+    return room.isOneToOne && !room.isConfirmed ? room : nil
+  }
+
+  /// The room's entries wait for the factory's word; those of other rooms do not.
+  private func confirm(_ room: Room) {
+    blockedRooms[room.address] = .distantFuture
+    confirmations[room.address] = Task { [weak self] in await self?.settle(room.address) }
+  }
+
+  private func settle(_ address: String) async {
+    do {
+      await waitUntilResumed(address)
+      try await waitForState(of: address)
+      if let room = await unconfirmedRoom(address) { try await confirmOneToOne(room) }
+      blockedRooms[address] = nil
+    } catch let error as ChatError where error.isFinal || error.isRefusal {
+      blockedRooms[address] = nil
+      let entries = try? await store.database.read { db in
+        try OutboxEntry.fetchAll(db, sql: "SELECT * FROM outbox WHERE room = ? ORDER BY id", arguments: [address])
+      }
+      await recordOutcomes(
+        (entries ?? []).map { OutboxOutcome(entry: $0, state: .failed, failure: error.description) })
+    } catch { postpone(address, describe(error)) }
+    confirmations[address] = nil
+    wakeOutbox()
   }
 
   private func postpone(_ room: String, _ reason: String) {

@@ -134,11 +134,13 @@ extension ChatClient {
       try apply(db, cpim, room: room, device: author, gruu: gruu, trust: "unknown", isEncrypted: false))
   }
 
-  /// The room a message came through. A message that overtook its room's invitation makes the room known.
+  /// The room a message came through: see `admit`. An encrypted one that overtook its room's invitation makes the room
+  /// known.
   private static func room(_ db: Database, of message: IncomingMessage, isEncrypted: Bool) throws -> Room {
-    let address = message.from.uri.description
-    return try Room.find(db, address)
-      ?? RoomQueries.join(db, address: address, subject: "", encrypted: isEncrypted, oneToOne: false, now: Date())
+    let uri = message.from.uri
+    if let room = try Room.find(db, uri.description) { return room }
+    guard isEncrypted else { throw ChatError.unknownRoom(uri.description, known: []) }
+    return try RoomQueries.join(db, uri: uri, subject: "", encrypted: true, oneToOne: false, now: Date())
   }
 
   // MARK: Encrypted
@@ -204,7 +206,7 @@ extension ChatClient {
     let now = Date()
     let own = account.address.description
     return try await store.database.write { db in
-      let sender = envelope.sender.withoutParameters.description
+      let sender = envelope.sender.addressOfRecord.description
       var message = Message(
         room: room.address, messageID: messageID, sender: sender, senderDevice: envelope.sender.description,
         isOutgoing: sender == own, text: "", time: now, receivedAt: now, isEncrypted: true, trust: "unknown",
@@ -224,7 +226,7 @@ extension ChatClient {
     _ db: Database, _ cpim: CPIMMessage, room: Room, device: SIPURI, gruu: SIPURI, trust: String, isEncrypted: Bool
   ) throws -> Received {
     let type = cpim.contentType ?? .plainText
-    let author = device.withoutParameters.description
+    let author = device.addressOfRecord.description
     let notUnderstood = cpim.notUnderstood.map(\.description).joined(separator: ", ")
     if !notUnderstood.isEmpty, cpim.isNotification || type.matches(ContentType.isComposing.mediaType) {
       logger.notice("a notification of \(author) requires \(notUnderstood)")
@@ -262,7 +264,7 @@ extension ChatClient {
       return try applyChange(db, change, message, room: room, device: device, gruu: gruu)
     }
     message.replyTo = cpim.reply?.messageID
-    message.replySender = cpim.reply?.sender?.withoutParameters.description
+    message.replySender = cpim.reply?.sender?.addressOfRecord.description
     message.forwardedFrom = cpim.forwardInfo
     var received = Received()
     let isNew = try MessageQueries.insertOnce(db, &message)

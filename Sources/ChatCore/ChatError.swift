@@ -14,6 +14,10 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   case unknownRoom(String, known: [String])
   case ambiguousRoom(String, candidates: [String])
   case notInRoom(String)
+  /// The room is not of one of the account's conference servers.
+  case foreignRoom(String)
+  /// It says that it is the room with these people, and the factory names another one.
+  case notTheOneToOneRoom(String)
   case noKeyServer
   case keyServer(String)
   case nobodyToEncryptFor(room: String, reasons: [String])
@@ -59,6 +63,16 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
     case .ambiguousRoom(let name, let candidates):
       "'\(name)' could be \(NameList.text(candidates, separator: " or ")); write more of it"
     case .notInRoom(let room): "this account is no longer a member of \(room)"
+    case .foreignRoom(let room):
+      """
+      \(room) is not a room of this account's conference server, so nothing is sent to it; if it is one of yours, add its \
+      domain to conference-domains
+      """
+    case .notTheOneToOneRoom(let people):
+      """
+      this is not the room that the conference factory keeps for you and \(people.isEmpty ? "one other" : people), \
+      although it says so: nothing was sent to it; 'limeade send ADDRESS' writes to the real one
+      """
     case .noKeyServer:
       "no key-server is configured for this account, so nothing can be encrypted; add key-server = \"https://…\""
     case .keyServer(let cause): cause
@@ -100,7 +114,7 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   /// Whether another attempt to send would fail in the same way.
   var isFinal: Bool {
     switch self {
-    case .nobodyToEncryptFor, .untrusted, .unsafeDevices: true
+    case .nobodyToEncryptFor, .untrusted, .unsafeDevices, .foreignRoom, .notTheOneToOneRoom: true
     default: false
     }
   }
@@ -112,7 +126,7 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
     case .notConnected, .serverUnreachable, .noKeys: 69
     case .wrongCredentials: 77
     case .noGRUU, .factoryDidNotRedirect, .noKeyServer, .badConfiguration: 78
-    case .refused, .keyServer, .notInRoom, .nobodyToEncryptFor: 76
+    case .refused, .keyServer, .notInRoom, .nobodyToEncryptFor, .foreignRoom, .notTheOneToOneRoom: 76
     case .noStateFromFocus: 75
     case .unknownRoom, .ambiguousRoom, .badInput, .messageTooLarge: 65
     case .cannotStore: 73
@@ -126,6 +140,15 @@ extension ChatError {
     switch self {
     case .serverUnreachable: true
     case .refused(_, let status, _): status == 408 || status >= 500
+    default: false
+    }
+  }
+
+  /// Whether the server has answered, and said no.
+  var isRefusal: Bool {
+    switch self {
+    case .refused(_, let status, _): status != 408 && !(500..<600).contains(status)
+    case .factoryDidNotRedirect: true
     default: false
     }
   }

@@ -14,6 +14,8 @@ enum Setting: String {
   case generation
   /// "due" when the database was found to be an older one, until its published keys were replaced.
   case recovery
+  /// The conference servers that the factory named: see `KnownFocuses`.
+  case focuses
   /// "due" while words of removed messages are in the search index's file.
   case searchPurge
 

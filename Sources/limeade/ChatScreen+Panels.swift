@@ -77,7 +77,7 @@ extension ChatScreen {
   private func panel(_ verification: Verification, with address: String) -> VerificationPanel {
     let uri = SIPAddress.parse(address, domain: account.address.host)
     return VerificationPanel(
-      address: uri?.withoutParameters.description ?? address, ownAddress: account.address.description,
+      address: uri?.addressOfRecord.description ?? address, ownAddress: account.address.description,
       ownDevice: verification.ownDevice,
       ownFingerprint: verification.ownFingerprint,
       devices: verification.devices.map { device in

@@ -120,7 +120,7 @@ private struct AccountEntry {
   static let keys = [
     "address", "password", "password-command", "passphrase-command", "outbound-proxy", "conference-factory",
     "key-server", "file-server", "curve", "ca-file", "name-server", "expires", "require-trust", "password-timeout",
-    "file-hosts", "download", "download-folder", "download-limit",
+    "file-hosts", "download", "download-folder", "download-limit", "conference-domains",
   ]
 
   func configuration(withPassword: Bool) throws -> AccountConfiguration {
@@ -148,6 +148,7 @@ private struct AccountEntry {
       guard let isOn = value.bool else { throw failure("require-trust", "require-trust is true or false") }
       configuration.requiresTrust = isOn
     }
+    configuration.conferenceDomains = try hosts("conference-domains", example: "conference.example.org")
     try readFileSettings(into: &configuration)
     if let value = table["expires"] {
       guard let expires = value.int, (60...604_800).contains(expires) else {
@@ -172,6 +173,14 @@ private struct AccountEntry {
     return proxy
   }
 
+  private func hosts(_ key: String, example: String) throws -> [String] {
+    guard let value = table[key] else { return [] }
+    guard let hosts = value.array?.map({ $0.string }), !hosts.contains(nil) else {
+      throw failure(key, "\(key) is a list of host names: \(key) = [\"\(example)\"]")
+    }
+    return hosts.compactMap { $0 }
+  }
+
   private func nameServer() throws -> NameServer? {
     guard let text = try string("name-server") else { return nil }
     guard let server = NameServer(text) else {
@@ -183,15 +192,10 @@ private struct AccountEntry {
   }
 
   private func readFileSettings(into configuration: inout AccountConfiguration) throws {
-    if let value = table["file-hosts"] {
-      guard let hosts = value.array?.map({ $0.string }), !hosts.contains(nil) else {
-        throw failure("file-hosts", "file-hosts is a list of host names: file-hosts = [\"files.example.org\"]")
-      }
-      configuration.fileHosts = hosts.compactMap { $0 }
-      if let wrong = configuration.fileHosts.first(where: { !DownloadPolicy.isHost($0) }) {
-        throw failure(
-          "file-hosts", "file-hosts: \"\(wrong)\" is no host name with or without a port (files.example.org:8443)")
-      }
+    configuration.fileHosts = try hosts("file-hosts", example: "files.example.org")
+    if let wrong = configuration.fileHosts.first(where: { !DownloadPolicy.isHost($0) }) {
+      throw failure(
+        "file-hosts", "file-hosts: \"\(wrong)\" is no host name with or without a port (files.example.org:8443)")
     }
     if let mode = try string("download") {
       guard ["ask", "auto"].contains(mode) else {
