@@ -120,6 +120,19 @@ final class HTTPConnectionTable: Sendable {
     }
   }
 
+  func isOpen(_ id: Int) -> Bool { state.withLock { $0.entries[id].map { !$0.isEvicted } ?? false } }
+
+  /// How many there are, of each address, and of each user's requests.
+  var counts: (connections: Int, addresses: [String: Int], users: [String: Int]) {
+    state.withLock { state in
+      let open = state.entries.values.filter { !$0.isEvicted }
+      return (
+        open.count, Dictionary(grouping: open, by: \.address).mapValues(\.count),
+        Dictionary(grouping: state.entries.values.compactMap(\.user), by: \.self).mapValues(\.count)
+      )
+    }
+  }
+
   /// Forgets a connection and closes it.
   func close(_ id: Int, _ socket: Socket) {
     state.withLock { state in

@@ -220,7 +220,7 @@ extension CPIMMessage {
     func prefix(of namespace: String?) -> String { namespace.flatMap { prefixes[$0] }.map { $0 + "." } ?? "" }
     for namespace in required.compactMap(\.namespace) { declare(namespace) }
     if !required.isEmpty {
-      let names = required.map { prefix(of: $0.namespace) + CPIMEscape.escape($0.name) }
+      let names = required.map { prefix(of: $0.namespace) + $0.name }
       text += HeaderFields.line("Require", names.joined(separator: ", "))
     }
     for header in headers {
