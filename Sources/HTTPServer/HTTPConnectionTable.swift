@@ -83,8 +83,8 @@ final class HTTPConnectionTable: Sendable {
     }
   }
 
-  /// The one that has been of no use for longest; else the slowest that is nobody's, the oldest of the new ones, and last
-  /// the slowest of those of users that had their time.
+  /// The one that has been of no use for longest; else the slowest that is nobody's, the oldest of the new ones, and
+  /// last the slowest of those of users that had their time.
   private static func evict(among entries: [Int: Entry], _ state: inout State) -> Bool {
     func oldest(_ isMeant: (Entry) -> Bool) -> (Int, Entry)? {
       entries.filter { isMeant($0.value) }.max { $0.value.age < $1.value.age }.map { ($0.key, $0.value) }

@@ -227,7 +227,8 @@ extension CPIMMessage {
       if let namespace = header.namespace { declare(namespace) }
       let value = CPIMEscape.escape(header.value)
       let parameters = header.parameters.headerText
-      text += HeaderFields.line(prefix(of: header.namespace) + header.name, parameters.isEmpty ? value : "\(parameters) \(value)")
+      text += HeaderFields.line(
+        prefix(of: header.namespace) + header.name, parameters.isEmpty ? value : "\(parameters) \(value)")
     }
     text += "\r\n"
 

@@ -281,7 +281,8 @@ import Testing
     try await before.write { db in
       try db.execute(
         sql: """
-          DROP TABLE served; DROP TABLE handed_out; DROP INDEX device_by_account; ALTER TABLE device DROP COLUMN account;
+          DROP TABLE served; DROP TABLE handed_out; DROP INDEX device_by_account;
+          ALTER TABLE device DROP COLUMN account;
           CREATE TABLE handed_out (device INTEGER NOT NULL, asker TEXT NOT NULL, at INTEGER NOT NULL);
           CREATE INDEX handed_out_by_asker ON handed_out (device, asker);
           DELETE FROM grdb_migrations WHERE identifier LIKE 'key server 2%';

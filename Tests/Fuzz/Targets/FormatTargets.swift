@@ -36,7 +36,7 @@ extension FuzzTarget {
           + "Content-Length: 3\r\n\r\n=F0=D2 =\r\n=3D \r\n",
         "From: <sip:a@h>\n\nContent-Type: message/imdn+xml\nContent-Transfer-Encoding: base64\n\nPGltZG4vPg==\n",
       ]), parse: { try CPIMMessage(parsing: $0).comparable }, write: \.serialized),
-    // Character set, transfer encoding and body, a line each: whatever they are, the text is no longer than they explain.
+    // Character set, transfer encoding and body, a line each: the text is no longer than they explain.
     FuzzTarget(
       "text-part",
       seeds: text([
