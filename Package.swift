@@ -120,7 +120,7 @@ let package = Package(
     .testTarget(
       name: "SIPAgentTests",
       dependencies: ["SIPAgent", "ServerConnection", "MessageFormats", "DigestAuth", "TestSupport"]),
-    .testTarget(name: "ChatCoreTests", dependencies: ["ChatCore", "TestSupport"]),
+    .testTarget(name: "ChatCoreTests", dependencies: ["ChatCore", "SIPAgent", "TestSupport"]),
     .testTarget(name: "AccountServiceTests", dependencies: ["AccountService", "ChatCore", "TestSupport"]),
     .testTarget(
       name: "KeyServerTests",

@@ -20,13 +20,16 @@ public struct SendText: ClientOperation {
   public var ephemeral: Int?
   /// Absolute paths of files, which go with the text; that may be empty then.
   public var files: [String]?
+  /// Kept back while a new device is held (see `keys.admit`), and sent after that; else it is refused.
+  public var waits: Bool?
   /// The new message's Message-ID. Asked for a second time with the same one, the message is not sent a second time.
   public var id: String?
   public init(
     to: String, text: String, requireTrust: Bool = false, replyTo: String? = nil, ephemeral: Int? = nil,
-    files: [String] = []
+    files: [String] = [], waits: Bool = false
   ) {
     id = MessageID.make()
+    self.waits = waits
     (self.to, self.text, self.requireTrust) = (to, text, requireTrust)
     (self.replyTo, self.ephemeral, self.files) = (replyTo, ephemeral, files.isEmpty ? nil : files)
   }
@@ -35,14 +38,16 @@ public struct SendText: ClientOperation {
     var answered: String?
     if let replyTo { answered = try await client.store.messageID(replyTo, in: room, .others) }
     let options = MessageOptions(
-      replyTo: answered, lifetime: ephemeral, requireTrust: requireTrust == true, messageID: id)
+      replyTo: answered, lifetime: ephemeral, requireTrust: requireTrust == true, waits: waits == true,
+      messageID: id)
     guard let files, !files.isEmpty else { return try await client.send(text, to: room, options) }
     guard files.allSatisfy({ $0.hasPrefix("/") }) else { throw ChatError.badInput("files needs absolute paths") }
     return try await client.send(text, files: files, to: room, options)
   }
 }
 
-/// Puts several texts into the outbox, all or none: with one wait for the disk, and in their order.
+/// Puts several texts into the outbox, all or none: with one wait for the disk, and in their order. They wait while a
+/// new device is held.
 public struct SendTexts: ClientOperation {
   public static let method = "message.sendAll"
   /// By their ids.
@@ -253,8 +258,21 @@ public struct FetchKeys: ClientOperation {
   }
 }
 
-/// `device` of these three: a GRUU, or a part of it that no other known device has.
-public struct TrustDevice: StoreOperation {
+/// Decides on a device; texts that waited for it go out.
+public protocol DeviceDecision: StoreOperation where Output == DeviceTrust {
+  /// A GRUU, or a part of it that no other known device has.
+  var device: String { get }
+}
+
+extension DeviceDecision {
+  public func perform(on client: ChatClient) async throws -> DeviceTrust {
+    let trust = try await perform(on: client.store, of: client.account)
+    await client.trustChanged()
+    return trust
+  }
+}
+
+public struct TrustDevice: DeviceDecision {
   public static let method = "keys.trust"
   public var device: String
   public init(_ device: String) { self.device = device }
@@ -263,7 +281,27 @@ public struct TrustDevice: StoreOperation {
   }
 }
 
-public struct DistrustDevice: StoreOperation {
+/// A new device gets what is sent although it was not compared.
+public struct AdmitDevice: DeviceDecision {
+  public static let method = "keys.admit"
+  public var device: String
+  public init(_ device: String) { self.device = device }
+  public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> DeviceTrust {
+    try await store.admit(device: device, curve: account.curve)
+  }
+}
+
+/// A device gets nothing, and the others of its rooms do.
+public struct ExcludeDevice: DeviceDecision {
+  public static let method = "keys.exclude"
+  public var device: String
+  public init(_ device: String) { self.device = device }
+  public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> DeviceTrust {
+    try await store.exclude(device: device, curve: account.curve)
+  }
+}
+
+public struct DistrustDevice: DeviceDecision {
   public static let method = "keys.distrust"
   public var device: String
   public init(_ device: String) { self.device = device }
@@ -272,7 +310,7 @@ public struct DistrustDevice: StoreOperation {
   }
 }
 
-public struct ForgetDevice: StoreOperation {
+public struct ForgetDevice: DeviceDecision {
   public static let method = "keys.forget"
   /// A second time there may be no such device.
   public static let isRepeatable = false

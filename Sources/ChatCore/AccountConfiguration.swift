@@ -36,6 +36,13 @@ public struct AccountConfiguration: Sendable {
 
   /// Texts only go to rooms whose devices are all trusted.
   public var requiresTrust = false
+  /// What is done about devices that nothing was sent to before.
+  public var newDevices = NewDevicePolicy.hold
+
+  /// Receipts that leave, where a room has no setting of its own.
+  public var receipts = ReceiptPolicy.all
+  /// Whether rooms are told that this account is writing, where a room has no setting of its own.
+  public var typing = true
 
   /// Domains, besides that of `conferenceFactory`, whose conference servers may invite this account.
   public var conferenceDomains: [String] = []

@@ -157,6 +157,18 @@ public final class AccountStore: Sendable {
       // What goes next: else each look sorts all that waits, and a script may write faster than the server takes.
       try db.execute(sql: "CREATE INDEX outbox_by_order ON outbox (isUrgent DESC, id)")
     }
+    migrator.registerMigration("chat admission 1") { db in try Admissions.createTables(db) }
+    migrator.registerMigration("chat notices 1") { db in try RoomNotices.addColumns(db) }
+    migrator.registerMigration("chat belief 1") { db in
+      try db.alter(table: "message") { table in
+        table.add(column: "claimedTime", .datetime)
+        table.add(column: "isStranger", .boolean).notNull().defaults(to: false)
+        table.add(column: "identity", .blob)
+        table.add(column: "original", .text)
+        table.add(column: "isOriginalMissing", .boolean).notNull().defaults(to: false)
+      }
+      try FormerDevice.createTable(db)
+    }
     migrator.registerMigration("chat rooms 1") { db in try addRoomKeys(db) }
     migrator.registerMigration("chat search 3") { db in try SearchIndex.fold(db) }
     LimeAccount.registerMigrations(&migrator)

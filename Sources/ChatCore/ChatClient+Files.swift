@@ -43,7 +43,9 @@ extension ChatClient {
       let message = try await store.database.write { db -> Message in
         let message = try Self.write(
           db, text, files: files, to: address, options, account: account, device: gruu, time: now)
-        if let row = message.id { try PendingUpload(message: row, requiresTrust: needsTrust).insert(db) }
+        if let row = message.id { 
+          try PendingUpload(message: row, requiresTrust: needsTrust, waits: options.waits).insert(db)
+        }
         return message
       }
       await wakeUploads()
@@ -168,13 +170,15 @@ extension ChatClient {
         return file
       }
       try message.update(db)
-      try Self.enqueue(db, message, from: gruu, to: target, requiresTrust: upload.requiresTrust)
+      try Self.enqueue(
+        db, message, from: gruu, to: target, requiresTrust: upload.requiresTrust, waits: upload.waits)
     }
   }
 
   /// The files of a message, which are on a server already, once more in another room.
   func forward(_ message: Message, to address: String, _ options: MessageOptions) async throws -> Message {
     guard let gruu, let target = SIPURI(address) else { throw ChatError.notConnected }
+    if !options.waits { try await checkAdmission(in: address) }
     guard message.files.allSatisfy(\.isOffered) else {
       throw ChatError.badInput("the message's files are not on the file server yet")
     }
@@ -193,7 +197,7 @@ extension ChatClient {
     let sent = try await store.database.write { db -> Message in
       let sent = try Self.write(
         db, message.text, files: files, to: address, options, account: account, device: gruu, time: now)
-      try Self.enqueue(db, sent, from: gruu, to: target, requiresTrust: needsTrust)
+      try Self.enqueue(db, sent, from: gruu, to: target, requiresTrust: needsTrust, waits: options.waits)
       return sent
     }
     wakeOutbox()

@@ -223,7 +223,12 @@ extension ChatClient {
         hub.send(.error(room: address, text: "the room's state cannot be stored: \(describe(error))"))
       }
     }
-    for address in rooms { stateArrived(address) }
+    for address in rooms {
+      stateArrived(address)
+      // A device that is held may have gone.
+      heldRooms[address] = nil
+    }
+    await release(heldFor: rooms)
     wakeOutbox()
   }
 

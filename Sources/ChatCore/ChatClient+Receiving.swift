@@ -6,47 +6,73 @@ import MessageFormats
 import SIPAgent
 
 /// What a stored message leads to once its transaction is committed.
-private struct Received {
+struct Received: Sendable {
   var events: [ChatEvent] = []
   var status = 200
-  /// Messages were read on another of our devices.
-  var hasRead = false
+  /// Where messages were read on another of our devices.
+  var roomsRead: Set<String> = []
   var hasDeletedText = false
   /// Whether the time of an ephemeral message may have started.
   var mayExpire: Bool {
-    hasRead
+    !roomsRead.isEmpty
       || events.contains { event in
         if case .delivery(_, _, _, .displayed, _, true) = event { true } else { false }
       }
   }
 }
 
-extension ChatClient {
-  /// A device's failed-decryption notices lead to a new session at most this often; they are unauthenticated.
-  private static let rekeyInterval: TimeInterval = 60
+/// What becomes of a message that arrived.
+private enum Outcome: Sendable {
+  case stored(Received)
+  /// For the room's state to show its author.
+  case waits(Room)
+  case failed(any Error)
+}
 
+extension ChatClient {
   /// Messages that are stored in one commit.
   static let messagesAtOnce = 64
 
   /// Stores incoming MESSAGEs and only then answers them: a 200 OK means that it is on disk.
   func receive(_ messages: [IncomingMessage]) async {
+    await receive(messages.map { (message: $0, deadline: nil) })
+  }
+
+  /// The same with messages that have waited for the state of their room.
+  func receive(_ entries: [HeldMessages.Entry]) async {
+    await receive(entries.map { (message: $0.message, deadline: $0.deadline) })
+  }
+
+  private typealias Arrived = (message: IncomingMessage, deadline: ContinuousClock.Instant?)
+
+  private func receive(_ messages: [Arrived]) async {
     guard !messages.isEmpty, let agent else { return }
     var (hasDeletedText, mayExpire) = (false, false)
-    var roomsRead: Set<String> = []
-    for (message, result) in zip(messages, await store(messages)) {
-      switch result {
-      case .failure(let error):
+    var (rooms, roomsRead): (Set<String>, Set<String>) = ([], [])
+    var overdue: [HeldMessages.Entry] = []
+    for (arrived, outcome) in zip(messages, await store(messages)) {
+      let message = arrived.message
+      switch outcome {
+      case .failed(let error):
         logger.error("an incoming message was not stored: \(describe(error))")
         hub.send(.error(room: nil, text: "an incoming message could not be stored: \(describe(error))"))
-        // Of all refusals, 503 is the one after which a server keeps the message for later.
-        await agent.respond(to: message.id, status: 503)
-      case .success(let received):
+        await agent.respond(to: message.id, status: Self.keepForLater)
+      case .waits(let room):
+        if hold(message, room: room.address, until: arrived.deadline) { continue }
+        if room.version == 0 {
+          // Nobody is known to be in it yet, and its messages may be many.
+          await agent.respond(to: message.id, status: Self.keepForLater)
+        } else {
+          overdue.append(HeldMessages.Entry(message: message, deadline: .now))
+        }
+      case .stored(let received):
         await agent.respond(to: message.id, status: received.status)
         for event in received.events {
           hub.send(event)
           if case .message(let message) = event { offer(message) }
         }
-        if received.hasRead { roomsRead.insert(message.from.uri.description) }
+        rooms.insert(message.from.uri.description)
+        roomsRead.formUnion(received.roomsRead)
         hasDeletedText = hasDeletedText || received.hasDeletedText
         mayExpire = mayExpire || received.mayExpire
       }
@@ -54,8 +80,12 @@ extension ChatClient {
     for room in roomsRead { await reportRoom(room) }
     if hasDeletedText { forgetOnDisk() }
     if mayExpire { scheduleExpiry() }
-    notify(of: Set(messages.map(\.from.uri.description)))
+    notify(of: rooms)
+    await receive(overdue)
   }
+
+  /// Of all refusals the one after which a server keeps a message for later.
+  private static let keepForLater = 503
 
   /// Devices of a room from which on its notifications wait a little.
   private static let largeRoom = 20
@@ -84,54 +114,75 @@ extension ChatClient {
   /// What came of a message inside the transaction that it was opened in.
   private enum Attempt: Sendable {
     case stored(Received)
-    case unreadable(LimeEnvelope, Room, any Error)
+    case waits(Room)
+    case unreadable(LimeEnvelope, Room, isMember: Bool, any Error)
   }
 
   /// All in one transaction; when it fails each has one of its own, so that the fault of one is not that of others.
-  private func store(_ messages: [IncomingMessage]) async -> [Result<Received, any Error>] {
-    guard let lime, let gruu else { return messages.map { _ in .failure(ChatError.notConnected) } }
+  private func store(_ messages: [Arrived]) async -> [Outcome] {
+    guard let lime, let gruu else { return messages.map { _ in .failed(ChatError.notConnected) } }
+    let now = Date()
+    contact.sign(at: now)
+    let tick = ContinuousClock.now
+    let arrivals = messages.map {
+      ($0.message, arrival(at: now, mayWait: $0.deadline.map { $0 > tick } ?? true))
+    }
     let attempts: [Attempt]
     do {
       attempts = try await store.writeRatchets { db in
-        try messages.map { try self.store(db, $0, lime: lime, gruu: gruu) }
+        try arrivals.map { try self.store(db, $0.0, $0.1, lime: lime, gruu: gruu) }
       }
     } catch {
-      guard messages.count > 1 else { return [.failure(error)] }
-      var results: [Result<Received, any Error>] = []
-      for message in messages { results += await store([message]) }
-      return results
+      guard messages.count > 1 else { return [.failed(error)] }
+      var outcomes: [Outcome] = []
+      for message in messages { outcomes += await store([message]) }
+      return outcomes
     }
-    var results: [Result<Received, any Error>] = []
+    var outcomes: [Outcome] = []
     for attempt in attempts {
       switch attempt {
-      case .stored(let received): results.append(.success(received))
-      case .unreadable(let envelope, let room, let error):
+      case .stored(let received): outcomes.append(.stored(received))
+      case .waits(let room): outcomes.append(.waits(room))
+      case .unreadable(let envelope, let room, let isMember, let error):
         do {
           let alert = try await identityAlert(error, room: room.address)
-          var received = try await storeUndecryptable(envelope, room: room, gruu: gruu, reason: describe(error))
+          var received = try await storeUndecryptable(
+            envelope, room: room, isMember: isMember, gruu: gruu, reason: describe(error))
           if let alert { received.events.append(alert) }
-          results.append(.success(received))
-        } catch { results.append(.failure(error)) }
+          outcomes.append(.stored(received))
+        } catch { outcomes.append(.failed(error)) }
       }
     }
-    return results
+    return outcomes
+  }
+
+  private func arrival(at now: Date, mayWait: Bool) -> Arrival {
+    Arrival(
+      now: now, isCatchingUp: contact.isCatchingUp(at: now), earliest: contact.earliest(at: now), mayWait: mayWait)
   }
 
   private nonisolated func store(
-    _ db: Database, _ message: IncomingMessage, lime: LimeAccount, gruu: SIPURI
+    _ db: Database, _ message: IncomingMessage, _ arrival: Arrival, lime: LimeAccount, gruu: SIPURI
   ) throws -> Attempt {
     if LimeEnvelope.matches(contentType: message.contentType) {
-      return try storeEncrypted(db, message, lime: lime, gruu: gruu)
+      return try storeEncrypted(db, message, arrival, lime: lime, gruu: gruu)
     }
     guard ContentType(message.contentType)?.matches(ContentType.cpim.mediaType) == true else {
       return .stored(Received(status: 415))
     }
-    guard let cpim = try? CPIMMessage(parsing: message.body), let author = cpim.from?.uri else {
+    guard let cpim = try? CPIMMessage(parsing: message.body), let device = cpim.from?.uri else {
       return .stored(Received(status: 400))
     }
+    // Anybody can send that: it makes no room, and is not told whether it was read.
+    guard try Room.find(db, message.from.uri.description) != nil else { return .stored(Received(status: 403)) }
     let room = try Self.room(db, of: message, isEncrypted: false)
-    return .stored(
-      try apply(db, cpim, room: room, device: author, gruu: gruu, trust: "unknown", isEncrypted: false))
+    let standing = try RoomQueries.standing(db, ofUser: device, in: room.address)
+    let isMember = arrival.isMember(standing, writing: cpim.dateTime)
+    guard isMember || !arrival.mayWait else { return .waits(room) }
+    let author = Author(
+      device: device, address: device.addressOfRecord.description, isEncrypted: false,
+      trust: PeerStatus.unknown.rawValue, identity: nil, isMember: isMember)
+    return .stored(try apply(db, cpim, arrival, room: room, author: author, gruu: gruu))
   }
 
   /// The room a message came through: see `admit`. An encrypted one that overtook its room's invitation makes the room
@@ -146,7 +197,7 @@ extension ChatClient {
   // MARK: Encrypted
 
   private nonisolated func storeEncrypted(
-    _ db: Database, _ message: IncomingMessage, lime: LimeAccount, gruu: SIPURI
+    _ db: Database, _ message: IncomingMessage, _ arrival: Arrival, lime: LimeAccount, gruu: SIPURI
   ) throws -> Attempt {
     let room = try Self.room(db, of: message, isEncrypted: true)
     guard let address = RoomAddress(room.address) else { return .stored(Received(status: 400)) }
@@ -158,10 +209,12 @@ extension ChatClient {
       logger.warning("malformed multipart/encrypted in \(room.address): \(error)")
       return .stored(Received(status: 400))
     }
+    let standing = try RoomQueries.standing(db, ofDevice: envelope.sender, in: room.address)
+    guard !arrival.mayWait || arrival.mayBeMember(standing) else { return .waits(room) }
     let sender = DeviceID(envelope.sender.description)
     do {
       guard let part = envelope.deviceParts[lime.device.string] else { throw UndecryptableReason.notForUs }
-      var received = Received()
+      var received: Received?
       // Nothing of a message that proves wrong stays.
       try db.inSavepoint {
         let decrypted = try lime.decrypt(
@@ -170,17 +223,21 @@ extension ChatClient {
         let cpim = try CPIMMessage(parsing: decrypted.plaintext)
         // The author is who LIME authenticated; an inner From that says otherwise is a forgery.
         guard cpim.from?.uri == envelope.sender else { throw UndecryptableReason.senderMismatch }
-        received = try apply(
-          db, cpim, room: room, device: envelope.sender, gruu: gruu, trust: decrypted.status.rawValue,
-          isEncrypted: true)
+        let isMember = arrival.isMember(standing, writing: cpim.dateTime)
+        // It is opened again when the state has come.
+        guard isMember || !arrival.mayWait else { return .rollback }
+        let author = Author(
+          device: envelope.sender, address: envelope.sender.addressOfRecord.description, isEncrypted: true,
+          trust: decrypted.status.rawValue, identity: decrypted.identity.bytes, isMember: isMember)
+        received = try apply(db, cpim, arrival, room: room, author: author, gruu: gruu)
         return .commit
       }
-      return .stored(received)
+      return received.map { .stored($0) } ?? .waits(room)
     } catch let error as DatabaseError where error.isStorageFailure {
       // It says nothing of the message: that is not acknowledged, and comes again.
       throw error
     } catch {
-      return .unreadable(envelope, room, error)
+      return .unreadable(envelope, room, isMember: arrival.mayBeMember(standing), error)
     }
   }
 
@@ -194,9 +251,10 @@ extension ChatClient {
     }
   }
 
-  /// A message that cannot be read is a visible line, and its sender is told so that it starts a new session.
+  /// A message that cannot be read is a visible line, and its sender, if a member, is told so that it starts a new
+  /// session.
   private func storeUndecryptable(
-    _ envelope: LimeEnvelope, room: Room, gruu: SIPURI, reason: String
+    _ envelope: LimeEnvelope, room: Room, isMember: Bool, gruu: SIPURI, reason: String
   ) async throws -> Received {
     // Notifications and typing carry no Message-ID: nothing to show, nothing to ask for again.
     guard let messageID = envelope.messageID else {
@@ -209,12 +267,15 @@ extension ChatClient {
       let sender = envelope.sender.addressOfRecord.description
       var message = Message(
         room: room.address, messageID: messageID, sender: sender, senderDevice: envelope.sender.description,
-        isOutgoing: sender == own, text: "", time: now, receivedAt: now, isEncrypted: true, trust: "unknown",
-        state: .undecryptable, failure: reason, isRead: false)
+        isOutgoing: sender == own && isMember, text: "", time: now, receivedAt: now, isEncrypted: true,
+        trust: "unknown", state: .undecryptable, failure: reason, isRead: false)
+      message.isStranger = !isMember
       // A copy of a message that was read before (a server that repeats itself) is dropped by its id.
-      guard try MessageQueries.insertOnce(db, &message) else { return Received() }
-      let imdn = IMDNMessage(messageID: messageID, dateTime: now, kind: .failed(.notAcceptable))
-      try Self.enqueue(db, imdn, room: room.address, gruu: gruu, time: now, mustBePlain: true)
+      guard try MessageQueries.insertOnce(db, &message).isShown else { return Received() }
+      if isMember {
+        let imdn = IMDNMessage(messageID: messageID, dateTime: now, kind: .failed(.notAcceptable))
+        try self.enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: now, mustBePlain: true)
+      }
       return Received(events: [.message(message)])
     }
   }
@@ -223,167 +284,153 @@ extension ChatClient {
 
   /// Applies one inner message: a text, notifications, or typing. Runs inside the transaction that decrypted it.
   private nonisolated func apply(
-    _ db: Database, _ cpim: CPIMMessage, room: Room, device: SIPURI, gruu: SIPURI, trust: String, isEncrypted: Bool
+    _ db: Database, _ cpim: CPIMMessage, _ arrival: Arrival, room: Room, author: Author, gruu: SIPURI
   ) throws -> Received {
     let type = cpim.contentType ?? .plainText
-    let author = device.addressOfRecord.description
+    let own = account.address.description
     let notUnderstood = cpim.notUnderstood.map(\.description).joined(separator: ", ")
     if !notUnderstood.isEmpty, cpim.isNotification || type.matches(ContentType.isComposing.mediaType) {
-      logger.notice("a notification of \(author) requires \(notUnderstood)")
+      logger.notice("a notification of \(author.device) requires \(notUnderstood)")
       return Received()
     }
     if type.matches(ContentType.isComposing.mediaType) {
-      guard let composing = try? IsComposing(parsing: cpim.body), author != account.address.description else {
-        return Received()
-      }
-      let event = ChatEvent.composing(room: room.address, address: author, isActive: composing.isActive)
+      guard author.isMember, author.isEncrypted || !room.isEncrypted, author.address != own,
+        let composing = try? IsComposing(parsing: cpim.body)
+      else { return Received() }
+      let event = ChatEvent.composing(room: room.address, address: author.address, isActive: composing.isActive)
       return Received(events: [event])
     }
     if let notices = try? IMDNMessage.all(inContentType: type.description, body: cpim.body), !notices.isEmpty {
-      return try applyNotices(db, notices, room: room, device: device, author: author)
+      return try applyNotices(db, notices, room: room, author: author, gruu: gruu)
     }
     if cpim.isNotification {
-      logger.notice("a notification of \(author) in \(room.address) cannot be read")
+      logger.notice("a notification of \(author.device) in \(room.address) cannot be read")
       return Received()
     }
 
-    let now = Date()
-    let isOwn = author == account.address.description
+    let isOwn = author.address == own && author.isMember
     // A required header may change the meaning of all the rest.
     let content =
       notUnderstood.isEmpty
       ? MessageContent(cpim) : MessageContent(text: "[a message that requires \(notUnderstood)]", files: [])
+    let place = MessagePlace(claimed: cpim.dateTime, arrival: arrival)
     var message = Message(
-      room: room.address, messageID: cpim.messageID ?? MessageID.make(), sender: author,
-      senderDevice: device.description, isOutgoing: isOwn, text: content.text,
-      time: Self.time(of: cpim, now: now), receivedAt: now, isEncrypted: isEncrypted, trust: trust,
-      state: isOwn ? .sent : .received, isRead: isOwn)
+      room: room.address, messageID: cpim.messageID ?? MessageID.make(), sender: author.address,
+      senderDevice: author.device.description, isOutgoing: isOwn, text: content.text, time: place.time,
+      receivedAt: arrival.now, isEncrypted: author.isEncrypted, trust: author.trust, state: isOwn ? .sent : .received,
+      isRead: isOwn)
+    (message.identity, message.isStranger, message.claimedTime) = (author.identity, !author.isMember, place.claimed)
     if !content.files.isEmpty { message.attachments = content.files }
     message.lifetime = Ephemeral.sensible(cpim.ephemeralLifetime)
-    if notUnderstood.isEmpty, let change = MessageChange(cpim, room: room.address, sender: author, now: now) {
-      return try applyChange(db, change, message, room: room, device: device, gruu: gruu)
+    if notUnderstood.isEmpty,
+      let change = MessageChange(cpim, room: room.address, sender: author.address, now: arrival.now)
+    {
+      return try applyChange(db, change, message, room: room, author: author)
     }
     message.replyTo = cpim.reply?.messageID
     message.replySender = cpim.reply?.sender?.addressOfRecord.description
     message.forwardedFrom = cpim.forwardInfo
-    var received = Received()
-    let isNew = try MessageQueries.insertOnce(db, &message)
-    // One whose edit or retraction came first is shown already, but its sender waits for the notification.
-    let isLate = try !isNew && MessageQueries.isChanged(db, message)
-    guard isNew || isLate else { return received }
-    if isNew { received.events.append(.message(message)) }
+    let insertion = try MessageQueries.insertOnce(db, &message)
+    var received = Received(events: warnings(of: insertion, message, room: room, author: author))
+    guard insertion != .known else { return received }
+    if insertion.isShown { received.events.insert(.message(message), at: 0) }
     if isOwn { try MessageQueries.expectDeliveries(db, of: message) }
-    if room.isEncrypted, !isEncrypted {
-      received.events.append(
-        .security(
-          room: room.address, device: device.description,
-          text: "a message from \(author) came unencrypted into an encrypted room: anyone on its way could read or forge it"))
-    }
     let isFailed = !notUnderstood.isEmpty
-    if !isOwn, cpim.dispositionNotification.contains(isFailed ? .negativeDelivery : .positiveDelivery) {
+    if !isOwn, author.isMember,
+      cpim.dispositionNotification.contains(isFailed ? .negativeDelivery : .positiveDelivery)
+    {
       let kind = isFailed ? IMDNMessage.Kind.failed(.badExtension) : .delivered
-      let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.time, kind: kind)
-      try Self.enqueue(db, imdn, room: room.address, gruu: gruu, time: now)
+      let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.writtenAt, kind: kind)
+      try self.enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: arrival.now)
     }
     return received
   }
+
+  /// What the user has to know of a message beside itself.
+  private nonisolated func warnings(
+    of insertion: MessageQueries.Insertion, _ message: Message, room: Room, author: Author
+  ) -> [ChatEvent] {
+    func warning(_ text: String) -> ChatEvent {
+      .security(room: room.address, device: author.device.description, text: text)
+    }
+    var warnings: [ChatEvent] = []
+    if insertion == .replaced {
+      warnings.append(
+        warning(
+          """
+          another text stood under the id of a message from \(author.address), put there by somebody else: the \
+          message is in its place
+          """))
+    }
+    if insertion.isShown, !author.isMember { warnings += strangerWarning(author, room: room, what: "a message") }
+    if insertion.isShown, room.isEncrypted, !author.isEncrypted {
+      warnings.append(
+        warning(
+          """
+          a message from \(author.address) came unencrypted into an encrypted room: anyone on its way could read or \
+          forge it
+          """))
+    }
+    return warnings
+  }
+
+  /// Strangers may write often: they are told of once in a while.
+  private nonisolated func strangerWarning(_ author: Author, room: Room, what: String) -> [ChatEvent] {
+    guard strangerLimiter.allows("\(room.address) \(author.device) \(what)", every: Self.warningInterval) else { return [] }
+    let place = author.isEncrypted ? "device" : "address"
+    let text = """
+      \(what) came from \(author.device), which is no member's \(place) in this room: it is not from \
+      \(author.address) as far as anybody can tell
+      """
+    return [.security(room: room.address, device: author.device.description, text: text)]
+  }
+
+  /// Between two warnings of the same stranger, in seconds.
+  private static let warningInterval: TimeInterval = 60
 
   /// A reaction, edit or retraction.
   /// - Parameter message: what the change is as a message of its own.
   private nonisolated func applyChange(
-    _ db: Database, _ change: MessageChange, _ message: Message, room: Room, device: SIPURI, gruu: SIPURI
+    _ db: Database, _ change: MessageChange, _ message: Message, room: Room, author: Author
   ) throws -> Received {
+    func refusal(_ text: String) -> Received {
+      Received(events: [.security(room: room.address, device: author.device.description, text: text)])
+    }
+    guard author.isMember else {
+      return Received(events: strangerWarning(author, room: room, what: "a change of a message"))
+    }
     // Whoever can put an unencrypted message into the room must not change what came encrypted.
     if room.isEncrypted, !message.isEncrypted {
-      let text = "an unencrypted change of a message of this encrypted room, allegedly by \(change.sender), was refused"
-      return Received(events: [.security(room: room.address, device: device.description, text: text)])
+      return refusal(
+        "an unencrypted change of a message of this encrypted room, allegedly by \(change.sender), was refused")
     }
     var received = Received()
-    guard try change.apply(db, orInsert: message) else { return received }
-    received.events.append(.change(change))
-    received.hasDeletedText = change.kind != .reaction
-    return received
-  }
-
-  /// When the message was written. Clocks that are ahead of ours must not keep a message below all later ones.
-  private static func time(of cpim: CPIMMessage, now: Date) -> Date {
-    min(cpim.dateTime ?? now, wholeSeconds(now))
-  }
-
-  private nonisolated func applyNotices(
-    _ db: Database, _ notices: [IMDNMessage], room: Room, device: SIPURI, author: String
-  ) throws -> Received {
-    var received = Received()
-    for notice in notices {
-      if case .displayed = notice.kind, author == account.address.description {
-        if try MessageQueries.readElsewhere(db, messageID: notice.messageID, now: clock.now()) {
-          received.hasRead = true
-        }
-        continue
-      }
-      let (state, reason): (Delivery.State, String?)
-      switch notice.kind {
-      case .delivered: (state, reason) = (.delivered, nil)
-      case .displayed: (state, reason) = (.displayed, nil)
-      // Who does not say whether a message was read, or could not, has it all the same.
-      case .forbidden: continue
-      case .failed, .error:
-        guard notice.notification != .display else { continue }
-        let isUndecryptable = notice.reasonCode == IMDNMessage.Reason.notAcceptable.code
-        let cause = notice.reasonCode.map { "reason \($0)" } ?? "no reason given"
-        (state, reason) = (.failed, isUndecryptable ? "\(author) could not decrypt it" : "not delivered (\(cause))")
-        if isUndecryptable, let event = try repairSession(db, with: device, room: room) {
-          received.events.append(event)
-        }
-      case .processed, .stored: continue
-      }
-      if let message = try MessageQueries.confirmSent(db, messageID: notice.messageID) {
-        received.events.append(.messageState(message))
-      }
-      if let event = try MessageQueries.applyDelivery(
-        db, messageID: notice.messageID, by: author, state: state, reason: reason, time: clock.now())
-      {
-        received.events.append(event)
-      }
+    switch try change.apply(db, orInsert: message, by: author) {
+    case .nothing: return received
+    case .refused:
+      return refusal(
+        """
+        \(author.device) wanted to change a message that another device of \(author.address) wrote, and was refused: \
+        it would have to be trusted ('limeade keys trust')
+        """)
+    case .applied:
+      received.events.append(.change(change))
+      received.hasDeletedText = change.kind != .reaction
+      return received
     }
-    return received
-  }
-
-  /// A member could not decrypt us: the next message to that device starts a new session. Such notices are not
-  /// authenticated, so only members' devices count, and only once a minute.
-  private nonisolated func repairSession(_ db: Database, with device: SIPURI, room: Room) throws -> ChatEvent? {
-    guard room.isEncrypted, let own = try Setting.gruu.read(db) else { return nil }
-    let isMember = try RoomQueries.devices(db, room: room.address).contains { $0.gruu == device.description }
-    guard isMember, rekeyLimiter.allows(device.description, every: Self.rekeyInterval) else { return nil }
-    let lime = LimeAccount(device: DeviceID(own), curve: account.curve, now: clock.now)
-    try lime.markSessionsStale(db, with: DeviceID(device.description))
-    return .security(
-      room: room.address, device: device.description,
-      text: "\(device) could not decrypt a message; a new session starts with the next one")
-  }
-
-  private static func enqueue(
-    _ db: Database, _ imdn: IMDNMessage, room: String, gruu: SIPURI, time: Date, mustBePlain: Bool = false
-  ) throws {
-    guard let target = SIPURI(room) else { return }
-    let cpim = InnerMessage.imdn(imdn, from: gruu, to: target, time: time)
-    var entry = OutboxEntry(
-      room: room, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: mustBePlain,
-      attempts: 0, createdAt: time)
-    try entry.insertQuickly(db)
   }
 
   // MARK: Reading
 
-  /// Marks the room as read and tells the senders (display notifications).
+  /// Marks the room as read and tells the senders (display notifications), if they are to know.
   public func markRead(_ address: String) async throws {
     guard let gruu else { return }
     let now = clock.now()
     let count = try await store.database.write { db -> Int in
       let unread = try MessageQueries.markRead(db, room: address, now: now)
-      for message in unread where message.state == .received {
-        let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.time, kind: .displayed)
-        try Self.enqueue(db, imdn, room: address, gruu: gruu, time: Date())
+      for message in unread where message.state == .received && !message.isStranger {
+        let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.writtenAt, kind: .displayed)
+        try self.enqueue(db, notice: imdn, room: address, gruu: gruu, time: Date())
       }
       return unread.count
     }

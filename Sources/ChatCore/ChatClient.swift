@@ -53,6 +53,10 @@ public actor ChatClient {
   /// Rooms that took nothing just now, until when they are left alone, and how often in a row that was so.
   var blockedRooms: [String: Date] = [:]
   var postponements: [String: Int] = [:]
+  /// Rooms whose texts wait for the user's decision on a device, until when they are left alone, and the devices that
+  /// were told of.
+  var heldRooms: [String: Date] = [:]
+  var heldDevicesTold: [String: Set<String>] = [:]
   /// One-to-one rooms that the factory is being asked about, in which nothing is sent meanwhile.
   var confirmations: [String: Task<Void, Never>] = [:]
   /// What became of entries of the outbox that could not be written down yet; they are not sent again.
@@ -60,6 +64,13 @@ public actor ChatClient {
   /// Until the notifications of large rooms are sent.
   var notificationPause: Task<Void, Never>?
   let rekeyLimiter = RateLimiter()
+  let strangerLimiter = RateLimiter()
+  let stateLimiter = RateLimiter()
+  var held = HeldMessages()
+  /// Takes what was held too long.
+  var holding: Task<Void, Never>?
+  var contact = ServerContact()
+  var contactSigns: Task<Void, Never>?
   /// Devices that the key server does not know, and when we asked: not asked again for a few seconds.
   var keylessDevices: [DeviceID: Date] = [:]
   /// By row of the message.
@@ -192,6 +203,7 @@ public actor ChatClient {
     await agent?.shutdown(keepingRegistration: !unregistering)
     eventTask?.cancel()
     eventTask = nil
+    await endContact()
     store.shortenLog()
     hub.finish()
   }
@@ -229,6 +241,7 @@ public actor ChatClient {
     guard let gruu else { throw ChatError.noGRUU(domain: account.address.host) }
     self.gruu = gruu
     isConnected = true
+    try await beginContact()
     let device = DeviceID(gruu.description)
     try await store.database.write { try Setting.gruu.write($0, gruu.description) }
     lime = LimeAccount(device: device, curve: account.curve, storageKey: store.storageKey, now: clock.now)
@@ -243,6 +256,7 @@ public actor ChatClient {
     await recoverIfRestored()
     // What did not get through over the old connection may get through now.
     blockedRooms = [:]
+    heldRooms = [:]
     postponements = [:]
     hub.send(.connection(.registered(device: device ?? "")))
     await publishKeysIfNeeded()
@@ -315,7 +329,10 @@ public actor ChatClient {
     case .registered(let registration):
       guard gruu != nil else { return }
       guard !isConnected else {
-        if registration.isReconnected { await resumeRooms() }
+        if registration.isReconnected {
+          contact.reconnect(at: Date())
+          await resumeRooms()
+        }
         return
       }
       do {
@@ -327,6 +344,7 @@ public actor ChatClient {
       isConnected = false
       live = live.mapValues { LiveRoom(dialog: nil, subscription: nil, state: $0.state) }
       hub.send(.connection(.offline(reason: error.description)))
+      await endContact()
     case .unregistered: break
     }
   }

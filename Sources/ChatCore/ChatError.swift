@@ -25,6 +25,8 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   case noKeys
   /// The message may only go to trusted devices.
   case untrusted(room: String, reasons: [String])
+  /// Devices that nothing was sent to yet are held, see `NewDevicePolicy`.
+  case newDevices(room: String, devices: [HeldDevice])
   /// The user flagged devices of the room.
   case unsafeDevices(room: String, devices: [String])
   case messageTooLarge(Int, limit: Int)
@@ -85,6 +87,8 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
       not sent, as not every device in \(room) is trusted: \(reasons.joined(separator: "; ")). Compare the codes that \
       'limeade keys verify ADDRESS' shows, then 'limeade keys trust DEVICE'
       """
+    case .newDevices(let room, let devices):
+      "not sent to \(room): " + devices.map(\.text).joined(separator: "; ")
     case .unsafeDevices(let room, let devices):
       """
       not sent, as a device in \(room) is flagged as unsafe: \(devices.joined(separator: ", ")). Remove its user from \
@@ -114,7 +118,7 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   /// Whether another attempt to send would fail in the same way.
   var isFinal: Bool {
     switch self {
-    case .nobodyToEncryptFor, .untrusted, .unsafeDevices, .foreignRoom, .notTheOneToOneRoom: true
+    case .nobodyToEncryptFor, .untrusted, .newDevices, .unsafeDevices, .foreignRoom, .notTheOneToOneRoom: true
     default: false
     }
   }
@@ -122,7 +126,7 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   /// The exit code of the command line (sysexits).
   public var exitCode: Int32 {
     switch self {
-    case .untrusted, .unsafeDevices: 10
+    case .untrusted, .newDevices, .unsafeDevices: 10
     case .notConnected, .serverUnreachable, .noKeys: 69
     case .wrongCredentials: 77
     case .noGRUU, .factoryDidNotRedirect, .noKeyServer, .badConfiguration: 78

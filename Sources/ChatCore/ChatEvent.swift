@@ -91,7 +91,11 @@ extension Message {
     object["replyTo"] = replyTo
     object["replyToSender"] = replySender
     object["forwardedFrom"] = forwardedFrom
+    object["claimedTime"] = claimedTime.map(JSONLine.time)
+    if isStranger { object["stranger"] = true }
     object["edited"] = editedAt.map(JSONLine.time)
+    object["original"] = original
+    if isOriginalMissing { object["originalMissing"] = true }
     if isRetracted { object["retracted"] = true }
     object["ephemeral"] = lifetime
     object["expires"] = expiresAt.map(JSONLine.time)

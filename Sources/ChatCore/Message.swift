@@ -25,12 +25,19 @@ public struct Message: DatedRecord, MutablePersistableRecord, Sendable, Equatabl
   public var senderDevice: String?
   public var isOutgoing: Bool
   public var text: String
-  /// When the sender wrote it, by its own clock.
+  /// Its place in the room: when the sender wrote it by its own clock, or when it came if that cannot be.
   public var time: Date
+  /// When the sender says that it wrote it, where that is not `time`.
+  public var claimedTime: Date?
   public var receivedAt: Date
   public var isEncrypted: Bool
-  /// What was known of the sender's device when the message came: unknown, untrusted, trusted, unsafe.
+  /// Whether its author was, by the room's state, no member's device: then `sender` says no more than that it claims so.
+  public var isStranger = false
+  /// What was known of the sender's device when the message came: unknown, untrusted, trusted, unsafe. Of an edited
+  /// message the lower of text and edit.
   public var trust: String
+  /// The identity key of the device that wrote it, for those of others.
+  public var identity: Data?
   public var state: State
   public var failure: String?
   public var isRead: Bool
@@ -48,6 +55,10 @@ public struct Message: DatedRecord, MutablePersistableRecord, Sendable, Equatabl
   public var forwardedFrom: String?
   /// When its author last replaced the text.
   public var editedAt: Date?
+  /// The text before it was edited.
+  public var original: String?
+  /// Only its edit or retraction is here: what it was like before, or whether it was at all, only its author says.
+  public var isOriginalMissing = false
   /// Deleted for everyone by its author; `text` is empty.
   public var isRetracted = false
   /// Seconds from being read to being deleted; nil for messages that stay.
@@ -56,6 +67,9 @@ public struct Message: DatedRecord, MutablePersistableRecord, Sendable, Equatabl
   public var expiresAt: Date?
 
   public mutating func didInsert(_ inserted: InsertionSuccess) { id = inserted.rowID }
+
+  /// By the sender's clock: what notifications about the message name (RFC 5438 §7.1.1).
+  var writtenAt: Date { claimedTime ?? time }
 }
 
 /// What one member thinks of a message: the last one of each member counts.
@@ -138,6 +152,8 @@ struct OutboxEntry: DatedRecord, MutablePersistableRecord, Sendable {
   var mustBePlain: Bool
   /// Fails, rather than leaves, when a device that would get it is not trusted.
   var requiresTrust = false
+  /// Waits, rather than fails, while a device that would get it is held.
+  var waits = true
   var attempts: Int
   var createdAt: Date
 

@@ -62,42 +62,61 @@ public struct MessageChange: Sendable, Equatable, Codable {
 }
 
 extension MessageChange {
+  enum Result {
+    case applied
+    /// It says nothing new.
+    case nothing
+    /// Its author may not change the message.
+    case refused
+  }
+
   /// Brings the change into the database.
   ///
-  /// Only the author's account changes a message: an edit or retraction finds its message by the author's address too.
-  /// An edit of a message that is not here, as for a member who came later, becomes the message, and a retraction a
-  /// mark in its place, so that an original that comes late stays changed.
-  /// - Parameter fallback: the message to insert when there is none; its id and sender are the change's.
-  /// - Returns: whether something is different now.
-  func apply(_ db: Database, orInsert fallback: Message) throws -> Bool {
+  /// Only who wrote a message changes it: see `Message.mayBeChanged`. An edit of a message that is not here, as for a
+  /// member who came later, becomes the message, and a retraction a mark in its place, so that an original that comes
+  /// late stays changed.
+  /// - Parameters:
+  ///   - fallback: the message to insert when there is none; its id and sender are the change's.
+  ///   - author: nil for this device.
+  func apply(_ db: Database, orInsert fallback: Message, by author: Author? = nil) throws -> Result {
     switch kind {
-    case .reaction: return try applyReaction(db)
+    case .reaction: return try applyReaction(db) ? .applied : .nothing
     case .edited, .retracted: break
-    case .expired: return false
+    case .expired: return .nothing
     }
     let sql = "SELECT * FROM message WHERE room = ? AND messageID = ? AND sender = ?"
-    guard var message = try Message.fetchOne(db, sql: sql, arguments: [room, messageID, sender]) else {
-      var message = fallback
-      message.messageID = messageID
-      message.sender = sender
-      if kind == .retracted { message.retract() } else { message.editedAt = time }
-      return try MessageQueries.insertOnce(db, &message)
-    }
-    guard !message.isRetracted else { return false }
+    guard var message = try Message.fetchOne(db, sql: sql, arguments: [room, messageID, sender]), !message.isStranger
+    else { return try insert(db, fallback) ? .applied : .nothing }
+    if let author, !message.mayBeChanged(by: author) { return .refused }
+    guard !message.isRetracted else { return .nothing }
     if kind == .retracted {
       message.retract()
       try db.execute(sql: "DELETE FROM reaction WHERE room = ? AND messageID = ?", arguments: [room, messageID])
     } else {
-      if let before = message.editedAt, before > time || message.text == text { return false }
+      if let before = message.editedAt, before > time || message.text == text { return .nothing }
+      if message.original == nil, message.state != .undecryptable, !message.isOriginalMissing {
+        message.original = message.text
+      }
       message.text = text
       message.editedAt = time
       if message.state == .undecryptable {
         message.state = .received
         message.failure = nil
+        message.isOriginalMissing = true
       }
     }
+    if let author { message.lower(to: author) }
     try message.update(db)
-    return true
+    return .applied
+  }
+
+  private func insert(_ db: Database, _ fallback: Message) throws -> Bool {
+    var message = fallback
+    message.messageID = messageID
+    message.sender = sender
+    message.isOriginalMissing = true
+    if kind == .retracted { message.retract() } else { message.editedAt = time }
+    return try MessageQueries.insertOnce(db, &message).isShown
   }
 
   private func applyReaction(_ db: Database) throws -> Bool {
@@ -115,6 +134,7 @@ extension MessageChange {
 extension Message {
   fileprivate mutating func retract() {
     text = ""
+    original = nil
     attachments = nil
     isRetracted = true
     // There is nothing left to read.

@@ -1,32 +1,60 @@
 // MessageQueries.swift: reading and writing messages and their deliveries inside a database transaction.
 import Foundation
 import GRDB
+import Lime
 
 enum MessageQueries {
-  /// Inserts unless the same Message-ID of the same sender is there already; returns whether it was new.
-  ///
-  /// One that could not be decrypted gives way to its readable repetition.
-  static func insertOnce(_ db: Database, _ message: inout Message) throws -> Bool {
-    let known = try Row.fetchOne(
-      db.cachedStatement(sql: "SELECT id, state FROM message WHERE room = ? AND messageID = ? AND sender = ?"),
-      arguments: [message.room, message.messageID, message.sender])
-    if let known {
-      let state: String = known["state"]
-      guard state == Message.State.undecryptable.rawValue, message.state != .undecryptable else { return false }
-      message.id = known["id"]
-      try message.update(db)
-      return true
-    }
-    try message.insertQuickly(db)
-    try db.cachedStatement(sql: "UPDATE room SET lastActivity = max(lastActivity, ?) WHERE address = ?")
-      .execute(arguments: [StoredDate(message.receivedAt), message.room])
-    return true
+  /// What became of a message that was to be inserted.
+  enum Insertion {
+    case new
+    /// A text that was less proved stood in its place.
+    case replaced
+    /// Its edit or retraction was here before, and stays.
+    case late
+    /// It was here before.
+    case known
+
+    /// Whether it is a line that was not there.
+    var isShown: Bool { self == .new || self == .replaced }
   }
 
-  /// Whether the stored message of that id was edited or retracted.
-  static func isChanged(_ db: Database, _ message: Message) throws -> Bool {
-    let stored = try find(db, room: message.room, messageID: message.messageID, preferring: message.sender)
-    return stored.map { $0.sender == message.sender && ($0.editedAt != nil || $0.isRetracted) } ?? false
+  /// Inserts unless the same Message-ID of the same sender is there already.
+  ///
+  /// What is less proved gives way: one that could not be decrypted to its readable repetition, one that came
+  /// unencrypted or from a stranger to the member's own.
+  static func insertOnce(_ db: Database, _ message: inout Message) throws -> Insertion {
+    let known = try Message.fetchOne(
+      db.cachedStatement(sql: "SELECT * FROM message WHERE room = ? AND messageID = ? AND sender = ?"),
+      arguments: [message.room, message.messageID, message.sender])
+    guard let known else {
+      try message.insertQuickly(db)
+      try db.cachedStatement(sql: "UPDATE room SET lastActivity = max(lastActivity, ?) WHERE address = ?")
+        .execute(arguments: [StoredDate(message.receivedAt), message.room])
+      return .new
+    }
+    guard message.state != .undecryptable else { return .known }
+    if known.isOriginalMissing, message.proof == known.proof {
+      if try takeOriginal(db, known, from: message) { return .late }
+    } else {
+      guard message.proof > known.proof else {
+        return known.isChanged && message.proof == known.proof ? .late : .known
+      }
+    }
+    message.id = known.id
+    try message.update(db)
+    return known.state == .undecryptable ? .new : .replaced
+  }
+
+  /// The original of a message of which only a change was here.
+  /// - Returns: false when another device than the original's made that change, which then does not count.
+  private static func takeOriginal(_ db: Database, _ changed: Message, from original: Message) throws -> Bool {
+    let isSame = changed.identity.map { $0 == original.identity } ?? (changed.senderDevice == original.senderDevice)
+    guard isSame || changed.trust == PeerStatus.trusted.rawValue || !original.isEncrypted else { return false }
+    var message = changed
+    message.isOriginalMissing = false
+    if !message.isRetracted { message.original = original.text }
+    try message.update(db)
+    return true
   }
 
   /// - Parameter sender: whose message to prefer, should two have the same id.
@@ -43,34 +71,37 @@ enum MessageQueries {
     }
   }
 
+  /// The message of ours, in whatever room, that has this id.
+  static func sent(_ db: Database, messageID: String) throws -> (row: Int64, room: String)? {
+    try Row.fetchOne(
+      db.cachedStatement(
+        sql: "SELECT id, room FROM message WHERE messageID = ? AND isOutgoing ORDER BY id DESC LIMIT 1"),
+      arguments: [messageID]
+    ).map { ($0[0], $0[1]) }
+  }
+
   /// A member has one of our messages, so the focus took it, although its answer may still be on its way: who follows a
   /// message hears that it was sent before anything else.
   /// - Returns: the message, if that was not known yet.
-  static func confirmSent(_ db: Database, messageID: String) throws -> Message? {
-    let row = try Int64.fetchOne(
-      db.cachedStatement(sql: "SELECT id FROM message WHERE messageID = ? AND isOutgoing AND state = ?"),
-      arguments: [messageID, Message.State.queued.rawValue])
-    guard let row else { return nil }
-    try db.cachedStatement(sql: "UPDATE message SET state = ? WHERE id = ?")
-      .execute(arguments: [Message.State.sent.rawValue, row])
-    return try Message.fetchOne(db, key: row)
+  static func confirmSent(_ db: Database, row: Int64) throws -> Message? {
+    try db.cachedStatement(sql: "UPDATE message SET state = ? WHERE id = ? AND state = ?")
+      .execute(arguments: [Message.State.sent.rawValue, row, Message.State.queued.rawValue])
+    return db.changesCount > 0 ? try Message.fetchOne(db, key: row) : nil
   }
 
-  /// Applies one member's notification to our own message; nil when it concerns none of ours or says nothing new.
-  ///
-  /// Matched by Message-ID alone: newer Linphone clients send notifications through another room than the message's.
+  /// Applies one member's notification to our own message; nil when it says nothing new.
   static func applyDelivery(
-    _ db: Database, messageID: String, by participant: String, state: Delivery.State, reason: String?, time: Date
+    _ db: Database, row: Int64, by participant: String, state: Delivery.State, reason: String?, time: Date
   ) throws -> ChatEvent? {
     let found = try Row.fetchOne(
       db.cachedStatement(
         sql: """
-          SELECT message.id, message.room, delivery.state, lifetime IS NOT NULL AND expiresAt IS NULL
+          SELECT messageID, message.room, delivery.state, lifetime IS NOT NULL AND expiresAt IS NULL
           FROM message LEFT JOIN delivery ON delivery.message = message.id AND participant = ?
-          WHERE messageID = ? AND isOutgoing ORDER BY message.id DESC LIMIT 1
-          """), arguments: [participant, messageID])
+          WHERE message.id = ?
+          """), arguments: [participant, row])
     guard let found else { return nil }
-    let (row, room, isEphemeral): (Int64, String, Bool) = (found[0], found[1], found[3])
+    let (messageID, room, isEphemeral): (String, String, Bool) = (found[0], found[1], found[3])
     // Members who joined after the message was sent are not waited for, and do not report on it.
     guard let old = (found[2] as String?).flatMap(Delivery.State.init), old < state else { return nil }
     try Delivery(message: row, participant: participant, state: state, reason: reason, time: time).updateQuickly(db)
@@ -131,12 +162,9 @@ enum MessageQueries {
       arguments: [end, message.id])
   }
 
-  /// Another device of this account displayed the message: it is read here too.
-  /// - Returns: whether it was unread.
-  static func readElsewhere(_ db: Database, messageID: String, now: Date) throws -> Bool {
-    let unread = try Message.fetchAll(
+  /// Messages of others that have this id and were not read.
+  static func unread(_ db: Database, messageID: String) throws -> [Message] {
+    try Message.fetchAll(
       db, sql: "SELECT * FROM message WHERE messageID = ? AND NOT isOutgoing AND NOT isRead", arguments: [messageID])
-    for message in unread { try markRead(db, message, now: now) }
-    return !unread.isEmpty
   }
 }

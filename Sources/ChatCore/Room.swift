@@ -44,6 +44,10 @@ public struct Room: DatedRecord, PersistableRecord, Sendable, Equatable {
   public var lastActivity: Date
   /// Seconds that the administrators let messages live after being read; 0 when they stay.
   public var lifetime = 0
+  /// Receipts that leave; nil as the account says.
+  public var receipts: ReceiptPolicy?
+  /// Whether it is told that this account is writing; nil as the account says.
+  public var typing: Bool?
 
   /// By a statement that is prepared once: it is read for each message.
   static func find(_ db: Database, _ address: String) throws -> Room? {
@@ -75,6 +79,8 @@ extension Room {
     createdAt = (row["createdAt"] as StoredDate).date
     lastActivity = (row["lastActivity"] as StoredDate).date
     lifetime = row["lifetime"]
+    receipts = row["receipts"]
+    typing = row["typing"]
   }
 }
 

@@ -135,11 +135,13 @@ enum RoomQueries {
     let devicesBefore = Set(oldDevices.map(\.gruu))
     for device in newDevices where !devicesBefore.contains(device.gruu) {
       try device.save(db)
+      try FormerDevice.forget(db, device)
       events.append(.device(room: address, participant: device.participant, device: device.gruu, change: .added))
     }
     let devicesNow = Set(newDevices.map(\.gruu))
     for device in oldDevices where !devicesNow.contains(device.gruu) {
       try device.delete(db)
+      try FormerDevice.record(db, device, at: Date())
       events.append(.device(room: address, participant: device.participant, device: device.gruu, change: .removed))
     }
     if !state.subject.isEmpty { room.subject = state.subject }

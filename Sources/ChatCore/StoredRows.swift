@@ -10,15 +10,16 @@ extension Message {
     guard attachments == nil else { return try insert(db) }
     try db.cachedStatement(
       sql: """
-        INSERT INTO message (room, messageID, sender, senderDevice, isOutgoing, text, time, receivedAt, isEncrypted,
-          trust, state, failure, isRead, replyTo, replySender, forwardedFrom, editedAt, isRetracted, lifetime,
-          expiresAt)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO message (room, messageID, sender, senderDevice, isOutgoing, text, time, claimedTime, receivedAt,
+          isEncrypted, isStranger, trust, identity, state, failure, isRead, replyTo, replySender, forwardedFrom,
+          editedAt, original, isOriginalMissing, isRetracted, lifetime, expiresAt)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
-      room, messageID, sender, senderDevice, isOutgoing, text, StoredDate(time), StoredDate(receivedAt), isEncrypted,
-      trust, state.rawValue, failure, isRead, replyTo, replySender, forwardedFrom, editedAt.map(StoredDate.init),
-      isRetracted, lifetime, expiresAt.map(StoredDate.init),
+      room, messageID, sender, senderDevice, isOutgoing, text, StoredDate(time), claimedTime.map(StoredDate.init),
+      StoredDate(receivedAt), isEncrypted, isStranger, trust, identity, state.rawValue, failure, isRead, replyTo,
+      replySender, forwardedFrom, editedAt.map(StoredDate.init), original, isOriginalMissing, isRetracted, lifetime,
+      expiresAt.map(StoredDate.init),
     ])
     id = db.lastInsertedRowID
   }
@@ -42,12 +43,13 @@ extension OutboxEntry {
   mutating func insertQuickly(_ db: Database) throws {
     try db.cachedStatement(
       sql: """
-        INSERT INTO outbox (room, message, content, messageID, isUrgent, mustBePlain, requiresTrust, attempts,
-          createdAt)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO outbox (room, message, content, messageID, isUrgent, mustBePlain, requiresTrust, waits,
+          attempts, createdAt)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
-      room, message, content, messageID, isUrgent, mustBePlain, requiresTrust, attempts, StoredDate(createdAt),
+      room, message, content, messageID, isUrgent, mustBePlain, requiresTrust, waits, attempts,
+      StoredDate(createdAt),
     ])
     id = db.lastInsertedRowID
   }
@@ -61,6 +63,7 @@ extension OutboxEntry {
     isUrgent = row["isUrgent"]
     mustBePlain = row["mustBePlain"]
     requiresTrust = row["requiresTrust"]
+    waits = row["waits"]
     attempts = row["attempts"]
     createdAt = (row["createdAt"] as StoredDate).date
   }

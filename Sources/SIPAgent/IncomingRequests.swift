@@ -69,7 +69,11 @@ final class IncomingRequests {
     do {
       if isClosed { throw Refusal(status: Self.closing) }
       if pending.count > Self.maximumPending { throw Refusal(status: 503) }
-      emit(.message(try IncomingMessage(message, id: id)))
+      let received = try IncomingMessage(message, id: id)
+      // It claims to be in a dialog that there is not (RFC 3261 §12.2.2). Proxies ask nobody for a password there, nor
+      // whether its From is true.
+      if ownHandle != nil, received.to.tag != nil { throw Refusal(status: 481) }
+      emit(.message(received))
     } catch {
       respond(to: id, status: Self.status(for: error))
     }

@@ -32,7 +32,7 @@ extension ChatScreen {
 
   func sendFiles(_ paths: [String], text: String) {
     guard let room = openRoom?.room.address else { return complain("no room is open: /join ROOM") }
-    let message = SendText(to: room, text: text, files: paths.map(Self.absolute))
+    let message = SendText(to: room, text: text, files: paths.map(Self.absolute), waits: true)
     // A large file takes a while to be copied and encrypted.
     inBackground {
       await self.addOwn(try await self.session.performBeside(message))

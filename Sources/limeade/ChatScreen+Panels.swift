@@ -66,10 +66,18 @@ extension ChatScreen {
     let trust =
       switch decision {
       case .trust: try await session.perform(TrustDevice(device))
+      case .admit: try await session.perform(AdmitDevice(device))
+      case .exclude: try await session.perform(ExcludeDevice(device))
       case .distrust: try await session.perform(DistrustDevice(device))
       case .forget: try await session.perform(ForgetDevice(device))
       }
-    let state = decision == .forget ? "forgotten" : trust.status.rawValue
+    let state =
+      switch decision {
+      case .admit: "let in"
+      case .exclude: "excluded"
+      case .forget: "forgotten"
+      case .trust, .distrust: trust.status.rawValue
+      }
     note("\(trust.device) is now \(state)", level: trust.isUnsafe ? .warning : .information)
     await refreshOpenRoom()
   }
@@ -82,7 +90,7 @@ extension ChatScreen {
       ownFingerprint: verification.ownFingerprint,
       devices: verification.devices.map { device in
         VerificationPanel.Device(
-          id: device.trust.device, trust: MemberRow.Trust(device.trust), code: device.code,
+          id: device.trust.device, trust: MemberRow.Trust(device.trust, account.newDevices), code: device.code,
           fingerprint: device.trust.fingerprint, refusedFingerprint: device.trust.refusedFingerprint)
       })
   }

@@ -120,7 +120,8 @@ private struct AccountEntry {
   static let keys = [
     "address", "password", "password-command", "passphrase-command", "outbound-proxy", "conference-factory",
     "key-server", "file-server", "curve", "ca-file", "name-server", "expires", "require-trust", "password-timeout",
-    "file-hosts", "download", "download-folder", "download-limit", "conference-domains",
+    "new-devices", "receipts", "typing", "file-hosts", "download", "download-folder", "download-limit",
+    "conference-domains",
   ]
 
   func configuration(withPassword: Bool) throws -> AccountConfiguration {
@@ -147,6 +148,24 @@ private struct AccountEntry {
     if let value = table["require-trust"] {
       guard let isOn = value.bool else { throw failure("require-trust", "require-trust is true or false") }
       configuration.requiresTrust = isOn
+    }
+    if let text = try string("new-devices") {
+      guard let policy = NewDevicePolicy(rawValue: text) else {
+        throw failure(
+          "new-devices",
+          "new-devices = \"\(text)\": it is \(NewDevicePolicy.allCases.map(\.rawValue).joined(separator: ", "))")
+      }
+      configuration.newDevices = policy
+    }
+    if let text = try string("receipts") {
+      guard let policy = ReceiptPolicy(rawValue: text) else {
+        throw failure("receipts", "receipts = \"\(text)\": it is all, delivered or none")
+      }
+      configuration.receipts = policy
+    }
+    if let value = table["typing"] {
+      guard let isOn = value.bool else { throw failure("typing", "typing is true or false") }
+      configuration.typing = isOn
     }
     configuration.conferenceDomains = try hosts("conference-domains", example: "conference.example.org")
     try readFileSettings(into: &configuration)

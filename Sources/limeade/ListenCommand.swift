@@ -127,13 +127,15 @@ struct ListenCommand: AsyncParsableCommand {
   private func answer(_ message: Message, _ event: ChatEvent, _ session: AccountSession) async throws {
     if markRead { _ = try await session.perform(MarkRoomRead(message.room)) }
     guard message.state == .received else { return }
-    if echo { _ = try await session.perform(SendText(to: message.room, text: Self.echo(of: message))) }
+    if echo { _ = try await session.perform(SendText(to: message.room, text: Self.echo(of: message), waits: true)) }
     guard let exec else { return }
     let answer: String
     do { answer = try await ExternalCommand(exec).run(input: event.jsonLine) } catch {
       return Output.note("limeade: \(SafeLine.text(ExitStatus.text(of: error)))")
     }
-    if reply, !answer.isEmpty { _ = try await session.perform(SendText(to: message.room, text: answer)) }
+    if reply, !answer.isEmpty {
+      _ = try await session.perform(SendText(to: message.room, text: answer, waits: true))
+    }
   }
 
   private static func echo(of message: Message) -> String {

@@ -9,7 +9,8 @@ struct RoomCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "room", abstract: "Make, list, show, change and leave chat rooms.",
     subcommands: [
-      Create.self, List.self, Show.self, Invite.self, Remove.self, Admin.self, Rename.self, Leave.self, Forget.self,
+      Create.self, List.self, Show.self, Invite.self, Remove.self, Admin.self, Rename.self, Set.self, Leave.self,
+      Forget.self,
     ])
 
   struct Create: AsyncParsableCommand {
@@ -99,6 +100,17 @@ struct RoomCommand: AsyncParsableCommand {
   }
 }
 
+/// What a room is told, as `room show`, `room set` and /info say it.
+enum RoomNoticeLines {
+  static func all(_ room: Room, _ account: AccountConfiguration) -> [String] {
+    let (receipts, typing) = (room.receipts(in: account).rawValue, room.typing(in: account) ? "on" : "off")
+    return [
+      "receipts   \(receipts)\(room.receipts == nil ? "" : ", for this room")",
+      "typing     \(typing)\(room.typing == nil ? "" : ", for this room")",
+    ]
+  }
+}
+
 extension RoomCommand {
   struct Forget: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -139,6 +151,8 @@ private enum RoomPrinter {
         }
       }
       fields["security"] = trust?.level.rawValue
+      fields["receipts"] = summary.room.receipts(in: account).rawValue
+      fields["typing"] = summary.room.typing(in: account)
       Output.line(JSONLine.string(fields))
       return
     }
@@ -153,6 +167,7 @@ private enum RoomPrinter {
     if summary.room.lifetime > 0 {
       Output.line("  ephemeral  messages are deleted \(summary.room.lifetime) s after being read")
     }
+    RoomNoticeLines.all(summary.room, account).forEach { Output.line("  \($0)") }
     for member in summary.participants {
       Output.line("  member     \(member.address)\(member.isAdmin ? " (admin)" : "")")
       for device in devices where device.participant == member.address {
@@ -165,6 +180,6 @@ private enum RoomPrinter {
     guard let trust, trust.isEncrypted else { return "" }
     guard let known else { return " (this device)" }
     return known.refusedFingerprint == nil
-      ? " (\(known.status.rawValue))" : " (\(known.status.rawValue), ANOTHER IDENTITY KEY WAS OFFERED)"
+      ? " (\(known.words))" : " (\(known.words), ANOTHER IDENTITY KEY WAS OFFERED)"
   }
 }

@@ -33,7 +33,7 @@ private struct Fixture {
   @discardableResult
   func insert(_ text: String, id: String, from sender: String = bob, state: Message.State = .received) throws -> Bool {
     var message = self.text(text, id: id, from: sender, state: state)
-    return try store.database.write { try MessageQueries.insertOnce($0, &message) }
+    return try store.database.write { try MessageQueries.insertOnce($0, &message).isShown }
   }
 
   @discardableResult
@@ -43,7 +43,7 @@ private struct Fixture {
     let change = MessageChange(
       kind, room: room, messageID: id, sender: sender, text: text, time: now.addingTimeInterval(seconds))
     let fallback = self.text(text, id: "own-id-of-the-change", from: sender)
-    return try store.database.write { try change.apply($0, orInsert: fallback) }
+    return try store.database.write { try change.apply($0, orInsert: fallback) == .applied }
   }
 
   func all(at time: Date = now) throws -> [MessageWithDeliveries] {
@@ -85,7 +85,7 @@ private struct Fixture {
     #expect(try !fixture.change(.edited, "a", "second", after: 2))
     try fixture.change(.edited, "a", by: carol, "carol's words", after: 9)
     let bobs = try #require(try fixture.all().first { $0.message.sender == bob }).message
-    #expect(bobs.text == "third")
+    #expect(bobs.text == "third" && bobs.original == "first")
     #expect(bobs.editedAt == now.addingTimeInterval(3))
     // What carol sent is hers, and shown as hers.
     #expect(try fixture.all().filter { $0.message.sender == carol }.map(\.message.text) == ["carol's words"])
@@ -97,7 +97,7 @@ private struct Fixture {
     #expect(try !fixture.insert("old words", id: "a"), "the original comes late")
     let all = try fixture.all()
     #expect(all.map(\.message.messageID) == ["a"])
-    #expect(all[0].message.text == "new words")
+    #expect(all[0].message.text == "new words" && all[0].message.original == "old words")
     #expect(all[0].message.editedAt != nil)
   }
 
@@ -207,12 +207,12 @@ private struct Fixture {
     #expect(try fixture.all().count == 50)
   }
 
-  @Test func retractedAndReplacedTextLeavesNoTraceEither() async throws {
+  @Test func retractedTextLeavesNoTraceEitherNorWhatItWasBefore() async throws {
     let fixture = try Fixture()
     try fixture.insert("words-that-were-retracted", id: "a")
     try fixture.insert("words-that-were-replaced", id: "b")
-    try fixture.change(.retracted, "a")
-    try fixture.change(.edited, "b", "others")
+    try fixture.change(.edited, "b", "words-that-were-better")
+    for id in ["a", "b"] { try fixture.change(.retracted, id, after: 2) }
     try await fixture.store.purgeSearchIndex()
     #expect(fixture.store.database.scrub())
     for file in try FileManager.default.contentsOfDirectory(
@@ -244,7 +244,7 @@ private struct Fixture {
       for (member, isLast) in [(bob, false), (carol, true)] {
         let later = now.addingTimeInterval(100)
         _ = try MessageQueries.applyDelivery(
-          db, messageID: "own", by: member, state: .displayed, reason: nil, time: later)
+          db, row: #require(second.id), by: member, state: .displayed, reason: nil, time: later)
         #expect(try expiries(db)[1] == (isLast ? later.addingTimeInterval(60) : nil))
       }
     }

@@ -35,7 +35,7 @@ private struct Fixture {
         room: roomAddress, messageID: id, sender: outgoing ? own.description : sender, isOutgoing: outgoing, text: text,
         time: time, receivedAt: Date(), isEncrypted: true, trust: "untrusted", state: outgoing ? .queued : .received,
         isRead: outgoing)
-      return try MessageQueries.insertOnce(db, &message) ? message : nil
+      return try MessageQueries.insertOnce(db, &message).isShown ? message : nil
     }
   }
 }
@@ -83,7 +83,7 @@ private struct Fixture {
     func report(_ user: String, _ state: Delivery.State) throws -> Bool? {
       let event = try fixture.store.database.write { db in
         try MessageQueries.applyDelivery(
-          db, messageID: "a", by: "sip:\(user)@sip.example.org", state: state, reason: nil, time: Date())
+          db, row: row, by: "sip:\(user)@sip.example.org", state: state, reason: nil, time: Date())
       }
       guard case .delivery(_, _, _, _, _, let isComplete) = event else { return nil }
       return isComplete
@@ -99,12 +99,15 @@ private struct Fixture {
   @Test func aNotificationForSomeoneElsesMessageChangesNothing() throws {
     let fixture = try Fixture()
     try fixture.room()
-    _ = try fixture.message("theirs")
-    let event = try fixture.store.database.write { db in
-      try MessageQueries.applyDelivery(
-        db, messageID: "theirs", by: "sip:carol@sip.example.org", state: .delivered, reason: nil, time: Date())
+    let theirs = try #require(try fixture.message("theirs")?.id)
+    let (event, sent) = try fixture.store.database.write { db in
+      (
+        try MessageQueries.applyDelivery(
+          db, row: theirs, by: "sip:carol@sip.example.org", state: .delivered, reason: nil, time: Date()),
+        try MessageQueries.sent(db, messageID: "theirs")
+      )
     }
-    #expect(event == nil)
+    #expect(event == nil && sent == nil)
   }
 }
 

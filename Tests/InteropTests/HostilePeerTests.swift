@@ -60,7 +60,7 @@ extension CPIMMessage {
     #expect(answer.status == 200)
     #expect(try await alice.message("by hand").senderDevice == carol.device)
     let sent = try await alice.client.send("and back", to: room)
-    try await alice.outcome(of: sent)
+    _ = try await alice.outcome(of: sent)
     let came = try await carol.received("MESSAGE") { $0["Priority"] == nil }
     #expect(try await lime.open(came, room: room).text == "and back")
 

@@ -1,0 +1,103 @@
+// HeldMessages.swift: messages that overtook the state of their room wait for it, unanswered.
+import Foundation
+import SIPAgent
+
+/// Bounded in time, number and bytes: a stranger's wait here too.
+struct HeldMessages {
+  struct Entry: Sendable {
+    var message: IncomingMessage
+    /// When it is taken as it is.
+    var deadline: ContinuousClock.Instant
+  }
+
+  static let patience: Duration = .seconds(8)
+  static let maximumCount = 512
+  /// Of bodies, in bytes.
+  static let maximumSize = 4 << 20
+
+  private(set) var rooms: [String: [Entry]] = [:]
+  private var count = 0
+  private var size = 0
+
+  var isEmpty: Bool { count == 0 }
+  var nextDeadline: ContinuousClock.Instant? { rooms.values.joined().map(\.deadline).min() }
+
+  /// - Returns: false when there is no place for it.
+  mutating func add(_ entry: Entry, room: String) -> Bool {
+    guard count < Self.maximumCount, size + entry.message.body.count <= Self.maximumSize else { return false }
+    rooms[room, default: []].append(entry)
+    count += 1
+    size += entry.message.body.count
+    return true
+  }
+
+  mutating func take(room: String) -> [Entry] {
+    let entries = rooms.removeValue(forKey: room) ?? []
+    forget(entries)
+    return entries
+  }
+
+  mutating func takeOverdue(at now: ContinuousClock.Instant) -> [Entry] {
+    var overdue: [Entry] = []
+    for (room, entries) in rooms {
+      overdue += entries.filter { $0.deadline <= now }
+      let rest = entries.filter { $0.deadline > now }
+      rooms[room] = rest.isEmpty ? nil : rest
+    }
+    forget(overdue)
+    return overdue.sorted { $0.deadline < $1.deadline }
+  }
+
+  mutating func removeAll() { self = HeldMessages() }
+
+  private mutating func forget(_ entries: [Entry]) {
+    count -= entries.count
+    size -= entries.reduce(0) { $0 + $1.message.body.count }
+  }
+}
+
+extension ChatClient {
+  /// A room is asked for its state for the sake of a waiting message at most this often, in seconds.
+  private static let stateQuestionInterval: TimeInterval = 60
+  /// The state usually comes by itself within this.
+  private static let stateQuestionPause: Duration = .seconds(2)
+
+  /// The author of a message is not in the state of its room yet.
+  /// - Returns: false when it cannot wait.
+  func hold(_ message: IncomingMessage, room: String, until deadline: ContinuousClock.Instant?) -> Bool {
+    let entry = HeldMessages.Entry(message: message, deadline: deadline ?? .now + HeldMessages.patience)
+    guard held.add(entry, room: room) else { return false }
+    if holding == nil { holding = Task { [weak self] in await self?.endHolding() } }
+    if stateLimiter.allows(room, every: Self.stateQuestionInterval) {
+      Task { [weak self] in
+        try? await Task.sleep(for: Self.stateQuestionPause)
+        await self?.askForState(of: room)
+      }
+    }
+    return true
+  }
+
+  /// After a room's state has come.
+  func release(heldFor rooms: [String]) async {
+    let entries = rooms.flatMap { held.take(room: $0) }
+    if !entries.isEmpty { await receive(entries) }
+  }
+
+  private func endHolding() async {
+    while !Task.isCancelled, let next = held.nextDeadline {
+      do { try await Task.sleep(until: next) } catch { return }
+      await receive(held.takeOverdue(at: .now))
+    }
+    if !Task.isCancelled { holding = nil }
+  }
+
+  /// A NOTIFY may have been lost.
+  private func askForState(of address: String) async {
+    guard isConnected, held.rooms[address] != nil, live[address]?.subscription != nil, live[address]?.gapRepair == nil,
+      let room = try? await store.database.read({ try Room.find($0, address) }), room.state == .active
+    else { return }
+    do { try await subscribe(to: room, repair: .missedChanges) } catch {
+      logger.notice("\(address) was asked for its state: \(describe(error))")
+    }
+  }
+}
