@@ -1,6 +1,7 @@
 // FloodTests.swift: an ordinary account sends another more than it can take; neither it nor the lab grows for it
 import DigestAuth
 import Foundation
+import HostilePeer
 import TestSupport
 import Testing
 
