@@ -413,12 +413,13 @@ extension ChatClient {
 
   // MARK: Reading
 
-  /// Marks the room as read and tells the senders (display notifications).
-  public func markRead(_ address: String) async throws {
+  /// Marks messages of the room as read and tells the senders (display notifications).
+  /// - Parameter rows: which, by their `id`; nil for all.
+  public func markRead(_ address: String, rows: [Int64]? = nil) async throws {
     guard let gruu else { return }
     let now = clock.now()
     let count = try await store.database.write { db -> Int in
-      let unread = try MessageQueries.markRead(db, room: address, now: now)
+      let unread = try MessageQueries.markRead(db, room: address, rows: rows, now: now)
       for message in unread where message.state == .received && !message.isStranger {
         let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.writtenAt, kind: .displayed)
         try Self.enqueue(db, imdn, room: address, gruu: gruu, time: Date())

@@ -125,7 +125,9 @@ struct ListenCommand: AsyncParsableCommand {
   }
 
   private func answer(_ message: Message, _ event: ChatEvent, _ session: AccountSession) async throws {
-    if markRead { _ = try await session.perform(MarkRoomRead(message.room)) }
+    // A program must not take a stranger for a member.
+    guard !message.isStranger else { return }
+    if markRead, let row = message.id { _ = try await session.perform(MarkRoomRead(message.room, messages: [row])) }
     guard message.state == .received else { return }
     if echo { _ = try await session.perform(SendText(to: message.room, text: Self.echo(of: message))) }
     guard let exec else { return }

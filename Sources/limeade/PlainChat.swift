@@ -16,13 +16,15 @@ struct PlainChat: Sendable {
   func run() async throws {
     let (progress, sign) = (DeliveryProgress(), Deadline.Sign())
     let address = room.room.address
-    _ = try await session.perform(MarkRoomRead(address))
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
         for try await event in session.events where event.room == nil || event.room == address {
           if json { Output.line(event.jsonLine) } else if let line = EventLine.text(of: event) { Output.line(line) }
           await progress.note(event)
           if case .delivery = event { sign.give() }
+          if case .message(let message) = event, !message.isOutgoing, let row = message.id {
+            _ = try await session.perform(MarkRoomRead(address, messages: [row]))
+          }
         }
         try await Task.sleep(for: .seconds(3600))
       }
