@@ -122,8 +122,11 @@ let package = Package(
       dependencies: ["SIPAgent", "ServerConnection", "MessageFormats", "DigestAuth", "TestSupport"]),
     .testTarget(name: "ChatCoreTests", dependencies: ["ChatCore", "SIPAgent", "TestSupport"]),
     .testTarget(name: "AccountServiceTests", dependencies: ["AccountService", "ChatCore", "TestSupport"]),
-    .testTarget(name: "KeyServerTests", dependencies: ["KeyServer", "TestSupport"]),
-    .testTarget(name: "LabTests", dependencies: ["HostilePeer", "Lab", "TestSupport"]),
+    .testTarget(
+      name: "KeyServerTests",
+      dependencies: ["KeyServer", "TestSupport", .product(name: "GRDB", package: "GRDB.swift")]),
+    .testTarget(
+      name: "LabTests", dependencies: ["HTTPServer", "HostilePeer", "Lab", "MessageFormats", "TestSupport"]),
     .testTarget(
       name: "FlexisipCheckTests", dependencies: ["FlexisipCheck", "Lab", "KeyServer", "TestSupport", "limeade"]),
     .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI", "TestSupport"]),

@@ -63,12 +63,13 @@ public enum AccountOperations {
   public static let all: [any AccountOperation.Type] = [
     ShowAccount.self,
     ListRooms.self, CountMentions.self, ShowRoom.self, OpenRoom.self, CreateRoom.self, InviteToRoom.self, RemoveFromRoom.self,
-    MakeRoomAdmin.self, RenameRoom.self, LeaveRoom.self,
+    MakeRoomAdmin.self, RenameRoom.self, SetRoomNotices.self, LeaveRoom.self, ForgetRoom.self,
     SendText.self, SendTexts.self, SetComposing.self,
     SaveFile.self, CancelTransfers.self, ResendMessage.self,
     ReactToMessage.self, EditMessage.self, RetractMessage.self, ForwardMessage.self,
     FindMessage.self, ReadHistory.self, MarkRoomRead.self,
-    ShowKeys.self, VerifyKeys.self, FetchKeys.self, TrustDevice.self, DistrustDevice.self, ForgetDevice.self, PublishKeys.self,
+    ShowKeys.self, VerifyKeys.self, FetchKeys.self, TrustDevice.self, AdmitDevice.self,
+    ExcludeDevice.self, DistrustDevice.self, ForgetDevice.self, PublishKeys.self,
   ]
 
   static let byMethod = Dictionary(all.map { ($0.method, $0) }) { first, _ in first }

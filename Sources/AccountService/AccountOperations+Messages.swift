@@ -20,13 +20,16 @@ public struct SendText: ClientOperation {
   public var ephemeral: Int?
   /// Absolute paths of files, which go with the text; that may be empty then.
   public var files: [String]?
+  /// Kept back while a new device is held (see `keys.admit`), and sent after that; else it is refused.
+  public var waits: Bool?
   /// The new message's Message-ID. Asked for a second time with the same one, the message is not sent a second time.
   public var id: String?
   public init(
     to: String, text: String, requireTrust: Bool = false, replyTo: String? = nil, ephemeral: Int? = nil,
-    files: [String] = []
+    files: [String] = [], waits: Bool = false
   ) {
     id = MessageID.make()
+    self.waits = waits
     (self.to, self.text, self.requireTrust) = (to, text, requireTrust)
     (self.replyTo, self.ephemeral, self.files) = (replyTo, ephemeral, files.isEmpty ? nil : files)
   }
@@ -35,14 +38,16 @@ public struct SendText: ClientOperation {
     var answered: String?
     if let replyTo { answered = try await client.store.messageID(replyTo, in: room, .others) }
     let options = MessageOptions(
-      replyTo: answered, lifetime: ephemeral, requireTrust: requireTrust == true, messageID: id)
+      replyTo: answered, lifetime: ephemeral, requireTrust: requireTrust == true, waits: waits == true,
+      messageID: id)
     guard let files, !files.isEmpty else { return try await client.send(text, to: room, options) }
     guard files.allSatisfy({ $0.hasPrefix("/") }) else { throw ChatError.badInput("files needs absolute paths") }
     return try await client.send(text, files: files, to: room, options)
   }
 }
 
-/// Puts several texts into the outbox, all or none: with one wait for the disk, and in their order.
+/// Puts several texts into the outbox, all or none: with one wait for the disk, and in their order. They wait while a
+/// new device is held.
 public struct SendTexts: ClientOperation {
   public static let method = "message.sendAll"
   /// By their ids.
@@ -202,8 +207,13 @@ public struct SaveFile: ClientOperation {
   public var index: Int?
   /// Also when it is saved already.
   public var again: Bool?
-  public init(room: String, id: String, folder: String, index: Int = 0, again: Bool = false) {
+  /// Also when it has no key of its own in an encrypted room.
+  public var unencrypted: Bool?
+  public init(
+    room: String, id: String, folder: String, index: Int = 0, again: Bool = false, unencrypted: Bool = false
+  ) {
     (self.room, self.id, self.folder, self.index, self.again) = (room, id, folder, index, again)
+    self.unencrypted = unencrypted
   }
   public func perform(on client: ChatClient) async throws -> Done {
     guard folder.hasPrefix("/") else { throw ChatError.badInput("folder needs an absolute path") }
@@ -211,7 +221,9 @@ public struct SaveFile: ClientOperation {
     guard let message = try await client.store.message(room: room, messageID: id)?.message,
       message.files.indices.contains(index)
     else { throw ChatError.badInput("no file \(index) of a message \(id) is in this room") }
-    if again == true || message.files[index].state != .saved { await client.save(message, index, in: folder) }
+    if again == true || message.files[index].state != .saved {
+      await client.save(message, index, in: folder, unencrypted: unencrypted == true)
+    }
     return Done()
   }
 }
@@ -248,8 +260,21 @@ public struct FetchKeys: ClientOperation {
   }
 }
 
-/// `device` of these three: a GRUU, or a part of it that no other known device has.
-public struct TrustDevice: StoreOperation {
+/// Decides on a device; texts that waited for it go out.
+public protocol DeviceDecision: StoreOperation where Output == DeviceTrust {
+  /// A GRUU, or a part of it that no other known device has.
+  var device: String { get }
+}
+
+extension DeviceDecision {
+  public func perform(on client: ChatClient) async throws -> DeviceTrust {
+    let trust = try await perform(on: client.store, of: client.account)
+    await client.trustChanged()
+    return trust
+  }
+}
+
+public struct TrustDevice: DeviceDecision {
   public static let method = "keys.trust"
   public var device: String
   public init(_ device: String) { self.device = device }
@@ -258,7 +283,27 @@ public struct TrustDevice: StoreOperation {
   }
 }
 
-public struct DistrustDevice: StoreOperation {
+/// A new device gets what is sent although it was not compared.
+public struct AdmitDevice: DeviceDecision {
+  public static let method = "keys.admit"
+  public var device: String
+  public init(_ device: String) { self.device = device }
+  public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> DeviceTrust {
+    try await store.admit(device: device, curve: account.curve)
+  }
+}
+
+/// A device gets nothing, and the others of its rooms do.
+public struct ExcludeDevice: DeviceDecision {
+  public static let method = "keys.exclude"
+  public var device: String
+  public init(_ device: String) { self.device = device }
+  public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> DeviceTrust {
+    try await store.exclude(device: device, curve: account.curve)
+  }
+}
+
+public struct DistrustDevice: DeviceDecision {
   public static let method = "keys.distrust"
   public var device: String
   public init(_ device: String) { self.device = device }
@@ -267,7 +312,7 @@ public struct DistrustDevice: StoreOperation {
   }
 }
 
-public struct ForgetDevice: StoreOperation {
+public struct ForgetDevice: DeviceDecision {
   public static let method = "keys.forget"
   /// A second time there may be no such device.
   public static let isRepeatable = false

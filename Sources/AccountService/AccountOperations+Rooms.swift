@@ -133,6 +133,43 @@ public struct RenameRoom: ClientOperation {
   }
 }
 
+/// What a room is told of messages that came and of writing. What is not given stays as it is.
+public struct SetRoomNotices: StoreOperation {
+  public static let method = "room.set"
+  /// Takes a setting of the room's own away.
+  public static let asAccount = "account"
+  public var room: String
+  /// "all", "delivered", "none", or "account".
+  public var receipts: String?
+  /// "on", "off", or "account".
+  public var typing: String?
+  public init(_ room: String, receipts: String? = nil, typing: String? = nil) {
+    (self.room, self.receipts, self.typing) = (room, receipts, typing)
+  }
+
+  public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> RoomNotices {
+    try check()
+    let (receipts, typing) = (receipts, typing)
+    let address = try await store.room(named: room, for: account.address).room.address
+    return try await store.setNotices(of: address) { notices in
+      if let receipts { notices.receipts = ReceiptPolicy(receipts) }
+      if let typing { notices.typing = Self.switches[typing.lowercased()] }
+    }
+  }
+
+  private static let switches = ["on": true, "off": false]
+
+  /// - Throws: `ChatError.badInput` for a word that is none of them.
+  public func check() throws {
+    if let receipts, receipts != Self.asAccount, ReceiptPolicy(receipts) == nil {
+      throw ChatError.badInput("receipts are all, delivered, none, or account, not '\(receipts)'")
+    }
+    if let typing, typing != Self.asAccount, Self.switches[typing.lowercased()] == nil {
+      throw ChatError.badInput("typing is on, off, or account, not '\(typing)'")
+    }
+  }
+}
+
 /// - Returns: the room as it was before.
 public struct LeaveRoom: ClientOperation {
   public static let method = "room.leave"
@@ -141,6 +178,19 @@ public struct LeaveRoom: ClientOperation {
   public func perform(on client: ChatClient) async throws -> RoomSummary {
     let summary = try await known(room, client)
     try await client.leave(summary.room.address)
+    return summary
+  }
+}
+
+/// Removes the room with its messages from this device, also one whose focus answers nothing.
+/// - Returns: the room as it was before.
+public struct ForgetRoom: ClientOperation {
+  public static let method = "room.forget"
+  public var room: String
+  public init(_ room: String) { self.room = room }
+  public func perform(on client: ChatClient) async throws -> RoomSummary {
+    let summary = try await known(room, client)
+    try await client.forget(summary.room.address)
     return summary
   }
 }

@@ -8,8 +8,10 @@ import ServerConnection
 public struct AccountConfiguration: Sendable {
   /// The name of the `[account.NAME]` table.
   public var name: String
-  /// The address of record, `sip:alice@sip.example.org`.
-  public var address: SIPURI
+  /// The address of record, `sip:alice@sip.example.org`, in the spelling in which addresses are compared.
+  public let address: SIPURI
+  /// The same with the port and the parameters that the user wrote, which may say how to reach the server.
+  public let registrationAddress: SIPURI
   public var password: Password
   /// Where every request goes first; the domain of `address` when absent.
   public var outboundProxy: SIPURI?
@@ -34,6 +36,16 @@ public struct AccountConfiguration: Sendable {
 
   /// Texts only go to rooms whose devices are all trusted.
   public var requiresTrust = false
+  /// What is done about devices that nothing was sent to before.
+  public var newDevices = NewDevicePolicy.hold
+
+  /// Receipts that leave, where a room has no setting of its own.
+  public var receipts = ReceiptPolicy.all
+  /// Whether rooms are told that this account is writing, where a room has no setting of its own.
+  public var typing = true
+
+  /// Domains, besides that of `conferenceFactory`, whose conference servers may invite this account.
+  public var conferenceDomains: [String] = []
 
   /// Hosts, besides that of `fileServer`, from which files may be fetched.
   public var fileHosts: [String] = []
@@ -53,11 +65,15 @@ public struct AccountConfiguration: Sendable {
     expires: Int = AccountConfiguration.defaultExpires
   ) {
     self.name = name
-    self.address = address
+    self.address = address.addressOfRecord
+    var registrationAddress = address
+    // Flexisip compares hosts with case where it looks a pair's room up.
+    registrationAddress.host = self.address.host
+    self.registrationAddress = registrationAddress
     self.password = password
     self.outboundProxy = outboundProxy
     self.conferenceFactory =
-      conferenceFactory ?? SIPURI(user: "conference-factory", host: address.host, port: nil, parameters: [])
+      conferenceFactory ?? SIPURI(user: "conference-factory", host: self.address.host, port: nil, parameters: [])
     self.keyServer = keyServer
     self.fileServer = fileServer
     self.curve = curve

@@ -23,7 +23,7 @@ extension AccountStore {
   public func verification(of address: SIPURI, curve: Curve) async throws -> Verification {
     try await database.read { db in
       let lime = try Self.lime(db, curve)
-      let wanted = address.withoutParameters.description
+      let wanted = address.addressOfRecord.description
       let own = try lime.identity(db)
       let names = try Self.knownDevices(db, lime).filter { Self.participant($0) == wanted }
       guard !names.isEmpty else {
@@ -31,13 +31,14 @@ extension AccountStore {
           "no device of \(wanted) is known yet: its devices are once you are in a room with it, "
             + "its keys after the first message")
       }
+      let admissions = try Admissions(db)
       return Verification(
         ownDevice: lime.device.string, ownFingerprint: own.fingerprint,
         devices: try names.map { name in
           let device = DeviceID(name)
           let identity = try lime.peer(db, device)?.identity
           return Verification.Device(
-            trust: try Self.deviceTrust(db, lime, device: name, participant: wanted),
+            trust: try Self.deviceTrust(db, lime, admissions, device: name, participant: wanted),
             code: try identity.map { try ComparisonCode(lime.device, own, and: device, $0).description })
         })
     }
@@ -51,6 +52,27 @@ extension AccountStore {
         throw ChatError.badInput("the identity key of \(id) is not known yet: it is after the first message")
       }
       try RefusedIdentity.clear(db, id.string)
+      try Admissions.verify(db, id.string)
+    }
+  }
+
+  /// Lets a device have what is sent although it was not compared, see `NewDevicePolicy`.
+  public func admit(device: String, curve: Curve) async throws -> DeviceTrust {
+    try await change(device, curve) { db, lime, id in
+      guard try lime.status(db, of: id) != .unsafe else {
+        throw ChatError.badInput("\(id) is flagged as unsafe: 'limeade keys trust' or 'keys forget' takes that away")
+      }
+      try Admissions.admit(db, id.string)
+    }
+  }
+
+  /// Nothing is sent to the device, and what is sent to its room goes to the others.
+  public func exclude(device: String, curve: Curve) async throws -> DeviceTrust {
+    try await change(device, curve) { db, lime, id in
+      guard try lime.status(db, of: id) != .trusted else {
+        throw ChatError.badInput("\(id) is trusted: 'limeade keys forget' or 'keys distrust' takes that away")
+      }
+      try Admissions.exclude(db, id.string)
     }
   }
 
@@ -78,9 +100,10 @@ extension AccountStore {
     let lime = LimeAccount(device: DeviceID(own), curve: curve)
     guard try lime.exists(db) else { return RoomTrust(isEncrypted: isEncrypted, devices: []) }
     let devices = try RoomQueries.devices(db, room: room).filter { $0.gruu != own }
+    let admissions = try Admissions(db, room: room)
     return RoomTrust(
       isEncrypted: isEncrypted,
-      devices: try devices.map { try deviceTrust(db, lime, device: $0.gruu, participant: $0.participant) })
+      devices: try devices.map { try deviceTrust(db, lime, admissions, device: $0.gruu, participant: $0.participant) })
   }
 
   // MARK: Finding
@@ -92,7 +115,8 @@ extension AccountStore {
       let lime = try Self.lime(db, curve)
       let device = try Self.device(db, lime, matching: pattern)
       try body(db, lime, DeviceID(device))
-      return try Self.deviceTrust(db, lime, device: device, participant: Self.participant(device))
+      return try Self.deviceTrust(
+        db, lime, try Admissions(db), device: device, participant: Self.participant(device))
     }
   }
 
@@ -120,16 +144,17 @@ extension AccountStore {
   }
 
   static func deviceTrust(
-    _ db: Database, _ lime: LimeAccount, device: String, participant: String
+    _ db: Database, _ lime: LimeAccount, _ admissions: Admissions, device: String, participant: String
   ) throws -> DeviceTrust {
     let peer = try lime.peer(db, DeviceID(device))
     return DeviceTrust(
       participant: participant, device: device, status: peer?.status ?? .unknown,
-      fingerprint: peer?.identity?.fingerprint, refusedFingerprint: try RefusedIdentity.fingerprint(db, of: device))
+      fingerprint: peer?.identity?.fingerprint, refusedFingerprint: try RefusedIdentity.fingerprint(db, of: device),
+      admission: admissions.admission(of: device, participant: participant))
   }
 
   private static func participant(_ device: String) -> String {
-    SIPURI(device)?.withoutParameters.description ?? device
+    SIPURI(device)?.addressOfRecord.description ?? device
   }
 
   /// This device's LIME account.

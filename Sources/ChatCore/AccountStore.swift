@@ -44,6 +44,7 @@ public final class AccountStore: Sendable {
     configuration.busyMode = .timeout(Self.busyTimeout)
     configuration.prepareDatabase { db in
       try db.execute(sql: "PRAGMA secure_delete = ON")
+      db.add(tokenizer: SearchTokenizer.self)
       // Else closing removes the log, and each start makes a new one and waits for the disk.
       var isOn: Int32 = 1
       sqlite3_file_control(db.sqliteConnection, nil, SQLITE_FCNTL_PERSIST_WAL, &isOn)
@@ -156,6 +157,8 @@ public final class AccountStore: Sendable {
       // What goes next: else each look sorts all that waits, and a script may write faster than the server takes.
       try db.execute(sql: "CREATE INDEX outbox_by_order ON outbox (isUrgent DESC, id)")
     }
+    migrator.registerMigration("chat admission 1") { db in try Admissions.createTables(db) }
+    migrator.registerMigration("chat notices 1") { db in try RoomNotices.addColumns(db) }
     migrator.registerMigration("chat belief 1") { db in
       try db.alter(table: "message") { table in
         table.add(column: "claimedTime", .datetime)
@@ -166,6 +169,8 @@ public final class AccountStore: Sendable {
       }
       try FormerDevice.createTable(db)
     }
+    migrator.registerMigration("chat rooms 1") { db in try addRoomKeys(db) }
+    migrator.registerMigration("chat search 3") { db in try SearchIndex.fold(db) }
     LimeAccount.registerMigrations(&migrator)
     return migrator
   }

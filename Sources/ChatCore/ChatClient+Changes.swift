@@ -13,14 +13,17 @@ public struct MessageOptions: Sendable {
   public var lifetime: Int?
   /// Nothing leaves, now or later, while a device that would get it is not trusted.
   public var requireTrust: Bool
+  /// Whether the message waits while a device that would get it is held, see `NewDevicePolicy`. Else it is refused.
+  public var waits: Bool
   /// The new message's Message-ID, nil for one that is made here. When the room has a message of ours with it already,
   /// that one is meant, and nothing is sent: so a request whose answer was lost can be made again.
   public var messageID: String?
 
   public init(
     replyTo: String? = nil, forwardedFrom: String? = nil, lifetime: Int? = nil, requireTrust: Bool = false,
-    messageID: String? = nil
+    waits: Bool = true, messageID: String? = nil
   ) {
+    self.waits = waits
     self.messageID = messageID
     self.replyTo = replyTo
     self.forwardedFrom = forwardedFrom
@@ -75,7 +78,7 @@ extension ChatClient {
     }
     // Whom a stranger's text is from nobody knows.
     let source = message.isStranger ? Self.unknownAuthor : message.forwardedFrom ?? message.sender
-    let options = MessageOptions(forwardedFrom: source)
+    let options = MessageOptions(forwardedFrom: source, waits: false)
     guard message.files.isEmpty else { return try await forward(message, to: target, options) }
     return try await send(message.text, to: target, options)
   }
@@ -109,6 +112,7 @@ extension ChatClient {
   ) async throws -> MessageChange {
     guard let gruu else { throw ChatError.notConnected }
     guard let target = SIPURI(room) else { throw ChatError.badInput("'\(room)' is not a room address") }
+    try await checkAdmission(in: room)
     let (own, needsTrust) = (account.address.description, account.requiresTrust)
     let now = Self.wholeSeconds(Date())
     let change = try await store.database.write { db -> MessageChange in

@@ -43,7 +43,9 @@ extension ChatClient {
       let message = try await store.database.write { db -> Message in
         let message = try Self.write(
           db, text, files: files, to: address, options, account: account, device: gruu, time: now)
-        if let row = message.id { try PendingUpload(message: row, requiresTrust: needsTrust).insert(db) }
+        if let row = message.id { 
+          try PendingUpload(message: row, requiresTrust: needsTrust, waits: options.waits).insert(db)
+        }
         return message
       }
       await wakeUploads()
@@ -168,15 +170,22 @@ extension ChatClient {
         return file
       }
       try message.update(db)
-      try Self.enqueue(db, message, from: gruu, to: target, requiresTrust: upload.requiresTrust)
+      try Self.enqueue(
+        db, message, from: gruu, to: target, requiresTrust: upload.requiresTrust, waits: upload.waits)
     }
   }
 
   /// The files of a message, which are on a server already, once more in another room.
   func forward(_ message: Message, to address: String, _ options: MessageOptions) async throws -> Message {
     guard let gruu, let target = SIPURI(address) else { throw ChatError.notConnected }
+    if !options.waits { try await checkAdmission(in: address) }
     guard message.files.allSatisfy(\.isOffered) else {
       throw ChatError.badInput("the message's files are not on the file server yet")
+    }
+    let isEncrypted = try await store.database.read { try Room.find($0, address)?.isEncrypted ?? false }
+    if isEncrypted, let file = message.files.first(where: { !$0.isEncrypted }) {
+      throw ChatError.badInput(
+        "\(file.name) is not encrypted on the file server, and the room is: save it, and send it as a new file")
     }
     let files = message.files.map { file in
       var file = file
@@ -188,7 +197,7 @@ extension ChatClient {
     let sent = try await store.database.write { db -> Message in
       let sent = try Self.write(
         db, message.text, files: files, to: address, options, account: account, device: gruu, time: now)
-      try Self.enqueue(db, sent, from: gruu, to: target, requiresTrust: needsTrust)
+      try Self.enqueue(db, sent, from: gruu, to: target, requiresTrust: needsTrust, waits: options.waits)
       return sent
     }
     wakeOutbox()
@@ -241,8 +250,10 @@ extension ChatClient {
   // MARK: Receiving
 
   /// Fetches a file of a message in the background; events tell how far it is.
-  /// - Parameter folder: made if absent.
-  public func save(_ message: Message, _ index: Int, in folder: String) {
+  /// - Parameters:
+  ///   - folder: made if absent.
+  ///   - unencrypted: also a file without a key in an encrypted room.
+  public func save(_ message: Message, _ index: Int, in folder: String, unencrypted: Bool = false) {
     guard let row = message.id else { return }
     let key = FilePlace(message: row, index: index)
     guard downloads[key] == nil else { return }
@@ -253,7 +264,7 @@ extension ChatClient {
     let saver = FileSaver(account: account, store: store) { hub.send(.file($0)) }
     downloads[key] = Task { [weak self] in
       // What went wrong is told by the saver.
-      _ = try? await saver.save(message, index, in: folder)
+      _ = try? await saver.save(message, index, in: folder, unencrypted: unencrypted)
       await self?.ended(key)
     }
   }
@@ -294,9 +305,11 @@ extension ChatClient {
 
 extension AccountConfiguration {
   /// Whether a file that somebody offers is to be fetched without being asked for: the account says so, and the file is
-  /// on a known host and not larger than the account's limit.
-  public func fetchesByItself(_ file: MessageFile) -> Bool {
-    guard downloadsAutomatically, file.state == .offered, !file.isExpired, let url = file.url else { return false }
+  /// on a known host, not larger than the account's limit, and encrypted if the message is.
+  public func fetchesByItself(_ file: MessageFile, of message: Message) -> Bool {
+    guard downloadsAutomatically, file.state == .offered, !file.isExpired, file.isEncrypted || !message.isEncrypted,
+      let url = file.url
+    else { return false }
     return DownloadPolicy(fileServer: fileServer, hosts: fileHosts).allows(url) && file.size ?? 0 <= downloadLimit
   }
 }

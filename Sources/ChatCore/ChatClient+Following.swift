@@ -90,6 +90,7 @@ extension ChatClient {
   private func resume(_ address: String) async {
     do {
       if let room = try await store.database.read({ try Room.fetchOne($0, key: address) }), room.state != .left {
+        try requireOurs(address)
         try await subscribe(to: room)
       }
     } catch { if isConnected { hub.send(.error(room: address, text: describe(error))) } }
@@ -117,6 +118,7 @@ extension ChatClient {
       if room.version > 0 { stateArrived(room.address) }
     } catch let error as SIPError {
       if case .refused(let status, _) = error, status == 403 || status == 404 || status == 603 {
+        try await dropUnentered(room.address)
         try await markLeft(room.address)
       }
       throw ChatError(from: error, during: "SUBSCRIBE to \(room.subject)")
@@ -152,9 +154,21 @@ extension ChatClient {
       guard var state = live[address]?.state, !notify.body.isEmpty else { continue }
       do {
         let infos = try ConferenceInfo.all(inContentType: notify.contentType, body: notify.body)
+        var refused: [(device: SIPURI, user: SIPURI)] = []
         let isComplete = infos.allSatisfy { info in
-          !state.apply(info).contains { if case .versionGap = $0 { true } else { false } }
+          state.apply(info).allSatisfy { change in
+            switch change {
+            case .versionGap: return false
+            case .deviceRefused(let device, let user): refused.append((device, user))
+            case .deviceRemoved(let device, let user):
+              live[address]?.departed.append(
+                Device(room: address, participant: user.description, gruu: device.description))
+            default: break
+            }
+            return true
+          }
         }
+        for (device, user) in refused { reportForeignDevice(device, of: user, in: address) }
         guard isComplete else {
           // What is asked for follows what is stored.
           await storeStates(of: changed)
@@ -164,19 +178,44 @@ extension ChatClient {
         }
         live[address]?.state = state
         live[address]?.gapRepair = nil
+        if state.hasEnded {
+          await storeStates(of: changed)
+          changed = []
+          try await markLeft(address)
+          continue
+        }
         if !changed.contains(address) { changed.append(address) }
       } catch { hub.send(.error(room: address, text: "the room's state cannot be read: \(describe(error))")) }
     }
     await storeStates(of: changed)
   }
 
+  /// A conference server that gives somebody a device at another address is in error, or wants to read along.
+  private func reportForeignDevice(_ device: SIPURI, of user: SIPURI, in room: String) {
+    let key = "\(room) \(device.deviceKey)"
+    guard admission.reported.count < AdmissionState.maximumReported, admission.reported.insert(key).inserted else {
+      return
+    }
+    hub.send(
+      .security(
+        room: room, device: device.description,
+        text: """
+          the conference server says that \(device) is a device of \(user), whose address it does not have: an attack, \
+          or a fault of the server. Nothing is encrypted to it and nothing from it counts
+          """))
+  }
+
   private func storeStates(of rooms: [String]) async {
     let states = rooms.compactMap { address in live[address].map { (address, $0.state) } }
     guard !states.isEmpty else { return }
+    // Also those that came and went while we were away.
+    let departed = rooms.flatMap { live[$0]?.departed ?? [] }
+    for address in rooms { live[address]?.departed = [] }
     do {
       let results = try await store.database.write { db in
         try states.map { address, state -> (events: [ChatEvent], summary: RoomSummary?) in
           guard var room = try Room.fetchOne(db, key: address) else { return ([], nil) }
+          for device in departed where device.room == address { try FormerDevice.record(db, device, at: Date()) }
           let events = try RoomQueries.store(db, state: state, room: &room)
           return (events, try RoomQueries.summary(db, address))
         }
@@ -191,7 +230,11 @@ extension ChatClient {
         hub.send(.error(room: address, text: "the room's state cannot be stored: \(describe(error))"))
       }
     }
-    for address in rooms { stateArrived(address) }
+    for address in rooms {
+      stateArrived(address)
+      // A device that is held may have gone.
+      heldRooms[address] = nil
+    }
     await release(heldFor: rooms)
     wakeOutbox()
   }

@@ -26,7 +26,10 @@ extension ChatClient {
   public func rename(_ room: String, to subject: String) async throws {
     guard let agent else { throw ChatError.notConnected }
     try Self.requireName(subject)
-    let headers = [SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite")]
+    var headers = [SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite")]
+    // A re-INVITE without it ends the lifetime that the administrators have set for all.
+    let lifetime = try await store.database.read { try RoomQueries.summary($0, room)?.room.lifetime } ?? 0
+    if lifetime > 0 { headers.append(SIPHeader("Ephemeral-Life-Time", String(lifetime))) }
     do {
       let response = try await inDialog(with: room) { try await agent.reinvite($0, headers: headers) }
       guard response.isSuccess else {
@@ -104,6 +107,6 @@ extension RoomSummary {
   }
 
   fileprivate func member(_ address: SIPURI) -> Participant? {
-    participants.first { $0.address == address.withoutParameters.description }
+    participants.first { $0.address == address.addressOfRecord.description }
   }
 }

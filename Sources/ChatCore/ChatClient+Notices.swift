@@ -48,6 +48,8 @@ extension ChatClient {
     case .delivered: (state, reason) = (.delivered, nil)
     case .displayed: (state, reason) = (.displayed, nil)
     case .failed, .error:
+      // Who does not say whether a message was read has it all the same.
+      guard notice.notification != .display else { return [] }
       let isUndecryptable = notice.reasonCode == IMDNMessage.Reason.notAcceptable.code
       let cause = notice.reasonCode.map { "reason \($0)" } ?? "no reason given"
       (state, reason) = (
@@ -88,14 +90,20 @@ extension ChatClient {
     let unread = try MessageQueries.unread(db, messageID: messageID)
     var rooms: Set<String> = []
     for message in unread where try speaks(db, author, in: room, of: message.room) {
-      // The device must be ours by the state, in plain rooms too, and its key not one that was never seen before.
-      guard author.isEncrypted ? author.isKnown : try RoomQueries.isDevice(db, author.device, in: message.room) else {
-        continue
-      }
+      // The device must be ours by the state, in plain rooms too.
+      guard try author.isEncrypted ? isOurs(db, author) : RoomQueries.isDevice(db, author.device, in: message.room)
+      else { continue }
       try MessageQueries.markRead(db, message, now: clock.now())
       rooms.insert(message.room)
     }
     return rooms
+  }
+
+  /// Whether a device of our address, that the state shows, is one of those that were here before: the focus can add one.
+  private nonisolated func isOurs(_ db: Database, _ author: Author) throws -> Bool {
+    if author.trust == PeerStatus.trusted.rawValue { return true }
+    let admission = try Admissions(db).admission(of: author.device.description, participant: author.address)
+    return author.isKnown && admission != .excluded && !admission.isHeld(by: account.newDevices)
   }
 
   /// A member could not decrypt us: the next message to that device starts a new session. Such notices are not

@@ -6,7 +6,7 @@ import MessageFormats
 import SIPAgent
 
 extension ChatClient {
-  private static let longestBackOff: TimeInterval = 60
+  static let longestBackOff: TimeInterval = 60
 
   func wakeOutbox() {
     hasNewsForOutbox = true
@@ -18,9 +18,13 @@ extension ChatClient {
   /// Waits until nothing is left that can be sent now, but no longer than `limit`.
   public func flushOutbox(within limit: Duration = .seconds(5)) async {
     wakeOutbox()
-    guard let draining = outboxTask else { return }
-    await withTimeout(limit) { await draining.value }
+    await withTimeout(limit) {
+      while let work = await self.outboxWork { await work.value }
+    }
   }
+
+  /// What has to end before nothing can be sent: the outbox itself, or the factory's word on a room in it.
+  private var outboxWork: Task<Void, Never>? { outboxTask ?? confirmations.values.first }
 
   /// Sends what waits, oldest first, notifications after texts; ends when nothing can be sent now.
   private func drainOutbox() async {
@@ -28,23 +32,25 @@ extension ChatClient {
       hasNewsForOutbox = false
       let now = Date()
       blockedRooms = blockedRooms.filter { $0.value > now }
+      heldRooms = heldRooms.filter { $0.value > now }
       await recordOutcomes(unrecordedOutcomes.values.filter { blockedRooms[$0.entry.room] == nil })
       let isSingle = await !agent.sendsSeveralMessages
-      let (rooms, entries) = (Array(blockedRooms.keys), Array(unrecordedOutcomes.keys))
+      let (rooms, held) = (Array(blockedRooms.keys), Array(heldRooms.keys))
+      let entries = Array(unrecordedOutcomes.keys)
       let batch: OutboxBatch?
       do {
         batch = try await store.database.read {
-          try OutboxBatch.next($0, leavingOut: rooms, entries: entries, isSingle: isSingle)
+          try OutboxBatch.next($0, leavingOut: rooms, held: held, entries: entries, isSingle: isSingle)
         }
       } catch { break }
       if let batch {
-        await process(batch)
+        if let room = await unconfirmedRoom(batch.room) { confirm(room) } else { await process(batch) }
       } else if !hasNewsForOutbox {
         break
       }
     }
     outboxTask = nil
-    guard isConnected, let soonest = blockedRooms.values.min() else { return }
+    guard isConnected, let soonest = [blockedRooms, heldRooms].flatMap(\.values).min() else { return }
     Task { [weak self] in
       try? await Task.sleep(for: .seconds(max(0.1, soonest.timeIntervalSinceNow)))
       await self?.wakeOutbox()
@@ -58,6 +64,7 @@ extension ChatClient {
     do { results = try await transmit(batch.items) } catch { results = batch.items.map { _ in .failure(error) } }
     var outcomes: [OutboxOutcome] = []
     var reason: String?
+    var held: [HeldDevice] = []
     for (item, result) in zip(batch.items, results) {
       func end(_ state: Message.State, _ failure: String? = nil) {
         outcomes += item.entries.map { OutboxOutcome(entry: $0, state: state, failure: failure) }
@@ -71,12 +78,14 @@ extension ChatClient {
           let error = ChatError.refused(what: "the message", status: response.status, reason: response.reason)
           end(.failed, error.description)
         }
+      case .failure(ChatError.newDevices(_, let devices)) where item.content.waits: held = devices
       case .failure(let error as ChatError) where error.isFinal: end(.failed, error.description)
       case .failure(let error): reason = reason ?? describe(error)
       }
     }
     if outcomes.contains(where: { $0.state == .sent }) { postponements[batch.room] = nil }
     await recordOutcomes(outcomes)
+    if !held.isEmpty { await keepBack(batch.room, held) }
     if let reason { postpone(batch.room, reason) }
   }
 
@@ -92,6 +101,8 @@ extension ChatClient {
     guard let room = try await store.database.read({ try Room.find($0, first.room) }),
       let address = RoomAddress(first.room)
     else { throw ChatError.notInRoom(first.room) }
+    try requireOurs(room.address)
+    if room.isOneToOne, !room.isConfirmed { throw ChatError.noStateFromFocus(room: room.subject) }
 
     var headers = [SIPHeader("Date", CivilTime(Date()).headerText)]
     if !first.isUrgent { headers.append(SIPHeader("Priority", "non-urgent")) }
@@ -116,6 +127,7 @@ extension ChatClient {
   private struct EncryptedItem: Sendable {
     var envelope: LimeEnvelope?
     var failures: [DeviceID: LimeError]
+    var recipients: [(device: DeviceID, status: PeerStatus)] = []
   }
 
   private func encrypt(
@@ -123,26 +135,32 @@ extension ChatClient {
   ) async throws -> [Result<OutgoingMessage, any Error>] {
     guard let lime, let first = entries.first else { throw ChatError.notConnected }
     let devices = try await allowedDevices(for: first, room: room, lime: lime)
+    let (policy, urgent) = (account.newDevices, first.isUrgent)
     // New sessions and the messages in one commit, as each waits for the disk. When a message may yet be refused they
     // have a commit of their own, as their bundles are spent.
     var (bundles, reasons) =
       first.requiresTrust
       ? ([], try await ensureSessions(with: devices)) : try await missingBundles(for: devices)
     let candidates = devices.filter { reasons[$0] == nil }
-    let (items, started) = try await store.writeRatchets {
-      [bundles] db -> ([EncryptedItem], [DeviceID: Result<Void, LimeError>]) in
+    let (items, started, news) = try await store.writeRatchets {
+      [bundles] db -> ([EncryptedItem], [DeviceID: Result<Void, LimeError>], [String]) in
       let started = try lime.startSessions(db, with: bundles)
       let reachable = candidates.filter { started[$0].map { (try? $0.get()) != nil } ?? true }
       if first.requiresTrust {
         try Self.checkTrust(try reachable.map { ($0, try lime.status(db, of: $0)) }, room: room.subject)
+      } else if urgent {
+        // Another program may have decided since the look at the devices.
+        try Self.checkAdmission(db, policy, lime: lime, room: room)
       }
       // A session that ends with one of these messages is followed by another one, whose bundle is not here yet.
       let count = try lime.messagesBeforeNewSession(db, to: reachable, of: entries.count)
       let items = try entries.prefix(count).map {
         try Self.encrypt(db, $0, lime: lime, recipientUser: address.limeUser, devices: reachable, gruu: gruu)
       }
-      return (items, started)
+      let news = urgent ? try Self.admit(db, items.first?.recipients ?? [], room: room.address) : []
+      return (items, started, news)
     }
+    for device in news { hub.send(.security(room: room.address, device: device, text: Self.firstText(to: device))) }
     reasons.merge(try await self.reasons(of: started)) { $1 }
     return zip(entries, items).map { entry, item in
       let reasons = reasons.merging(item.failures.mapValues(\.description)) { $1 }
@@ -176,7 +194,8 @@ extension ChatClient {
       sender: gruu, messageID: entry.messageID,
       deviceParts: Dictionary(encrypted.ratchetMessages.map { ($0.device.string, $0.data) }) { first, _ in first },
       cipherMessage: encrypted.cipherMessage)
-    return EncryptedItem(envelope: envelope, failures: encrypted.failures)
+    return EncryptedItem(
+      envelope: envelope, failures: encrypted.failures, recipients: encrypted.ratchetMessages.map { ($0.device, $0.status) })
   }
 
   /// Writes down what became of entries. What cannot be written is tried again later and not sent again.
@@ -195,6 +214,37 @@ extension ChatClient {
       if let message { hub.send(.messageState(message)) }
       finishedChange(outcome.entry, state: outcome.state, failure: outcome.failure)
     }
+  }
+
+  // MARK: One-to-one rooms that somebody else made
+
+  private func unconfirmedRoom(_ address: String) async -> Room? {
+    guard let room = try? await store.database.read({ try Room.find($0, address) }) else { return nil }
+    return room.isOneToOne && !room.isConfirmed ? room : nil
+  }
+
+  /// The room's entries wait for the factory's word; those of other rooms do not.
+  private func confirm(_ room: Room) {
+    blockedRooms[room.address] = .distantFuture
+    confirmations[room.address] = Task { [weak self] in await self?.settle(room.address) }
+  }
+
+  private func settle(_ address: String) async {
+    do {
+      await waitUntilResumed(address)
+      try await waitForState(of: address)
+      if let room = await unconfirmedRoom(address) { try await confirmOneToOne(room) }
+      blockedRooms[address] = nil
+    } catch let error as ChatError where error.isFinal || error.isRefusal {
+      blockedRooms[address] = nil
+      let entries = try? await store.database.read { db in
+        try OutboxEntry.fetchAll(db, sql: "SELECT * FROM outbox WHERE room = ? ORDER BY id", arguments: [address])
+      }
+      await recordOutcomes(
+        (entries ?? []).map { OutboxOutcome(entry: $0, state: .failed, failure: error.description) })
+    } catch { postpone(address, describe(error)) }
+    confirmations[address] = nil
+    wakeOutbox()
   }
 
   private func postpone(_ room: String, _ reason: String) {

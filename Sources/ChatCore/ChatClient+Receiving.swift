@@ -58,7 +58,7 @@ extension ChatClient {
         hub.send(.error(room: nil, text: "an incoming message could not be stored: \(describe(error))"))
         await agent.respond(to: message.id, status: Self.keepForLater)
       case .waits(let room):
-        if hold(message, room: room.address, until: arrived.deadline) { continue }
+        if hold(message, room: room, until: arrived.deadline) { continue }
         if room.version == 0 {
           // Nobody is known to be in it yet, and its messages may be many.
           await agent.respond(to: message.id, status: Self.keepForLater)
@@ -180,16 +180,18 @@ extension ChatClient {
     let isMember = arrival.isMember(standing, writing: cpim.dateTime)
     guard isMember || !arrival.mayWait else { return .waits(room) }
     let author = Author(
-      device: device, address: device.withoutParameters.description, isEncrypted: false,
+      device: device, address: device.addressOfRecord.description, isEncrypted: false,
       trust: PeerStatus.unknown.rawValue, identity: nil, isMember: isMember)
     return .stored(try apply(db, cpim, arrival, room: room, author: author, gruu: gruu))
   }
 
-  /// The room a message came through. A message that overtook its room's invitation makes the room known.
+  /// The room a message came through: see `admit`. An encrypted one that overtook its room's invitation makes the room
+  /// known.
   private static func room(_ db: Database, of message: IncomingMessage, isEncrypted: Bool) throws -> Room {
-    let address = message.from.uri.description
-    return try Room.find(db, address)
-      ?? RoomQueries.join(db, address: address, subject: "", encrypted: isEncrypted, oneToOne: false, now: Date())
+    let uri = message.from.uri
+    if let room = try Room.find(db, uri.description) { return room }
+    guard isEncrypted else { throw ChatError.unknownRoom(uri.description, known: []) }
+    return try RoomQueries.join(db, uri: uri, subject: "", encrypted: true, oneToOne: false, now: Date())
   }
 
   // MARK: Encrypted
@@ -225,7 +227,7 @@ extension ChatClient {
         // It is opened again when the state has come.
         guard isMember || !arrival.mayWait else { return .rollback }
         let author = Author(
-          device: envelope.sender, address: envelope.sender.withoutParameters.description, isEncrypted: true,
+          device: envelope.sender, address: envelope.sender.addressOfRecord.description, isEncrypted: true,
           trust: decrypted.status.rawValue, identity: decrypted.identity.bytes, isMember: isMember)
         received = try apply(db, cpim, arrival, room: room, author: author, gruu: gruu)
         return .commit
@@ -262,7 +264,7 @@ extension ChatClient {
     let now = Date()
     let own = account.address.description
     return try await store.database.write { db in
-      let sender = envelope.sender.withoutParameters.description
+      let sender = envelope.sender.addressOfRecord.description
       var message = Message(
         room: room.address, messageID: messageID, sender: sender, senderDevice: envelope.sender.description,
         isOutgoing: sender == own && isMember, text: "", time: now, receivedAt: now, isEncrypted: true,
@@ -272,7 +274,7 @@ extension ChatClient {
       guard try MessageQueries.insertOnce(db, &message).isShown else { return Received() }
       if isMember {
         let imdn = IMDNMessage(messageID: messageID, dateTime: now, kind: .failed(.notAcceptable))
-        try Self.enqueue(db, imdn, room: room.address, gruu: gruu, time: now, mustBePlain: true)
+        try self.enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: now, mustBePlain: true)
       }
       return Received(events: [.message(message)])
     }
@@ -286,6 +288,11 @@ extension ChatClient {
   ) throws -> Received {
     let type = cpim.contentType ?? .plainText
     let own = account.address.description
+    let notUnderstood = cpim.notUnderstood.map(\.description).joined(separator: ", ")
+    if !notUnderstood.isEmpty, cpim.isNotification || type.matches(ContentType.isComposing.mediaType) {
+      logger.notice("a notification of \(author.device) requires \(notUnderstood)")
+      return Received()
+    }
     if type.matches(ContentType.isComposing.mediaType) {
       guard author.isMember, author.isEncrypted || !room.isEncrypted, author.address != own,
         let composing = try? IsComposing(parsing: cpim.body)
@@ -296,9 +303,16 @@ extension ChatClient {
     if let notices = try? IMDNMessage.all(inContentType: type.description, body: cpim.body), !notices.isEmpty {
       return try applyNotices(db, notices, room: room, author: author, gruu: gruu)
     }
+    if cpim.isNotification {
+      logger.notice("a notification of \(author.device) in \(room.address) cannot be read")
+      return Received()
+    }
 
     let isOwn = author.address == own && author.isMember
-    let content = MessageContent(cpim)
+    // A required header may change the meaning of all the rest.
+    let content =
+      notUnderstood.isEmpty
+      ? MessageContent(cpim) : MessageContent(text: "[a message that requires \(notUnderstood)]", files: [])
     let place = MessagePlace(claimed: cpim.dateTime, arrival: arrival)
     var message = Message(
       room: room.address, messageID: cpim.messageID ?? MessageID.make(), sender: author.address,
@@ -308,20 +322,26 @@ extension ChatClient {
     (message.identity, message.isStranger, message.claimedTime) = (author.identity, !author.isMember, place.claimed)
     if !content.files.isEmpty { message.attachments = content.files }
     message.lifetime = Ephemeral.sensible(cpim.ephemeralLifetime)
-    if let change = MessageChange(cpim, room: room.address, sender: author.address, now: arrival.now) {
+    if notUnderstood.isEmpty,
+      let change = MessageChange(cpim, room: room.address, sender: author.address, now: arrival.now)
+    {
       return try applyChange(db, change, message, room: room, author: author)
     }
     message.replyTo = cpim.reply?.messageID
-    message.replySender = cpim.reply?.sender?.withoutParameters.description
+    message.replySender = cpim.reply?.sender?.addressOfRecord.description
     message.forwardedFrom = cpim.forwardInfo
     let insertion = try MessageQueries.insertOnce(db, &message)
     var received = Received(events: warnings(of: insertion, message, room: room, author: author))
     guard insertion != .known else { return received }
     if insertion.isShown { received.events.insert(.message(message), at: 0) }
     if isOwn { try MessageQueries.expectDeliveries(db, of: message) }
-    if !isOwn, author.isMember, cpim.dispositionNotification.contains(.positiveDelivery) {
-      let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.writtenAt, kind: .delivered)
-      try Self.enqueue(db, imdn, room: room.address, gruu: gruu, time: arrival.now)
+    let isFailed = !notUnderstood.isEmpty
+    if !isOwn, author.isMember,
+      cpim.dispositionNotification.contains(isFailed ? .negativeDelivery : .positiveDelivery)
+    {
+      let kind = isFailed ? IMDNMessage.Kind.failed(.badExtension) : .delivered
+      let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.writtenAt, kind: kind)
+      try self.enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: arrival.now)
     }
     return received
   }
@@ -400,20 +420,9 @@ extension ChatClient {
     }
   }
 
-  static func enqueue(
-    _ db: Database, _ imdn: IMDNMessage, room: String, gruu: SIPURI, time: Date, mustBePlain: Bool = false
-  ) throws {
-    guard let target = SIPURI(room) else { return }
-    let cpim = InnerMessage.imdn(imdn, from: gruu, to: target, time: time)
-    var entry = OutboxEntry(
-      room: room, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: mustBePlain,
-      attempts: 0, createdAt: time)
-    try entry.insertQuickly(db)
-  }
-
   // MARK: Reading
 
-  /// Marks messages of the room as read and tells the senders (display notifications).
+  /// Marks messages of the room as read and tells the senders (display notifications), if they are to know.
   /// - Parameter rows: which, by their `id`; nil for all.
   public func markRead(_ address: String, rows: [Int64]? = nil) async throws {
     guard let gruu else { return }
@@ -422,7 +431,7 @@ extension ChatClient {
       let unread = try MessageQueries.markRead(db, room: address, rows: rows, now: now)
       for message in unread where message.state == .received && !message.isStranger {
         let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.writtenAt, kind: .displayed)
-        try Self.enqueue(db, imdn, room: address, gruu: gruu, time: Date())
+        try self.enqueue(db, notice: imdn, room: address, gruu: gruu, time: Date())
       }
       return unread.count
     }

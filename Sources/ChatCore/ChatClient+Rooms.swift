@@ -15,65 +15,68 @@ extension ChatClient {
   public func createRoom(
     named subject: String, members: [SIPURI], encrypted: Bool = true, oneToOne: Bool = false
   ) async throws -> RoomSummary {
-    guard let agent else { throw ChatError.notConnected }
+    guard agent != nil else { throw ChatError.notConnected }
     if encrypted, keyServer == nil { throw ChatError.noKeyServer }
-    let others = members.filter { $0 != account.address }
+    let others = members.filter { $0.addressOfRecord != account.address }
     guard !others.isEmpty else { throw ChatError.badInput("a room needs at least one other member") }
     try Self.requireName(subject)
 
-    let body = ResourceList(others).serialized
-    let headers =
-      [
-        SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite"),
-        SIPHeader("Content-Disposition", "recipient-list"),
-      ] + (encrypted ? [SIPHeader("End-To-End-Encrypted", "true")] : [])
-      + (oneToOne ? [SIPHeader("One-To-One-Chat-Room", "true")] : [])
-    func invite(_ target: SIPURI) async throws -> InviteResult {
-      do {
-        return try await agent.invite(
-          target, headers: headers, contentType: ContentType.resourceLists.description, body: body)
-      } catch { throw ChatError(from: error, during: "INVITE \(target)") }
-    }
-
+    let request = FactoryRequest(
+      subject: subject, members: others, isEncrypted: encrypted, isOneToOne: oneToOne)
     // The factory answers 302 with the room's address; the room then wants an INVITE of its own (new Call-ID and To),
     // else Flexisip makes another room each time.
-    let factory = account.conferenceFactory
-    let address: SIPURI
-    switch try await invite(factory) {
-    case .moved(let contact): address = contact.uri
-    case .established(let dialog):
-      try? await agent.bye(dialog.id)
-      throw ChatError.factoryDidNotRedirect(factory: factory.description, status: 200)
-    }
-    guard case .established(let dialog) = try await invite(address) else {
-      throw ChatError.factoryDidNotRedirect(factory: address.description, status: 302)
-    }
+    return try await enter(try await askFactory(request), request)
+  }
+
+  /// Enters the room that the factory named, inviting the request's members, and waits for its first state.
+  ///
+  /// The room is stored first: if this program is killed before the answer, it is taken up, or forgotten if the focus does
+  /// not know it, at the next start.
+  func enter(_ named: SIPURI, _ request: FactoryRequest) async throws -> RoomSummary {
     let room = try await store.database.write { db in
-      try RoomQueries.join(
-        db, address: address.description, subject: subject, encrypted: encrypted, oneToOne: oneToOne, now: Date())
+      var room = try RoomQueries.join(
+        db, uri: named, subject: request.subject, encrypted: request.isEncrypted, oneToOne: request.isOneToOne,
+        now: Date())
+      if request.isOneToOne {
+        (room.isOneToOne, room.isConfirmed) = (true, true)
+        try room.update(db)
+      }
+      return room
     }
-    live[room.address, default: LiveRoom(state: ConferenceState(entity: address))].dialog = dialog.id
+    guard let address = SIPURI(room.address) else { throw ChatError.badInput("\(room.address) is not a SIP address") }
+    do {
+      guard case .established(let dialog) = try await invite(address, request) else {
+        throw ChatError.factoryDidNotRedirect(factory: address.description, status: 302)
+      }
+      live[room.address, default: LiveRoom(state: ConferenceState(entity: address))].dialog = dialog.id
+    } catch {
+      // After a refusal there is no room. When no answer came there may be one.
+      if let error = error as? ChatError, error.isRefusal { try await dropUnentered(room.address) }
+      throw error
+    }
     try await subscribe(to: room)
     try await waitForState(of: room.address)
     guard let summary = try await store.database.read({ try RoomQueries.summary($0, room.address) }) else {
-      throw ChatError.noStateFromFocus(room: subject)
+      throw ChatError.noStateFromFocus(room: request.subject)
     }
     return summary
+  }
+
+  /// Removes a room that we asked for and never came into.
+  func dropUnentered(_ address: String) async throws {
+    live[address] = nil
+    admission.addresses = [:]
+    try await store.database.write { db in
+      let sql = """
+        DELETE FROM room WHERE address = ? AND version = 0 AND NOT EXISTS (SELECT 1 FROM message WHERE room = address)
+        """
+      try db.execute(sql: sql, arguments: [address])
+    }
   }
 
   /// A room without a name could not be told from others in a list, nor be opened by it.
   static func requireName(_ name: String) throws(ChatError) {
     guard name.contains(where: { !$0.isWhitespace }) else { throw .badInput("a room needs a name") }
-  }
-
-  /// The encrypted one-to-one room with `address`, made if absent.
-  public func oneToOneRoom(with address: SIPURI, encrypted: Bool = true) async throws -> RoomSummary {
-    let known = try await store.database.read { db -> RoomSummary? in
-      guard let room = try RoomQueries.oneToOne(db, with: address.description, encrypted: encrypted) else { return nil }
-      return try RoomQueries.summary(db, room.address)
-    }
-    if let known { return known }
-    return try await createRoom(named: "dummy subject", members: [address], encrypted: encrypted, oneToOne: true)
   }
 
   /// What a user's TO means: a SIP address is the one-to-one room with that person, anything else a known room.
@@ -104,22 +107,51 @@ extension ChatClient {
       await agent.reject(invitation, status: 488)
       return
     }
-    let address = invitation.from.uri.description
+    let uri = invitation.from.uri
+    guard await isFocus(uri, invitation.headers) else {
+      await agent.reject(invitation, status: 403)
+      return reportStranger(uri, "an invitation")
+    }
+    guard await mayEnter(uri) else {
+      await agent.reject(invitation, status: 480)
+      return
+    }
     let isEncrypted = invitation.headers["End-To-End-Encrypted"]?.lowercased() == "true"
     let isOneToOne = invitation.headers["One-To-One-Chat-Room"]?.lowercased() == "true"
-    roomsToResume.drop(address)
     do {
       let room = try await store.database.write { db in
         try RoomQueries.join(
-          db, address: address, subject: invitation.headers["Subject"] ?? "", encrypted: isEncrypted,
-          oneToOne: isOneToOne, now: Date())
+          db, uri: uri, subject: invitation.headers["Subject"] ?? "", encrypted: isEncrypted, oneToOne: isOneToOne,
+          now: Date())
       }
+      roomsToResume.drop(room.address)
       try await agent.accept(invitation)
-      live[address, default: LiveRoom(state: ConferenceState(entity: invitation.from.uri))].dialog = invitation.dialog
+      let entity = SIPURI(room.address) ?? uri
+      live[room.address, default: LiveRoom(state: ConferenceState(entity: entity))].dialog = invitation.dialog
+      // They come behind the invitation, which they overtook.
+      let overtaking = takeWaiting(uri.conferenceKey)
+      if !overtaking.isEmpty { takeAgain(overtaking) }
       try await subscribe(to: room)
     } catch {
-      hub.send(.error(room: address, text: "an invitation could not be taken up: \(describe(error))"))
+      hub.send(.error(room: uri.description, text: "an invitation could not be taken up: \(describe(error))"))
     }
+  }
+
+  /// Somebody who makes rooms and invites us to them cannot fill the list without end.
+  private func mayEnter(_ uri: SIPURI) async -> Bool {
+    let limit = Self.maximumUnansweredRooms
+    let isOpen = try? await store.database.read { db in
+      try Room.find(db, uri) != nil || RoomQueries.countUnanswered(db) < limit
+    }
+    if isOpen == true { return true }
+    hub.send(
+      .security(
+        room: nil, device: nil,
+        text: """
+          an invitation was declined: there are \(limit) rooms in which this account has not written. Leave some with \
+          'limeade room leave' or 'limeade room forget'
+          """))
+    return false
   }
 
   // MARK: Ended
@@ -164,9 +196,22 @@ extension ChatClient {
     stateArrived(address)
   }
 
+  /// Removes a room with its messages from this device. The focus is told, if it listens, for at most `limit`.
+  public func forget(_ address: String, within limit: Duration = .seconds(5)) async throws {
+    if agent != nil, isConnected {
+      let leaving = Task { try? await self.leave(address) }
+      await withTimeout(limit) { await leaving.value }
+      leaving.cancel()
+    }
+    live[address] = nil
+    admission.addresses = [:]
+    try await store.forget(room: address)
+    forgetOnDisk()
+  }
+
   // MARK: Waiting for the first state
 
-  private func waitForState(of address: String) async throws {
+  func waitForState(of address: String) async throws {
     // Before the look into the database: the state may arrive during it.
     let (arrivals, waiter) = AsyncStream.makeStream(of: Void.self)
     stateWaiters[address, default: []].append(waiter)

@@ -10,7 +10,8 @@ extension ChatClient {
   // MARK: Writing
 
   /// Stores the text in the outbox and returns at once; events tell what becomes of it.
-  /// - Throws: `ChatError.untrusted` when the text requires trust and it is known already that some is missing.
+  /// - Throws: `ChatError.untrusted` when the text requires trust and it is known already that some is missing;
+  ///   `ChatError.newDevices` when a device is held and the text is not to wait.
   public func send(
     _ text: String, to address: String, _ options: MessageOptions = MessageOptions()
   ) async throws -> Message {
@@ -36,7 +37,8 @@ extension ChatClient {
         let message = try Self.write(
           db, text, files: [], to: address, options, account: account, device: gruu, time: now)
         try Self.enqueue(
-          db, message, from: gruu, to: target, requiresTrust: options.requireTrust || alwaysNeedsTrust)
+          db, message, from: gruu, to: target, requiresTrust: options.requireTrust || alwaysNeedsTrust,
+          waits: options.waits)
         return message
       }
     }
@@ -51,7 +53,8 @@ extension ChatClient {
     if let id = options.messageID, !MessageID.isUsable(id) {
       throw ChatError.badInput("'\(id)' cannot be a message's id: it takes letters, digits, - and ~")
     }
-    if options.requireTrust { try await checkTrust(in: room) }
+    if options.requireTrust { return try await checkTrust(in: room) }
+    if !options.waits { try await checkAdmission(in: room) }
   }
 
   /// The message that an earlier attempt has written under the id of the options.
@@ -89,19 +92,19 @@ extension ChatClient {
 
   /// Puts a stored message, all of whose files have an address, into the outbox.
   static func enqueue(
-    _ db: Database, _ message: Message, from device: SIPURI, to room: SIPURI, requiresTrust: Bool
+    _ db: Database, _ message: Message, from device: SIPURI, to room: SIPURI, requiresTrust: Bool, waits: Bool
   ) throws {
     var cpim = InnerMessage.text(message, from: device, to: room)
     if !message.files.isEmpty { MessageContent(text: message.text, files: message.files).write(to: &cpim) }
     var entry = OutboxEntry(
       room: message.room, message: message.id, content: cpim.serialized, messageID: message.messageID, isUrgent: true,
-      mustBePlain: false, requiresTrust: requiresTrust, attempts: 0, createdAt: Date())
+      mustBePlain: false, requiresTrust: requiresTrust, waits: waits, attempts: 0, createdAt: Date())
     try entry.insertQuickly(db)
   }
 
-  /// Tells the room that we are writing, or stopped (RFC 3994). Not stored: only worth something now.
+  /// Tells the room that we are writing, or stopped (RFC 3994), if it is to know. Not stored: only worth something now.
   public func sendComposing(_ isActive: Bool, to address: String) async {
-    guard let gruu, isConnected, let target = SIPURI(address) else { return }
+    guard let gruu, isConnected, let target = SIPURI(address), await tellsTyping(in: address) else { return }
     let cpim = InnerMessage.composing(isActive, from: gruu, to: target, time: Date())
     let entry = OutboxEntry(
       room: address, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: false,

@@ -6,18 +6,26 @@ import Lime
 extension ChatClient {
   // MARK: Sending
 
-  /// The devices of the room to encrypt to. A text fails when the user flagged one of them; notifications and typing
-  /// leave it out.
+  /// The devices of the room to encrypt to. A text fails when the user flagged one of them or one is held;
+  /// notifications and typing leave these out.
   func allowedDevices(for entry: OutboxEntry, room: Room, lime: LimeAccount) async throws -> [DeviceID] {
-    let devices = try await store.database.read { db in
-      try RoomQueries.devices(db, room: room.address).map { DeviceID($0.gruu) }.filter { $0 != lime.device }
-        .map { ($0, try lime.status(db, of: $0)) }
+    let policy = account.newDevices
+    let (devices, held) = try await store.database.read { db in
+      (
+        try Self.devices(db, room: room.address, lime: lime).map { ($0, try lime.status(db, of: $0)) },
+        try Self.heldDevices(db, policy, lime: lime, room: room.address)
+      )
     }
     let flagged = devices.filter { $0.1 == .unsafe }.map(\.0.string)
     guard !entry.isUrgent || flagged.isEmpty else {
       throw ChatError.unsafeDevices(room: room.subject, devices: flagged)
     }
-    return devices.filter { $0.1 != .unsafe }.map(\.0)
+    // What requires trust is looked at for all devices.
+    guard !entry.isUrgent || held.isEmpty || entry.requiresTrust else {
+      throw ChatError.newDevices(room: room.subject, devices: held)
+    }
+    let left = entry.requiresTrust ? [] : Set(held.map(\.device))
+    return devices.filter { $0.1 != .unsafe && !left.contains($0.0.string) }.map(\.0)
   }
 
   /// Whether every device that would get a message is trusted. Fetches the keys of new ones, so that they can be
@@ -27,10 +35,7 @@ extension ChatClient {
     guard let lime else { throw ChatError.notConnected }
     await waitUntilResumed(address)
     let (room, devices) = try await store.database.read { db in
-      (
-        try Room.fetchOne(db, key: address),
-        try RoomQueries.devices(db, room: address).map { DeviceID($0.gruu) }.filter { $0 != lime.device }
-      )
+      (try Room.fetchOne(db, key: address), try Self.devices(db, room: address, lime: lime))
     }
     guard let room else { throw ChatError.unknownRoom(address, known: []) }
     guard room.isEncrypted else { throw ChatError.untrusted(room: room.subject, reasons: ["it is not encrypted"]) }
@@ -49,6 +54,97 @@ extension ChatClient {
   /// What can be said of a message to several devices: no more than of the least known one.
   static func weakest(_ statuses: [PeerStatus]) -> PeerStatus {
     [.unsafe, .unknown, .untrusted].first { statuses.contains($0) } ?? .trusted
+  }
+
+  // MARK: New devices
+
+  /// The devices of the room but this one and those that the user excluded.
+  private static func devices(_ db: Database, room: String, lime: LimeAccount) throws -> [DeviceID] {
+    let admissions = try Admissions(db, room: room)
+    return try RoomQueries.devices(db, room: room).filter { device in
+      device.gruu != lime.device.string && !admissions.isExcluded(device.gruu)
+    }.map { DeviceID($0.gruu) }
+  }
+
+  /// The devices of the room that get nothing until the user decides.
+  static func heldDevices(
+    _ db: Database, _ policy: NewDevicePolicy, lime: LimeAccount, room: String
+  ) throws -> [HeldDevice] {
+    guard policy != .announce else { return [] }
+    let admissions = try Admissions(db, room: room)
+    return try RoomQueries.devices(db, room: room).filter { device in
+      guard device.gruu != lime.device.string,
+        admissions.admission(of: device.gruu, participant: device.participant).isHeld(by: policy)
+      else { return false }
+      // Flagged ones are another matter.
+      return ![.trusted, .unsafe].contains(try lime.status(db, of: DeviceID(device.gruu)))
+    }.map { HeldDevice(participant: $0.participant, device: $0.gruu) }
+  }
+
+  /// - Throws: `ChatError.newDevices`.
+  static func checkAdmission(_ db: Database, _ policy: NewDevicePolicy, lime: LimeAccount, room: Room) throws {
+    let held = try heldDevices(db, policy, lime: lime, room: room.address)
+    guard held.isEmpty else { throw ChatError.newDevices(room: room.subject, devices: held) }
+  }
+
+  /// Whether a text to the room would be sent. Fetches the keys of devices that are held, so that they can be compared.
+  /// - Throws: `ChatError.newDevices`.
+  func checkAdmission(in address: String) async throws {
+    let policy = account.newDevices
+    guard policy != .announce, let gruu else { return }
+    if isConnected { await waitUntilResumed(address) }
+    let lime = LimeAccount(device: DeviceID(gruu.description), curve: account.curve)
+    do {
+      try await store.database.read { db in
+        guard let room = try Room.find(db, address), room.isEncrypted else { return }
+        try Self.checkAdmission(db, policy, lime: lime, room: room)
+      }
+    } catch let error as ChatError {
+      if case .newDevices(_, let devices) = error { await fetchKeys(of: devices) }
+      throw error
+    }
+  }
+
+  private func fetchKeys(of devices: [HeldDevice]) async {
+    guard isConnected else { return }
+    do { _ = try await ensureSessions(with: devices.map { DeviceID($0.device) }) } catch {
+      hub.send(.error(room: nil, text: describe(error)))
+    }
+  }
+
+  /// Records that the devices get a text.
+  /// - Returns: the new ones that were not compared, when others of the room had one before.
+  static func admit(
+    _ db: Database, _ devices: [(device: DeviceID, status: PeerStatus)], room: String
+  ) throws -> [String] {
+    let admissions = try Admissions(db, room: room)
+    let news = devices.filter { !admissions.isAdmitted($0.device.string) }
+    for (device, _) in news { try Admissions.admit(db, device.string) }
+    return admissions.isEmpty ? [] : news.filter { $0.status != .trusted }.map(\.device.string)
+  }
+
+  static func firstText(to device: String) -> String {
+    """
+    \(device) gets a message of yours for the first time; whose device it is was not compared: 'limeade keys verify \
+    \(CommandWord.address(device))'
+    """
+  }
+
+  /// The room's texts wait for the user, who is told once of each device.
+  func keepBack(_ room: String, _ devices: [HeldDevice]) async {
+    heldRooms[room] = Date().addingTimeInterval(Self.longestBackOff)
+    let news = devices.filter { heldDevicesTold[room, default: []].insert($0.device).inserted }
+    guard !news.isEmpty else { return }
+    await fetchKeys(of: news)
+    for device in news {
+      hub.send(.security(room: room, device: device.device, text: "what you write here waits: \(device.text)"))
+    }
+  }
+
+  /// The user decided on a device: what waited may go.
+  public func trustChanged() {
+    (heldRooms, heldDevicesTold) = ([:], [:])
+    wakeOutbox()
   }
 
   // MARK: Changed identities

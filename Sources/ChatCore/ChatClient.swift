@@ -32,6 +32,8 @@ public actor ChatClient {
     var dialog: DialogID?
     var subscription: SubscriptionID?
     var state: ConferenceState
+    /// Devices that left since the state was stored.
+    var departed: [Device] = []
     /// What was asked for when a version was missed, until a state fits again.
     var gapRepair: GapRepair?
   }
@@ -53,6 +55,12 @@ public actor ChatClient {
   /// Rooms that took nothing just now, until when they are left alone, and how often in a row that was so.
   var blockedRooms: [String: Date] = [:]
   var postponements: [String: Int] = [:]
+  /// Rooms whose texts wait for the user's decision on a device, until when they are left alone, and the devices that
+  /// were told of.
+  var heldRooms: [String: Date] = [:]
+  var heldDevicesTold: [String: Set<String>] = [:]
+  /// One-to-one rooms that the factory is being asked about, in which nothing is sent meanwhile.
+  var confirmations: [String: Task<Void, Never>] = [:]
   /// What became of entries of the outbox that could not be written down yet; they are not sent again.
   var unrecordedOutcomes: [Int64: OutboxOutcome] = [:]
   /// Until the notifications of large rooms are sent.
@@ -72,6 +80,7 @@ public actor ChatClient {
   var downloads: [FilePlace: Task<Void, Never>] = [:]
   var stateWaiters: [String: [AsyncStream<Void>.Continuation]] = [:]
   var roomsToResume = RoomsToResume()
+  var admission: AdmissionState
   var resumption: Task<Void, Never>?
 
   private let trace: WireTrace?
@@ -94,6 +103,7 @@ public actor ChatClient {
     self.trace = trace
     self.clock = clock
     self.account = account
+    admission = AdmissionState(account)
     self.store = store
     self.logger = logger
   }
@@ -106,6 +116,7 @@ public actor ChatClient {
   /// From here on what is written waits in the outbox, under the address of last time; `start()` does it too.
   public func prepare() async throws {
     if gruu == nil { gruu = try await store.deviceID().flatMap { SIPURI($0) } }
+    admission.focuses = try await store.database.read { [account] in try KnownFocuses($0, of: account) }
   }
 
   /// Registers, publishes keys when they are not yet, and takes up every room.
@@ -181,6 +192,8 @@ public actor ChatClient {
     resumption = nil
     notificationPause?.cancel()
     notificationPause = nil
+    for confirmation in confirmations.values { confirmation.cancel() }
+    confirmations = [:]
     maintenance?.cancel()
     maintenance = nil
     expiryTask?.cancel()
@@ -213,7 +226,7 @@ public actor ChatClient {
     }
     let account = self.account
     var configuration = SIPAgentConfiguration(
-      address: account.address, password: { account.password.reveal() }, instanceID: instance)
+      address: account.registrationAddress, password: { account.password.reveal() }, instanceID: instance)
     configuration.outboundProxy = account.outboundProxy
     configuration.expires = account.expires
     configuration.caFile = account.caFile
@@ -245,6 +258,7 @@ public actor ChatClient {
     await recoverIfRestored()
     // What did not get through over the old connection may get through now.
     blockedRooms = [:]
+    heldRooms = [:]
     postponements = [:]
     hub.send(.connection(.registered(device: device ?? "")))
     await publishKeysIfNeeded()
@@ -272,7 +286,8 @@ public actor ChatClient {
       var notifies: [SubscriptionNotify] = []
       for event in events {
         switch event {
-        case .message(let message):
+        case .message(let incoming):
+          guard let message = await admit(incoming) else { continue }
           if messages.count == Self.messagesAtOnce || !notifies.isEmpty { await takeOver(&messages, &notifies) }
           messages.append(message)
         case .notify(let notify):
@@ -286,6 +301,12 @@ public actor ChatClient {
       await takeOver(&messages, &notifies)
     }
     handling = nil
+  }
+
+  /// Puts messages that waited in front of what has arrived.
+  func takeAgain(_ messages: [IncomingMessage]) {
+    arrived.insert(contentsOf: messages.map { .message($0) }, at: 0)
+    if handling == nil { handling = Task { [weak self] in await self?.handleArrived() } }
   }
 
   private func takeOver(_ messages: inout [IncomingMessage], _ notifies: inout [SubscriptionNotify]) async {

@@ -14,6 +14,10 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   case unknownRoom(String, known: [String])
   case ambiguousRoom(String, candidates: [String])
   case notInRoom(String)
+  /// The room is not of one of the account's conference servers.
+  case foreignRoom(String)
+  /// It says that it is the room with these people, and the factory names another one.
+  case notTheOneToOneRoom(String)
   case noKeyServer
   case keyServer(String)
   case nobodyToEncryptFor(room: String, reasons: [String])
@@ -21,6 +25,8 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   case noKeys
   /// The message may only go to trusted devices.
   case untrusted(room: String, reasons: [String])
+  /// Devices that nothing was sent to yet are held, see `NewDevicePolicy`.
+  case newDevices(room: String, devices: [HeldDevice])
   /// The user flagged devices of the room.
   case unsafeDevices(room: String, devices: [String])
   case messageTooLarge(Int, limit: Int)
@@ -59,6 +65,16 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
     case .ambiguousRoom(let name, let candidates):
       "'\(name)' could be \(NameList.text(candidates, separator: " or ")); write more of it"
     case .notInRoom(let room): "this account is no longer a member of \(room)"
+    case .foreignRoom(let room):
+      """
+      \(room) is not a room of this account's conference server, so nothing is sent to it; if it is one of yours, add its \
+      domain to conference-domains
+      """
+    case .notTheOneToOneRoom(let people):
+      """
+      this is not the room that the conference factory keeps for you and \(people.isEmpty ? "one other" : people), \
+      although it says so: nothing was sent to it; 'limeade send ADDRESS' writes to the real one
+      """
     case .noKeyServer:
       "no key-server is configured for this account, so nothing can be encrypted; add key-server = \"https://…\""
     case .keyServer(let cause): cause
@@ -71,6 +87,8 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
       not sent, as not every device in \(room) is trusted: \(reasons.joined(separator: "; ")). Compare the codes that \
       'limeade keys verify ADDRESS' shows, then 'limeade keys trust DEVICE'
       """
+    case .newDevices(let room, let devices):
+      "not sent to \(room): " + devices.map(\.text).joined(separator: "; ")
     case .unsafeDevices(let room, let devices):
       """
       not sent, as a device in \(room) is flagged as unsafe: \(devices.joined(separator: ", ")). Remove its user from \
@@ -100,7 +118,7 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   /// Whether another attempt to send would fail in the same way.
   var isFinal: Bool {
     switch self {
-    case .nobodyToEncryptFor, .untrusted, .unsafeDevices: true
+    case .nobodyToEncryptFor, .untrusted, .newDevices, .unsafeDevices, .foreignRoom, .notTheOneToOneRoom: true
     default: false
     }
   }
@@ -108,11 +126,11 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   /// The exit code of the command line (sysexits).
   public var exitCode: Int32 {
     switch self {
-    case .untrusted, .unsafeDevices: 10
+    case .untrusted, .newDevices, .unsafeDevices: 10
     case .notConnected, .serverUnreachable, .noKeys: 69
     case .wrongCredentials: 77
     case .noGRUU, .factoryDidNotRedirect, .noKeyServer, .badConfiguration: 78
-    case .refused, .keyServer, .notInRoom, .nobodyToEncryptFor: 76
+    case .refused, .keyServer, .notInRoom, .nobodyToEncryptFor, .foreignRoom, .notTheOneToOneRoom: 76
     case .noStateFromFocus: 75
     case .unknownRoom, .ambiguousRoom, .badInput, .messageTooLarge: 65
     case .cannotStore: 73
@@ -126,6 +144,15 @@ extension ChatError {
     switch self {
     case .serverUnreachable: true
     case .refused(_, let status, _): status == 408 || status >= 500
+    default: false
+    }
+  }
+
+  /// Whether the server has answered, and said no.
+  var isRefusal: Bool {
+    switch self {
+    case .refused(_, let status, _): status != 408 && !(500..<600).contains(status)
+    case .factoryDidNotRedirect: true
     default: false
     }
   }

@@ -8,8 +8,9 @@ struct PendingUpload: Codable, FetchableRecord, PersistableRecord, Sendable {
 
   /// Row of the message.
   var message: Int64
-  /// As of `OutboxEntry`.
+  /// As of `OutboxEntry`, as is the next.
   var requiresTrust: Bool
+  var waits: Bool
 }
 
 enum FileQueries {

@@ -30,16 +30,18 @@ public struct FileSaver: Sendable {
   /// - Parameters:
   ///   - folder: made if absent.
   ///   - anyHost: also from a host that is neither the account's file server nor in `file-hosts`.
+  ///   - unencrypted: also a file without a key in an encrypted room.
   /// - Returns: the path.
   /// - Throws: `FileTransferError`, `CancellationError`.
   public func save(
-    _ message: Message, _ index: Int, in folder: String, anyHost: Bool = false
+    _ message: Message, _ index: Int, in folder: String, anyHost: Bool = false, unencrypted: Bool = false
   ) async throws -> String {
     guard let row = message.id, message.files.indices.contains(index) else {
       throw ChatError.badInput("the message has no such file")
     }
     let file = message.files[index]
     do {
+      if !unencrypted { try await requireKey(file, of: message) }
       let path = try await fetch(file, of: message, row: row, index, in: folder, anyHost: anyHost)
       if let (message, file) = try await change(row, index, { ($0.state, $0.path, $0.failure) = (.saved, path, nil) }) {
         report(FileProgress(message, index, file, .saved))
@@ -55,6 +57,13 @@ public struct FileSaver: Sendable {
       }
       throw error
     }
+  }
+
+  /// What is written in an encrypted room is its members' word, which a file that its server can change is not.
+  private func requireKey(_ file: MessageFile, of message: Message) async throws {
+    guard !file.isEncrypted else { return }
+    let isEncrypted = try await store.database.read { try Room.find($0, message.room)?.isEncrypted ?? false }
+    guard !message.isEncrypted, !isEncrypted else { throw FileTransferError.noKey(name: file.name) }
   }
 
   private func change(

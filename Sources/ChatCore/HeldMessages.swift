@@ -11,6 +11,9 @@ struct HeldMessages {
   }
 
   static let patience: Duration = .seconds(8)
+  /// In a room of which nothing is known yet, as one that we were invited to while we were away. A server waits half a
+  /// minute for an answer.
+  static let longPatience: Duration = .seconds(20)
   static let maximumCount = 512
   /// Of bodies, in bytes.
   static let maximumSize = 4 << 20
@@ -64,8 +67,10 @@ extension ChatClient {
 
   /// The author of a message is not in the state of its room yet.
   /// - Returns: false when it cannot wait.
-  func hold(_ message: IncomingMessage, room: String, until deadline: ContinuousClock.Instant?) -> Bool {
-    let entry = HeldMessages.Entry(message: message, deadline: deadline ?? .now + HeldMessages.patience)
+  func hold(_ message: IncomingMessage, room: Room, until deadline: ContinuousClock.Instant?) -> Bool {
+    let patience = room.version == 0 ? HeldMessages.longPatience : HeldMessages.patience
+    let entry = HeldMessages.Entry(message: message, deadline: deadline ?? .now + patience)
+    let room = room.address
     guard held.add(entry, room: room) else { return false }
     if holding == nil { holding = Task { [weak self] in await self?.endHolding() } }
     if stateLimiter.allows(room, every: Self.stateQuestionInterval) {

@@ -152,6 +152,8 @@ struct OutboxEntry: DatedRecord, MutablePersistableRecord, Sendable {
   var mustBePlain: Bool
   /// Fails, rather than leaves, when a device that would get it is not trusted.
   var requiresTrust = false
+  /// Waits, rather than fails, while a device that would get it is held.
+  var waits = true
   var attempts: Int
   var createdAt: Date
 

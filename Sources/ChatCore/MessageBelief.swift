@@ -99,13 +99,13 @@ extension RoomQueries {
   static func standing(_ db: Database, ofDevice device: SIPURI, in room: String) throws -> Standing {
     if try isDevice(db, device, in: room) { return .member }
     let former = try FormerDevice.fetchAll(db, sql: "SELECT * FROM formerDevice WHERE room = ?", arguments: [room])
-    let last = former.filter { isSame($0.gruu, device) && isSame($0.participant, device.withoutParameters) }
+    let last = former.filter { isSame($0.gruu, device) && isSame($0.participant, device.addressOfRecord) }
     return last.map(\.leftAt).max().map(Standing.former) ?? .unknown
   }
 
   /// The same of a user, where nothing proves the device.
   static func standing(_ db: Database, ofUser address: SIPURI, in room: String) throws -> Standing {
-    let address = address.withoutParameters
+    let address = address.addressOfRecord
     if try participants(db, room: room).contains(where: { isSame($0.address, address) }) { return .member }
     let former = try FormerDevice.fetchAll(db, sql: "SELECT * FROM formerDevice WHERE room = ?", arguments: [room])
     return former.filter { isSame($0.participant, address) }.map(\.leftAt).max().map(Standing.former) ?? .unknown
@@ -113,7 +113,7 @@ extension RoomQueries {
 
   /// Whether a device is in the state of a room, as one of the user whose address of record it has.
   static func isDevice(_ db: Database, _ device: SIPURI, in room: String) throws -> Bool {
-    let address = device.withoutParameters
+    let address = device.addressOfRecord
     // The usual spelling first: a room may have thousands of devices.
     let exact = try String.fetchOne(
       db.cachedStatement(sql: "SELECT participant FROM device WHERE room = ? AND gruu = ?"),
@@ -123,7 +123,7 @@ extension RoomQueries {
   }
 
   private static func isSame(_ stored: String, _ uri: SIPURI) -> Bool {
-    stored == uri.description || SIPURI(stored) == uri
+    stored == uri.description || SIPURI(stored)?.deviceKey == uri.deviceKey
   }
 }
 
@@ -146,7 +146,7 @@ extension Message {
     if !isEncrypted, !author.isEncrypted { return true }
     guard author.isEncrypted, let identity = author.identity else { return false }
     if let own = self.identity { return own == identity }
-    return senderDevice.flatMap { SIPURI($0) } == author.device
+    return senderDevice.flatMap { SIPURI($0)?.deviceKey } == author.device.deviceKey
   }
 
   /// Takes over the lower of two marks.

@@ -24,22 +24,25 @@ struct MessageContent {
     {
       var texts: [String] = []
       for part in parts {
-        let content = Self.part(part.contentType ?? .plainText, part.body) { String(decoding: $0, as: UTF8.self) }
+        let content = Self.part(part)
         if !content.text.isEmpty { texts.append(content.text) }
         files += content.files.prefix(Self.maximumFiles - files.count)
       }
       text = texts.joined(separator: "\n")
     } else {
-      self = Self.part(type, cpim.body) { _ in cpim.text }
+      self = Self.part(cpim.content)
     }
   }
 
-  private static func part(_ type: ContentType, _ body: Data, text: (Data) -> String) -> MessageContent {
-    if type.matches(ContentType.plainText.mediaType) { return MessageContent(text: text(body), files: []) }
-    if type.matches(ContentType.fileTransfer.mediaType), let file = try? FileTransferInfo(parsing: body).file {
+  private static func part(_ part: MIMEPart) -> MessageContent {
+    let type = part.contentType ?? .plainText
+    if type.matches(ContentType.plainText.mediaType) { return MessageContent(text: part.text, files: []) }
+    if type.matches(ContentType.fileTransfer.mediaType), let body = part.decodedBody,
+      let file = try? FileTransferInfo(parsing: body).file
+    {
       return MessageContent(text: "", files: [MessageFile(file)])
     }
-    return MessageContent(text: "[\(type.mediaType), \(body.count) bytes]", files: [])
+    return MessageContent(text: "[\(type.mediaType), \(part.body.count) bytes]", files: [])
   }
 
   /// Puts the files, and the text before them, into a message that had the text only.

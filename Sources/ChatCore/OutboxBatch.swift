@@ -49,18 +49,21 @@ struct OutboxBatch: Sendable {
   /// The oldest entry, texts before notifications, and what may go with it; nil when nothing waits.
   /// - Parameters:
   ///   - rooms: those that are left alone now.
+  ///   - held: those in which texts that wait for the user's decision on a device are left alone.
   ///   - entries: rows that are not to be sent again.
   ///   - isSingle: take one entry only.
   static func next(
-    _ db: Database, leavingOut rooms: [String], entries: [Int64], isSingle: Bool
+    _ db: Database, leavingOut rooms: [String], held: [String] = [], entries: [Int64], isSingle: Bool
   ) throws -> OutboxBatch? {
-    let (skippedRooms, skippedEntries) = (try list(rooms), try list(entries))
+    let (skippedRooms, heldRooms, skippedEntries) = (try list(rooms), try list(held), try list(entries))
     let first = try OutboxEntry.fetchOne(
       db.cachedStatement(
         sql: """
           SELECT * FROM outbox WHERE room NOT IN (SELECT value FROM json_each(?))
-            AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY isUrgent DESC, id LIMIT 1
-          """), arguments: [skippedRooms, skippedEntries])
+            AND id NOT IN (SELECT value FROM json_each(?))
+            AND NOT (isUrgent AND waits AND room IN (SELECT value FROM json_each(?)))
+          ORDER BY isUrgent DESC, id LIMIT 1
+          """), arguments: [skippedRooms, skippedEntries, heldRooms])
     guard let first else { return nil }
     // Whether all devices are trusted is looked at for each message.
     guard !isSingle, !first.requiresTrust else { return OutboxBatch(room: first.room, items: [OutboxItem(first)]) }
@@ -76,7 +79,7 @@ struct OutboxBatch: Sendable {
       ])
     var taken: [OutboxEntry] = []
     var bytes = 0
-    while let entry = try entries.next(), !entry.requiresTrust {
+    while let entry = try entries.next(), !entry.requiresTrust, entry.waits == first.waits {
       taken.append(entry)
       bytes += entry.content.count
       if bytes > maximumBytes { break }

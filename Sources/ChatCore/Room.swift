@@ -28,10 +28,15 @@ public struct Room: DatedRecord, PersistableRecord, Sendable, Equatable {
     case left
   }
 
+  /// As it was first written, which is how the focus is addressed.
   public var address: String
+  /// The same for all spellings of the address: ``SIPURI/conferenceKey``.
+  var key: String
   public var subject: String
   public var isEncrypted: Bool
   public var isOneToOne: Bool
+  /// Of a one-to-one room: our factory named it as the one of its two members.
+  public internal(set) var isConfirmed = false
   public var state: State
   /// Version of the last conference-info applied; 0 before the first.
   public var version: Int
@@ -39,10 +44,22 @@ public struct Room: DatedRecord, PersistableRecord, Sendable, Equatable {
   public var lastActivity: Date
   /// Seconds that the administrators let messages live after being read; 0 when they stay.
   public var lifetime = 0
+  /// Receipts that leave; nil as the account says.
+  public var receipts: ReceiptPolicy?
+  /// Whether it is told that this account is writing; nil as the account says.
+  public var typing: Bool?
 
   /// By a statement that is prepared once: it is read for each message.
   static func find(_ db: Database, _ address: String) throws -> Room? {
-    try fetchOne(db.cachedStatement(sql: "SELECT * FROM room WHERE address = ?"), arguments: [address])
+    if let room = try fetchOne(db.cachedStatement(sql: "SELECT * FROM room WHERE address = ?"), arguments: [address]) {
+      return room
+    }
+    return try SIPURI(address).flatMap { try find(db, $0) }
+  }
+
+  /// In whichever spelling.
+  static func find(_ db: Database, _ uri: SIPURI) throws -> Room? {
+    try fetchOne(db.cachedStatement(sql: "SELECT * FROM room WHERE key = ?"), arguments: [uri.conferenceKey])
   }
 }
 
@@ -50,6 +67,8 @@ extension Room {
   /// By hand: it is read for each message.
   public init(row: Row) throws {
     address = row["address"]
+    key = row["key"]
+    isConfirmed = row["isConfirmed"]
     subject = row["subject"]
     isEncrypted = row["isEncrypted"]
     isOneToOne = row["isOneToOne"]
@@ -60,6 +79,8 @@ extension Room {
     createdAt = (row["createdAt"] as StoredDate).date
     lastActivity = (row["lastActivity"] as StoredDate).date
     lifetime = row["lifetime"]
+    receipts = row["receipts"]
+    typing = row["typing"]
   }
 }
 

@@ -59,35 +59,50 @@ enum RoomQueries {
       db.cachedStatement(sql: "SELECT * FROM participant WHERE room = ? ORDER BY address"), arguments: [room])
   }
 
-  /// The active one-to-one room with `address`, if there is one with that encryption.
-  static func oneToOne(_ db: Database, with address: String, encrypted: Bool) throws -> Room? {
+  /// The one-to-one room of `own` and `address` with that encryption, if there is one that the factory confirmed and
+  /// whose only members they are.
+  static func oneToOne(_ db: Database, with address: String, of own: String, encrypted: Bool) throws -> Room? {
     try Room.fetchOne(
       db,
       sql: """
         SELECT room.* FROM room JOIN participant ON participant.room = room.address
-        WHERE isOneToOne AND isEncrypted = ? AND state <> 'left' AND participant.address = ?
+        WHERE isOneToOne AND isConfirmed AND isEncrypted = ? AND state <> 'left' AND participant.address = ?
+          AND NOT EXISTS (SELECT 1 FROM participant other WHERE other.room = room.address AND other.address NOT IN (?, ?))
         ORDER BY lastActivity DESC
-        """, arguments: [encrypted, address])
+        """, arguments: [encrypted, address, address, own])
   }
 
-  /// Inserts the room, or brings one that was left back to life.
+  /// Rooms we are in and have not written into.
+  static func countUnanswered(_ db: Database) throws -> Int {
+    try Int.fetchOne(
+      db,
+      sql: """
+        SELECT count(*) FROM room
+        WHERE state <> 'left' AND NOT EXISTS (SELECT 1 FROM message WHERE room = room.address AND isOutgoing)
+        """) ?? 0
+  }
+
+  /// Inserts the room, or brings one that was left back to life, in whichever spelling its address came.
   static func join(
-    _ db: Database, address: String, subject: String, encrypted: Bool, oneToOne: Bool, now: Date
+    _ db: Database, uri: SIPURI, subject: String, encrypted: Bool, oneToOne: Bool, now: Date
   ) throws -> Room {
-    if var room = try Room.fetchOne(db, key: address) {
+    if var room = try Room.find(db, uri) {
       if !subject.isEmpty { room.subject = subject }
       // A room never turns from encrypted to plain: the focus does not decide that after the fact.
       room.isEncrypted = room.isEncrypted || encrypted
+      // A message that came first did not tell; afterwards it is what it was.
+      if room.version == 0 { room.isOneToOne = room.isOneToOne || oneToOne }
       if room.state == .left {
         room.state = .joining
         room.version = 0
+        room.isConfirmed = false
       }
       try room.update(db)
       return room
     }
     let room = Room(
-      address: address, subject: subject, isEncrypted: encrypted, isOneToOne: oneToOne, state: .joining, version: 0,
-      createdAt: now, lastActivity: now)
+      address: uri.description, key: uri.conferenceKey, subject: subject, isEncrypted: encrypted, isOneToOne: oneToOne,
+      state: .joining, version: 0, createdAt: now, lastActivity: now)
     try room.insert(db)
     return room
   }

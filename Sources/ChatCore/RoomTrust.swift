@@ -35,7 +35,10 @@ public struct DeviceTrust: Sendable, Equatable, Codable {
   public var fingerprint: String?
   /// Another identity key that was offered for the device and refused.
   public var refusedFingerprint: String?
+  public var admission: Admission
 
+  /// Whether it gets nothing until the user decides.
+  public func isHeld(by policy: NewDevicePolicy) -> Bool { status != .trusted && admission.isHeld(by: policy) }
   public var isUnsafe: Bool { status == .unsafe || refusedFingerprint != nil }
 }
 
@@ -85,10 +88,11 @@ enum RefusedIdentity {
 
   /// The security event, with what the user can do.
   static func text(_ device: DeviceID, known: IdentityKey, offered: IdentityKey) -> String {
-    """
+    let word = CommandWord.device(device.string)
+    return """
     the identity key of \(device) is not the one known for it, and was refused: its user installed anew, or somebody \
     stands between you. Known: \(known.fingerprint). Offered: \(offered.fingerprint). Ask its user which it is: \
-    'limeade keys forget \(device)' accepts the new one, 'limeade keys trust \(device)' stays with the known one
+    'limeade keys forget \(word)' accepts the new one, 'limeade keys trust \(word)' stays with the known one
     """
   }
 }

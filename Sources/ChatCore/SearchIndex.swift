@@ -62,6 +62,17 @@ enum SearchIndex {
         """)
   }
 
+  /// The same table by the tokenizer that folds; the triggers stay as they are.
+  static func fold(_ db: Database) throws {
+    try db.execute(
+      sql: """
+        DROP TABLE messageText;
+        CREATE VIRTUAL TABLE messageText USING fts5(
+          text, fileNames, content='message', content_rowid='id', tokenize='\(SearchTokenizer.name)');
+        INSERT INTO messageText (messageText) VALUES ('rebuild');
+        """)
+  }
+
   /// FTS5 only marks words as removed; they leave the file when its segments are merged.
   static func purge(_ database: DatabasePool) async throws {
     guard try await database.read({ try Setting.searchPurge.read($0) }) != nil else { return }

@@ -16,6 +16,8 @@ enum Setting: String {
   case recovery
   /// When the server could last reach us, in seconds since 1970: see `ServerContact`.
   case lastContact
+  /// The conference servers that the factory named: see `KnownFocuses`.
+  case focuses
   /// "due" while words of removed messages are in the search index's file.
   case searchPurge
 

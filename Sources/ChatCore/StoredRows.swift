@@ -43,12 +43,13 @@ extension OutboxEntry {
   mutating func insertQuickly(_ db: Database) throws {
     try db.cachedStatement(
       sql: """
-        INSERT INTO outbox (room, message, content, messageID, isUrgent, mustBePlain, requiresTrust, attempts,
-          createdAt)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO outbox (room, message, content, messageID, isUrgent, mustBePlain, requiresTrust, waits,
+          attempts, createdAt)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
-      room, message, content, messageID, isUrgent, mustBePlain, requiresTrust, attempts, StoredDate(createdAt),
+      room, message, content, messageID, isUrgent, mustBePlain, requiresTrust, waits, attempts,
+      StoredDate(createdAt),
     ])
     id = db.lastInsertedRowID
   }
@@ -62,6 +63,7 @@ extension OutboxEntry {
     isUrgent = row["isUrgent"]
     mustBePlain = row["mustBePlain"]
     requiresTrust = row["requiresTrust"]
+    waits = row["waits"]
     attempts = row["attempts"]
     createdAt = (row["createdAt"] as StoredDate).date
   }

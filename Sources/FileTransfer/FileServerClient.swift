@@ -44,7 +44,7 @@ public struct FileServerClient: Sendable {
     self.sender = sender
     self.policy = policy
     // A digest lets its receiver try passwords: no other host gets one.
-    let hosts = Set([url?.host?.lowercased()].compactMap { $0 })
+    let hosts = Set([url.flatMap { try? HTTPAddress($0.absoluteString) }?.authority].compactMap { $0 })
     http = HTTPClient(
       caFile: caFile,
       credentials: account.map {

@@ -21,6 +21,8 @@ public enum FileTransferError: Error, Sendable, Equatable, CustomStringConvertib
   case notSecure(host: String)
   case notAuthentic(name: String)
   case noTag(name: String)
+  /// In a room where all else is encrypted.
+  case noKey(name: String)
   case badKey(name: String)
   case notAFile(String)
   case cannotRead(String, reason: String)
@@ -65,6 +67,11 @@ public enum FileTransferError: Error, Sendable, Equatable, CustomStringConvertib
       \(name) came without an authentication tag, so nobody can say whether it was changed; nothing was saved. Its \
       sender's client is too old
       """
+    case .noKey(let name):
+      """
+      \(name) is not encrypted, although it came in an encrypted room: its server can read and change it, and so could \
+      whoever wrote the message in its place; nothing was saved. If you want it all the same, use --unencrypted
+      """
     case .badKey(let name): "\(name) came with a key of a kind that is not known here; nothing was saved"
     case .notAFile(let path): "\(path) is not a regular file"
     case .cannotRead(let path, let reason): "cannot read \(path): \(reason)"
@@ -94,7 +101,7 @@ public enum FileTransferError: Error, Sendable, Equatable, CustomStringConvertib
     case .unreachable, .unusable: 69
     case .wrongCredentials: 77
     case .uploadRefused, .noUploadAddress, .downloadRefused, .gone, .otherHost, .notSecure: 76
-    case .tooLarge, .otherSize, .notAuthentic, .noTag, .badKey, .notAFile, .cannotRead: 65
+    case .tooLarge, .otherSize, .notAuthentic, .noTag, .noKey, .badKey, .notAFile, .cannotRead: 65
     case .cannotWrite: 73
     case .inUse: 75
     case .cipher: 70

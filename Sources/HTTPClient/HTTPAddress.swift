@@ -11,6 +11,7 @@ public struct HTTPAddress: Sendable {
   public let url: String
   /// IPv6 addresses in brackets.
   public let host: String
+  public let port: Int
   /// Scheme, host and port: where a nonce may be used again.
   let origin: String
   /// Path and query as they stand in the request line.
@@ -41,10 +42,11 @@ public struct HTTPAddress: Sendable {
       throw HTTPClientError.invalidURL(text, reason: "only http and https are supported")
     }
     guard let url = part(CURLUPART_URL), let host = part(CURLUPART_HOST), !host.isEmpty,
-      let port = part(CURLUPART_PORT, flags: UInt32(CURLU_DEFAULT_PORT))
+      let text = part(CURLUPART_PORT, flags: UInt32(CURLU_DEFAULT_PORT)), let port = Int(text)
     else { throw HTTPClientError.invalidURL(text, reason: "it has no host") }
     self.url = url
     self.host = host
+    self.port = port
     origin = "\(scheme)://\(host.lowercased()):\(port)"
     let path = part(CURLUPART_PATH) ?? "/"
     target = part(CURLUPART_QUERY).map { "\(path)?\($0)" } ?? path
@@ -52,8 +54,13 @@ public struct HTTPAddress: Sendable {
 
   public var isSecure: Bool { url.lowercased().hasPrefix("https:") }
 
-  /// The host in lower case, IPv6 addresses without brackets, as `URL.host` has it.
-  public var hostName: String { host.lowercased().trimmingCharacters(in: ["[", "]"]) }
+  /// The host in lower case, with its port unless that is the scheme's own.
+  public var authority: String { port == (isSecure ? 443 : 80) ? host.lowercased() : "\(host.lowercased()):\(port)" }
+
+  /// Whether it is on one of these hosts, which are written as ``authority`` has them, or with a standard port.
+  public func isOn(_ hosts: Set<String>) -> Bool {
+    hosts.contains(authority) || hosts.contains("\(host.lowercased()):\(port)")
+  }
 
   /// This machine itself, which no proxy can reach for us.
   var isLoopback: Bool { host == "localhost" || host == "[::1]" || host.hasPrefix("127.") }

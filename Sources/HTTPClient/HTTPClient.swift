@@ -8,8 +8,8 @@ public struct HTTPCredentials: Sendable {
   public var password: String
   /// The only realm that gets an answer; nil answers any.
   public var realm: String?
-  /// The only hosts that get an answer, in lower case; nil means any. A digest lets its receiver try passwords offline,
-  /// and every host can claim any realm: name the hosts when addresses come from outside.
+  /// The only hosts that get an answer, as `HTTPAddress.authority` has them; nil means any. A digest lets its receiver
+  /// try passwords offline, and every host can claim any realm: name the hosts when addresses come from outside.
   public var hosts: Set<String>?
 
   public init(username: String, password: String, realm: String? = nil, hosts: Set<String>? = nil) {
@@ -57,7 +57,7 @@ public final class HTTPClient: Sendable {
     try Task.checkCancellation()
     let address = try HTTPAddress(request.url)
     let transfer = try CurlTransfer(options: options)
-    guard let credentials, credentials.hosts?.contains(address.host.lowercased()) ?? true else {
+    guard let credentials, credentials.hosts.map(address.isOn) ?? true else {
       return try await transfer.perform(request, at: address, authorization: nil)
     }
     // The first try uses a nonce known from before. After that one challenge is answered, and once more only if the

@@ -16,7 +16,10 @@ actor HTTPConnection {
   private static let pieceSize = 64 * 1024
 
   private let socket: AsyncSocket
-  private let timeout: Duration
+  private let pool: any AsyncSocketPool
+  private let table: HTTPConnectionTable
+  private let id: Int
+  private let limits: HTTPLimits
   private var buffer: [UInt8] = []
   private var body = BodyState.ended
 
@@ -26,24 +29,33 @@ actor HTTPConnection {
     /// Bytes left, of the whole body or of a chunk, and whether further chunks follow.
     case bytes(Int, isChunked: Bool)
   }
-  /// Since when the socket is waited for while a request is answered.
+  /// Since when the socket is waited for.
   private var waitingSince: ContinuousClock.Instant?
+  /// How long it was waited for in the present window, that wait not included, and what moved meanwhile.
+  private var waited = Duration.zero
+  private var moved = 0
   /// The client waits to be told to send the body.
   private var isContinueDue = false
 
-  init(socket: AsyncSocket, timeout: Duration) {
+  /// - Parameter id: of the connection in the table, which it leaves when it ends.
+  init(_ socket: AsyncSocket, pool: any AsyncSocketPool, id: Int, in table: HTTPConnectionTable) {
     self.socket = socket
-    self.timeout = timeout
+    self.pool = pool
+    self.id = id
+    self.table = table
+    limits = table.limits
   }
 
   /// Answers requests until the client or an error ends the connection, then closes it.
   func serve(_ handler: @escaping @Sendable (HTTPRequest) async throws -> HTTPAnswer) async {
-    defer { try? socket.socket.close() }
+    defer { table.close(id, socket.socket) }
     do {
-      while let head = try await within(timeout, { try await self.next() }) {
+      while let head = try await within(limits.headTime, { try await self.next() }) {
+        table.begin(id)
+        defer { table.end(id) }
         let request = HTTPRequest(
           method: head.method, target: head.target, headers: head.headers,
-          body: HTTPRequestBody(connection: self, timeout: timeout, length: head.framing.length))
+          body: HTTPRequestBody(connection: self, timeout: limits.bodyTime, length: head.framing.length))
         let isLast = try await whileBytesMove {
           let answer = try await handler(request)
           // What is left of a body could be taken for the next request.
@@ -57,8 +69,9 @@ actor HTTPConnection {
     } catch let error as HTTPRequestError {
       // A client that has nothing to ask for a while is no error.
       if error == .timedOut, buffer.isEmpty, case .ended = body { return }
+      let later = error == .tooManyRequests ? [("Retry-After", "5")] : []
       _ = try? await whileBytesMove {
-        try await self.send(HTTPAnswer(status: error.rawValue), closing: true, withBody: true)
+        try await self.send(HTTPAnswer(status: error.rawValue, headers: later), closing: true, withBody: true)
       }
     } catch {
       // The client is gone or the server stops: nobody is left to tell.
@@ -71,14 +84,20 @@ actor HTTPConnection {
     if case .ended = body { true } else { false }
   }
 
-  /// Runs something until it is done, or one wait for the socket in it takes longer than the timeout.
+  /// Whether the request may be one more of that user's.
+  func identify(as user: String) throws(HTTPRequestError) {
+    guard table.identify(id, as: user) else { throw .tooManyRequests }
+  }
+
+  /// Runs something until it is done, or the client lets it wait without enough bytes moving.
   ///
   /// One watch for all waits: a sleep that is cancelled holds memory until its time is over, and a large file has many
   /// thousands of waits.
   private func whileBytesMove<Value: Sendable>(
     _ operation: @escaping @Sendable () async throws -> Value
   ) async throws -> Value {
-    try await withThrowingTaskGroup(of: Value.self) { group in
+    (waited, moved) = (.zero, 0)
+    return try await withThrowingTaskGroup(of: Value.self) { group in
       group.addTask { try await operation() }
       group.addTask {
         try await self.stall()
@@ -90,13 +109,29 @@ actor HTTPConnection {
     }
   }
 
-  /// Returns when the socket was waited for too long.
+  /// Returns when the socket was waited for all of a window's time, and too little has moved in it.
   private func stall() async throws {
     while true {
-      let age = waitingSince.map { ContinuousClock.now - $0 } ?? .zero
-      if age >= timeout { return }
-      try await Task.sleep(for: timeout - age)
+      let now = ContinuousClock.now
+      let total = waited + (waitingSince.map { now - $0 } ?? .zero)
+      guard total >= limits.windowTime else {
+        try await Task.sleep(for: limits.windowTime - total)
+        continue
+      }
+      if moved < limits.bytesPerWindow { return }
+      (waited, moved) = (.zero, 0)
+      if waitingSince != nil { waitingSince = now }
     }
+  }
+
+  private func beginWait() { waitingSince = .now }
+
+  /// - Parameter count: the bytes that were waited for.
+  private func endWait(_ count: Int) {
+    if let waitingSince { waited += ContinuousClock.now - waitingSince }
+    waitingSince = nil
+    moved += count
+    if count > 0 { table.moved(count, by: id) }
   }
 
   private func send(_ answer: HTTPAnswer, closing: Bool, withBody: Bool) async throws {
@@ -122,9 +157,28 @@ actor HTTPConnection {
   }
 
   private func write(_ data: Data) async throws {
-    waitingSince = .now
-    defer { waitingSince = nil }
-    try await socket.write(data)
+    var sent = data.startIndex
+    while sent < data.endIndex {
+      try Task.checkCancellation()
+      do {
+        let next = try socket.socket.write(data, from: sent)
+        endWait(next - sent)
+        sent = next
+      } catch SocketError.blocked {
+        beginWait()
+        defer { endWait(0) }
+        try await pool.suspendSocket(socket.socket, untilReadyFor: .write)
+      }
+    }
+  }
+
+  /// The next bytes; none at the end of the connection.
+  private func read(atMost count: Int) async throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    beginWait()
+    defer { endWait(bytes.count) }
+    bytes = try await socket.read(atMost: count)
+    return bytes
   }
 
   /// Closing with bytes unread would reset the connection and could take the answer with it (RFC 9112 section 9.6).
@@ -164,11 +218,9 @@ actor HTTPConnection {
   func readBody() async throws -> [UInt8] {
     if isContinueDue, case .bytes = body {
       isContinueDue = false
-      try await socket.write(Data("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+      try await write(Data("HTTP/1.1 100 Continue\r\n\r\n".utf8))
     }
     guard case .bytes(var left, let isChunked) = body else { return [] }
-    waitingSince = .now
-    defer { waitingSince = nil }
     if left == 0 {
       left = try await nextChunk()
       if left == 0 {
@@ -177,7 +229,7 @@ actor HTTPConnection {
       }
     }
     if buffer.isEmpty {
-      buffer = try await socket.read(atMost: min(left, Self.pieceSize))
+      buffer = try await read(atMost: min(left, Self.pieceSize))
       if buffer.isEmpty { throw SocketError.disconnected }
     }
     let piece = Array(buffer.prefix(left))
@@ -233,7 +285,7 @@ actor HTTPConnection {
   /// Waits for more bytes. False at the end of the connection.
   private func fill() async throws -> Bool {
     do {
-      let bytes = try await socket.read(atMost: 4096)
+      let bytes = try await read(atMost: 4096)
       buffer += bytes
       return !bytes.isEmpty
     } catch SocketError.disconnected {

@@ -5,6 +5,7 @@ import Foundation
 public enum HTTPRequestError: Int, Error, Sendable {
   case badRequest = 400
   case timedOut = 408
+  case tooManyRequests = 429
   case headTooLarge = 431
   case notImplemented = 501
   case versionNotSupported = 505
@@ -94,6 +95,13 @@ public struct HTTPRequest: Sendable {
   public var body: HTTPRequestBody
 
   public subscript(header name: String) -> String? { headers[name] }
+
+  /// To be called when somebody has proved to be that user: from then on the request's connection is not given to others,
+  /// and counts as the user's.
+  /// - Throws: `HTTPRequestError.tooManyRequests`.
+  public func identify(as user: String) async throws(HTTPRequestError) {
+    try await body.connection.identify(as: user)
+  }
 }
 
 /// What the server answers.
@@ -128,7 +136,8 @@ public struct HTTPAnswer: Sendable {
   private static let reasons = [
     200: "OK", 204: "No Content", 206: "Partial Content", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
     404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout", 410: "Gone", 413: "Content Too Large",
-    415: "Unsupported Media Type", 416: "Range Not Satisfiable", 431: "Request Header Fields Too Large",
+    415: "Unsupported Media Type", 416: "Range Not Satisfiable", 429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
     500: "Internal Server Error", 501: "Not Implemented", 503: "Service Unavailable",
     505: "HTTP Version Not Supported", 507: "Insufficient Storage",
   ]

@@ -7,9 +7,6 @@ import Logging
 ///
 /// No request ends the server. It speaks plain HTTP: beyond loopback it belongs behind a proxy with TLS.
 public actor KeyServer {
-  /// For receiving a request, idle time before it included, and for sending its answer.
-  private static let timeout = Duration.seconds(15)
-
   private let configuration: KeyServerConfiguration
   private let service: KeyServerService
   private var state = State.stopped
@@ -42,7 +39,7 @@ public actor KeyServer {
     state = .starting
     do {
       let listener = try await HTTPListener.start(
-        address: configuration.address, port: configuration.port, timeout: Self.timeout
+        address: configuration.address, port: configuration.port, limits: configuration.connections
       ) { [service] in try await service.answer($0) }
       state = .running(listener)
       return listener.port

@@ -47,9 +47,13 @@ public struct KeyServerConfiguration: Sendable {
     public var oneTimeKeysPerDevice = 200
     /// Devices in one request for bundles.
     public var devicesPerRequest = KeyServerRequest.devicesPerRequest
-    /// One-time keys of one device that one other device gets within an hour; then bundles come without. Else anyone
-    /// could use up a device's keys, and first messages to it would lose the protection they give.
-    public var oneTimeKeysPerPeerAndHour = 20
+    /// One-time keys of one device that all devices of one account together get within an hour; then bundles come
+    /// without. Else anyone could use up a device's keys, and first messages to it would lose the protection they give.
+    public var oneTimeKeysPerAccountAndHour = 20
+    /// The last one-time keys of a device, which go only to accounts that never got one of it.
+    public var oneTimeKeysForNewcomers = 10
+    /// Devices of one account, for each curve.
+    public var devicesPerAccount = 256
 
     public init() {}
   }
@@ -62,6 +66,8 @@ public struct KeyServerConfiguration: Sendable {
   /// nil accepts every device id as given.
   public var authentication: Authentication?
   public var limits = Limits()
+  /// Of connections and requests at a time, and their speed.
+  public var connections = HTTPLimits()
 
   public init(
     address: String = "127.0.0.1", port: Int = 0, database: Database = .inMemory,

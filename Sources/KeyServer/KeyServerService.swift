@@ -30,7 +30,9 @@ struct KeyServerService: Sendable {
     var username: String?
     if let authentication, let verifier {
       switch check(request, verifier: verifier, secret: authentication.secret) {
-      case .accepted(let name): username = name
+      case .accepted(let name):
+        try await request.identify(as: name)
+        username = name
       case .stale: return unauthorized(verifier, stale: true)
       case .refused(let reason):
         logger.info("key server: request refused", metadata: ["reason": "\(reason)"])

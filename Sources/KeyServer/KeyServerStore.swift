@@ -77,7 +77,42 @@ struct KeyServerStore: Sendable {
           CREATE INDEX handed_out_by_time ON handed_out (at);
           """)
     }
+    // By account: what counts for each device is no limit for somebody who makes devices up.
+    migrator.registerMigration("key server 2: limits for accounts") { db in
+      try db.execute(
+        sql: """
+          ALTER TABLE device ADD COLUMN account TEXT NOT NULL DEFAULT '';
+          CREATE INDEX device_by_account ON device (account, curve);
+          DROP TABLE handed_out;
+          CREATE TABLE handed_out ( -- how many one-time keys of a device an account got, for an hour
+            device INTEGER NOT NULL REFERENCES device ON DELETE CASCADE,
+            account TEXT NOT NULL,
+            at INTEGER NOT NULL -- seconds since 1970
+          );
+          CREATE INDEX handed_out_by_account ON handed_out (device, account);
+          CREATE INDEX handed_out_by_time ON handed_out (at);
+          CREATE TABLE served ( -- which accounts ever got a one-time key of a device
+            device INTEGER NOT NULL REFERENCES device ON DELETE CASCADE,
+            account TEXT NOT NULL,
+            PRIMARY KEY (device, account)
+          ) WITHOUT ROWID;
+          """)
+      for row in try Row.fetchAll(db, sql: "SELECT id, name FROM device") {
+        try db.execute(
+          sql: "UPDATE device SET account = ? WHERE id = ?",
+          arguments: [account(of: DeviceID(row["name"])), row["id"] as Int64])
+      }
+    }
     return migrator
+  }
+
+  /// Whose device it is: `user@domain`, the user unescaped and the domain in lower case, whatever parameters follow.
+  static func account(of device: DeviceID) -> String {
+    let name = device.string
+    guard name.hasPrefix("sip:"), let at = name.firstIndex(of: "@") else { return name }
+    let user = String(name[..<at].dropFirst(4))
+    let domain = name[name.index(after: at)...].prefix { $0 != ";" }.lowercased()
+    return "\(user.removingPercentEncoding ?? user)@\(domain)"
   }
 
   /// Carries a request out.
@@ -113,8 +148,10 @@ struct KeyServerStore: Sendable {
       guard devices.count <= limits.devicesPerRequest else {
         throw KeyServerRefusal(.resourceLimit, "at most \(limits.devicesPerRequest) devices in one request")
       }
+      // Who has no keys of its own starts no session, and so needs no one-time key: liblime publishes before it asks.
+      let account = try device(sender, curve, in: db) == nil ? nil : Self.account(of: sender)
       return KeyServerAnswer(
-        curve: curve, content: .bundles(try devices.map { try bundle(of: $0, curve, for: sender, in: db) }))
+        curve: curve, content: .bundles(try devices.map { try bundle(of: $0, curve, for: account, in: db) }))
     case .getOneTimeKeyIDs:
       let ids = try Int64.fetchAll(
         db, sql: "SELECT key_id FROM one_time_key WHERE device = ? ORDER BY key_id",
@@ -134,14 +171,21 @@ struct KeyServerStore: Sendable {
       guard known.keys == keys else { throw KeyServerRefusal(.deviceAlreadyRegistered) }
       return
     }
+    let account = Self.account(of: sender)
+    let curve = Int(keys.identity.curve.rawValue)
+    let others = try Int.fetchOne(
+      db, sql: "SELECT count(*) FROM device WHERE account = ? AND curve = ?", arguments: [account, curve])
+    guard others ?? 0 < limits.devicesPerAccount else {
+      throw KeyServerRefusal(.resourceLimit, "at most \(limits.devicesPerAccount) devices of an account")
+    }
     try db.execute(
       sql: """
-        INSERT INTO device (name, curve, identity, signed_prekey, signed_prekey_signature, signed_prekey_id)
-        VALUES (?, ?, ?, ?, ?, ?)
+        INSERT INTO device (name, curve, account, identity, signed_prekey, signed_prekey_signature, signed_prekey_id)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
         """,
       arguments: [
-        sender.string, Int(keys.identity.curve.rawValue), keys.identity.bytes, keys.signedPrekey.publicKey,
-        keys.signedPrekey.signature, Int64(keys.signedPrekey.id),
+        sender.string, curve, account, keys.identity.bytes, keys.signedPrekey.publicKey, keys.signedPrekey.signature,
+        Int64(keys.signedPrekey.id),
       ])
     try add(oneTimeKeys, to: db.lastInsertedRowID, in: db)
   }
@@ -165,30 +209,47 @@ struct KeyServerStore: Sendable {
     }
   }
 
+  /// - Parameter account: who asks; nil for one who gets no one-time keys.
   private func bundle(
-    of device: DeviceID, _ curve: Curve, for asker: DeviceID, in db: Database
+    of device: DeviceID, _ curve: Curve, for account: String?, in db: Database
   ) throws -> KeyBundle {
     guard var known = try self.device(device, curve, in: db) else { return KeyBundle(device: device, keys: nil) }
-    known.keys.oneTimeKey = try takeOneTimeKey(of: known.id, for: asker, in: db)
+    if let account { known.keys.oneTimeKey = try takeOneTimeKey(of: known.id, for: account, in: db) }
     return KeyBundle(device: device, keys: known.keys)
   }
 
-  private func takeOneTimeKey(of device: Int64, for asker: DeviceID, in db: Database) throws -> OneTimeKey? {
+  private func takeOneTimeKey(of device: Int64, for account: String, in db: Database) throws -> OneTimeKey? {
     let time = Int64(now().timeIntervalSince1970)
     try db.cachedStatement(sql: "DELETE FROM handed_out WHERE at <= ?")
       .execute(arguments: [time - Int64(Self.hour)])
     let count = try Int.fetchOne(
-      db.cachedStatement(sql: "SELECT count(*) FROM handed_out WHERE device = ? AND asker = ?"),
-      arguments: [device, asker.string])
-    guard count ?? 0 < limits.oneTimeKeysPerPeerAndHour,
+      db.cachedStatement(sql: "SELECT count(*) FROM handed_out WHERE device = ? AND account = ?"),
+      arguments: [device, account])
+    guard count ?? 0 < limits.oneTimeKeysPerAccountAndHour,
+      try isNewcomer(account, to: device, in: db) || hasKeysForAll(device, in: db),
       let row = try Row.fetchOne(
         db.cachedStatement(
           sql: "DELETE FROM one_time_key WHERE rowid = (SELECT min(rowid) FROM one_time_key WHERE device = ?) "
             + "RETURNING key_id, key"), arguments: [device])
     else { return nil }
-    try db.cachedStatement(sql: "INSERT INTO handed_out (device, asker, at) VALUES (?, ?, ?)")
-      .execute(arguments: [device, asker.string, time])
+    try db.cachedStatement(sql: "INSERT INTO handed_out (device, account, at) VALUES (?, ?, ?)")
+      .execute(arguments: [device, account, time])
+    try db.cachedStatement(sql: "INSERT OR IGNORE INTO served (device, account) VALUES (?, ?)")
+      .execute(arguments: [device, account])
     return OneTimeKey(id: UInt32(truncatingIfNeeded: row["key_id"] as Int64), publicKey: row["key"])
+  }
+
+  private func isNewcomer(_ account: String, to device: Int64, in db: Database) throws -> Bool {
+    try Bool.fetchOne(
+      db.cachedStatement(sql: "SELECT NOT EXISTS (SELECT 1 FROM served WHERE device = ? AND account = ?)"),
+      arguments: [device, account]) ?? false
+  }
+
+  /// Whether there are more than those that are kept for newcomers.
+  private func hasKeysForAll(_ device: Int64, in db: Database) throws -> Bool {
+    let left = try Int.fetchOne(
+      db.cachedStatement(sql: "SELECT count(*) FROM one_time_key WHERE device = ?"), arguments: [device])
+    return left ?? 0 > limits.oneTimeKeysForNewcomers
   }
 
   private func known(_ device: DeviceID, _ curve: Curve, in db: Database) throws -> StoredDevice {

@@ -19,10 +19,12 @@ struct ConferenceDocument {
       writer.element("conference-description") { writer in
         writer.element("subject", text: room.subject)
         writeTime(&writer)
-        if room.isOneToOne { writer.element("keywords", text: "one-to-one ") }
+        let keywords = (room.isOneToOne ? "one-to-one " : "") + ((room.lifetime ?? 0) > 0 ? "ephemeral " : "")
+        if !keywords.isEmpty { writer.element("keywords", text: keywords) }
         writer.element("available-media") { writer in
           write([("audio", "inactive"), ("video", "sendrecv"), ("text", "inactive")], as: ("entry", "label"), &writer)
         }
+        if let lifetime = room.lifetime, lifetime > 0 { writeLifetime(lifetime, &writer) }
       }
       writer.element("users", [("state", "full")]) { writer in
         for member in room.members { write(member, &writer) }
@@ -36,8 +38,15 @@ struct ConferenceDocument {
       writer.element("conference-description") { writer in
         if case .subjectChanged(let text) = change.change { writer.element("subject", text: text) }
         writeTime(&writer)
+        if case .lifetimeChanged(let seconds) = change.change {
+          if seconds != 0 { writer.element("keywords", text: "ephemeral") }
+          writeLifetime(seconds, &writer)
+        }
       }
-      if case .subjectChanged = change.change { return }
+      switch change.change {
+      case .subjectChanged, .lifetimeChanged: return
+      default: break
+      }
       writer.element("users", [("state", "full")]) { write(change.change, &$0) }
     }
   }
@@ -61,6 +70,14 @@ struct ConferenceDocument {
     writer.element("free-text", text: String(Int(now.timeIntervalSince1970)))
   }
 
+  /// Linphone's extension; nil where each device decides for itself.
+  private func writeLifetime(_ seconds: Int?, _ writer: inout XMLWriter) {
+    writer.element("linphone-cie:ephemeral") { writer in
+      writer.element("linphone-cie:mode", text: seconds == nil ? "device-managed" : "admin-managed")
+      writer.element("linphone-cie:lifetime", text: String(seconds ?? 0))
+    }
+  }
+
   private func write(_ change: ConferenceRoom.Change, _ writer: inout XMLWriter) {
     switch change {
     case .memberAdded(let member): write(member, &writer)
@@ -71,7 +88,7 @@ struct ConferenceDocument {
       writer.element("user", Self.entity(user, "partial")) { write(device, &$0) }
     case .deviceRemoved(let user, let gruu):
       writer.element("user", Self.entity(user, "partial")) { $0.element("endpoint", Self.entity(gruu, "deleted")) }
-    case .subjectChanged: break
+    case .subjectChanged, .lifetimeChanged: break
     }
   }
 

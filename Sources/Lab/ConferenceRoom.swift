@@ -39,6 +39,7 @@ struct ConferenceRoom: Sendable {
     case devicePresent(user: SIPURI, device: Device)
     case deviceRemoved(user: SIPURI, gruu: SIPURI)
     case subjectChanged(String)
+    case lifetimeChanged(Int?)
   }
 
   struct VersionedChange: Sendable, Equatable {
@@ -66,19 +67,26 @@ struct ConferenceRoom: Sendable {
     case noSuchMember
   }
 
-  let address: SIPURI
+  /// As the focus writes it. A restart of the focus may write it otherwise.
+  var address: SIPURI
   let isEncrypted: Bool
   let isOneToOne: Bool
   private(set) var subject: String
+  /// Seconds after which messages delete themselves, as the administrators have it for all; 0 for never, nil where each
+  /// device decides for itself.
+  private(set) var lifetime: Int?
   /// In the order in which they came: the first one left becomes admin when no admin remains.
   private(set) var members: [Member] = []
   /// Of the last change; a room's first full state has at least 1.
   private(set) var version: UInt32 = 0
   private(set) var history: [VersionedChange] = []
 
-  init(address: SIPURI, subject: String, isEncrypted: Bool = false, isOneToOne: Bool = false) {
+  init(
+    address: SIPURI, subject: String, isEncrypted: Bool = false, isOneToOne: Bool = false, lifetime: Int? = nil
+  ) {
     self.address = address
     self.subject = subject
+    self.lifetime = lifetime
     self.isEncrypted = isEncrypted
     self.isOneToOne = isOneToOne
   }
@@ -184,6 +192,13 @@ struct ConferenceRoom: Sendable {
     guard member(user)?.isAdmin == true, subject != self.subject else { return }
     self.subject = subject
     record(.subjectChanged(subject))
+  }
+
+  /// Another lifetime, or none for all any more (nil), which is for good. As with the subject, only an admin changes it.
+  mutating func setLifetime(_ seconds: Int?, by user: SIPURI) {
+    guard lifetime != nil, member(user)?.isAdmin == true, seconds != lifetime else { return }
+    lifetime = seconds
+    record(.lifetimeChanged(seconds))
   }
 
   mutating func setAdmin(_ user: SIPURI, _ isAdmin: Bool, by admin: SIPURI) throws(Refusal) {

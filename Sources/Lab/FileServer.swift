@@ -18,6 +18,12 @@ public actor FileServer {
     public var lifetime: TimeInterval = 7 * 86_400
     /// Asked for before an upload; links work without. nil takes uploads of anybody.
     public var authentication: Authentication?
+    /// Of connections and requests at a time, and their speed. Phones are slow.
+    public var connections = {
+      var limits = HTTPLimits()
+      limits.windowTime = .seconds(60)
+      return limits
+    }()
     /// What is set up wrongly.
     var fault: LabFault?
 
@@ -39,8 +45,6 @@ public actor FileServer {
     }
   }
 
-  /// For a head, a piece of a body, and a piece of an answer.
-  private static let timeout = Duration.seconds(60)
   private static let linkFolder = "/files/"
   /// `post_max_size` as of PHP's makers, bytes.
   private static let postLimit = 2 << 20
@@ -75,7 +79,7 @@ public actor FileServer {
     self.folder = folder
     do {
       listener = try await HTTPListener.start(
-        address: configuration.address, port: configuration.port, timeout: Self.timeout
+        address: configuration.address, port: configuration.port, limits: configuration.connections
       ) { [weak self] request in
         guard let self else { throw HTTPRequestError.badRequest }
         return try await self.answer(request)
@@ -113,7 +117,10 @@ public actor FileServer {
   // MARK: Up
 
   private func upload(_ request: HTTPRequest) async throws -> HTTPAnswer {
-    if let refusal = unauthorized(request) { return refusal }
+    switch check(request) {
+    case .refused(let answer): return answer
+    case .accepted(let user): if let user { try await request.identify(as: user) }
+    }
     if request.body.length == 0 { return HTTPAnswer(status: 204) }
     guard let type = request[header: "content-type"], type.lowercased().hasPrefix("multipart/form-data"),
       let boundary = MultipartBody.boundary(inContentType: type)
@@ -158,21 +165,27 @@ public actor FileServer {
       body: configuration.fault == .fileServerChunked ? .chunked(info.serialized) : .data(info.serialized))
   }
 
-  /// nil for a user of ours.
-  private func unauthorized(_ request: HTTPRequest) -> HTTPAnswer? {
-    guard let verifier, let authentication = configuration.authentication else { return nil }
+  private enum Verdict {
+    /// nil where nobody is asked for a name.
+    case accepted(String?)
+    case refused(HTTPAnswer)
+  }
+
+  private func check(_ request: HTTPRequest) -> Verdict {
+    guard let verifier, let authentication = configuration.authentication else { return .accepted(nil) }
     var isStale = false
     if let credentials = request[header: "authorization"].flatMap({ try? DigestCredentials(parsing: $0) }) {
       switch verifier.verify(
         credentials, method: request.method, uri: request.target, secret: authentication.secret)
       {
-      case .accepted: return nil
+      case .accepted(let user): return .accepted(user)
       case .stale: isStale = true
       case .refused: break
       }
     }
-    return HTTPAnswer(
-      status: 401, headers: verifier.challenges(stale: isStale).map { ("WWW-Authenticate", $0.headerValue) })
+    return .refused(
+      HTTPAnswer(
+        status: 401, headers: verifier.challenges(stale: isStale).map { ("WWW-Authenticate", $0.headerValue) }))
   }
 
   // MARK: Down

@@ -35,8 +35,10 @@ extension Focus {
   /// A re-INVITE: an admin renames the room with it.
   private func update(_ request: SIPRequest, _ transaction: ServerTransaction, _ owner: DialogOwner) {
     transaction.respond(200, "Ok", headers: sessionHeaders(of: owner.room))
-    guard let subject = request[header: "Subject"] else { return }
-    entries[owner.room]?.room.rename(subject, by: owner.device.withoutParameters)
+    let user = owner.device.withoutParameters
+    if let subject = request[header: "Subject"] { entries[owner.room]?.room.rename(subject, by: user) }
+    // One without the header ends the lifetime for all.
+    entries[owner.room]?.room.setLifetime(lifetime(in: request), by: user)
     settled(owner.room)
   }
 
@@ -139,7 +141,10 @@ extension Focus {
   private func sendInvite(to device: SIPURI, _ binding: Binding, room: SIPURI) async {
     guard let request = invitation(for: device, room: room) else { return }
     log(.focus, "\(room): inviting \(device)")
+    let run = restarts
     let response = await courier.send(request, to: binding)
+    // One that was restarted meanwhile knows nothing of it.
+    guard run == restarts else { return }
     entries[room]?.inviting.remove(device)
     guard response.isSuccess, let dialog = Dialog(invitation: request, response: response) else {
       return log(.focus, "\(room): INVITE to \(device): \(response.status) \(response.reason)")
@@ -163,7 +168,7 @@ extension Focus {
     let others = state.members.map(\.user).filter { $0 != device.withoutParameters }
     var headers = [
       SIPHeader("Record-Route", route(over: .stream(0))),
-      SIPHeader("Contact", "<\(room)>;isfocus;text;\(Self.specs)"),
+      SIPHeader("Contact", "<\(contactAddress(of: room))>;isfocus;text;\(Self.specs)"),
       SIPHeader("Subject", state.subject),
       Self.userAgent, Self.allow, Self.supported,
       SIPHeader("Content-Type", "application/resource-lists+xml"),
@@ -172,6 +177,9 @@ extension Focus {
     ]
     if state.isOneToOne { headers.append(SIPHeader("One-To-One-Chat-Room", "true")) }
     if state.isEncrypted { headers.append(SIPHeader("End-To-End-Encrypted", "true")) }
+    if let lifetime = state.lifetime {
+      headers += [SIPHeader("Ephemerable", "true"), SIPHeader("Ephemeral-Life-Time", String(lifetime))]
+    }
     return .fromRoom(
       room, to: device, method: "INVITE", headers: headers, body: Deflate.deflate(ResourceList(others).serialized))
   }

@@ -9,6 +9,8 @@ import SIPAgent
 final class Focus {
   /// More rooms than this are refused.
   static let maximumRooms = 10_000
+  /// Rooms that one user has asked for and not filled; the oldest goes for another.
+  nonisolated static let maximumUnfilled = 20
   /// Messages that wait for a device that has not joined yet.
   static let maximumQueued = 500
   /// Bytes of an inflated body, at most.
@@ -25,6 +27,8 @@ final class Focus {
     var room: ConferenceRoom
     /// Who may fill the room: set from the factory's redirection until the creator's INVITE.
     var creator: String?
+    /// Rises from room to room.
+    var number = 0
     /// INVITE dialogs, by device
     var sessions: [SIPURI: Dialog] = [:]
     /// Devices whose INVITE is under way
@@ -87,6 +91,10 @@ final class Focus {
   var farewells: [SIPURI: [Dialog]] = [:]
   /// The `gr` of all rooms: it names this focus.
   private let instance = UUID().uuidString.lowercased()
+  /// Rooms made so far
+  private var roomsMade = 0
+  /// How often the focus has been restarted.
+  private(set) var restarts = 0
 
   init(configuration: LabConfiguration, port: UInt16, courier: DeviceCourier, log: LabLog) {
     self.configuration = configuration
@@ -98,17 +106,25 @@ final class Focus {
   // MARK: What is ours
 
   private nonisolated static let roomPrefix = "chatroom-"
+  /// What rooms differ in where they share one user part.
+  private nonisolated static let roomParameter = "conf-id"
 
   /// Whether a URI of our domain names the factory or a room, existing or not.
   func owns(_ uri: SIPURI) -> Bool {
     guard let user = uri.user else { return false }
-    return isFactory(uri) || user.hasPrefix(Self.roomPrefix)
+    if isFactory(uri) { return true }
+    switch configuration.roomAddresses {
+    case .chatroom: return user.hasPrefix(Self.roomPrefix)
+    case .confID: return user == configuration.focusUser
+    }
   }
 
   func isFactory(_ uri: SIPURI) -> Bool { uri.user == configuration.factoryUser }
 
   /// Whether a request with this From is the focus's own.
-  nonisolated static func isRoom(_ uri: SIPURI?) -> Bool { uri?.user?.hasPrefix(roomPrefix) == true }
+  nonisolated static func isRoom(_ uri: SIPURI?) -> Bool {
+    uri?.user?.hasPrefix(roomPrefix) == true || uri?.has(parameter: roomParameter) == true
+  }
 
   /// For Record-Route: requests in the dialog come back to the lab.
   func route(over connection: SIPConnection) -> String {
@@ -117,9 +133,39 @@ final class Focus {
   }
 
   private func newRoomAddress() -> SIPURI {
-    SIPURI(
-      user: Self.roomPrefix + Token.make(), host: configuration.domain,
-      parameters: [Parameter("gr", "urn:uuid:\(instance)")])
+    let focus = Parameter("gr", "urn:uuid:\(instance)")
+    return switch configuration.roomAddresses {
+    case .chatroom:
+      SIPURI(user: Self.roomPrefix + Token.make(), host: configuration.domain, parameters: [focus])
+    case .confID:
+      SIPURI(
+        user: configuration.focusUser, host: configuration.domain,
+        parameters: [focus, Parameter(Self.roomParameter, Token.make())])
+    }
+  }
+
+  /// The room as the focus writes it into its Contact, and everywhere once it has read its rooms back: `conf-id` first.
+  func contactAddress(of room: SIPURI) -> SIPURI {
+    guard let parameter = room[parameter: Self.roomParameter] else { return room }
+    var address = room.without(parameter: Self.roomParameter)
+    address.parameters.insert(Parameter(Self.roomParameter, parameter), at: 0)
+    return address
+  }
+
+  /// Begins again with what a conference server has in its database: rooms, members, their devices and all changes.
+  /// Dialogs, subscriptions, what waited and rooms that nobody has filled are gone, and no device is told.
+  func restart() {
+    restarts += 1
+    (dialogs, lists, farewells) = ([:], [:], [:])
+    let kept = entries.values.filter { $0.creator == nil }
+    entries = [:]
+    for entry in kept {
+      var room = entry.room
+      room.address = contactAddress(of: room.address)
+      entries[room.address] = Entry(room: room, number: entry.number)
+    }
+    log(.focus, "restarted with \(kept.count) room(s)")
+    for binding in courier.registrar.all { deviceIsHere(binding) }
   }
 
   func address(of user: String) -> SIPURI { SIPURI(user: user, host: configuration.domain) }
@@ -140,12 +186,15 @@ final class Focus {
       }
       return
     }
-    guard entries[target] != nil else { return transaction.respond(404, "Not Found", headers: [Self.userAgent]) }
+    // However the client writes the room, what goes out has the focus's spelling.
+    guard let room = entries[target]?.room.address else {
+      return transaction.respond(404, "Not Found", headers: [Self.userAgent])
+    }
     switch request.method {
-    case "INVITE": join(request, transaction, room: target, user: user)
-    case "SUBSCRIBE": subscribe(request, transaction, room: target, user: user)
-    case "MESSAGE": dispatch(request, transaction, room: target)
-    case "REFER": refer(request, transaction, room: target, user: user)
+    case "INVITE": join(request, transaction, room: room, user: user)
+    case "SUBSCRIBE": subscribe(request, transaction, room: room, user: user)
+    case "MESSAGE": dispatch(request, transaction, room: room)
+    case "REFER": refer(request, transaction, room: room, user: user)
     case "OPTIONS": transaction.respond(200, "OK", headers: [Self.allow, Self.supported])
     default: transaction.respond(405, "Method Not Allowed", headers: [Self.allow])
     }
@@ -165,19 +214,27 @@ final class Focus {
     }
     let isOneToOne = request[header: "One-To-One-Chat-Room"] == "true"
     let isEncrypted = request[header: "End-To-End-Encrypted"] == "true"
+    let list = isOneToOne ? invited(by: request) ?? [] : []
+    guard !isOneToOne || list.count == 1 else {
+      log(.focus, "factory: INVITE of \(user) for a one-to-one room with \(list.count) participants")
+      return transaction.respond(488, "Not acceptable here", headers: [Self.userAgent, Self.supported])
+    }
     let address: SIPURI
-    if isOneToOne, let other = invited(by: request)?.first,
+    // Asked again, by either of the two, the factory changes nothing.
+    if let other = list.first,
       let existing = oneToOneRoom(between: self.address(of: user), and: other, encrypted: isEncrypted)
     {
       address = existing
       log(.focus, "factory: \(user) is sent to the one-to-one room \(existing) that exists already")
     } else {
-      dropUnfilledRooms()
+      dropUnfilledRooms(of: user)
       guard entries.count < Self.maximumRooms else { return transaction.respond(503, "Service Unavailable") }
       address = newRoomAddress()
       let room = ConferenceRoom(
-        address: address, subject: request[header: "Subject"] ?? "", isEncrypted: isEncrypted, isOneToOne: isOneToOne)
-      entries[address] = Entry(room: room, creator: user)
+        address: address, subject: request[header: "Subject"] ?? "", isEncrypted: isEncrypted, isOneToOne: isOneToOne,
+        lifetime: request[header: "Ephemerable"] == "true" ? lifetime(in: request) : nil)
+      roomsMade += 1
+      entries[address] = Entry(room: room, creator: user, number: roomsMade)
       log(.focus, "factory: room \(address) for \(user)")
     }
     transaction.respond(
@@ -192,11 +249,15 @@ final class Focus {
     }?.room.address
   }
 
-  /// Redirections that no one followed are forgotten when there are many.
-  private func dropUnfilledRooms() {
-    let unfilled = entries.values.filter { $0.creator != nil }.map(\.room.address)
-    guard unfilled.count > 100 else { return }
-    for address in unfilled { entries[address] = nil }
+  /// Makes place for one redirection more: of those that a user did not follow the oldest are forgotten.
+  private func dropUnfilledRooms(of user: String) {
+    let unfilled = entries.values.filter { $0.creator == user }.sorted { $0.number < $1.number }
+    for entry in unfilled.dropLast(Self.maximumUnfilled - 1) { entries[entry.room.address] = nil }
+  }
+
+  /// Seconds in `Ephemeral-Life-Time`; nil when it is absent or no number.
+  func lifetime(in request: SIPRequest) -> Int? {
+    request[header: "Ephemeral-Life-Time"].flatMap { UInt32($0) }.map(Int.init)
   }
 
   /// False when the request requires what the focus does not know; it is answered then.
@@ -307,7 +368,7 @@ final class Focus {
 
   /// What the focus says of itself in a 2xx for INVITE.
   func sessionHeaders(of room: SIPURI) -> [SIPHeader] {
-    [SIPHeader("Contact", "<\(room)>;isfocus;\(Self.specs)"), Self.userAgent, Self.allow, Self.supported]
+    [SIPHeader("Contact", "<\(contactAddress(of: room))>;isfocus;\(Self.specs)"), Self.userAgent, Self.allow, Self.supported]
   }
 
   // MARK: REFER

@@ -19,6 +19,10 @@ public final class Lab: Sendable {
   /// Closes all connections. The lab can be started again, with no one registered.
   public func stop() async { await running.stop() }
 
+  /// Ends the conference server and starts it again beside the running proxy, as an administrator would: rooms, members
+  /// and devices stay; dialogs and subscriptions are gone. See ``LabConfiguration/RoomAddresses/confID``.
+  public func restartConferenceServer() async { await running.restartConferenceServer() }
+
   private let running = RunningLab()
 }
 
@@ -110,6 +114,8 @@ private final class RunningLab {
     }
     return server.port
   }
+
+  func restartConferenceServer() { proxy?.restartConferenceServer() }
 
   func stop() async {
     oldListener?.stop()

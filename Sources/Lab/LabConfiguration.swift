@@ -3,6 +3,16 @@ import DigestAuth
 import Foundation
 
 public struct LabConfiguration: Sendable {
+  /// How the addresses of rooms are written.
+  public enum RoomAddresses: String, Sendable, CaseIterable {
+    /// `sip:chatroom-…@domain;gr=…`, as servers without `conference-focus-uris` have it
+    case chatroom
+    /// As servers with `conference-focus-uris` have it (flexisip-conference 1.1): one focus, whose rooms differ in
+    /// `conf-id`. A room is `sip:conference-focus@domain;gr=…;conf-id=…`, but with its parameters the other way round in
+    /// every Contact of a dialog, and everywhere once the conference server has been restarted.
+    case confID = "conf-id"
+  }
+
   public struct User: Sendable, Hashable {
     /// The user part of the address: `alice` for `sip:alice@sip.example.org`
     public var name: String
@@ -24,6 +34,9 @@ public struct LabConfiguration: Sendable {
   public var domain = "sip.example.org"
   /// Address of the conference factory in that domain.
   public var factoryUser = "conference-factory"
+  public var roomAddresses = RoomAddresses.chatroom
+  /// User part of the address of all rooms, where they differ in `conf-id` alone.
+  public var focusUser = "conference-focus"
   public var users: [User]
   /// One challenge each, in this order, in every 401 and 407.
   public var algorithms: [DigestAlgorithm] = [.md5, .sha256]

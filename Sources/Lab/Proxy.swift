@@ -126,6 +126,8 @@ final class Proxy {
   /// Takes registrations that have expired out of the rooms. To be called from time to time.
   func expireRegistrations() { apply(courier.registrar.removeExpired()) }
 
+  func restartConferenceServer() { focus.restart() }
+
   private func apply(_ changes: [Registrar.Change]) {
     for change in changes {
       switch change {

@@ -51,6 +51,8 @@ struct Registrar: Sendable {
 
   func bindings(of user: String) -> [Binding] { bindings[user] ?? [] }
 
+  var all: [Binding] { bindings.values.flatMap { $0 } }
+
   func binding(gruu: SIPURI) -> Binding? {
     bindings(of: gruu.user ?? "").first { $0.gruu == gruu }
   }

@@ -3,6 +3,24 @@ import Foundation
 
 /// A message header other than From, To, DateTime and NS, known by the URI of its namespace, not by its prefix.
 public struct CPIMHeader: Hashable, Sendable {
+  /// What a header is called, whatever prefix stands for its namespace.
+  public struct Name: Hashable, Sendable, CustomStringConvertible {
+    public var namespace: String?
+    public var name: String
+
+    public init(namespace: String?, name: String) {
+      self.namespace = namespace
+      self.name = name
+    }
+
+    /// With the usual prefix where there is one, else with the whole namespace.
+    public var description: String {
+      guard let namespace else { return name }
+      let prefix = CPIMNamespace.usualPrefixes.first { $0.value == namespace }?.key ?? "<\(namespace)>"
+      return "\(prefix).\(name)"
+    }
+  }
+
   /// nil for the headers that RFC 3862 itself defines (cc, Subject, Require), and for an undeclared prefix.
   public var namespace: String?
   /// Without prefix; with it if no NS header declares the prefix and it is not a usual one.

@@ -32,6 +32,33 @@ public struct DispositionNotification: OptionSet, Hashable, Sendable {
 }
 
 extension CPIMMessage {
+  /// RFC 3862's own, and what this client does something about.
+  private static let understood: [String?: Set<String>] = [
+    nil: ["from", "to", "cc", "datetime", "subject", "ns", "require"],
+    CPIMNamespace.imdn: ["message-id", "disposition-notification", "forward-info"],
+    CPIMNamespace.linphone: [
+      "replying-to-message-id", "replying-to-sender", "in-reply-to", "replaces", "retracts", "ephemeral-time",
+      "ephemeral-life-time",
+    ],
+  ]
+
+  /// The headers that the sender requires to be understood and that are not: the message must not be shown as if they
+  /// were (RFC 3862 §4.6).
+  public var notUnderstood: [CPIMHeader.Name] {
+    required.filter { Self.understood[$0.namespace]?.contains($0.name.lowercased()) != true }
+  }
+
+  /// Whether it is there for what it says of another message and not to be shown, whether or not it can be read: a
+  /// notification, or several of them.
+  public var isNotification: Bool {
+    guard let contentType else { return false }
+    if contentType.matches(ContentType.imdn.mediaType) { return true }
+    guard contentType.isMultipart,
+      let parts = try? MultipartBody(parsing: body, contentType: contentType.description).parts, !parts.isEmpty
+    else { return false }
+    return parts.allSatisfy { $0.contentType?.matches(ContentType.imdn.mediaType) == true }
+  }
+
   /// `imdn.Message-ID`: names the message in notifications, replies and reactions. nil when absent or empty.
   public var messageID: String? {
     get { nonEmpty("imdn.Message-ID") }

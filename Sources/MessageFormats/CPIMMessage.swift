@@ -25,10 +25,14 @@ public struct CPIMMessage: Hashable, Sendable {
   public var dateTime: Date?
   /// All other message headers in written order.
   public var headers: [CPIMHeader]
+  /// Headers that a reader must understand to show the message (RFC 3862 §4.6), in written order.
+  public var required: [CPIMHeader.Name] = []
   /// Namespaces that are declared although no header uses them: liblinphone does so outside the encryption.
   public var unusedNamespaces: [String] = []
-  /// Headers of the content, without Content-Length: that is written from the body.
+  /// Headers of the content, without Content-Length: that is written from the body. Content-Transfer-Encoding is among
+  /// them only when the body could not be decoded.
   public var contentHeaders: HeaderFields
+  /// Without its Content-Transfer-Encoding.
   public var body: Data
 
   /// - Parameter disposition: Content-Disposition, such as `notification` or `Reaction`.
@@ -62,13 +66,12 @@ public struct CPIMMessage: Hashable, Sendable {
     set { contentHeaders["Content-Disposition"] = newValue }
   }
 
-  /// The body as text: UTF-8, unless the Content-Type names ISO-8859-1. Faulty bytes become U+FFFD.
-  public var text: String {
-    if contentType?[parameter: "charset"]?.equalsIgnoringCase("iso-8859-1") == true {
-      return String(String.UnicodeScalarView(body.map { Unicode.Scalar($0) }))
-    }
-    return String(decoding: body, as: UTF8.self)
-  }
+  /// The body as text: UTF-8, unless the Content-Type names another character set. Faulty bytes become U+FFFD, and what
+  /// nobody here can read is named.
+  public var text: String { content.text }
+
+  /// The content by itself.
+  public var content: MIMEPart { MIMEPart(headers: contentHeaders, body: body) }
 
   /// What chat demands of a message that it shows: From, To and Content-Type (others are answered with 488).
   /// - Throws: ``FormatError/missing(format:field:)``.
@@ -128,13 +131,13 @@ extension CPIMMessage {
       throw FormatError.malformed(format: Self.format, reason: "no message headers")
     }
     contentHeaders = try HeaderFields.parse(bytes[...], at: &index, format: Self.format)
-    var rest = bytes[index...]
-    // A length that is more than what is there is wrong or the message was cut: the rest is all there is.
-    if let text = contentHeaders["Content-Length"], let length = ASCII.decimal(text.utf8), length < rest.count {
-      rest = rest.prefix(length)
-    }
+    // The content is all that is left (RFC 3862 §3): some count its length in characters.
     contentHeaders["Content-Length"] = nil
-    body = Data(rest)
+    body = Data(bytes[index...])
+    if let decoded = TransferEncoding.decode(body, contentHeaders["Content-Transfer-Encoding"]) {
+      body = decoded
+      contentHeaders["Content-Transfer-Encoding"] = nil
+    }
     headers = []
 
     // An NS header governs the headers after it.
@@ -151,11 +154,18 @@ extension CPIMMessage {
         to = to ?? NameAddress.outsideSIP(field.value)
       } else if field.name.equalsIgnoringCase("DateTime") {
         dateTime = dateTime ?? RFC3339.date(from: field.value)
+      } else if field.name.equalsIgnoringCase("Require") {
+        for name in field.value.split(separator: ",").map({ $0.trimmingCharacters(in: .whitespaces) })
+        where !name.isEmpty {
+          let (namespace, name) = Self.resolve(name, prefixes)
+          required.append(CPIMHeader.Name(namespace: namespace, name: name))
+        }
       } else {
         headers.append(Self.header(field, prefixes))
       }
     }
-    for uri in declared where !unusedNamespaces.contains(uri) && !headers.contains(where: { $0.namespace == uri }) {
+    let used = Set(headers.map(\.namespace) + required.map(\.namespace))
+    for uri in declared where !unusedNamespaces.contains(uri) && !used.contains(uri) {
       unusedNamespaces.append(uri)
     }
   }
@@ -207,12 +217,17 @@ extension CPIMMessage {
       text += HeaderFields.line("NS", "\(prefix) <\(namespace)>")
     }
     for namespace in unusedNamespaces { declare(namespace) }
+    func prefix(of namespace: String?) -> String { namespace.flatMap { prefixes[$0] }.map { $0 + "." } ?? "" }
+    for namespace in required.compactMap(\.namespace) { declare(namespace) }
+    if !required.isEmpty {
+      let names = required.map { prefix(of: $0.namespace) + CPIMEscape.escape($0.name) }
+      text += HeaderFields.line("Require", names.joined(separator: ", "))
+    }
     for header in headers {
       if let namespace = header.namespace { declare(namespace) }
-      let prefix = header.namespace.flatMap { prefixes[$0] }.map { $0 + "." } ?? ""
       let value = CPIMEscape.escape(header.value)
       let parameters = header.parameters.headerText
-      text += HeaderFields.line(prefix + header.name, parameters.isEmpty ? value : "\(parameters) \(value)")
+      text += HeaderFields.line(prefix(of: header.namespace) + header.name, parameters.isEmpty ? value : "\(parameters) \(value)")
     }
     text += "\r\n"
 

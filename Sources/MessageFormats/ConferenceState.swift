@@ -13,6 +13,8 @@ public enum ConferenceChange: Hashable, Sendable {
   case adminChanged(SIPURI, isAdmin: Bool)
   case deviceAdded(SIPURI, of: SIPURI)
   case deviceRemoved(SIPURI, of: SIPURI)
+  /// Not taken into the state: an endpoint whose address of record is another one than its user's.
+  case deviceRefused(SIPURI, of: SIPURI)
   /// The conference does not exist any more.
   case ended
 }
@@ -20,7 +22,7 @@ public enum ConferenceChange: Hashable, Sendable {
 /// The room as known here. Codable, so that it can be kept between runs.
 public struct ConferenceState: Hashable, Sendable, Codable {
   public struct Participant: Hashable, Sendable, Codable {
-    /// Address-of-record.
+    /// See ``SIPURI/addressOfRecord``.
     public var address: SIPURI
     public var displayName: String?
     public var roles: [String]
@@ -60,7 +62,10 @@ public struct ConferenceState: Hashable, Sendable, Codable {
     hasEnded = false
   }
 
-  public func participant(_ address: SIPURI) -> Participant? { participants.first { $0.address == address } }
+  public func participant(_ address: SIPURI) -> Participant? {
+    let address = address.addressOfRecord
+    return participants.first { $0.address == address }
+  }
 
   /// All devices of all participants.
   public var devices: [SIPURI] { participants.flatMap(\.devices) }
@@ -71,12 +76,13 @@ public struct ConferenceState: Hashable, Sendable, Codable {
   /// when its version follows the known one or when it has none, ignored when it is older or the same, and reported as
   /// a gap otherwise. Notifications of another entity change nothing: check `entity` before.
   public mutating func apply(_ info: ConferenceInfo) -> [ConferenceChange] {
-    guard info.entity == entity else { return [] }
+    guard info.entity.conferenceKey == entity.conferenceKey else { return [] }
     if info.state == .partial, let received = info.version {
       if received <= version, version > 0 { return [] }
       if received > version + 1 { return [.versionGap(known: version, received: received)] }
     }
     let before = self
+    var refused: [ConferenceChange] = []
     switch info.state {
     case .deleted:
       hasEnded = true
@@ -84,36 +90,46 @@ public struct ConferenceState: Hashable, Sendable, Codable {
       hasEnded = false
       participants = []
       ephemeralLifetime = 0
-      merge(info)
+      refused = merge(info)
     case .partial:
-      merge(info)
+      refused = merge(info)
     }
     version = info.version ?? version
-    return changes(since: before)
+    return changes(since: before) + refused
   }
 
-  private mutating func merge(_ info: ConferenceInfo) {
+  /// - Returns: the devices that were refused.
+  private mutating func merge(_ info: ConferenceInfo) -> [ConferenceChange] {
+    var refused: [ConferenceChange] = []
     if let subject = info.subject { self.subject = subject }
     if let lifetime = info.ephemeralLifetime { ephemeralLifetime = lifetime }
     var positions: [SIPURI: Int] = [:]
     for (index, participant) in participants.enumerated() { positions[participant.address] = index }
     var removed: Set<SIPURI> = []
-    for user in info.users {
+    for var user in info.users {
+      let address = user.entity.addressOfRecord
       if user.state == .deleted {
-        removed.insert(user.entity)
+        removed.insert(address)
         continue
       }
-      removed.remove(user.entity)
-      if let index = positions[user.entity] {
+      // Nobody has devices at somebody else's address.
+      let foreign = user.endpoints.filter { $0.state != .deleted && $0.entity.addressOfRecord != address }
+      if !foreign.isEmpty {
+        user.endpoints.removeAll { $0.state != .deleted && $0.entity.addressOfRecord != address }
+        refused += foreign.map { .deviceRefused($0.entity, of: address) }
+      }
+      removed.remove(address)
+      if let index = positions[address] {
         participants[index].merge(user)
       } else if participants.count < Self.maximumParticipants {
-        positions[user.entity] = participants.count
-        var participant = Participant(address: user.entity)
+        positions[address] = participants.count
+        var participant = Participant(address: address)
         participant.merge(user)
         participants.append(participant)
       }
     }
     if !removed.isEmpty { participants.removeAll { removed.contains($0.address) } }
+    return refused
   }
 
   private func changes(since before: ConferenceState) -> [ConferenceChange] {

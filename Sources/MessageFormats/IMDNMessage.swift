@@ -40,6 +40,8 @@ public struct IMDNMessage: Hashable, Sendable {
 
     /// The message could not be decrypted: the sender starts a new LIME session with its next message.
     public static let notAcceptable = Reason(code: 488, text: "NotAcceptable")
+    /// It requires what the recipient does not understand.
+    public static let badExtension = Reason(code: 420, text: "BadExtension")
   }
 
   /// `imdn.Message-ID` of the message that this is about.

@@ -13,6 +13,23 @@ public struct MIMEPart: Hashable, Sendable {
 
   /// nil when the part has no readable Content-Type. Then `text/plain` holds (RFC 2046 §5.1).
   public var contentType: ContentType? { headers["Content-Type"].flatMap(ContentType.init) }
+
+  /// The body without its Content-Transfer-Encoding; nil when that is unknown or broken.
+  public var decodedBody: Data? { TransferEncoding.decode(body, headers["Content-Transfer-Encoding"]) }
+
+  /// The body as text in the character set of the Content-Type, UTF-8 if it names none. What cannot be read is named.
+  public var text: String {
+    guard let decodedBody else {
+      return "[\(described), \(headers["Content-Transfer-Encoding"] ?? ""), \(body.count) bytes]"
+    }
+    return TextCharset.decode(decodedBody, contentType?[parameter: "charset"])
+      ?? "[\(described), \(decodedBody.count) bytes]"
+  }
+
+  private var described: String {
+    let type = contentType ?? .plainText
+    return type.mediaType + (type[parameter: "charset"].map { "; charset=\($0)" } ?? "")
+  }
 }
 
 /// The parts between the boundary lines; preamble and epilogue are dropped.

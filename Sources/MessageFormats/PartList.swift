@@ -16,6 +16,6 @@ enum PartList {
     }
     return try MultipartBody(parsing: body, contentType: contentType).parts
       .filter { $0.contentType?.matches(type.mediaType) == true }
-      .compactMap { try? read($0.body) }
+      .compactMap { part in part.decodedBody.flatMap { try? read($0) } }
   }
 }

@@ -41,6 +41,16 @@ enum PercentEncoding {
   /// Broken escapes stay as they are; bytes that are no UTF-8 become U+FFFD.
   static func decode(_ text: String) -> String {
     guard text.utf8.contains(ASCII.percent) else { return text }
+    return String(decoding: bytes(of: text), as: UTF8.self)
+  }
+
+  /// The one spelling of what has several: an escape only where there must be one, and in capitals.
+  static func canonical(_ text: String, where isAllowed: (UInt8) -> Bool) -> String {
+    guard text.utf8.contains(ASCII.percent) else { return text }
+    return encode(bytes(of: text), where: isAllowed)
+  }
+
+  private static func bytes(of text: String) -> [UInt8] {
     let bytes = Array(text.utf8)
     var result: [UInt8] = []
     var index = 0
@@ -55,6 +65,6 @@ enum PercentEncoding {
         index += 1
       }
     }
-    return String(decoding: result, as: UTF8.self)
+    return result
   }
 }

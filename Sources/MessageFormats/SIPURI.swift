@@ -33,6 +33,11 @@ public struct SIPURI: Hashable, Sendable, Codable, CustomStringConvertible, Loss
     set { escapedUser = newValue.map { PercentEncoding.encode($0.utf8, where: ASCII.isURIUser) } }
   }
 
+  /// Takes over the user of another URI in the spelling that needs the fewest escapes.
+  mutating func copyUser(of other: SIPURI) {
+    escapedUser = other.escapedUser.map { PercentEncoding.canonical($0, where: ASCII.isURIUser) }
+  }
+
   /// Makes a URI from parts that the program knows. A port out of range is left out.
   public init(user: String?, host: String, port: Int? = nil, parameters: [Parameter] = []) {
     isSecure = false

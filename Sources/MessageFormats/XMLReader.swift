@@ -40,8 +40,8 @@ enum XMLReader {
     guard data.count <= maximumLength else {
       throw FormatError.tooLarge(format: format, limit: "\(maximumLength) bytes")
     }
-    let content = try withoutDeclaration([UInt8](data), format: format)
-    try checkMarkup(content, format: format)
+    let content = try plainMarkup([UInt8](data), format: format)
+    try checkMarkup(content[...], format: format)
     let builder = XMLTreeBuilder(format: format)
     let parser = XMLParser(data: Data(content))
     parser.delegate = builder
@@ -59,36 +59,68 @@ enum XMLReader {
     return node
   }
 
-  /// Checks that the document is UTF-8, and takes the XML declaration away: no declared encoding can then make the
-  /// parser read other text than what is checked here.
-  private static func withoutDeclaration(_ bytes: [UInt8], format: String) throws -> ArraySlice<UInt8> {
+  /// Checks that the document is UTF-8, and takes out what no vocabulary of chat has a use for: comments, processing
+  /// instructions (Foundation's parser crashes on one without content, `<?x?>`), and with them the XML declaration: no
+  /// declared encoding can then make the parser read other text than what is checked here. CDATA becomes plain text.
+  private static func plainMarkup(_ bytes: [UInt8], format: String) throws -> [UInt8] {
     var rest = bytes[...]
     if rest.starts(with: [0xEF, 0xBB, 0xBF]) { rest = rest.dropFirst(3) }
     rest = rest.drop(while: ASCII.isWhitespace)
     guard String(validating: rest, as: UTF8.self) != nil, !rest.contains(0) else {
       throw FormatError.malformed(format: format, reason: "the XML is not UTF-8")
     }
-    if rest.starts(with: Array("<?xml".utf8)), let end = rest.firstIndex(of: ASCII.greater) {
-      rest = rest[(end + 1)...]
+    var result: [UInt8] = []
+    result.reserveCapacity(rest.count)
+    while let start = rest.firstIndex(of: ASCII.less) {
+      result += rest[..<start]
+      rest = rest[start...]
+      if rest.starts(with: Array("<?".utf8)) {
+        _ = try content(of: &rest, "<?", "?>", format: format)
+      } else if rest.starts(with: Array("<!--".utf8)) {
+        _ = try content(of: &rest, "<!--", "-->", format: format)
+      } else if rest.starts(with: Array("<![CDATA[".utf8)) {
+        for byte in try content(of: &rest, "<![CDATA[", "]]>", format: format) {
+          switch byte {
+          case ASCII.less: result += Array("&lt;".utf8)
+          case UInt8(ascii: "&"): result += Array("&amp;".utf8)
+          case ASCII.greater: result += Array("&gt;".utf8)
+          default: result.append(byte)
+          }
+        }
+      } else {
+        result.append(ASCII.less)
+        rest = rest.dropFirst()
+      }
     }
-    return rest
+    return result + rest
   }
 
-  /// Looks at every "<" of the document before libxml2 does, without regard to what is around it: the parser goes on
-  /// after errors, so what is refused here must not depend on the document being well-formed.
+  /// What stands between `open`, with which `rest` begins, and `close`; `rest` goes on behind it.
+  private static func content(
+    of rest: inout ArraySlice<UInt8>, _ open: String, _ close: String, format: String
+  ) throws -> ArraySlice<UInt8> {
+    let end = Array(close.utf8)
+    let begin = rest.startIndex + open.utf8.count
+    var index = begin
+    while let first = rest[index...].firstIndex(of: end[0]) {
+      if rest[first...].starts(with: end) {
+        let content = rest[begin..<first]
+        rest = rest[(first + end.count)...]
+        return content
+      }
+      index = first + 1
+    }
+    throw FormatError.malformed(format: format, reason: "\(open) without \(close)")
+  }
+
+  /// Looks at every "<" that is left before libxml2 does, without regard to what is around it: the parser goes on after
+  /// errors, so what is refused here must not depend on the document being well-formed.
   private static func checkMarkup(_ bytes: ArraySlice<UInt8>, format: String) throws {
     var rest = bytes
     while let start = rest.firstIndex(of: ASCII.less) {
       rest = rest[(start + 1)...]
-      if rest.first == UInt8(ascii: "?") {
-        // Foundation's parser crashes on an instruction without content (`<?x?>`).
-        throw FormatError.malformed(format: format, reason: "processing instructions are not allowed")
-      }
-      if rest.first == UInt8(ascii: "!") {
-        guard rest.starts(with: Array("!--".utf8)) || rest.starts(with: Array("![CDATA[".utf8)) else {
-          throw FormatError.malformed(format: format, reason: "a document type declaration is not allowed")
-        }
-        continue
+      guard rest.first != UInt8(ascii: "?"), rest.first != UInt8(ascii: "!") else {
+        throw FormatError.malformed(format: format, reason: "a document type declaration is not allowed")
       }
       guard attributeCount(rest) <= maximumAttributes else {
         throw FormatError.tooLarge(format: format, limit: "\(maximumAttributes) attributes of an XML element")

@@ -15,9 +15,12 @@ struct Completer {
     }
     let command =
       text.hasPrefix("/") && !text.hasPrefix("//") ? String(text.dropFirst().prefix { !$0.isWhitespace }) : nil
-    if let command, ["trust", "distrust", "forget"].contains(command) {
+    if let command, ["trust", "admit", "exclude", "distrust", "forget"].contains(command) {
       // Few know the beginning of a device's address.
-      return screen.members.filter { !$0.isSelf }.flatMap(\.devices).map(\.id)
+      let others = screen.members.flatMap { member in
+        member.devices.filter { !member.isSelf || $0.trust != .verified }
+      }
+      return others.filter { command != "admit" || [.held, .excluded].contains($0.trust) }.map(\.id)
         .filter { word.isEmpty || $0.lowercased().contains(word.lowercased()) }.map { $0 + " " }
     }
     guard !word.isEmpty else { return [] }

@@ -70,7 +70,7 @@ extension ScreenPainter {
       grid.write(line.text, row: row, column: 1, style: line.style)
     }
     grid.fill(row: last, from: 0, to: width, style: theme.header)
-    let keys = panel.pending?.question ?? "t trust  d distrust  f forget  Up, Down device  Esc back"
+    let keys = panel.pending?.question ?? "t trust  a admit  x exclude  d distrust  f forget  Esc back"
     grid.write((" " + keys).clipped(to: width), row: last, column: 0, style: theme.header)
     grid.cursor = nil
   }
@@ -96,7 +96,7 @@ extension ScreenPainter {
       let style =
         switch device.trust {
         case .verified: theme.verified
-        case .unsafe: theme.error
+        case .unsafe, .held, .excluded: theme.error
         case .notVerified, .notEncrypted: theme.text
         }
       add((isChosen ? "> " : "  ") + device.trust.words + "  " + device.id, isChosen ? theme.selection : style, hanging: 2)

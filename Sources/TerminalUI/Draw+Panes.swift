@@ -64,7 +64,7 @@ extension ScreenPainter {
     let style: Style =
       switch trust {
       case .verified: theme.verified
-      case .unsafe: theme.error
+      case .unsafe, .held, .excluded: theme.error
       case .notVerified, .notEncrypted: theme.faint
       }
     var column = grid.write(

@@ -99,11 +99,17 @@ public struct RoomHeader: Hashable, Sendable {
 public struct MemberRow: Identifiable, Hashable, Sendable {
   public enum Trust: Hashable, Sendable {
     case verified, notVerified, unsafe, notEncrypted
+    /// New: it gets nothing until the user decides.
+    case held
+    /// It gets nothing.
+    case excluded
 
     var letter: String {
       switch self {
       case .verified: "v"
       case .notVerified: "e"
+      case .held: "?"
+      case .excluded: "x"
       case .unsafe: "U"
       case .notEncrypted: "-"
       }
@@ -113,6 +119,8 @@ public struct MemberRow: Identifiable, Hashable, Sendable {
       switch self {
       case .verified: "verified"
       case .notVerified: "not verified"
+      case .held: "NEW: gets nothing until you decide"
+      case .excluded: "excluded: gets nothing"
       case .unsafe: "UNSAFE"
       case .notEncrypted: "not encrypted"
       }

@@ -80,6 +80,9 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand("unadmin", "ADDRESS", "take the administrator's rights away", minimum: 1, maximum: 1),
     SlashCommand("leave", "", "leave this room"),
     SlashCommand("rename", "NAME", "change this room's name", minimum: 1, maximum: .max),
+    SlashCommand(
+      "receipts", "all|delivered|none|account", "what this room is told of messages that came", minimum: 1, maximum: 1),
+    SlashCommand("typing", "on|off|account", "whether this room is told that you are writing", minimum: 1, maximum: 1),
     SlashCommand("members", "", "show or hide the members"),
     SlashCommand("info", "", "who has the chosen message; the room, its devices"),
     SlashCommand("search", "[TEXT...]", "find messages of this room", maximum: .max),
@@ -87,6 +90,8 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand("export", "FILE [json]", "write this room's messages to a new file", minimum: 1, maximum: 2),
     SlashCommand("verify", "[ADDRESS]", "compare security codes with someone", maximum: 1),
     SlashCommand("trust", "DEVICE", "trust a device whose code you compared", minimum: 1, maximum: 1),
+    SlashCommand("admit", "DEVICE", "let a new device have what you send", minimum: 1, maximum: 1),
+    SlashCommand("exclude", "DEVICE", "send nothing to a device, and all to the others", minimum: 1, maximum: 1),
     SlashCommand("distrust", "DEVICE", "flag a device as unsafe", minimum: 1, maximum: 1),
     SlashCommand("forget", "DEVICE", "forget a device's key, to accept another one", minimum: 1, maximum: 1),
     SlashCommand("keys", "", "this device's keys and the devices it knows"),
@@ -108,7 +113,8 @@ public struct CommandTable: Hashable, Sendable {
       "send-trusted", "TEXT", "send it only if every device is trusted", minimum: 1, maximum: 1, takesText: true),
     SlashCommand("file", "PATH [TEXT]", "send a file", minimum: 1, maximum: .max),
     SlashCommand("files", "", "the files of this room"),
-    SlashCommand("save", "[NAME] [FOLDER]", "save the newest file, or the one so named", maximum: 2),
+    SlashCommand(
+      "save", "[--unencrypted] [NAME] [FOLDER]", "save the newest file, or the one so named", maximum: 3),
     SlashCommand("cancel", "", "cancel this room's uploads and downloads"),
     SlashCommand("resend", "", "try again to send what was not delivered"),
     SlashCommand("quit", "", "leave the program"),

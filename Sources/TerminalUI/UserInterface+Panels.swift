@@ -163,6 +163,8 @@ extension UserInterface {
       panel.position = min(panel.position + 1, max(0, panel.devices.count - 1))
     case (.up, _), (.tab, .shift), (.character("p"), .control): panel.position = max(0, panel.position - 1)
     case (.character("t"), []): decide(.trust)
+    case (.character("a"), []): decide(.admit)
+    case (.character("x"), []): decide(.exclude)
     case (.character("d"), []): decide(.distrust)
     case (.character("f"), []): decide(.forget)
     case (.character("l"), .control): intents = [.redraw]

@@ -4,11 +4,13 @@
 /// when nobody stands between them.
 public struct VerificationPanel: Hashable, Sendable {
   public enum Decision: Hashable, Sendable {
-    case trust, distrust, forget
+    case trust, admit, exclude, distrust, forget
 
     var question: String {
       switch self {
       case .trust: "Is the code the same on both screens? Press t again to trust the device"
+      case .admit: "Press a again to let the device have what you send although its code was not compared"
+      case .exclude: "Press x again to send nothing to the device, and all to the others"
       case .distrust: "Press d again to flag the device as unsafe: nothing is sent to its rooms then"
       case .forget: "Press f again to forget its key: another one will be taken for its own"
       }

@@ -24,8 +24,8 @@ enum BenchmarkHistory {
         let activity = Date(timeIntervalSinceNow: Double(-number))
         try db.execute(
           sql: """
-            INSERT INTO room (address, subject, isEncrypted, isOneToOne, state, version, createdAt, lastActivity)
-            VALUES (?, ?, 1, 0, 'active', 1, ?, ?)
+            INSERT INTO room (address, key, subject, isEncrypted, isOneToOne, state, version, createdAt, lastActivity)
+            VALUES (?1, ?1, ?2, 1, 0, 'active', 1, ?3, ?4)
             """, arguments: [room(number), "Room \(number)", start, activity])
         for address in ["alice", "bob", "carol"].map({ "sip:\($0)@sip.example.org" }) {
           try db.execute(

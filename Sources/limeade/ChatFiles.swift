@@ -32,7 +32,7 @@ extension ChatScreen {
 
   func sendFiles(_ paths: [String], text: String) {
     guard let room = openRoom?.room.address else { return complain("no room is open: /join ROOM") }
-    let message = SendText(to: room, text: text, files: paths.map(Self.absolute))
+    let message = SendText(to: room, text: text, files: paths.map(Self.absolute), waits: true)
     // A large file takes a while to be copied and encrypted.
     inBackground {
       await self.addOwn(try await self.session.performBeside(message))
@@ -44,8 +44,10 @@ extension ChatScreen {
     (try? await store.history(HistoryRequest(room: room, limit: 1000))) ?? []
   }
 
-  /// - Parameter name: the beginning of a file's name; nil for the newest that is not saved.
-  func saveFile(named name: String?, in folder: String?) async {
+  /// - Parameters:
+  ///   - name: the beginning of a file's name; nil for the newest that is not saved.
+  ///   - unencrypted: also one without a key in an encrypted room.
+  func saveFile(named name: String?, in folder: String?, unencrypted: Bool) async {
     guard let room = openRoom?.room.address else { return complain("no room is open: /join ROOM") }
     let entries = await recentEntries(of: room)
     let offers = entries.reversed().flatMap { entry in
@@ -58,12 +60,15 @@ extension ChatScreen {
     guard let (message, index, _) = found else {
       return complain(name.map { "no file in this room begins with '\($0)'" } ?? "there is no file to save")
     }
-    save(message, index, in: folder ?? Self.downloadFolder(account), again: true)
+    save(message, index, in: folder ?? Self.downloadFolder(account), again: true, unencrypted: unencrypted)
   }
 
-  private func save(_ message: Message, _ index: Int, in folder: String, again: Bool) {
+  private func save(
+    _ message: Message, _ index: Int, in folder: String, again: Bool, unencrypted: Bool = false
+  ) {
     let wish = SaveFile(
-      room: message.room, id: message.messageID, folder: Self.absolute(folder), index: index, again: again)
+      room: message.room, id: message.messageID, folder: Self.absolute(folder), index: index, again: again,
+      unencrypted: unencrypted)
     order { _ = try await self.session.perform(wish) }
   }
 
@@ -79,7 +84,7 @@ extension ChatScreen {
       !message.isOutgoing
     else { return }
     for (index, file) in message.files.enumerated()
-    where message.fileID(index) == progress.id && account.fetchesByItself(file) {
+    where message.fileID(index) == progress.id && account.fetchesByItself(file, of: message) {
       save(message, index, in: Self.downloadFolder(account), again: false)
     }
   }

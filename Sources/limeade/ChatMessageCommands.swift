@@ -20,7 +20,8 @@ extension ChatScreen {
     order {
       let id = try await store.messageID(chosen ?? "last", in: room, author)
       switch call.name {
-      case "reply": await self.addOwn(try await session.perform(SendText(to: room, text: argument, replyTo: id)))
+      case "reply":
+        await self.addOwn(try await session.perform(SendText(to: room, text: argument, replyTo: id, waits: true)))
       case "react": _ = try await session.perform(ReactToMessage(room: room, id: id, emoji: argument))
       case "edit": _ = try await session.perform(EditMessage(room: room, id: id, text: argument))
       case "retract": _ = try await session.perform(RetractMessage(room: room, id: id))

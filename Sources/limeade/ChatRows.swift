@@ -98,25 +98,29 @@ extension MessageRow {
 
 extension MemberRow {
   static func rows(
-    _ summary: RoomSummary, devices: [Device], trust: RoomTrust, account: SIPURI, names: ChatNames
+    _ summary: RoomSummary, devices: [Device], trust: RoomTrust, account: AccountConfiguration, names: ChatNames
   ) -> [MemberRow] {
     summary.participants.map { member in
       let rows = devices.filter { $0.participant == member.address }.map { device in
         // This device is not among those to be trusted.
         let known = trust.devices.first { $0.device == device.gruu }
-        return DeviceRow(id: device.gruu, trust: trust.isEncrypted ? known.map(Trust.init) ?? .verified : .notEncrypted)
+        return DeviceRow(id: device.gruu, trust: trust.isEncrypted ? known.map { Trust($0, account.newDevices) } ?? .verified : .notEncrypted)
       }
       let isVerified = !rows.isEmpty && rows.allSatisfy { $0.trust == .verified }
       return MemberRow(
-        id: member.address, name: names.short(member.address), isSelf: member.address == account.description,
+        id: member.address, name: names.short(member.address), isSelf: member.address == account.address.description,
         isAdmin: member.isAdmin, trust: isVerified ? .verified : Trust(trust.level(of: member.address)), devices: rows)
     }
   }
 }
 
 extension MemberRow.Trust {
-  init(_ device: DeviceTrust) {
-    self = device.isUnsafe ? .unsafe : device.status == .trusted ? .verified : .notVerified
+  init(_ device: DeviceTrust, _ policy: NewDevicePolicy) {
+    self =
+      if device.isUnsafe { .unsafe
+      } else if device.status == .trusted { .verified
+      } else if device.admission == .excluded { .excluded
+      } else { device.isHeld(by: policy) ? .held : .notVerified }
   }
 
   init(_ level: SecurityLevel) {

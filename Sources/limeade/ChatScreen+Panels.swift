@@ -66,10 +66,18 @@ extension ChatScreen {
     let trust =
       switch decision {
       case .trust: try await session.perform(TrustDevice(device))
+      case .admit: try await session.perform(AdmitDevice(device))
+      case .exclude: try await session.perform(ExcludeDevice(device))
       case .distrust: try await session.perform(DistrustDevice(device))
       case .forget: try await session.perform(ForgetDevice(device))
       }
-    let state = decision == .forget ? "forgotten" : trust.status.rawValue
+    let state =
+      switch decision {
+      case .admit: "let in"
+      case .exclude: "excluded"
+      case .forget: "forgotten"
+      case .trust, .distrust: trust.status.rawValue
+      }
     note("\(trust.device) is now \(state)", level: trust.isUnsafe ? .warning : .information)
     await refreshOpenRoom()
   }
@@ -77,12 +85,12 @@ extension ChatScreen {
   private func panel(_ verification: Verification, with address: String) -> VerificationPanel {
     let uri = SIPAddress.parse(address, domain: account.address.host)
     return VerificationPanel(
-      address: uri?.withoutParameters.description ?? address, ownAddress: account.address.description,
+      address: uri?.addressOfRecord.description ?? address, ownAddress: account.address.description,
       ownDevice: verification.ownDevice,
       ownFingerprint: verification.ownFingerprint,
       devices: verification.devices.map { device in
         VerificationPanel.Device(
-          id: device.trust.device, trust: MemberRow.Trust(device.trust), code: device.code,
+          id: device.trust.device, trust: MemberRow.Trust(device.trust, account.newDevices), code: device.code,
           fingerprint: device.trust.fingerprint, refusedFingerprint: device.trust.refusedFingerprint)
       })
   }

@@ -140,7 +140,7 @@ extension ChatScreen {
       ?? RoomTrust(isEncrypted: summary.room.isEncrypted, devices: [])
     return (
       RoomHeader(summary, trust: trust, names: names),
-      MemberRow.rows(summary, devices: devices, trust: trust, account: account.address, names: names)
+      MemberRow.rows(summary, devices: devices, trust: trust, account: account, names: names)
     )
   }
 

@@ -190,7 +190,7 @@ final class ChatScreen {
       composing?.cancel()
       // Who answers has read what was new.
       interface.screen.firstUnread = nil
-      let message = SendText(to: room, text: text)
+      let message = SendText(to: room, text: text, waits: true)
       order { await self.addOwn(try await self.session.perform(message)) }
     case .composing(let isWriting, let room): tellComposing(isWriting, room: room)
     case .command(let call): await run(call)

@@ -24,6 +24,8 @@ extension ChatScreen {
     case "info": await info()
     case "verify": await verify(call.arguments.first)
     case "trust": order { try await self.change(.trust, device: call.arguments[0]) }
+    case "admit": order { try await self.change(.admit, device: call.arguments[0]) }
+    case "exclude": order { try await self.change(.exclude, device: call.arguments[0]) }
     case "distrust": order { try await self.change(.distrust, device: call.arguments[0]) }
     case "forget": order { try await self.change(.forget, device: call.arguments[0]) }
     case "resend": await resend()
@@ -34,7 +36,10 @@ extension ChatScreen {
     case "files": await showFiles()
     case "ephemeral": send(call.arguments[1], lifetime: Int(call.arguments[0]) ?? 0)
     case "send-trusted": send(call.arguments[0], requireTrust: true)
-    case "save": await saveFile(named: call.arguments.first, in: call.arguments.dropFirst().first)
+    case "save":
+      let words = call.arguments.filter { $0 != "--unencrypted" }
+      await saveFile(
+        named: words.first, in: words.dropFirst().first, unencrypted: words.count < call.arguments.count)
     case "cancel": await cancelTransfers()
     case "export": export(to: call.arguments[0], as: call.arguments.last == "json" ? .json : .text)
     case "reply", "react", "edit", "retract", "forward": await runOnMessage(call)
@@ -73,6 +78,16 @@ extension ChatScreen {
       case "rename":
         let wish = RenameRoom(room: room, name: call.arguments.joined(separator: " "))
         inBackground { _ = try await session.performBeside(wish) }
+      case "receipts", "typing":
+        let isTyping = call.name == "typing"
+        let wish = SetRoomNotices(
+          room, receipts: isTyping ? nil : call.arguments[0], typing: isTyping ? call.arguments[0] : nil)
+        try wish.check()
+        order {
+          _ = try await session.perform(wish)
+          guard let now = try await self.store.summary(ofRoom: room) else { return }
+          self.note(RoomNoticeLines.all(now.room, self.account)[isTyping ? 1 : 0], room: room)
+        }
       case "invite":
         let members = try call.arguments.map(address)
         let (store, wish) = (store, InviteToRoom(room: room, members: members))
@@ -110,8 +125,8 @@ extension ChatScreen {
     let trust = (try? await store.trust(room: room.address, curve: account.curve))
       ?? RoomTrust(isEncrypted: room.isEncrypted, devices: [])
     var lines = [
-      "room        \(names.room(summary))", "address     \(room.address)", "security    \(trust.level.words)", "",
-    ]
+      "room        \(names.room(summary))", "address     \(room.address)", "security    \(trust.level.words)",
+    ] + RoomNoticeLines.all(room, account).map { $0.replacing("  ", with: "   ", maxReplacements: 1) } + [""]
     for member in interface.screen.members {
       lines.append("member      \(member.id)\(member.isAdmin ? ", administrator" : "")")
       for device in member.devices { lines.append("  device    \(device.id), \(device.trust.words)") }
@@ -167,7 +182,8 @@ extension ChatScreen {
   /// What `limeade send` does with its options.
   private func send(_ text: String, lifetime: Int? = nil, requireTrust: Bool = false) {
     guard let room = openRoom?.room.address else { return complain("no room is open: /join ROOM") }
-    let (session, message) = (session, SendText(to: room, text: text, requireTrust: requireTrust, ephemeral: lifetime))
+    let (session, message) = (session, SendText(
+      to: room, text: text, requireTrust: requireTrust, ephemeral: lifetime, waits: true))
     order { await self.addOwn(try await session.perform(message)) }
   }
 

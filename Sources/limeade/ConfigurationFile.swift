@@ -1,5 +1,6 @@
 // ConfigurationFile.swift: config.toml (TOML 1.0): reading, checking and adding accounts (design: configuration).
 import ChatCore
+import FileTransfer
 import FlexisipCheck
 import Foundation
 import Lime
@@ -119,7 +120,8 @@ private struct AccountEntry {
   static let keys = [
     "address", "password", "password-command", "passphrase-command", "outbound-proxy", "conference-factory",
     "key-server", "file-server", "curve", "ca-file", "name-server", "expires", "require-trust", "password-timeout",
-    "file-hosts", "download", "download-folder", "download-limit",
+    "new-devices", "receipts", "typing", "file-hosts", "download", "download-folder", "download-limit",
+    "conference-domains",
   ]
 
   func configuration(withPassword: Bool) throws -> AccountConfiguration {
@@ -147,6 +149,25 @@ private struct AccountEntry {
       guard let isOn = value.bool else { throw failure("require-trust", "require-trust is true or false") }
       configuration.requiresTrust = isOn
     }
+    if let text = try string("new-devices") {
+      guard let policy = NewDevicePolicy(rawValue: text) else {
+        throw failure(
+          "new-devices",
+          "new-devices = \"\(text)\": it is \(NewDevicePolicy.allCases.map(\.rawValue).joined(separator: ", "))")
+      }
+      configuration.newDevices = policy
+    }
+    if let text = try string("receipts") {
+      guard let policy = ReceiptPolicy(rawValue: text) else {
+        throw failure("receipts", "receipts = \"\(text)\": it is all, delivered or none")
+      }
+      configuration.receipts = policy
+    }
+    if let value = table["typing"] {
+      guard let isOn = value.bool else { throw failure("typing", "typing is true or false") }
+      configuration.typing = isOn
+    }
+    configuration.conferenceDomains = try hosts("conference-domains", example: "conference.example.org")
     try readFileSettings(into: &configuration)
     if let value = table["expires"] {
       guard let expires = value.int, (60...604_800).contains(expires) else {
@@ -171,6 +192,14 @@ private struct AccountEntry {
     return proxy
   }
 
+  private func hosts(_ key: String, example: String) throws -> [String] {
+    guard let value = table[key] else { return [] }
+    guard let hosts = value.array?.map({ $0.string }), !hosts.contains(nil) else {
+      throw failure(key, "\(key) is a list of host names: \(key) = [\"\(example)\"]")
+    }
+    return hosts.compactMap { $0 }
+  }
+
   private func nameServer() throws -> NameServer? {
     guard let text = try string("name-server") else { return nil }
     guard let server = NameServer(text) else {
@@ -182,11 +211,10 @@ private struct AccountEntry {
   }
 
   private func readFileSettings(into configuration: inout AccountConfiguration) throws {
-    if let value = table["file-hosts"] {
-      guard let hosts = value.array?.map({ $0.string }), !hosts.contains(nil) else {
-        throw failure("file-hosts", "file-hosts is a list of host names: file-hosts = [\"files.example.org\"]")
-      }
-      configuration.fileHosts = hosts.compactMap { $0 }
+    configuration.fileHosts = try hosts("file-hosts", example: "files.example.org")
+    if let wrong = configuration.fileHosts.first(where: { !DownloadPolicy.isHost($0) }) {
+      throw failure(
+        "file-hosts", "file-hosts: \"\(wrong)\" is no host name with or without a port (files.example.org:8443)")
     }
     if let mode = try string("download") {
       guard ["ask", "auto"].contains(mode) else {

@@ -52,6 +52,8 @@ struct FileCommand: AsyncParsableCommand {
     @Option(help: "The folder; made if absent.", completion: .directory) var to = "."
     @Option(help: "The room, should several have a message with this id.") var room: String?
     @Flag(help: "Also from hosts other than the account's file server and its file-hosts.") var anyHost = false
+    @Flag(help: "Also a file that is not encrypted in a room that is: its server could read and change it.")
+    var unencrypted = false
 
     func run() async throws {
       let account = try options.accountConfiguration()
@@ -61,11 +63,10 @@ struct FileCommand: AsyncParsableCommand {
       var address: String?
       if let room { address = try await store.room(named: room, for: account.address).room.address }
       let (message, index) = try await saver.find(id, room: address)
-      let (folder, anyHost) = (to, anyHost)
-      if !message.files[index].isEncrypted, message.isEncrypted {
-        Output.note("limeade: the file itself is not end-to-end encrypted: its server could read and change it")
+      let (folder, anyHost, unencrypted) = (to, anyHost, unencrypted)
+      let saving = Task {
+        try await saver.save(message, index, in: folder, anyHost: anyHost, unencrypted: unencrypted)
       }
-      let saving = Task { try await saver.save(message, index, in: folder, anyHost: anyHost) }
       let signals = Task {
         for await _ in Interruption.signals() {
           saving.cancel()

@@ -4,9 +4,10 @@ import Foundation
 
 /// Ends a long-running command in order on Ctrl-C, SIGTERM and hang-up.
 enum Interruption {
-  static func signals() -> AsyncStream<Int32> {
+  /// - Parameter more: signals that do not end the command.
+  static func signals(and more: [Int32] = []) -> AsyncStream<Int32> {
     AsyncStream { continuation in
-      let sources = Sources([SIGINT, SIGTERM, SIGHUP].map { number in
+      let sources = Sources(([SIGINT, SIGTERM, SIGHUP] + more).map { number in
         signal(number, SIG_IGN)
         let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
         source.setEventHandler { continuation.yield(number) }

@@ -1,4 +1,4 @@
-// KeysTrustCommands.swift: limeade keys verify|trust|distrust|forget: whose device is whose (SECURITY.md: comparing).
+// KeysTrustCommands.swift: limeade keys verify|trust|admit|exclude|distrust|forget: whose device is whose (SECURITY.md: comparing).
 import AccountService
 import ArgumentParser
 import ChatCore
@@ -44,6 +44,36 @@ extension KeysCommand {
     }
   }
 
+  struct Admit: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Let a new device have what you send, without comparing.",
+      discussion: """
+        Once you trust a device of somebody, a further one gets nothing until you decide: the server could have added \
+        it. Ask its user whether it is theirs. Texts that wait for it are sent then. The account's new-devices says \
+        when devices are held.
+        """)
+
+    @OptionGroup var options: GlobalOptions
+    @Argument(help: ArgumentHelp(deviceHelp)) var device: String
+
+    func run() async throws {
+      options.report(try await options.perform(AdmitDevice(device)), as: "let in")
+    }
+  }
+
+  struct Exclude: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Send nothing to a device; the others of its rooms get what you send.",
+      discussion: "For a device that is not its user's. 'keys admit' and 'keys trust' take that back.")
+
+    @OptionGroup var options: GlobalOptions
+    @Argument(help: ArgumentHelp(deviceHelp)) var device: String
+
+    func run() async throws {
+      options.report(try await options.perform(ExcludeDevice(device)), as: "excluded")
+    }
+  }
+
   struct Distrust: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Flag a device as unsafe.", discussion: "Messages are not sent to a room with such a device.")
@@ -68,7 +98,7 @@ extension KeysCommand {
     @Argument(help: ArgumentHelp(deviceHelp)) var device: String
 
     func run() async throws {
-      options.report(try await options.perform(ForgetDevice(device)), forgotten: true)
+      options.report(try await options.perform(ForgetDevice(device)), as: "forgotten")
     }
   }
 
@@ -76,11 +106,11 @@ extension KeysCommand {
 }
 
 extension GlobalOptions {
-  fileprivate func report(_ trust: DeviceTrust, forgotten: Bool = false) {
+  fileprivate func report(_ trust: DeviceTrust, as state: String? = nil) {
     if json {
       Output.line(JSONLine.string(["event": "trust"].merging(trust.jsonFields) { $1 }))
     } else {
-      Output.line("\(SafeLine.text(trust.device)) is now \(forgotten ? "forgotten" : trust.status.rawValue)")
+      Output.line("\(SafeLine.text(trust.device)) is now \(state ?? trust.status.rawValue)")
     }
   }
 }
@@ -91,7 +121,7 @@ enum VerificationLines {
     var lines = ["your device   \(verification.ownDevice)", "  fingerprint \(verification.ownFingerprint)"]
     for device in verification.devices {
       lines.append("their device  \(SafeLine.text(device.trust.device))")
-      lines.append("  known as    \(device.trust.status.rawValue)")
+      lines.append("  known as    \(device.trust.words)")
       lines.append("  fingerprint \(device.trust.fingerprint ?? "not known yet: it is after the first message")")
       if let refused = device.trust.refusedFingerprint { lines.append("  REFUSED     \(refused)") }
       if let code = device.code { lines.append("  code        \(code)") }
@@ -104,8 +134,15 @@ enum VerificationLines {
 }
 
 extension DeviceTrust {
+  /// Its status, and whether it is a new one of a user whom the account's user compared a device of.
+  var words: String {
+    guard status != .trusted, admission == .new || admission == .excluded else { return status.rawValue }
+    return "\(status.rawValue), \(admission.rawValue)"
+  }
+
   var jsonFields: [String: Any] {
     var fields: [String: Any] = ["address": participant, "device": device, "trust": status.rawValue]
+    if status != .trusted { fields["admission"] = admission.rawValue }
     fields["fingerprint"] = fingerprint
     fields["refusedFingerprint"] = refusedFingerprint
     return fields

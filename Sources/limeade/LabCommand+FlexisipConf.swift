@@ -5,6 +5,7 @@ import Foundation
 import Lab
 
 extension LabFault: ExpressibleByArgument {}
+extension LabConfiguration.RoomAddresses: ExpressibleByArgument {}
 extension ConfTemplate.Version: ExpressibleByArgument {}
 
 extension LabCommand {

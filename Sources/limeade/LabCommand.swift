@@ -15,7 +15,8 @@ struct LabCommand: AsyncParsableCommand {
       limeade --config /tmp/lab.toml --account alice chat        (and in a third)
 
       Users are alice, bob and carol of sip.example.org, each with their name as password, or those of --users. \
-      Linphone can register too: proxy and users are printed.
+      Linphone can register too: proxy and users are printed. SIGUSR1 restarts the conference server alone: rooms stay, \
+      dialogs and subscriptions are gone, and with --room-addresses conf-id rooms are written otherwise, as Flexisip does.
       """)
 
   @OptionGroup var options: GlobalOptions
@@ -31,6 +32,10 @@ struct LabCommand: AsyncParsableCommand {
     "Set one thing up wrongly, for 'limeade check': \(LabFault.allCases.map(\.rawValue).joined(separator: ", ")).",
     valueName: "name"))
   var fault: LabFault?
+  @Option(help: ArgumentHelp(
+    "How rooms are named: chatroom, as Flexisip without conference-focus-uris does; conf-id, as with them.",
+    valueName: "kind"))
+  var roomAddresses = LabConfiguration.RoomAddresses.chatroom
   @Flag(help: "Print a flexisip.conf for the same users and addresses, and end.") var printConfig = false
   @Option(
     help: "With --print-config: write flexisip.conf and users.db, with --tls certificates, there in place of printing.")
@@ -47,8 +52,10 @@ struct LabCommand: AsyncParsableCommand {
     configuration.domain = domain
     configuration.usesTLS = tls
     configuration.fault = fault
+    configuration.roomAddresses = roomAddresses
     if printConfig { return try writeFlexisipConf(configuration) }
     let lab = Lab(configuration)
+    let signals = Interruption.signals(and: [SIGUSR1])
     let events = lab.events
     let log = Task { [verbose = options.verbose] in
       for await event in events where verbose { Output.note(SafeLine.text(event.description)) }
@@ -60,7 +67,12 @@ struct LabCommand: AsyncParsableCommand {
     }
     if let writeConfig { try Self.write(addresses, users: users, domain: domain, to: writeConfig) }
     announce(addresses, users: users.map(\.0))
-    for await _ in Interruption.signals() { break }
+    for await number in signals {
+      guard number == SIGUSR1 else { break }
+      await lab.restartConferenceServer()
+      Output.line(
+        options.json ? JSONLine.string(["event": "restarted"]) : "conference server restarted")
+    }
     await lab.stop()
   }
 

@@ -20,7 +20,8 @@ struct ListenCommand: AsyncParsableCommand {
       file, composing, room, participant, device, security, error, connecting, registered, offline, lost.
 
       The command is run directly, with its arguments split at blanks and no shell, so nothing from the network is \
-      ever interpreted. When it fails, that is reported and listening goes on.
+      ever interpreted. When it fails, that is reported and listening goes on. It does not get what comes from strangers: \
+      from devices that are no member's by the room's state.
       """)
 
   @OptionGroup var options: GlobalOptions
@@ -127,15 +128,17 @@ struct ListenCommand: AsyncParsableCommand {
   private func answer(_ message: Message, _ event: ChatEvent, _ session: AccountSession) async throws {
     // A program must not take a stranger for a member.
     guard !message.isStranger else { return }
-    if markRead, let row = message.id { _ = try await session.perform(MarkRoomRead(message.room, messages: [row])) }
+    if markRead { _ = try await session.perform(MarkRoomRead(message.room)) }
     guard message.state == .received else { return }
-    if echo { _ = try await session.perform(SendText(to: message.room, text: Self.echo(of: message))) }
+    if echo { _ = try await session.perform(SendText(to: message.room, text: Self.echo(of: message), waits: true)) }
     guard let exec else { return }
     let answer: String
     do { answer = try await ExternalCommand(exec).run(input: event.jsonLine) } catch {
       return Output.note("limeade: \(SafeLine.text(ExitStatus.text(of: error)))")
     }
-    if reply, !answer.isEmpty { _ = try await session.perform(SendText(to: message.room, text: answer)) }
+    if reply, !answer.isEmpty {
+      _ = try await session.perform(SendText(to: message.room, text: answer, waits: true))
+    }
   }
 
   private static func echo(of message: Message) -> String {

@@ -101,7 +101,16 @@ extension GlobalOptions {
       let change = try await session.perform(operation)
       try await Deadline.run(seconds: timeout, or: "it was not sent in time; it stays in the outbox") {
         for try await event in session.events {
-          if case .error(_, let text) = event { Output.note("limeade: \(SafeLine.text(text))") }
+          switch event {
+          case .error(_, let text): Output.note("limeade: \(SafeLine.text(text))")
+          case .security(let room, _, let text):
+            // A device came into the room after the look at its devices: the change waits for it.
+            let trust = room == change.room ? try await session.perform(ShowRoom(change.room)).trust : nil
+            let isHeld = trust?.devices.contains { $0.isHeld(by: session.account.newDevices) } ?? false
+            guard !isHeld else { throw CommandFailure(code: ExitStatus.untrusted, text: text) }
+            Output.note("limeade: \(SafeLine.text(text))")
+          default: break
+          }
           guard case .change(let now) = event, now.kind == change.kind, now.messageID == change.messageID,
             now.sender == change.sender, now.state != .queued
           else { continue }

@@ -1,4 +1,4 @@
-// RoomCommand.swift: limeade room create|list|show|leave; what an administrator changes is in RoomChangeCommands.
+// RoomCommand.swift: limeade room create|list|show|leave|forget; what an administrator changes is in RoomChangeCommands.
 import AccountService
 import ArgumentParser
 import ChatCore
@@ -9,7 +9,8 @@ struct RoomCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "room", abstract: "Make, list, show, change and leave chat rooms.",
     subcommands: [
-      Create.self, List.self, Show.self, Invite.self, Remove.self, Admin.self, Rename.self, Leave.self,
+      Create.self, List.self, Show.self, Invite.self, Remove.self, Admin.self, Rename.self, Set.self, Leave.self,
+      Forget.self,
     ])
 
   struct Create: AsyncParsableCommand {
@@ -99,6 +100,42 @@ struct RoomCommand: AsyncParsableCommand {
   }
 }
 
+/// What a room is told, as `room show`, `room set` and /info say it.
+enum RoomNoticeLines {
+  static func all(_ room: Room, _ account: AccountConfiguration) -> [String] {
+    let (receipts, typing) = (room.receipts(in: account).rawValue, room.typing(in: account) ? "on" : "off")
+    return [
+      "receipts   \(receipts)\(room.receipts == nil ? "" : ", for this room")",
+      "typing     \(typing)\(room.typing == nil ? "" : ", for this room")",
+    ]
+  }
+}
+
+extension RoomCommand {
+  struct Forget: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Remove a room with its messages from this device.",
+      discussion: """
+        The room is left first, if its server answers within five seconds. 'limeade history ROOM --output FILE' saves the \
+        messages before.
+        """)
+
+    @OptionGroup var options: GlobalOptions
+    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    var room: String
+
+    func run() async throws {
+      let account = try options.accountConfiguration(withPassword: false)
+      let summary = try await options.perform(ForgetRoom(room))
+      if options.json {
+        Output.line(JSONLine.string(["event": "room", "room": summary.room.address, "state": "forgotten"]))
+      } else {
+        Output.line("forgot \(SafeLine.text(summary.displayName(for: account.address)))")
+      }
+    }
+  }
+}
+
 private enum RoomPrinter {
   /// - Parameter trust: nil where only the making of a room is reported.
   static func show(
@@ -114,6 +151,8 @@ private enum RoomPrinter {
         }
       }
       fields["security"] = trust?.level.rawValue
+      fields["receipts"] = summary.room.receipts(in: account).rawValue
+      fields["typing"] = summary.room.typing(in: account)
       Output.line(JSONLine.string(fields))
       return
     }
@@ -128,6 +167,7 @@ private enum RoomPrinter {
     if summary.room.lifetime > 0 {
       Output.line("  ephemeral  messages are deleted \(summary.room.lifetime) s after being read")
     }
+    RoomNoticeLines.all(summary.room, account).forEach { Output.line("  \($0)") }
     for member in summary.participants {
       Output.line("  member     \(member.address)\(member.isAdmin ? " (admin)" : "")")
       for device in devices where device.participant == member.address {
@@ -140,6 +180,6 @@ private enum RoomPrinter {
     guard let trust, trust.isEncrypted else { return "" }
     guard let known else { return " (this device)" }
     return known.refusedFingerprint == nil
-      ? " (\(known.status.rawValue))" : " (\(known.status.rawValue), ANOTHER IDENTITY KEY WAS OFFERED)"
+      ? " (\(known.words))" : " (\(known.words), ANOTHER IDENTITY KEY WAS OFFERED)"
   }
 }

@@ -17,6 +17,10 @@ struct SendCommand: AsyncParsableCommand {
       uptime | limeade send Ops -                           text from standard input
       limeade send Ops "the plan" --file plan.pdf --file map.png
 
+      Somebody whose device you trusted may get a new one. Nothing is sent to it, and nothing to its room, until you \
+      trust it or let it in: exit code 10, and standard error says how (limeade keys admit; limeade keys exclude \
+      sends to the others only).
+
       Files go to the account's file server, encrypted if the room is. Ctrl-C while they are uploaded cancels the \
       message. What waits for a server that is away is sent later, by whatever command connects next.
       """)
@@ -73,8 +77,9 @@ struct SendCommand: AsyncParsableCommand {
       ) {
         do { try await progress.follow() } catch let failure as CommandFailure {
           // A device that came into the room between the first look and the sending.
-          let level = try await session.perform(ShowRoom(message.room)).trust.level
-          throw level == .unsafe || (needsTrust && level != .trusted)
+          let trust = try await session.perform(ShowRoom(message.room)).trust
+          let isHeld = trust.devices.contains { $0.isHeld(by: session.account.newDevices) }
+          throw trust.level == .unsafe || isHeld || (needsTrust && trust.level != .trusted)
             ? CommandFailure(code: ExitStatus.untrusted, text: failure.text) : failure
         }
       }

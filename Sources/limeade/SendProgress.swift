@@ -28,7 +28,7 @@ actor SendProgress {
   /// - Throws: exit code 76 when it cannot be any more.
   func follow() async throws {
     defer { printer.end() }
-    if try await look() { return }
+    if try await look() { return await tellWhatCame() }
     for try await event in session.events {
       switch event {
       case .messageState(let changed) where changed.messageID == message.messageID:
@@ -48,6 +48,33 @@ actor SendProgress {
     }
     // The stream only ends by itself when the session was closed under a cancelled task.
     throw CancellationError()
+  }
+
+  /// What the user has to know of a message comes before the news that it was sent.
+  private func tellWhatCame() async {
+    await Self.withTimeout(Self.newsTime) {
+      do {
+        for try await event in self.session.events {
+          switch event {
+          case .error(_, let text), .security(_, _, let text): Output.note("limeade: \(SafeLine.text(text))")
+          case .messageState(let changed) where changed.messageID == self.message.messageID: return
+          default: break
+          }
+        }
+      } catch { return }
+    }
+  }
+
+  /// For events that are on their way when the database shows already what they tell.
+  private static let newsTime: Duration = .milliseconds(500)
+
+  private static func withTimeout(_ limit: Duration, _ body: @escaping @Sendable () async -> Void) async {
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask(operation: body)
+      group.addTask { try? await Task.sleep(for: limit) }
+      await group.next()
+      group.cancelAll()
+    }
   }
 
   private func look() async throws -> Bool {

@@ -104,7 +104,8 @@ import Testing
       RoomSummary.self,
       from: Data(
         """
-        {"room":{"address":"r","subject":"Ops","isEncrypted":true,"isOneToOne":false,"state":"active","version":3,"lifetime":0,\
+        {"room":{"address":"r","key":"r","subject":"Ops","isEncrypted":true,"isOneToOne":false,"isConfirmed":false,\
+        "state":"active","version":3,"lifetime":0,\
         "createdAt":"\(time)","lastActivity":"\(time)"},"deviceCount":2,"unread":1,"isForNotifications":false,\
         "participants":[{"room":"r","address":"sip:b@example.org","isAdmin":true}]}
         """.utf8))

@@ -238,7 +238,7 @@ import Testing
       try await download(client, server, "moved")
       #expect(try Data(contentsOf: URL(fileURLWithPath: part(server))) == Self.big)
       try FileManager.default.removeItem(atPath: part(server))
-      await #expect(throws: FileTransferError.otherHost("192.0.2.1", known: ["127.0.0.1"])) {
+      await #expect(throws: FileTransferError.otherHost("192.0.2.1", known: ["127.0.0.1:\(server.port)"])) {
         try await download(client, server, "away")
       }
       await #expect(throws: FileTransferError.self) { try await download(client, server, "round") }
@@ -261,15 +261,51 @@ import Testing
   @Test func `only known hosts are asked, and https does not become http`() throws {
     let server = try #require(URL(string: "https://files.example.org/hft.php"))
     let policy = DownloadPolicy(fileServer: server, hosts: ["Other.example.org"])
-    for url in ["https://files.example.org/a", "https://FILES.example.org:8443/a", "https://other.example.org/"] {
+    for url in ["https://files.example.org/a", "https://FILES.example.org:443/a", "https://other.example.org/"] {
       #expect(policy.allows(url))
     }
     for url in [
+      "https://files.example.org:8443/a", "https://files.example.org:80/a", "https://other.example.org:444/",
       "http://files.example.org/a", "https://evil.example.org/a", "https://files.example.org@evil.example.org/",
       "ftp://files.example.org/a", "file:///etc/passwd", "https://files.example.org.evil.example.org/", "",
     ] { #expect(!policy.allows(url), "\(url)") }
     #expect(DownloadPolicy(fileServer: server, allowsAnyHost: true).allows("https://evil.example.org/a"))
     #expect(!DownloadPolicy(fileServer: server, allowsAnyHost: true).allows("http://evil.example.org/a"))
     #expect(DownloadPolicy(fileServer: URL(string: "http://files.example.org/")).allows("http://files.example.org/a"))
+  }
+
+  @Test func `another port of a known host is another server`() throws {
+    let policy = DownloadPolicy(
+      fileServer: URL(string: "http://files.example.org:8080/hft"),
+      hosts: ["a.example.org:9000", "b.example.org", "::1", "[2001:db8::1]:81", "c.example.org:443"])
+    for url in [
+      "http://files.example.org:8080/x", "https://a.example.org:9000/", "http://b.example.org/", "https://b.example.org/",
+      "http://[::1]/", "http://[2001:DB8::1]:81/", "https://c.example.org/",
+    ] { #expect(policy.allows(url), "\(url)") }
+    for url in [
+      "http://files.example.org/x", "https://files.example.org/x", "http://files.example.org:8081/",
+      "http://a.example.org/", "http://b.example.org:8080/", "http://b.example.org:443/", "https://b.example.org:80/",
+      "http://[::1]:8080/", "http://[2001:db8::1]/", "http://c.example.org/",
+    ] { #expect(!policy.allows(url), "\(url)") }
+    for host in ["files.example.org", "a:1", "[::1]:8443", "::1", "192.0.2.1", "A.Example.org:443"] {
+      #expect(DownloadPolicy.isHost(host), "\(host)")
+    }
+    for text in ["", "https://a/", "a/b", "a b", "a:x", "a:0x50", "a@b", "a:70000"] {
+      #expect(!DownloadPolicy.isHost(text), "\(text)")
+    }
+  }
+
+  @Test func `a redirect to another port is refused, and no password goes there`() async throws {
+    try await withServer { server in
+      let other = try LoopbackSocket.listening()
+      let script = "printf 'Status: 302\\r\\nLocation: http://127.0.0.1:\(other.port)/x\\r\\n\\r\\n'\n"
+      try Data(script.utf8).write(to: server.documents.appendingPathComponent("other.sh"))
+      let known = ["127.0.0.1:\(server.port)"]
+      await #expect(throws: FileTransferError.otherHost("127.0.0.1:\(other.port)", known: known)) {
+        try await download(client(server), server, "other.sh", size: 4)
+      }
+      var waiting = pollfd(fd: other.descriptor, events: Int16(POLLIN), revents: 0)
+      #expect(poll(&waiting, 1, 0) == 0)
+    }
   }
 }

@@ -60,7 +60,7 @@ private func reinstalled(_ bob: ChatAccount, _ pair: ChatPair) async throws -> C
     // A message of the new keys: a visible line that cannot be read, an event with the remedy, an unsafe room.
     _ = try await again.client.store.database.write { db in
       try RoomQueries.join(
-        db, address: room, subject: "Pair", encrypted: true, oneToOne: false, now: Date())
+        db, uri: #require(SIPURI(room)), subject: "Pair", encrypted: true, oneToOne: false, now: Date())
     }
     try await again.restart()
     // A message that waited may have made the room known before, so that no event tells of it now.

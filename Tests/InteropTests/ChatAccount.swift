@@ -7,13 +7,15 @@ import TestSupport
 
 /// A ChatClient with a store of its own.
 ///
-/// `@unchecked Sendable`: `seen` and `running` are only touched under `lock`.
+/// `@unchecked Sendable`: `seen`, `settings` and `running` are only touched under `lock`.
 final class ChatAccount: @unchecked Sendable {
-  let configuration: AccountConfiguration
+  /// As of the last restart.
+  var configuration: AccountConfiguration { lock.withLock { settings } }
   let folder: TemporaryFolder
   private let stateDirectory: URL?
   private let clock: ChatClock
   private let lock = NSLock()
+  private var settings: AccountConfiguration
   private var running: ChatClient
   private var seen: [ChatEvent] = []
 
@@ -24,10 +26,10 @@ final class ChatAccount: @unchecked Sendable {
     self.folder = try folder ?? TemporaryFolder()
     self.stateDirectory = stateDirectory
     self.clock = clock
-    configuration = AccountConfiguration(
+    settings = AccountConfiguration(
       name: user, address: SIPURI(user: user, host: domain), password: Password(user), outboundProxy: proxy,
       conferenceFactory: factory, keyServer: keyServer, fileServer: fileServer, caFile: caFile)
-    running = try Self.makeClient(configuration, self.folder, stateDirectory, clock)
+    running = try Self.makeClient(settings, self.folder, stateDirectory, clock)
     collect()
   }
 
@@ -43,11 +45,15 @@ final class ChatAccount: @unchecked Sendable {
 
   /// Stops, lets `change` do something to the folder while nobody uses it, and starts again with what was stored, as
   /// after a restart of the program. The events begin anew.
-  func restart(_ change: () throws -> Void = {}) async throws {
+  /// - Parameter configure: changes settings of the account.
+  func restart(
+    _ change: () throws -> Void = {}, configure: (inout AccountConfiguration) -> Void = { _ in }
+  ) async throws {
     await client.stop()
     lock.withLock { seen = [] }
     try await release()
     try change()
+    lock.withLock { configure(&settings) }
     try use(Self.makeClient(configuration, folder, stateDirectory, clock))
     collect()
     try await client.start()

@@ -84,6 +84,7 @@ struct ChatPair {
 
 extension ChatAccount {
   /// What the end of one of our messages was.
+  @discardableResult
   func outcome(of message: Message) async throws -> Message {
     try await event("end of \(message.text)") { event in
       if case .messageState(let changed) = event, changed.messageID == message.messageID { return changed }

@@ -2,6 +2,8 @@
 import ChatCore
 import FileTransfer
 import Foundation
+import HostilePeer
+import Lab
 import MessageFormats
 import TestSupport
 import Testing
@@ -11,10 +13,14 @@ import Testing
 
   /// Alice again, on her folder, with another file server.
   private static func alice(_ scene: Scene, fileServer: URL?) async throws -> ChatAccount {
+    try await again(scene.alice, scene, fileServer: fileServer)
+  }
+
+  private static func again(_ before: ChatAccount, _ scene: Scene, fileServer: URL?) async throws -> ChatAccount {
     let account = try ChatAccount(
-      user: "alice", domain: ChatService.domain, proxy: #require(SIPURI(scene.service.proxy)),
+      user: before.configuration.name, domain: ChatService.domain, proxy: #require(SIPURI(scene.service.proxy)),
       factory: #require(SIPURI(scene.service.factory)), keyServer: scene.service.keyServer, fileServer: fileServer,
-      folder: scene.alice.folder)
+      folder: before.folder)
     try await account.start()
     return account
   }
@@ -137,29 +143,33 @@ import Testing
       let port = try #require(scene.service.fileServer?.port)
       let proxy = try FaultProxy(to: port, .limited(Self.long.count / 2))
       defer { proxy.stop() }
-      // The server's links name its own port.
-      try await scene.bob.client.store.database.write { db in
+      // For Bob's next client the file server is at the proxy; the server's links name its own port.
+      try await scene.bob.yieldFolder()
+      let bob = try await Self.again(
+        scene.bob, scene, fileServer: URL(string: "http://127.0.0.1:\(proxy.port)/hft"))
+      try await bob.client.store.database.write { db in
         try db.execute(
           sql: "UPDATE message SET attachments = replace(attachments, ?, ?) WHERE id = ?",
           arguments: [":\(port)", ":\(proxy.port)", row])
       }
-      let throughProxy = try #require(try await scene.bob.client.store.message(number: row)?.message)
-      await scene.bob.client.save(throughProxy, 0, in: folder.file("bob").path)
+      let throughProxy = try #require(try await bob.client.store.message(number: row)?.message)
+      await bob.client.save(throughProxy, 0, in: folder.file("bob").path)
       try await Self.wait("half of the file") { proxy.bytesToClients > Self.long.count / 2 }
-      let part = scene.bob.folder.file("transfers").appendingPathComponent("\(row)-0.part")
+      let part = bob.folder.file("transfers").appendingPathComponent("\(row)-0.part")
       try await Self.wait("a part of the file") { Self.size(part) > 0 }
-      #expect(await scene.bob.client.cancelTransfers(of: throughProxy))
+      #expect(await bob.client.cancelTransfers(of: throughProxy))
       let kept = Self.size(part)
       #expect(kept > 0 && kept < Self.long.count)
       let before = proxy.bytesToClients
       proxy.set(.forward)
-      await scene.bob.client.save(throughProxy, 0, in: folder.file("bob").path)
-      let path = try await scene.bob.event("saved file", within: 60) { event -> String? in
+      await bob.client.save(throughProxy, 0, in: folder.file("bob").path)
+      let path = try await bob.event("saved file", within: 60) { event -> String? in
         if case .file(let progress) = event, progress.step == .saved { return progress.file.path }
         return nil
       }
       #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Self.long)
       #expect(proxy.bytesToClients - before < Self.long.count)
+      await bob.stop()
     }
   }
 
@@ -216,7 +226,8 @@ import Testing
       var elsewhere = scene.bob.configuration
       elsewhere.fileServer = URL(string: "http://files.example.org/")
       let stranger = FileSaver(account: elsewhere, store: scene.bob.client.store)
-      await #expect(throws: FileTransferError.otherHost("127.0.0.1", known: ["files.example.org"])) {
+      let port = try #require(scene.bob.configuration.fileServer?.port)
+      await #expect(throws: FileTransferError.otherHost("127.0.0.1:\(port)", known: ["files.example.org"])) {
         try await stranger.save(message, 0, in: inbox)
       }
       let path = try await stranger.save(message, 0, in: inbox, anyHost: true)
@@ -235,6 +246,55 @@ import Testing
       let again = try await saver.save(message, 0, in: inbox)
       #expect(again.hasSuffix("a (1).bin"))
     }
+  }
+
+  /// Whoever runs the server could give another file than the one that was sent.
+  @Test func aFileWithoutKeyInAnEncryptedRoomIsSavedOnlyWhenAskedFor() async throws {
+    let lab = Lab(.example)
+    let addresses = try await lab.start()
+    let carol = try HostilePeer("carol", sip: addresses.sip)
+    let alice = try ChatAccount(
+      user: "alice", domain: addresses.domain, proxy: #require(SIPURI(addresses.sip)),
+      factory: #require(SIPURI(addresses.factory)), keyServer: addresses.keyServer, fileServer: addresses.fileServer)
+    try await carol.start()
+    let lime = try await carol.limeDevice(at: addresses)
+    try await alice.start()
+    let members = [SIPURI(user: "carol", host: addresses.domain)]
+    let room = try await alice.client.createRoom(named: "Secret", members: members).room.address
+    try await alice.stored(room, "both devices", within: 20) { $0.deviceCount == 2 }
+
+    let folder = try TemporaryFolder()
+    try Self.content.write(to: folder.file("a.bin"))
+    let server = try #require(addresses.fileServer)
+    let uploaded = try await CommandRun(
+      URL(fileURLWithPath: "/usr/bin/curl"),
+      [
+        "-sS", "--noproxy", "*", "--digest", "-u", "carol:carol", "-F", "File=@\(folder.file("a.bin").path)",
+        server.absoluteString,
+      ], within: 20)
+    var cpim = CPIMMessage.text(uploaded.output, from: carol.device, to: room)
+    cpim.contentType = .fileTransfer
+    let device = try #require(await alice.client.device)
+    try await carol.send(cpim, as: lime, to: [device], room: room)
+
+    let message = try await alice.fileMessage("a.bin")
+    #expect(message.isEncrypted && message.files.map(\.isEncrypted) == [false])
+    var configuration = alice.configuration
+    configuration.downloadsAutomatically = true
+    #expect(!configuration.fetchesByItself(message.files[0], of: message))
+    let saver = FileSaver(account: alice.configuration, store: alice.client.store)
+    let inbox = folder.file("inbox").path
+    await #expect(throws: FileTransferError.noKey(name: "a.bin")) { try await saver.save(message, 0, in: inbox) }
+    #expect(!FileManager.default.fileExists(atPath: inbox))
+    // Nor is it passed on as if it were.
+    await #expect(throws: ChatError.self) {
+      try await alice.client.forward(message.messageID, from: room, to: room)
+    }
+    let path = try await saver.save(message, 0, in: inbox, unencrypted: true)
+    #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Self.content)
+    await alice.stop()
+    await carol.stop()
+    await lab.stop()
   }
 }
 

@@ -148,7 +148,7 @@ import Testing
   }
 
   /// Flexisip has such rooms from 2.5 on.
-  @Test(arguments: [ServiceKind.linphone])
+  @Test(arguments: [ServiceKind.lab, .linphone])
   func theTimeThatTheAdministratorsOfARoomSetIsShownAndKept(on kind: ServiceKind) async throws {
     try await Scene.play(kind) { scene in
       let (alice, carol) = (scene.alice, scene.carol.process)
@@ -161,6 +161,13 @@ import Testing
       let sent = try await alice.client.send("like the room's", to: room)
       #expect(sent.lifetime == 1800)
       try await carol.event("message", within: 60, ["text": "like the room's", "lifetime": "1800"])
+      // Another name is no other lifetime.
+      try carol.send("admin \(atCarol) \(scene.aor("alice"))")
+      try await alice.stored(room, "alice as administrator", within: 60) { summary in
+        summary.participants.contains { $0.address == scene.aor("alice") && $0.isAdmin }
+      }
+      try await alice.client.rename(room, to: "Half-hourly")
+      #expect(try await alice.client.store.room(at: room)?.room.lifetime == 1800)
       try await alice.restart()
       #expect(try await alice.client.store.room(at: room)?.room.lifetime == 1800)
     }

@@ -132,6 +132,35 @@ import Testing
     }
   }
 
+  @Test func `a user who makes devices up uses nobody's one-time keys up`() async throws {
+    let users: [String: DigestSecret] = ["alice": .password("a"), "bob": .password("b"), "mallory": .password("m")]
+    let configuration = KeyServerConfiguration(authentication: .init(realm: "sip.example.org", users: users))
+    try await Peer.run(configuration) { peer async throws in
+      func ask(_ user: String, _ device: String, _ content: KeyServerRequest) async throws -> KeyServerAnswer {
+        let login = Self.typed + ["--digest", "-u", "\(user):\(user.prefix(1))", "-H", "From: \(device)"]
+        return try await peer.curl(login, content.serialized).answer
+      }
+      func gotKey(_ user: String, _ device: String) async throws -> Bool {
+        let question = KeyServerRequest(curve: .c25519, content: .getBundles([DeviceID(bob)]))
+        let answer = try await ask(user, device, question)
+        return try answer.bundles(for: [DeviceID(bob)], curve: .c25519).first?.keys?.oneTimeKey != nil
+      }
+      _ = try await ask("bob", bob, try Keys.registration(oneTimeKeys: 40))
+      for number in 0..<30 {
+        #expect(try await !gotKey("mallory", "sip:mallory@sip.example.org;gr=made-up-\(number)"))
+      }
+      var taken = 0
+      for number in 0..<30 {
+        let device = "sip:mallory@sip.example.org;gr=registered-\(number)"
+        _ = try await ask("mallory", device, try Keys.registration(oneTimeKeys: 0))
+        if try await gotKey("mallory", device) { taken += 1 }
+      }
+      #expect(taken == 20)
+      _ = try await ask("alice", alice, try Keys.registration(oneTimeKeys: 0))
+      #expect(try await gotKey("alice", alice))
+    }
+  }
+
   @Test func `a percent-encoded user part belongs to the decoded user`() {
     #expect(KeyServerService.device("sip:a%20b@x.example;gr=1", belongsTo: "a b", realm: "X.example"))
     #expect(!KeyServerService.device("sip:a%20b@x.example;gr=1", belongsTo: "a%20b", realm: "x.example"))

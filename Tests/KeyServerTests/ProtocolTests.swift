@@ -1,5 +1,6 @@
 // ProtocolTests.swift: what the key server stores and answers, asked with the curl program
 import Foundation
+import GRDB
 import Lime
 import TestSupport
 import Testing
@@ -12,6 +13,7 @@ import Testing
     try await Peer.run { peer async throws in
       let registration = try Keys.registration(curve, oneTimeKeys: 1)
       #expect(try await peer.post(registration, from: bob).body == Data([1, 9, curve.rawValue]))
+      _ = try await peer.post(try Keys.registration(curve, oneTimeKeys: 0), from: alice)
       guard case .register(let identity, let signedPrekey, let oneTimeKeys) = registration.content else { return }
 
       let first = try await peer.bundle(of: bob, curve: curve)
@@ -26,8 +28,10 @@ import Testing
   @Test func `each one-time key is handed out once to askers at the same time`() async throws {
     try await Peer.run { peer async throws in
       _ = try await peer.post(try Keys.registration(oneTimeKeys: 6), from: bob)
+      let askers = (0..<10).map { "sip:user\($0)@sip.example.org;gr=urn:uuid:a" }
+      for asker in askers { _ = try await peer.post(try Keys.registration(oneTimeKeys: 0), from: asker) }
       let ids = try await withThrowingTaskGroup(of: UInt32?.self) { group in
-        for _ in 0..<10 { group.addTask { try await peer.bundle(of: bob).keys?.oneTimeKey?.id } }
+        for asker in askers { group.addTask { try await peer.bundle(of: bob, for: asker).keys?.oneTimeKey?.id } }
         var ids: [UInt32] = []
         for try await id in group { if let id { ids.append(id) } }
         return ids
@@ -65,7 +69,8 @@ import Testing
     try await Peer.run { peer async throws in
       let registration = try Keys.registration(oneTimeKeys: 2)
       _ = try await peer.post(registration, from: bob)
-      _ = try await peer.bundle(of: bob)
+      _ = try await peer.post(try Keys.registration(oneTimeKeys: 0), from: alice)
+      #expect(try await peer.bundle(of: bob).keys?.oneTimeKey != nil)
       #expect(try await peer.post(registration, from: bob).body == Data([1, 9, 1]))
       #expect(try await peer.oneTimeKeyIDs(of: bob).count == 1)
     }
@@ -141,26 +146,113 @@ import Testing
     }
   }
 
-  @Test func `one asker cannot use up a device's one-time keys, others still get theirs`() async throws {
-    var configuration = KeyServerConfiguration()
-    configuration.limits.oneTimeKeysPerPeerAndHour = 2
-    try await Peer.run(configuration) { peer async throws in
-      _ = try await peer.post(try Keys.registration(oneTimeKeys: 5), from: bob)
-      var got: [Bool] = []
-      for _ in 0..<3 { got.append(try await peer.bundle(of: bob).keys?.oneTimeKey != nil) }
-      #expect(got == [true, true, false])
-      let other = try await peer.bundle(of: bob, for: "sip:carol@sip.example.org;gr=urn:uuid:c")
-      #expect(other.keys?.oneTimeKey != nil)
-      #expect(try await peer.oneTimeKeyIDs(of: bob).count == 2)
+  /// Devices of one account, told apart by what the server does not compare, too.
+  private static func devices(_ count: Int) -> [String] {
+    (0..<count).map { number in
+      let user = number % 2 == 0 ? "alice" : "%61lice"
+      let domain = number % 3 == 0 ? "sip.example.org" : "SIP.Example.org"
+      return "sip:\(user)@\(domain);x=\(number);gr=urn:uuid:\(number)"
+    }
+  }
+
+  @Test func `an account cannot use up a device's one-time keys with devices that it makes up`() async throws {
+    let store = try KeyServerStore(.inMemory, limits: .init())
+    _ = try await store.answer(try Keys.registration(oneTimeKeys: 100), from: DeviceID(bob))
+    let request = KeyServerRequest(curve: .c25519, content: .getBundles([DeviceID(bob)]))
+    func key(for asker: String) async throws -> OneTimeKey? {
+      let answer = try await store.answer(request, from: DeviceID(asker))
+      let bundle = try answer.bundles(for: [DeviceID(bob)], curve: .c25519).first
+      #expect(bundle?.keys != nil)
+      return bundle?.keys?.oneTimeKey
+    }
+    // Without keys of their own they get none; with them no more than the account gets.
+    for asker in Self.devices(100) { #expect(try await key(for: asker) == nil) }
+    var got = 0
+    for asker in Self.devices(100) {
+      _ = try await store.answer(try Keys.registration(oneTimeKeys: 0), from: DeviceID(asker))
+      for _ in 0..<3 where try await key(for: asker) != nil { got += 1 }
+    }
+    #expect(got == 20)
+    for user in ["carol", "dave"] {
+      let asker = "sip:\(user)@sip.example.org;gr=urn:uuid:c"
+      _ = try await store.answer(try Keys.registration(oneTimeKeys: 0), from: DeviceID(asker))
+      #expect(try await key(for: asker) != nil)
+    }
+  }
+
+  @Test func `the last ten one-time keys of a device are for accounts that never got one`() async throws {
+    let clock = Clock()
+    let store = try KeyServerStore(.inMemory, limits: .init(), now: clock.now)
+    _ = try await store.answer(try Keys.registration(oneTimeKeys: 50), from: DeviceID(bob))
+    let request = KeyServerRequest(curve: .c25519, content: .getBundles([DeviceID(bob)]))
+    func key(for asker: String) async throws -> OneTimeKey? {
+      _ = try? await store.answer(try Keys.registration(oneTimeKeys: 0), from: DeviceID(asker))
+      let answer = try await store.answer(request, from: DeviceID(asker))
+      return try answer.bundles(for: [DeviceID(bob)], curve: .c25519).first?.keys?.oneTimeKey
+    }
+    // Hour after hour, with device after device.
+    var got = 0
+    for hour in 0..<10 {
+      for asker in Self.devices(25) where try await key(for: asker + "\(hour)") != nil { got += 1 }
+      clock.advance(3600)
+    }
+    #expect(got == 40)
+    for number in 0..<12 {
+      let asker = "sip:user\(number)@sip.example.org;gr=urn:uuid:u"
+      #expect((try await key(for: asker) != nil) == (number < 10))
+      #expect(try await key(for: asker) == nil)
+    }
+  }
+
+  @Test func `an account has no more than so many devices, and others are not in their way`() async throws {
+    var limits = KeyServerConfiguration.Limits()
+    limits.devicesPerAccount = 3
+    let store = try KeyServerStore(.inMemory, limits: limits)
+    func register(_ device: String) async throws {
+      _ = try await store.answer(try Keys.registration(oneTimeKeys: 0), from: DeviceID(device))
+    }
+    for device in Self.devices(3) { try await register(device) }
+    await #expect(throws: KeyServerRefusal.self) { try await register("sip:alice@sip.example.org;gr=urn:uuid:more") }
+    try await register(bob)
+    _ = try await store.answer(
+      KeyServerRequest(curve: .c25519, content: .deleteDevice), from: DeviceID(Self.devices(1)[0]))
+    try await register("sip:alice@sip.example.org;gr=urn:uuid:more")
+  }
+
+  @Test func `a database of before the limits for accounts keeps its devices`() async throws {
+    let folder = try TemporaryFolder()
+    let path = folder.file("keys.sqlite").path
+    let store = try KeyServerStore(.file(path: path), limits: .init())
+    for device in Self.devices(2) {
+      _ = try await store.answer(try Keys.registration(oneTimeKeys: 0), from: DeviceID(device))
+    }
+    let before = try DatabaseQueue(path: path)
+    try await before.write { db in
+      try db.execute(
+        sql: """
+          DROP TABLE served; DROP TABLE handed_out; DROP INDEX device_by_account; ALTER TABLE device DROP COLUMN account;
+          CREATE TABLE handed_out (device INTEGER NOT NULL, asker TEXT NOT NULL, at INTEGER NOT NULL);
+          CREATE INDEX handed_out_by_asker ON handed_out (device, asker);
+          DELETE FROM grdb_migrations WHERE identifier LIKE 'key server 2%';
+          """)
+    }
+    try before.close()
+    var limits = KeyServerConfiguration.Limits()
+    limits.devicesPerAccount = 2
+    let later = try KeyServerStore(.file(path: path), limits: limits)
+    await #expect(throws: KeyServerRefusal.self) {
+      try await later.answer(
+        try Keys.registration(oneTimeKeys: 0), from: DeviceID("sip:alice@sip.example.org;gr=urn:uuid:more"))
     }
   }
 
   @Test func `after an hour an asker gets one-time keys again`() async throws {
     let clock = Clock()
     var limits = KeyServerConfiguration.Limits()
-    limits.oneTimeKeysPerPeerAndHour = 1
+    limits.oneTimeKeysPerAccountAndHour = 1
     let store = try KeyServerStore(.inMemory, limits: limits, now: clock.now)
-    _ = try await store.answer(try Keys.registration(oneTimeKeys: 2), from: DeviceID(bob))
+    _ = try await store.answer(try Keys.registration(oneTimeKeys: 12), from: DeviceID(bob))
+    _ = try await store.answer(try Keys.registration(oneTimeKeys: 0), from: DeviceID(alice))
     let request = KeyServerRequest(curve: .c25519, content: .getBundles([DeviceID(bob)]))
     var got: [Bool] = []
     for step: TimeInterval in [0, 3599, 1] {
@@ -175,7 +267,9 @@ import Testing
     let folder = try TemporaryFolder()
     let path = folder.file("keys.sqlite").path
     let configuration = KeyServerConfiguration(database: .file(path: path))
-    try await Peer.run(configuration) { _ = try await $0.post(try Keys.registration(oneTimeKeys: 2), from: bob) }
+    try await Peer.run(configuration) { peer async throws in
+      for device in [alice, bob] { _ = try await peer.post(try Keys.registration(oneTimeKeys: 2), from: device) }
+    }
     try await Peer.run(configuration) { peer async throws in
       #expect(try await peer.oneTimeKeyIDs(of: bob) == [1, 2])
       #expect(try await peer.bundle(of: bob).keys?.oneTimeKey?.id == 1)

@@ -10,7 +10,17 @@ struct LinphoneTests {
   private func withClients(
     _ body: (_ alice: PeerProcess, _ bob: PeerProcess, _ carol: PeerProcess) async throws -> Void
   ) async throws {
-    try await withLab({ $0.hasKeyServer = true }) { addresses, _ in
+    try await withClients(.chatroom) { clients, _ in try await body(clients[0], clients[1], clients[2]) }
+  }
+
+  private func withClients(
+    _ kind: LabConfiguration.RoomAddresses, _ body: ([PeerProcess], Lab) async throws -> Void
+  ) async throws {
+    let change: (inout LabConfiguration) -> Void = {
+      $0.hasKeyServer = true
+      $0.roomAddresses = kind
+    }
+    try await withLab(change) { addresses, lab in
       let clients = try ["alice", "bob", "carol"].map { user in
         try LinphoneClient(
           user: user, domain: addresses.domain, proxy: addresses.sip, factory: addresses.factory,
@@ -18,7 +28,7 @@ struct LinphoneTests {
       }
       defer { for client in clients { client.process.stop() } }
       for client in clients { try await client.waitUntilReady() }
-      try await body(clients[0].process, clients[1].process, clients[2].process)
+      try await body(clients.map(\.process), lab)
     }
   }
 
@@ -38,6 +48,26 @@ struct LinphoneTests {
       try bob.send("send r1 back")
       for client in [alice, carol] { try await client.nextEvent("message", ["text": "back", "secured": secured]) }
       try await bob.nextEvent("msg-state", ["text": "back", "state": LinphoneClient.deliveredToUser])
+    }
+  }
+
+  /// Linphone 5.1 encrypts nothing in rooms named by conf-id, on Flexisip either.
+  @Test func aPlainRoomNamedByConfIDOutlivesARestartOfTheConferenceServer() async throws {
+    try await withClients(.confID) { clients, lab in
+      let (alice, bob) = (clients[0], clients[1])
+      try alice.send("create-plain Team \(others)")
+      let room = try await alice.nextEvent("joined")["room"] ?? ""
+      for client in clients.dropFirst() { try await client.nextEvent("joined") }
+      try alice.send("send \(room) before")
+      for client in clients.dropFirst() { try await client.nextEvent("message", ["text": "before"]) }
+      try await alice.nextEvent("msg-state", ["text": "before", "state": LinphoneClient.deliveredToUser])
+      await lab.restartConferenceServer()
+      try bob.send("send r1 after")
+      for client in [alice, clients[2]] {
+        let message = try await client.nextEvent("message", ["text": "after"])
+        #expect(message["room"] == (client === alice ? room : "r1"))
+      }
+      try await bob.nextEvent("msg-state", ["text": "after", "state": LinphoneClient.deliveredToUser])
     }
   }
 
@@ -130,6 +160,20 @@ struct LinphoneTests {
       try await Task.sleep(for: .milliseconds(100))
     }
     throw TestFailure("no room \(subject) within 60 s: \(client.output.suffix(20))")
+  }
+
+  @Test func aRoomsLifetimeIsItsMembersLifetime() async throws {
+    try await withClients { alice, bob, carol in
+      try alice.send("create-ephemeral Hourly \(others)")
+      try await alice.nextEvent("joined")
+      let room = try await bob.nextEvent("joined")["room"] ?? ""
+      try await carol.nextEvent("joined")
+      try bob.send("send \(room) gone in an hour")
+      for client in [alice, carol] {
+        let message = try await client.nextEvent("message", ["text": "gone in an hour"])
+        #expect(message["lifetime"] == "3600", "\(message)")
+      }
+    }
   }
 
   @Test func aOneToOneRoomIsEncryptedAndHasBothMembers() async throws {

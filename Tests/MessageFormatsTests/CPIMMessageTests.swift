@@ -81,13 +81,14 @@ struct CPIMMessageTests {
   }
 
   @Test(
-    "Content-Length is followed when it is consistent, else the body is the rest",
-    arguments: [
-      ("4", "text"), ("0", ""), ("9", "text tail"), ("99", "text tail"), ("-1", "text tail"), ("x", "text tail"),
-    ])
-  func contentLength(length: String, expected: String) throws {
+    "the content ends with the body, whatever Content-Length says",
+    arguments: ["4", "0", "9", "99", "-1", "x", "18446744073709551616"])
+  func contentLength(length: String) throws {
     let data = Data("From: <sip:a@h>\r\n\r\nContent-Length: \(length)\r\nContent-Type: a/b\r\n\r\ntext tail".utf8)
-    #expect(try CPIMMessage(parsing: data).text == expected)
+    #expect(try CPIMMessage(parsing: data).text == "text tail")
+    // Counted in characters, of which some take two bytes.
+    let accents = Data("From: <sip:a@h>\r\n\r\nContent-Length: 17\r\n\r\nnaïve été à Orléans".utf8)
+    #expect(try CPIMMessage(parsing: accents).text == "naïve été à Orléans")
   }
 
   @Test("an author without brackets keeps the GRUU")

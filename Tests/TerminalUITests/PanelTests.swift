@@ -142,6 +142,8 @@ import Testing
     #expect(interface.press(.character("t")).isEmpty)
     #expect(interface.press(.character("t")).isEmpty)
     #expect(interface.screen.status.error != nil)
+    _ = interface.press(.character("a"))
+    #expect(interface.press(.character("a")) == [.setTrust(.admit, device: "sip:bob;gr=2")])
     _ = interface.press(.character("f"))
     #expect(interface.press(.character("f")) == [.setTrust(.forget, device: "sip:bob;gr=2")])
     #expect(interface.press(.escape).isEmpty)
@@ -180,7 +182,7 @@ import Testing
         " your device  sip:alice;gr=1",
         " your key     aaaa bbbb",
         "", "", "",
-        " t trust  d distrust  f forget  Up, Down device  Esc back",
+        " t trust  a admit  x exclude  d distrust  f forget  Esc back",
       ])
     _ = interface.press(.character("t"))
     #expect(interface.grid.lines[20] == " Is the code the same on both screens? Press t again to tru…")

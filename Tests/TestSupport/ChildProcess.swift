@@ -85,6 +85,10 @@ final class ChildProcess: @unchecked Sendable {
     }
   }
 
+  func signal(_ number: Int32) {
+    condition.withLock { if code == nil { Glibc.kill(identifier, number) } }
+  }
+
   /// SIGKILL, as after a crash: it can do nothing more. Waits for the end.
   func kill() {
     condition.withLock {

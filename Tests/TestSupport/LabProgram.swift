@@ -65,5 +65,11 @@ public final class LabProgram: Sendable {
     return listener
   }
 
+  /// Rooms stay; dialogs and subscriptions are gone.
+  public func restartConferenceServer() async throws {
+    process.signal(SIGUSR1)
+    try await process.event("restarted")
+  }
+
   public func stop() { process.stop() }
 }

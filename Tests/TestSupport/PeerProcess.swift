@@ -53,7 +53,7 @@ public final class PeerProcess: @unchecked Sendable {
   public static let patience = 5.0
 
   /// A program that has ended is reported by what it does not say, not by a signal to the tests.
-  private static let ignoreBrokenPipes: Void = { _ = signal(SIGPIPE, SIG_IGN) }()
+  private static let ignoreBrokenPipes: Void = { _ = Glibc.signal(SIGPIPE, SIG_IGN) }()
 
   private static func makePipe() throws -> (read: Int32, write: Int32) {
     var ends: [Int32] = [-1, -1]
@@ -117,6 +117,8 @@ public final class PeerProcess: @unchecked Sendable {
     child.kill()
     lines.waitForEnd(within: Self.patience)
   }
+
+  public func signal(_ number: Int32) { child.signal(number) }
 
   /// Waits for the end and returns the exit code, 128 and the signal's number after a signal. After it, `output` is
   /// complete.
