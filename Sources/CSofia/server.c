@@ -322,12 +322,14 @@ sofia_server *sofia_server_create(sofia_loop *loop, const char *host, uint16_t p
   char url[96], number[8] = "*";
   if (port) snprintf(number, sizeof number, "%u", port);
   snprintf(url, sizeof url, strchr(host, ':') ? "%s:[%s]:%s" : "%s:%s:%s", tls_folder ? "sips" : "sip", host, number);
+  // A client that sends much reads its answers late: so many may wait before its connection is given up.
+  enum { QUEUE = 1024 };
   // A transport that is open needs no keeping alive by us: clients do that, and idle connections stay for an hour.
   // Version 0 is whatever OpenSSL allows; Sofia's default is TLS 1.0 alone.
   server->agent = nta_agent_create(
       loop->root, (url_string_t *)url, on_request, server, NTATAG_UA(0), NTATAG_SERVER_RPORT(1),
       NTATAG_MAXSIZE(max_message), NTATAG_SIP_T4(1000), TPTAG_IDLE(3600 * 1000), TPTAG_SDWN_ERROR(1),
-      TPTAG_PONG2PING(1), TAG_IF(tls_folder, TPTAG_CERTIFICATE(tls_folder)), TAG_IF(tls_folder, TPTAG_TLS_VERSION(0)),
+      TPTAG_PONG2PING(1), TPTAG_QUEUESIZE(QUEUE), TAG_IF(tls_folder, TPTAG_CERTIFICATE(tls_folder)), TAG_IF(tls_folder, TPTAG_TLS_VERSION(0)),
       TAG_IF(tls_folder, TPTAG_TLS_VERIFY_POLICY(TPTLS_VERIFY_NONE)), TAG_END());
   server->reaper = su_timer_create(su_root_task(loop->root), 0);
   sip_via_t const *via = server->agent ? nta_agent_via(server->agent) : NULL;

@@ -13,6 +13,8 @@ public struct AccountConfiguration: Sendable {
   /// The same with the port and the parameters that the user wrote, which may say how to reach the server.
   public let registrationAddress: SIPURI
   public var password: Password
+  /// The realm that the password is for; the domain of `address` when absent.
+  public var realm: String?
   /// Where every request goes first; the domain of `address` when absent.
   public var outboundProxy: SIPURI?
   /// The conference factory; `sip:conference-factory@<domain>` when absent.
@@ -80,6 +82,11 @@ public struct AccountConfiguration: Sendable {
     self.caFile = caFile
     self.expires = expires
   }
+}
+
+extension AccountConfiguration {
+  /// The only realm whose digest challenges are answered, over SIP and HTTP.
+  public var digestRealm: String { realm ?? address.host }
 }
 
 /// A password that does not show itself in logs, descriptions or reflections.

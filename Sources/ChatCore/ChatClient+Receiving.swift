@@ -61,6 +61,7 @@ extension ChatClient {
         if hold(message, room: room, until: arrived.deadline) { continue }
         if room.version == 0 {
           // Nobody is known to be in it yet, and its messages may be many.
+          held.refused.insert(room.address)
           await agent.respond(to: message.id, status: Self.keepForLater)
         } else {
           overdue.append(HeldMessages.Entry(message: message, deadline: .now))

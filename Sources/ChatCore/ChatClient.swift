@@ -46,6 +46,11 @@ public actor ChatClient {
   private var eventTask: Task<Void, Never>?
   /// What came and is not handled yet, in order, and the task that does it.
   private var arrived: [SIPEvent] = []
+  private var arrivedBytes = 0
+  /// Of the one who brings events, until there is room for more.
+  private var arrivalWaiter: CheckedContinuation<Void, Never>?
+  /// While events of more bytes wait, the agent keeps what comes, and reads no more from its server.
+  private static let maximumArrived = 2 << 20
   private var handling: Task<Void, Never>?
   private var startOutcome: Result<Void, any Error>?
   private var startWaiters: [CheckedContinuation<Void, any Error>] = []
@@ -227,6 +232,7 @@ public actor ChatClient {
     let account = self.account
     var configuration = SIPAgentConfiguration(
       address: account.registrationAddress, password: { account.password.reveal() }, instanceID: instance)
+    configuration.realm = account.realm
     configuration.outboundProxy = account.outboundProxy
     configuration.expires = account.expires
     configuration.caFile = account.caFile
@@ -249,7 +255,7 @@ public actor ChatClient {
     lime = LimeAccount(device: device, curve: account.curve, storageKey: store.storageKey, now: clock.now)
     if let url = account.keyServer {
       keyServer = KeyServerClient(
-        url: url, device: device, username: account.address.user ?? "", realm: account.address.host,
+        url: url, device: device, username: account.address.user ?? "", realm: account.digestRealm,
         password: account.password, caFile: account.caFile)
     }
   }
@@ -271,9 +277,11 @@ public actor ChatClient {
 
   // MARK: Events of the SIP agent
 
-  private func take(_ event: SIPEvent) {
+  private func take(_ event: SIPEvent) async {
     arrived.append(event)
+    arrivedBytes += event.size
     if handling == nil { handling = Task { [weak self] in await self?.handleArrived() } }
+    if arrivedBytes > Self.maximumArrived { await withCheckedContinuation { arrivalWaiter = $0 } }
   }
 
   /// One after the other, but messages, and states of rooms, that came meanwhile together: each commit waits for the
@@ -282,6 +290,9 @@ public actor ChatClient {
     while !arrived.isEmpty {
       let events = arrived
       arrived = []
+      arrivedBytes = 0
+      arrivalWaiter?.resume()
+      arrivalWaiter = nil
       var messages: [IncomingMessage] = []
       var notifies: [SubscriptionNotify] = []
       for event in events {
@@ -400,23 +411,4 @@ extension AccountStore {
 
   /// The GRUU of the last registration, which is the LIME device id; nil before the first.
   public func deviceID() async throws -> String? { try await database.read { try Setting.gruu.read($0) } }
-
-  /// The room that `name` means: an address, or the unambiguous beginning of a room's name.
-  public func room(named name: String, for account: SIPURI) async throws -> RoomSummary {
-    // An address is the usual case, and there may be a thousand rooms.
-    if let exact = try await summary(ofRoom: name), !exact.isForNotifications { return exact }
-    let all = try await rooms()
-    let open = all.filter { $0.room.state != .left }
-    let wanted = name.lowercased()
-    let exact = open.filter { $0.displayName(for: account).lowercased() == wanted }
-    let matches = exact.isEmpty ? open.filter { $0.displayName(for: account).lowercased().hasPrefix(wanted) } : exact
-    guard let only = matches.first else {
-      throw ChatError.unknownRoom(name, known: open.map { $0.displayName(for: account) })
-    }
-    guard matches.count == 1 else {
-      throw ChatError.ambiguousRoom(
-        name, candidates: matches.map { "\($0.displayName(for: account)) (\($0.room.address))" })
-    }
-    return only
-  }
 }

@@ -63,7 +63,10 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
           ? "'limeade room create NAME ADDRESS...' makes one"
           : "a person is written as sip:NAME@DOMAIN; there are: " + NameList.text(NameList.nearest(to: name, known)))
     case .ambiguousRoom(let name, let candidates):
-      "'\(name)' could be \(NameList.text(candidates, separator: " or ")); write more of it"
+      """
+      '\(name)' could be \(NameList.text(candidates, separator: " or ")); write more of it, name:NAME for a whole name, \
+      or the room's address
+      """
     case .notInRoom(let room): "this account is no longer a member of \(room)"
     case .foreignRoom(let room):
       """
@@ -168,7 +171,7 @@ extension ChatError {
     case SIPError.refused(let status, let reason): self = .refused(what: what, status: status, reason: reason)
     case let error as SIPError:
       switch error {
-      case .wrongCredentials, .unsupportedChallenge: self = .wrongCredentials(error.description)
+      case .wrongCredentials, .unsupportedChallenge, .otherRealm: self = .wrongCredentials(error.description)
       case .noGRUU(let registrar): self = .noGRUU(domain: registrar)
       case .invalidConfiguration: self = .badConfiguration(error.description)
       case .invalidArgument: self = .badInput(error.description)

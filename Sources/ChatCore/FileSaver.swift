@@ -119,7 +119,7 @@ extension FileServerClient {
     self.init(
       url: account.fileServer, sender: device ?? account.address.description,
       account: .init(
-        username: account.address.user ?? "", realm: account.address.host, password: account.password.reveal()),
+        username: account.address.user ?? "", realm: account.digestRealm, password: account.password.reveal()),
       caFile: account.caFile,
       policy: DownloadPolicy(fileServer: account.fileServer, hosts: account.fileHosts, allowsAnyHost: anyHost))
   }

@@ -2,7 +2,8 @@
 import Foundation
 import SIPAgent
 
-/// Bounded in time, number and bytes: a stranger's wait here too.
+/// Bounded in time, number and bytes: a stranger's wait here too, and each takes a place of the SIP link's, over which the
+/// state has to come.
 struct HeldMessages {
   struct Entry: Sendable {
     var message: IncomingMessage
@@ -14,10 +15,12 @@ struct HeldMessages {
   /// In a room of which nothing is known yet, as one that we were invited to while we were away. A server waits half a
   /// minute for an answer.
   static let longPatience: Duration = .seconds(20)
-  static let maximumCount = 512
+  static let maximumCount = 24
   /// Of bodies, in bytes.
-  static let maximumSize = 4 << 20
+  static let maximumSize = 1 << 19
 
+  /// Whose messages found no place, and are to come again.
+  var refused: Set<String> = []
   private(set) var rooms: [String: [Entry]] = [:]
   private var count = 0
   private var size = 0
@@ -86,6 +89,10 @@ extension ChatClient {
   func release(heldFor rooms: [String]) async {
     let entries = rooms.flatMap { held.take(room: $0) }
     if !entries.isEmpty { await receive(entries) }
+    guard !held.refused.isDisjoint(with: rooms), let agent else { return }
+    held.refused.subtract(rooms)
+    // A server brings what it keeps after a REGISTER.
+    Task { _ = try? await agent.register() }
   }
 
   private func endHolding() async {

@@ -1,13 +1,14 @@
 // DigestAlgorithm.swift: hash algorithms of digest authentication (RFC 7616 section 6.1, RFC 8760)
 import CCrypto
 
-/// A hash algorithm of digest authentication. Greater means stronger.
-public enum DigestAlgorithm: String, Sendable, CaseIterable, Comparable, Codable {
+/// A hash algorithm of digest authentication.
+public enum DigestAlgorithm: String, Sendable, CaseIterable, Codable {
   case md5 = "MD5"
   case sha256 = "SHA-256"
+  case sha512Truncated = "SHA-512-256"
 
   /// Algorithm tokens are case-insensitive (RFC 7616 section 3.3).
-  /// The `-sess` variants and SHA-512-256 are not offered by any SIP server we know and yield nil.
+  /// The `-sess` variants are not offered by any SIP server we know and yield nil.
   public init?(token: String) {
     guard let match = Self.allCases.first(where: { $0.rawValue.lowercased() == token.lowercased() }) else {
       return nil
@@ -15,20 +16,11 @@ public enum DigestAlgorithm: String, Sendable, CaseIterable, Comparable, Codable
     self = match
   }
 
-  public static func < (left: Self, right: Self) -> Bool { left.strength < right.strength }
-
-  private var strength: Int {
-    switch self {
-    case .md5: 1
-    case .sha256: 2
-    }
-  }
-
-  /// Number of hexadecimal digits in a digest: 32 for MD5, 64 for SHA-256.
+  /// Number of hexadecimal digits in a digest: 32 for MD5, 64 for the others.
   public var hexLength: Int {
     switch self {
     case .md5: 32
-    case .sha256: 64
+    case .sha256, .sha512Truncated: 64
     }
   }
 
@@ -37,7 +29,12 @@ public enum DigestAlgorithm: String, Sendable, CaseIterable, Comparable, Codable
     let input = Array(bytes)
     var digest = [UInt8](repeating: 0, count: hexLength / 2)
     var length = UInt32(digest.count)
-    let type = self == .md5 ? EVP_md5() : EVP_sha256()
+    let type =
+      switch self {
+      case .md5: EVP_md5()
+      case .sha256: EVP_sha256()
+      case .sha512Truncated: EVP_sha512_256()
+      }
     let done = EVP_Digest(input, input.count, &digest, &length, type, nil)
     // OpenSSL fails here only when it is built or configured without the algorithm: nothing sensible can go on.
     precondition(done == 1 && Int(length) == digest.count, "libcrypto offers no \(rawValue)")

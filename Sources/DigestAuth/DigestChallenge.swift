@@ -68,18 +68,18 @@ public struct DigestChallenge: Sendable, Hashable {
     }
   }
 
-  /// The challenge to answer: the strongest algorithm offered, the first of equals.
+  /// The challenge to answer: the topmost that can be (RFC 8760 section 2.4, RFC 7616 section 3.7), MD5 only where
+  /// nothing better is offered: Flexisip puts it first, also for accounts that it has no MD5 hash of.
   ///
   /// - Parameters:
   ///   - headerValues: each a header line, which may hold several challenges separated by commas.
-  ///   - realm: only challenges of this realm count; nil for any. Credentials belong to one realm only.
-  public static func strongest(of headerValues: [String], realm: String? = nil) -> DigestChallenge? {
-    list(headerValues)
-      .filter { realm == nil || $0.realm == realm }
-      .reduce(nil) { best, next in
-        guard let best else { return next }
-        return next.algorithm > best.algorithm ? next : best
-      }
+  ///   - realm: only challenges of this realm count, whatever the case; nil for any. Credentials belong to one realm
+  ///     only.
+  public static func preferred(of headerValues: [String], realm: String? = nil) -> DigestChallenge? {
+    let usable = list(headerValues).filter { challenge in
+      realm.map { $0.lowercased() == challenge.realm.lowercased() } ?? true
+    }
+    return usable.first { $0.algorithm != .md5 } ?? usable.first
   }
 
   /// The value of a WWW-Authenticate or Proxy-Authenticate header.

@@ -146,7 +146,7 @@ extension LiveCheck {
   /// found out (400) before the user is looked up, but after the realm is; nil when there is no answer.
   func findsRealm() async -> Bool? {
     guard let probe else { return nil }
-    let name = "username=\"\(account.address.user ?? "")\", realm=\"\(account.address.host)\""
+    let name = "username=\"\(account.address.user ?? "")\", realm=\"\(account.digestRealm)\""
     // The opaque of every Flexisip: other credentials are passed over.
     let empty = "Digest \(name), opaque=\"+GNywA==\""
     let answer = await probe.perform(

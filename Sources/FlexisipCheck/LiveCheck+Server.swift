@@ -41,7 +41,7 @@ extension LiveCheck {
   static func credentials(of account: AccountConfiguration) -> SIPProbe.Credentials {
     let password = account.password
     return SIPProbe.Credentials(
-      user: account.address.user ?? "", password: .init(reveal: { password.reveal() }))
+      user: account.address.user ?? "", realm: account.digestRealm, password: .init(reveal: { password.reveal() }))
   }
 
   private func tryRegistration(_ probe: SIPProbe) async {
@@ -93,7 +93,7 @@ extension LiveCheck {
       let algorithms = challenges.map(\.algorithm.rawValue).joined(separator: " ")
       let note =
         realm.caseInsensitiveCompare(account.address.host) == .orderedSame
-        ? "" : " (not the domain: the key server must use the same)"
+        ? "" : " (not the domain: the key server must use the same, and accounts need realm = \"\(realm)\")"
       return
         "\(final.status), algorithms \(algorithms), realm \(realm)\(note)" + (server.map { ", \($0)" } ?? "")
     case 200..<300:
@@ -123,7 +123,12 @@ extension LiveCheck {
     if let final = answer.final, final.isSuccess {
       probeDevice = ProbeDevice(instance: instance, gruu: probeDevice?.gruu)
       noteRegistration(final, instance: instance)
-      if step == .registration { _ = await passes(step) { answer.summary } }
+      if step == .registration {
+        _ = await passes(step) {
+          try await registerAgent()
+          return answer.summary
+        }
+      }
       return final
     }
     _ = await passes(step) {
@@ -138,7 +143,12 @@ extension LiveCheck {
         throw StepFailure(
           answer.summary,
           answer.summary.lowercased().contains("domain") ? causes.domainForbidden : causes.wrongPassword(challenges))
-      case 401, 407: throw StepFailure("\(answer.summary) again", causes.wrongPassword(challenges))
+      case 401, 407:
+        let isOurs = challenges.contains { $0.realm.caseInsensitiveCompare(account.digestRealm) == .orderedSame }
+        throw StepFailure(
+          isOurs
+            ? "\(answer.summary) again" : "the password is for the realm \(account.digestRealm), and not sent to another",
+          causes.wrongPassword(challenges))
       case 500?, 503?, 504?:
         let other = await answerAboutUser()
         throw StepFailure(
@@ -150,6 +160,33 @@ extension LiveCheck {
       }
     }
     return nil
+  }
+
+  /// The same with the stack that the client uses, which may stumble over what single requests do not.
+  private func registerAgent() async throws {
+    let password = account.password
+    var configuration = SIPAgentConfiguration(
+      address: account.address, password: { password.reveal() }, outboundProxy: account.outboundProxy,
+      instanceID: "urn:uuid:\(UUID().uuidString.lowercased())", specs: "none", userAgent: SIPProbe.userAgent,
+      expires: 120, caFile: account.caFile)
+    configuration.realm = account.realm
+    configuration.nameServer = account.nameServer
+    configuration.connectTimeout = timeouts.answer
+    configuration.transactionTimeout = timeouts.answer
+    configuration.trace = trace
+    let agent = try SIPAgent(configuration: configuration)
+    do { try await agent.register() } catch {
+      await agent.shutdown()
+      let isRefused =
+        switch error as? SIPError {
+        case .wrongCredentials, .otherRealm, .unsupportedChallenge: true
+        default: false
+        }
+      throw StepFailure(
+        "a single request was taken, but not the client's: \(error)",
+        isRefused ? causes.wrongPassword(challenges) : causes.noRegistrar())
+    }
+    await agent.shutdown()
   }
 
   /// With specs by which the focus takes the device into no room. None at all would end Flexisip 2.2 with

@@ -30,6 +30,8 @@ final class SIPProbe: @unchecked Sendable {
 
   struct Credentials: Sendable {
     var user: String
+    /// The only one that gets an answer.
+    var realm: String
     var password: Password
   }
 
@@ -116,7 +118,9 @@ final class SIPProbe: @unchecked Sendable {
     guard let challenge = answer.final, [401, 407].contains(challenge.status), let credentials else { return answer }
     let names =
       challenge.status == 401 ? ("WWW-Authenticate", "Authorization") : ("Proxy-Authenticate", "Proxy-Authorization")
-    guard let offered = DigestChallenge.strongest(of: challenge.headers.all(named: names.0)) else { return answer }
+    guard let offered = DigestChallenge.preferred(
+      of: challenge.headers.all(named: names.0), realm: credentials.realm)
+    else { return answer }
     var responder = DigestResponder(
       username: credentials.user, password: credentials.password.reveal(), challenge: offered)
     let authorization = responder.credentials(method: method, uri: uri, body: body).headerValue

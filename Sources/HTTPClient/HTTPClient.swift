@@ -29,7 +29,7 @@ extension HTTPCredentials: CustomStringConvertible, CustomReflectable {
 /// Sends requests over http and https.
 ///
 /// TLS 1.2 or newer with the certificate and host name checked; redirects are returned, not followed; Basic is never
-/// answered. A digest challenge is answered with the strongest algorithm offered, and the nonce used again for later
+/// answered. Of the digest challenges the topmost that can be is answered, and the nonce used again for later
 /// requests to the same origin. Proxies are those of the environment (`https_proxy`, `no_proxy`), never for loopback.
 public final class HTTPClient: Sendable {
   private let options: TransferOptions
@@ -89,7 +89,7 @@ public final class HTTPClient: Sendable {
     in response: HTTPResponse, host: String, credentials: HTTPCredentials
   ) throws -> DigestChallenge {
     let lines = response.values(ofHeader: "WWW-Authenticate")
-    if let challenge = DigestChallenge.strongest(of: lines, realm: credentials.realm) { return challenge }
+    if let challenge = DigestChallenge.preferred(of: lines, realm: credentials.realm) { return challenge }
     let realms = DigestChallenge.list(lines).map(\.realm)
     guard let expected = credentials.realm, !realms.isEmpty else {
       throw HTTPClientError.noDigestOffered(host: host, offered: lines)

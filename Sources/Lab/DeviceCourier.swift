@@ -11,6 +11,8 @@ final class DeviceCourier {
   private let fault: LabFault?
   private let log: LabLog
   private var store = MessageStore()
+  /// Requests on their way to a connection that have no answer yet.
+  private var underWay: [SIPConnection: Int] = [:]
   var registrar: Registrar
 
   init(server: SIPServer, registrar: Registrar, fault: LabFault? = nil, log: LabLog) {
@@ -36,7 +38,18 @@ final class DeviceCourier {
       default: break
       }
     }
+    underWay[connection, default: 0] += 1
+    defer {
+      let left = underWay[connection, default: 1] - 1
+      underWay[connection] = left > 0 ? left : nil
+    }
     return await server.send(request.addressed(to: binding), over: connection, provisional: provisional)
+  }
+
+  /// Whether messages for a device are better put behind those that wait: it has enough to do, or is offline.
+  func isBusy(_ binding: Binding) -> Bool {
+    guard let connection = binding.connection, store.count(for: binding.storeKey) == 0 else { return true }
+    return underWay[connection, default: 0] >= MessageStore.window
   }
 
   func sendACK(_ request: SIPRequest, to binding: Binding) {

@@ -6,9 +6,9 @@ import SIPAgent
 /// value: it sends nothing.
 struct MessageStore: Sendable {
   /// When a device has more waiting than this, the oldest are dropped.
-  static let maximumPerDevice = 2_000
+  static let maximumPerDevice = 20_000
   /// Bytes of bodies that wait for one device, likewise.
-  static let maximumBytesPerDevice = 64 << 20
+  static let maximumBytesPerDevice = 96 << 20
   /// So many go out to a device before its first answer is in.
   static let window = 32
 

@@ -217,14 +217,15 @@ final class Proxy {
       return transaction.respond(482, "Loop Detected")
     }
     let devices = bindings(for: target)
-    let online = devices.filter { $0.connection != nil }
     let isMessage = request.method == "MESSAGE"
+    // A message that its device cannot take at once waits for it.
+    let online = devices.filter { isMessage ? !courier.isBusy($0) : $0.connection != nil }
     guard !devices.isEmpty, !online.isEmpty || isMessage else {
       return transaction.respond(480, "Temporarily Unavailable")
     }
     transaction.respond(100, "Trying")
     let copy = hop(request, over: transaction.connection)
-    if isMessage { for binding in devices where binding.connection == nil { courier.deliver(copy, to: binding) } }
+    if isMessage { for binding in devices where courier.isBusy(binding) { courier.deliver(copy, to: binding) } }
     guard !online.isEmpty else { return transaction.respond(202, "Accepted") }
     fork(copy, to: online, transaction)
   }

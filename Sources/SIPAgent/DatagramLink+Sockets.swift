@@ -48,8 +48,7 @@ extension DatagramLink {
 
     func inbound(_ socket: DatagramSocket) -> InboundStreams? {
       InboundStreams(
-        at: socket.local, from: address.numericHost, sofia: sofia, sources: sources, usages: settings.usages,
-        trace: settings.trace)
+        at: socket.local, from: address.numericHost, sofia: sofia, sources: sources, settings: settings.common)
     }
   }
 

@@ -20,16 +20,11 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     var streamAddresses: @Sendable () throws(ConnectionFailure) -> [SocketAddress]
     /// Our host in Via, IPv6 in brackets.
     var localHost: String
-    var usages: StandingUsages
     /// `connect`: an address that has not answered for so long is given up, if there is another one.
     var timeouts: ServerStream.Timeouts
-    /// Seconds between two keepalives, 0 for none.
-    var keepalive: Double
-    /// A server that answered a keepalive once must answer each one within so many seconds.
-    var keepaliveAnswer: Double
     /// Our address, for From of keepalives.
     var address: SIPURI
-    var trace: WireTrace?
+    var common: LinkSettings
   }
 
   /// The way to one address of the server.
@@ -80,6 +75,10 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   /// To be tried when this one fails.
   private var remaining: [SocketAddress]
   private var pending = PendingRequests()
+  /// Requests of the server for which Sofia's window has no room.
+  private var waiting: [SIPDatagram] = []
+  private var waitingBytes = 0
+  private let signal = LinkSignal()
   /// Flows made so far. Under `lock`.
   private var flows = 0
   /// What has just ended the flow; dealt with between two events.
@@ -104,9 +103,8 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     streams = try ServerLink(
       ServerLink.Settings(
         host: settings.host, transport: .tcp, addresses: Self.streamAddresses(settings, server),
-        tls: TLSSettings(), localHost: settings.localHost, localPort: socket.local.port, usages: settings.usages,
-        timeouts: settings.timeouts, keepalive: settings.keepalive, keepaliveAnswer: settings.keepaliveAnswer,
-        trace: settings.trace),
+        tls: TLSSettings(), localHost: settings.localHost, localPort: socket.local.port,
+        timeouts: settings.timeouts, common: settings.common),
       listener: listener)
     flow = newFlow(socket, inbound)
     findStreams()
@@ -154,6 +152,8 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
 
   private func run() {
     let addresses = AddressMonitor()
+    settings.common.window.add(signal)
+    defer { settings.common.window.remove(signal) }
     while !interrupt.isClosed {
       var entries = [
         pollfd(fd: interrupt.descriptor, events: Int16(POLLIN), revents: 0),
@@ -161,6 +161,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
         pollfd(fd: client.descriptor, events: Int16(POLLIN), revents: 0),
         pollfd(fd: flow?.socket.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
         pollfd(fd: flow?.inbound?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: signal.descriptor, events: Int16(POLLIN), revents: 0),
       ]
       poll(&entries, nfds_t(entries.count), pollTimeout)
       if interrupt.takeReset(), !depart() { dropSilentFlow() }
@@ -172,6 +173,8 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
       if entries[4].revents != 0 { flow?.inbound?.accept() }
       if entries[3].revents != 0 { fromServer() }
       if entries[2].revents != 0 { fromClient() }
+      if entries[5].revents != 0 { signal.take() }
+      handOver()
       keepTime()
       if let error = broken { fail(error) }
     }
@@ -189,7 +192,11 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     // An error is that Sofia's port is not open yet, or closed already.
     while case .datagram(let bytes)? = try? client.receive() {
       guard let message = SIPDatagram(bytes) else { continue }
-      guard settings.usages.permit(message.head) else {
+      if message.isResponse {
+        let head = SIPHead(message.head)
+        if head.isFinalResponse { settings.common.window.remove(head.transaction) }
+      }
+      guard settings.common.usages.permit(message.head) else {
         refuse(message)
         continue
       }
@@ -225,8 +232,18 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
         guard var message = SIPDatagram(bytes) else { continue }
         flow?.receivedTap?.take(message)
         if flow?.probe.take(message) == true { continue }
+        let head = SIPHead(message.head)
+        if head.fault(bodyLength: message.body.count) != nil {
+          // Over UDP nothing is too large.
+          if head.isAnswerable, let answer = message.response("400 Bad Request", tag: "limeade") { send(answer) }
+          continue
+        }
+        if !message.isResponse, message.method != "ACK" {
+          take(message, head)
+          continue
+        }
         if let via = flow?.via { message.head = via.incoming(message.head) }
-        message.head = ServerDelay.hide(in: message.head)
+        message.head = ServerDelay.hide(in: ChallengeChoice.one(in: message.head, realm: settings.common.realm))
         if message.isResponse { pending.remove(answeredBy: message) }
         // What Sofia cannot take now, the server sends again.
         try? client.send(message.bytes)
@@ -234,6 +251,39 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     } catch {
       broken = error
     }
+  }
+
+  /// More bytes do not wait: their sender sends them again.
+  private static let maximumWaiting = 1 << 20
+
+  /// A request of the server, which goes to Sofia when there is room.
+  private func take(_ request: SIPDatagram, _ head: SIPHead) {
+    let transaction = head.transaction
+    guard !settings.common.window.contains(transaction) else { return give(request) }
+    guard waitingBytes < Self.maximumWaiting, !waiting.contains(where: { SIPHead($0.head).transaction == transaction })
+    else { return }
+    waiting.append(request)
+    waitingBytes += request.head.count + request.body.count
+    handOver()
+  }
+
+  private func handOver() {
+    while let request = waiting.first {
+      let size = request.head.count + request.body.count
+      guard settings.common.window.admits(size) else { return }
+      waiting.removeFirst()
+      waitingBytes -= size
+      settings.common.window.add(SIPHead(request.head).transaction, bytes: size)
+      give(request)
+    }
+  }
+
+  private func give(_ request: SIPDatagram) {
+    guard let via = flow?.via else { return }
+    var request = request
+    request.head = via.incoming(request.head)
+    // What Sofia cannot take now, the server sends again.
+    try? client.send(request.bytes)
   }
 
   private func refuse(_ request: SIPDatagram) {
@@ -260,7 +310,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     broken = nil
     guard let lost = flow else { return }
     flow = nil
-    settings.trace?.note("UDP \(lost.socket.peer.text): \(error)")
+    settings.common.trace?.note("UDP \(lost.socket.peer.text): \(error)")
     if lost.isProven || serverStays {
       let all = (try? choice.addresses()) ?? []
       remaining = serverStays ? all : all.filter { $0 != lost.socket.peer }
@@ -307,9 +357,9 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
         sentBy: sentBy, inside: "127.0.0.1:\(port)",
         serverHost: socket.peer.numericHost, serverPort: socket.peer.port, mark: number == 0 ? "" : "\(number)-"),
       nextPing: pingTime(),
-      probe: ServerProbe(address: settings.address, sentBy: sentBy, patience: settings.keepaliveAnswer),
-      sentTap: settings.trace.map { MessageTap($0, .sent, peer: peer) },
-      receivedTap: settings.trace.map { MessageTap($0, .received, peer: peer) })
+      probe: ServerProbe(address: settings.address, sentBy: sentBy, patience: settings.common.keepaliveAnswer),
+      sentTap: settings.common.trace.map { MessageTap($0, .sent, peer: peer) },
+      receivedTap: settings.common.trace.map { MessageTap($0, .received, peer: peer) })
   }
 
   /// Something came from the server.
@@ -363,7 +413,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
 
   private func pingTime() -> ContinuousClock.Instant {
     // RFC 5626 §4.4.1: between 80 and 100 per cent, so that clients do not ping in step.
-    .now + .seconds(min(settings.keepalive, Self.longestKeepalive) * Double.random(in: 0.8...1))
+    .now + .seconds(min(settings.common.keepalive, Self.longestKeepalive) * Double.random(in: 0.8...1))
   }
 
   /// When an address that owes its first answer is given up; nil when there is no other one.
@@ -373,7 +423,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   }
 
   private var pingDue: ContinuousClock.Instant? {
-    guard let flow, flow.isProven, settings.keepalive > 0 else { return nil }
+    guard let flow, flow.isProven, settings.common.keepalive > 0 else { return nil }
     return flow.nextPing
   }
 
@@ -394,6 +444,6 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   }
 
   private var pollTimeout: Int32 {
-    [patience, pingDue, flow?.probe.due].compactMap { $0?.millisecondsLeft }.min() ?? -1
+    [patience, pingDue, flow?.probe.due, waiting.isEmpty ? nil : settings.common.window.due].compactMap { $0?.millisecondsLeft }.min() ?? -1
   }
 }

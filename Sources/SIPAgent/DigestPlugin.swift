@@ -56,16 +56,15 @@ final class RealmResponder {
   /// - Returns: whether the request should be sent again with it. After a wrong password it should not: then the nonce
   ///   is new but nothing says that the old one was stale, and the old one had never been accepted.
   func update(_ new: DigestChallenge) -> Bool {
-    // Servers offer MD5 first and SHA-256 after it: the strongest wins.
-    if new.algorithm < challenge.algorithm { return false }
+    // The links leave one challenge of several, see `ChallengeChoice`.
     if new.algorithm == challenge.algorithm, new.nonce == challenge.nonce { return false }
     let wasUntried = uses == 0
     let wasAccepted = uses > 1
-    let isStronger = new.algorithm > challenge.algorithm
+    let isOther = new.algorithm != challenge.algorithm
     challenge = new
     responder = nil
     uses = 0
-    return isStronger || new.stale || wasAccepted || wasUntried
+    return isOther || new.stale || wasAccepted || wasUntried
   }
 
   func authorize(account token: String, method: String, uri: String, body: Data) -> String? {

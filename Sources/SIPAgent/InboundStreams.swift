@@ -25,8 +25,7 @@ final class InboundStreams {
   private let host: String
   private let sofia: SocketAddress
   private let sources: SourcePorts
-  private let usages: StandingUsages
-  private let trace: WireTrace?
+  private var settings: LinkSettings
   private let interrupt = LinkInterrupt()
 
   /// - Parameters:
@@ -35,14 +34,14 @@ final class InboundStreams {
   ///   - sofia: where Sofia takes connections.
   /// - Returns: nil when the port is taken.
   init?(
-    at local: SocketAddress, from host: String, sofia: SocketAddress, sources: SourcePorts, usages: StandingUsages,
-    trace: WireTrace?
+    at local: SocketAddress, from host: String, sofia: SocketAddress, sources: SourcePorts, settings: LinkSettings
   ) {
     self.host = host
     self.sofia = sofia
     self.sources = sources
-    self.usages = usages
-    self.trace = trace
+    self.settings = settings
+    // The server pings its connections, if anybody.
+    self.settings.keepalive = 0
     let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
     descriptor = socket(local.family, type, 0)
     guard descriptor >= 0 else { return nil }
@@ -77,7 +76,7 @@ final class InboundStreams {
   }
 
   private func carry(_ descriptor: Int32) {
-    let (sofia, sources, usages, trace, interrupt) = (sofia, sources, usages, trace, interrupt)
+    let (sofia, sources, settings, interrupt) = (sofia, sources, settings, interrupt)
     let thread = Thread {
       guard let server = try? ServerStream(accepted: descriptor) else { return }
       // On loopback this does not wait.
@@ -86,8 +85,7 @@ final class InboundStreams {
       defer { sources.remove(client.local.port) }
       var pump = LinkPump(
         client: client.descriptor, stream: server, listener: nil, interrupt: interrupt.descriptor,
-        via: ViaRewriter(transport: "TCP", sentBy: server.local.text), usages: usages, keepalive: 0,
-        keepaliveAnswer: 0, trace: trace)
+        via: ViaRewriter(transport: "TCP", sentBy: server.local.text), settings: settings)
       // However it ends, the server makes another connection when it needs one.
       _ = try? pump.run()
     }

@@ -69,7 +69,9 @@ final class LoopbackListener: @unchecked Sendable {
         if errno == EINTR || errno == ECONNABORTED { continue }
         return nil
       }
-      if Self.isOwn(client) {
+      if let other = Self.otherEnd(of: client) {
+        var size = Self.receiveBuffer
+        setsockopt(other, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
         _ = fcntl(client, F_SETFD, FD_CLOEXEC)
         _ = fcntl(client, F_SETFL, O_NONBLOCK)
         var one: Int32 = 1
@@ -80,13 +82,16 @@ final class LoopbackListener: @unchecked Sendable {
     }
   }
 
-  /// Whether the other end of a connection is a descriptor of this process too.
-  static func isOwn(_ client: Int32) -> Bool {
+  /// Sofia reads all that waits at once, and each message that is in it keeps a copy of the rest.
+  private static let receiveBuffer: Int32 = 32 << 10
+
+  /// The other end of a connection, if it is a descriptor of this process too.
+  static func otherEnd(of client: Int32) -> Int32? {
     guard let near = try? SocketAddress(localOf: client), let far = try? SocketAddress(peerOf: client) else {
-      return false
+      return nil
     }
     let open = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
-    return open.compactMap { Int32($0) }.contains { descriptor in
+    return open.compactMap { Int32($0) }.first { descriptor in
       guard let local = try? SocketAddress(localOf: descriptor), local.family == AF_INET, local == far else {
         return false
       }

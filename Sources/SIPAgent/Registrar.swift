@@ -91,7 +91,7 @@ final class Registrar {
 
   private func dropHandle() {
     current = nil
-    handle?.abandon()
+    handle?.abandon(isEnded ? .shutDown : .noSuchDialog)
     handle = nil
   }
 
@@ -218,7 +218,10 @@ final class Registrar {
   func registration(in response: SIPResponse) -> Registration {
     let contacts = response.headers.all(named: "Contact").flatMap { NameAddress.list($0) }
     let ours =
-      contacts.first { $0.parameters[parameter: "+sip.instance"] == "<\(configuration.instanceID)>" }
+      // RFC 8141 §3.1: case does not tell such URNs apart.
+      contacts.first {
+        $0.parameters[parameter: "+sip.instance"]?.lowercased() == "<\(configuration.instanceID)>".lowercased()
+      }
       ?? contacts.first {
         $0.parameters[parameter: "+sip.instance"] == nil && $0.uri.withoutParameters == contact.withoutParameters
       }

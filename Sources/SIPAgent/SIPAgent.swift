@@ -5,7 +5,8 @@ import MessageFormats
 
 /// One account on one device. Several agents may live in a process.
 ///
-/// `events` must be consumed: requests of others wait there for their answers. `shutdown()` must be called before the
+/// `events` must be consumed: requests of others wait there for their answers, and when too many do nothing more is read
+/// from the server. `shutdown()` must be called before the
 /// last reference goes.
 @SIPActor
 public final class SIPAgent {
@@ -15,7 +16,8 @@ public final class SIPAgent {
   /// Seconds that `shutdown()` gives the servers to answer the goodbyes.
   public static let shutdownTimeout = 2.0
 
-  private nonisolated let eventSink: AsyncStream<SIPEvent>.Continuation
+  private nonisolated let window = IntakeWindow()
+  private nonisolated let eventSink: EventQueue
   private var starting: Task<Parts, any Error>?
   private var isShutDown = false
 
@@ -33,7 +35,8 @@ public final class SIPAgent {
   public nonisolated init(configuration: SIPAgentConfiguration) throws {
     try configuration.check()
     self.configuration = configuration
-    (events, eventSink) = AsyncStream.makeStream(of: SIPEvent.self, bufferingPolicy: .unbounded)
+    eventSink = EventQueue(window: window)
+    events = eventSink.stream
   }
 
   // MARK: Registration
@@ -219,10 +222,10 @@ public final class SIPAgent {
 
   private func start() async throws -> Parts {
     let sink = eventSink
-    let incoming = IncomingRequests { sink.yield($0) }
+    let incoming = IncomingRequests(user: configuration.address.user, window: window) { sink.yield($0) }
     let dialogs = DialogTable(incoming: incoming) { sink.yield($0) }
     incoming.dialogs = dialogs
-    let (stack, endpoint) = try await SofiaStack.start(configuration) { incoming.receive($0) }
+    let (stack, endpoint) = try await SofiaStack.start(configuration, window: window) { incoming.receive($0) }
     incoming.stack = stack
     let parts = Parts(
       stack: stack,

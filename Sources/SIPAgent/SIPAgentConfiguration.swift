@@ -8,6 +8,9 @@ public struct SIPAgentConfiguration: Sendable {
   public var address: SIPURI
   /// The name for authentication, nil for the user part of the address.
   public var username: String?
+  /// The realm of the account's password, nil for the domain of the address. No other gets an answer: a server, or
+  /// whoever speaks in its place, could have the password's digest for any realm that it names.
+  public var realm: String?
   /// Called for each new challenge; the result is not kept.
   public var password: @Sendable () -> String
   /// Where every request goes, nil for the domain of the address. Its `transport` parameter is `tcp`, `udp` or `tls`; a
@@ -36,6 +39,8 @@ public struct SIPAgentConfiguration: Sendable {
   /// A connection on which nothing sent was acknowledged for so many seconds is lost. With the interval of the pings it
   /// is noticed within a minute.
   public var acknowledgementTimeout = 20.0
+  /// A message of the server's over TCP or TLS that has begun must go on within so many seconds.
+  public var messageTimeout = 10.0
   /// Hears of every SIP message.
   public var trace: WireTrace?
 
@@ -70,6 +75,8 @@ extension SIPAgentConfiguration {
   var serverName: String { proxy.port.map { "\(proxy.host):\($0)" } ?? proxy.host }
 
   var user: String { username ?? address.user ?? "" }
+
+  var digestRealm: String { realm ?? address.host }
 
   var timeouts: ServerStream.Timeouts {
     ServerStream.Timeouts(connect: connectTimeout, acknowledgement: acknowledgementTimeout)

@@ -44,14 +44,18 @@ package struct SIPDatagram {
   /// - Parameters:
   ///   - status: code and reason.
   ///   - tag: for To, unless it has one.
-  package func response(_ status: String, tag: String) -> SIPDatagram? {
+  ///   - retryAfter: seconds, for Retry-After.
+  package func response(_ status: String, tag: String, retryAfter: Int? = nil) -> SIPDatagram? {
     guard !isResponse, method != "ACK" else { return nil }
-    let fields = headers.compactMap { field -> SIPHeader? in
+    var fields = headers.compactMap { field -> SIPHeader? in
       let name = field.name.lowercased()
       guard Self.copied.contains(name) else { return nil }
-      let isBareTo = ["to", "t"].contains(name) && !field.value.contains(";tag=")
-      return isBareTo ? SIPHeader(field.name, field.value + ";tag=\(tag)") : field
+      // What cannot stand in a message need not come back: the transaction is found by the branch.
+      let value = String(field.value.unicodeScalars.filter { $0.value == 9 || ($0.value >= 32 && $0.value != 127) })
+      let isBareTo = ["to", "t"].contains(name) && !value.contains(";tag=")
+      return SIPHeader(field.name, isBareTo ? value + ";tag=\(tag)" : value)
     }
+    if let retryAfter { fields.append(SIPHeader("Retry-After", "\(retryAfter)")) }
     return MessageText.wire("SIP/2.0 \(status)", fields, Data()).flatMap { SIPDatagram([UInt8]($0)) }
   }
 

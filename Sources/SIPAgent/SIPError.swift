@@ -19,6 +19,8 @@ public enum SIPError: Error, Hashable, Sendable {
   case wrongCredentials(user: String, realm: String)
   /// The challenge cannot be answered: another scheme than Digest, or only unknown algorithms.
   case unsupportedChallenge(String)
+  /// The server asks for the password of other realms than the account's, which is sent to none of them.
+  case otherRealm(expected: String, offered: [String])
   /// A final response other than success.
   case refused(status: Int, reason: String)
   /// The registrar accepted the REGISTER but gave no GRUU (RFC 5627): it does not support them.
@@ -42,6 +44,11 @@ extension SIPError: LocalizedError, CustomStringConvertible {
       "the SIP server refused the name or the password of \(user) (realm \(realm)): check the account's password"
     case .unsupportedChallenge(let challenge):
       "the SIP server asks for an authentication that is not supported: \(challenge)"
+    case .otherRealm(let expected, let offered):
+      """
+      the SIP server asks for a password of the realm \(offered.joined(separator: ", ")), the account's is for \
+      \(expected): nothing was sent. If the server is the right one, set realm = "\(offered.first ?? "")" in the account
+      """
     case .refused(let status, let reason): "the SIP server answered \(status) \(reason)"
     case .noGRUU(let registrar):
       "the registrar \(registrar) gave this device no GRUU (RFC 5627), which chat rooms need"

@@ -65,6 +65,7 @@ struct SIPFramer {
     let length = end + 4
     let rest = bytes.dropFirst(length - known)
     head.removeLast(head.count - length)
+    head = Self.unfolded(head)
     guard let body = Self.contentLength(of: head) else {
       giveUp(&pieces)
       return rest
@@ -81,9 +82,23 @@ struct SIPFramer {
     head = []
   }
 
-  /// 0 without the field, nil when it is no number.
+  /// RFC 3261 §7.3.1: a line that begins with a blank goes on with the one before; it becomes one line.
+  private static func unfolded(_ head: [UInt8]) -> [UInt8] {
+    var lines: [UInt8] = []
+    var start = 0
+    while let end = ByteSearch.position(of: [13, 10], in: head, from: start), end + 2 < head.count {
+      lines += head[start..<end]
+      let isFolded = end > start && (head[end + 2] == 32 || head[end + 2] == 9)
+      lines += isFolded ? [32] : [13, 10]
+      start = end + 2
+    }
+    return lines + head[start...]
+  }
+
+  /// 0 without the field, nil when it is no number, or there are two.
   private static func contentLength(of head: [UInt8]) -> Int? {
     var start = 0
+    var found: Int?
     while start < head.count {
       let end = ByteSearch.position(of: [10], in: head, from: start) ?? head.count
       let line = head[start..<end]
@@ -95,10 +110,10 @@ struct SIPFramer {
       let name = String(decoding: line[..<colon], as: UTF8.self).trimmingCharacters(in: .whitespaces).lowercased()
       guard name == "content-length" || name == "l" else { continue }
       let value = String(decoding: line[(colon + 1)...], as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-      guard let length = Int(value), length >= 0 else { return nil }
-      return length
+      guard value.utf8.allSatisfy({ (48...57).contains($0) }), let length = Int(value), found == nil else { return nil }
+      found = length
     }
-    return 0
+    return found ?? 0
   }
 }
 

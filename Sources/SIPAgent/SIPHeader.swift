@@ -49,3 +49,10 @@ extension Sequence<SIPHeader> {
 
   public subscript(name: String) -> String? { first(named: name) }
 }
+
+extension [SIPHeader] {
+  /// The tag of From or To.
+  func tag(of name: String) -> String? {
+    first(named: name).flatMap { NameAddress($0) }?.parameters[parameter: "tag"]
+  }
+}

@@ -2,6 +2,7 @@
 import CSofia
 import Foundation
 import MessageFormats
+import ServerConnection
 
 /// Receives whole requests over TCP and UDP, or over TLS, at one port and sends requests to clients over the
 /// connections that they opened. It knows no registrations and no dialogs. Requests that are no SIP are answered 400,
@@ -70,7 +71,25 @@ public final class SIPServer {
     }
     self.handle = handle
     self.port = sofia_server_port(handle)
+    Self.limitReceiveBuffers(port: Int(port))
     box.takeUnretainedValue().server = self
+  }
+
+  /// What a connection may have waiting in the system, in bytes. Sofia reads all of it at once, and each message that
+  /// is in it keeps a copy of the rest.
+  private static let receiveBuffer: Int32 = 16 << 10
+
+  /// Connections take the size over from the socket that listens, which Sofia does not tell.
+  private static func limitReceiveBuffers(port: Int) {
+    let open = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+    for descriptor in open.compactMap({ Int32($0) }) {
+      var (listens, length) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
+      guard getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0, listens != 0,
+        (try? SocketAddress(localOf: descriptor))?.port == port
+      else { continue }
+      var size = receiveBuffer
+      setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, length)
+    }
   }
 
   /// Closes the port and all connections. Requests on their way end with 503; open transactions are given up.

@@ -6,8 +6,8 @@ import ServerConnection
 /// belongs to the way to the server (names, TLS, keepalive, loss, change of our address) is here and not in Sofia, and
 /// its failures have causes.
 ///
-/// `@unchecked Sendable`: `made` is only touched on the link's thread, what else is mutable only under `lock`; all else
-/// is constant.
+/// `@unchecked Sendable`: `made` and `hadConnection` are only touched on the link's thread, what else is mutable only under
+/// `lock`; all else is constant.
 final class ServerLink: AgentLink, @unchecked Sendable {
   struct Settings: Sendable {
     /// The name that the certificate must be for.
@@ -21,14 +21,8 @@ final class ServerLink: AgentLink, @unchecked Sendable {
     var localHost: String
     /// Our port in Via, nil for that of the listener.
     var localPort: Int?
-    var usages: StandingUsages
     var timeouts: ServerStream.Timeouts
-    /// Seconds between two keepalives, 0 for none.
-    var keepalive: Double
-    /// A server that answered a keepalive once must answer each one within so many seconds.
-    var keepaliveAnswer: Double
-    /// Hears of every message and every connection.
-    var trace: WireTrace?
+    var common: LinkSettings
   }
 
   private let settings: Settings
@@ -44,8 +38,15 @@ final class ServerLink: AgentLink, @unchecked Sendable {
   private var peer: SocketAddress?
   /// Of `leave`, until the connection has ended.
   private var departures: [CheckedContinuation<Void, Never>] = []
+  private var onLoss: (@Sendable () -> Void)?
   /// When the last connections were made. Of the thread.
   private var made: [ContinuousClock.Instant] = []
+  /// Whether one has ended, and Sofia not made the next one. Of the thread.
+  private var hadConnection = false
+
+  /// Sofia makes the next connection as soon as it sees the end of one; else the agent is told after so many seconds,
+  /// and again and again.
+  private static let longestGap = 2.0
 
   /// A server that takes connections and closes them gets no more than so many in so many seconds. (What cannot
   /// connect at all is retried by the registrar, which backs off.)
@@ -78,8 +79,8 @@ final class ServerLink: AgentLink, @unchecked Sendable {
   /// Sofia makes those up.
   func isMadeUp(port: Int) -> Bool { false }
 
-  /// Sofia sees the end of its connection.
-  func whenLost(_ action: @escaping @Sendable () -> Void) {}
+  /// Sofia sees the end of its connection, unless it was the one who ended it.
+  func whenLost(_ action: @escaping @Sendable () -> Void) { lock.withLock { onLoss = action } }
 
   var hasAlternatives: Bool { choice.isPlural }
 
@@ -111,17 +112,24 @@ final class ServerLink: AgentLink, @unchecked Sendable {
     var next: Int32?
     while let client = next ?? nextClient() {
       next = nil
+      var isSofias = false
       do {
         next = try carry(client)
+        isSofias = next == nil
       } catch {
         // Set before Sofia sees the end of its connection and the agent asks why.
         lock.withLock { failure = error }
-        if error != .interrupted { settings.trace?.note("\(settings.host): \(error)") }
+        if error != .interrupted { settings.common.trace?.note("\(settings.host): \(error)") }
       }
       Foundation.close(client)
       endConnection()
+      hadConnection = true
+      // Without a request of its own Sofia would not connect again.
+      if isSofias { tellLoss() }
     }
   }
+
+  private func tellLoss() { lock.withLock { onLoss }?() }
 
   private func endConnection() {
     let waiting = lock.withLock {
@@ -154,9 +162,8 @@ final class ServerLink: AgentLink, @unchecked Sendable {
       via: ViaRewriter(
         transport: settings.transport.rawValue.uppercased(),
         sentBy: "\(settings.localHost):\(settings.localPort ?? port)"),
-      usages: settings.usages, keepalive: settings.keepalive, keepaliveAnswer: settings.keepaliveAnswer,
-      trace: settings.trace)
-    do throws(ConnectionFailure) { return try pump.run() } catch {
+      settings: settings.common)
+    do throws(ConnectionFailure) { return try pump.run(whenRefused: tellLoss) } catch {
       guard error == .interrupted, interrupt.takeReset() else { throw error }
       throw .lost(reason: isBetweenServers ? ServerChoice.departure : "the server does not answer any more")
     }
@@ -167,12 +174,16 @@ final class ServerLink: AgentLink, @unchecked Sendable {
     while true {
       interrupt.takeReset()
       if interrupt.isClosed { return nil }
-      if let client = listener.accept() { return client }
+      if let client = listener.accept() {
+        hadConnection = false
+        return client
+      }
       var entries = [
         pollfd(fd: listener.pollDescriptor, events: Int16(POLLIN), revents: 0),
         pollfd(fd: interrupt.descriptor, events: Int16(POLLIN), revents: 0),
       ]
-      poll(&entries, 2, -1)
+      let isQuiet = poll(&entries, 2, hadConnection ? Int32(Self.longestGap * 1000) : -1) == 0
+      if isQuiet { tellLoss() }
     }
   }
 

@@ -109,8 +109,10 @@ final class SofiaHandle {
 
   private func authenticate(_ message: SofiaMessage, for asker: KnownCredentials.Asker) throws {
     let values = message.headers.all(named: asker.challengeField)
-    guard let challenge = DigestChallenge.strongest(of: values) else {
-      throw SIPError.unsupportedChallenge(values.first ?? "none")
+    guard let challenge = DigestChallenge.preferred(of: values, realm: stack.realm) else {
+      let realms = DigestChallenge.list(values).map(\.realm)
+      if realms.isEmpty { throw SIPError.unsupportedChallenge(values.first ?? "none") }
+      throw SIPError.otherRealm(expected: stack.realm, offered: realms)
     }
     // nua answers what is stale by itself; what reaches this point a second time was refused.
     guard authenticated.insert("\(message.status) \(challenge.realm)").inserted else {

@@ -18,6 +18,12 @@ struct SofiaMessage {
   var reason: String { sofia_message_reason(pointer).map { String(cString: $0) } ?? "" }
   var method: String { sofia_message_method(pointer).map { String(cString: $0) } ?? "" }
 
+  var requestURI: String? {
+    guard let text = sofia_message_request_uri(pointer) else { return nil }
+    defer { free(text) }
+    return String(cString: text)
+  }
+
   var headers: [SIPHeader] {
     var headers: [SIPHeader] = []
     var next = sofia_message_first_header(pointer)

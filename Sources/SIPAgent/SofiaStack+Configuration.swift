@@ -6,7 +6,7 @@ import ServerConnection
 
 extension SofiaStack {
   /// Incoming messages above this many bytes are refused with 413.
-  static let maximumMessageSize = 2 << 20
+  nonisolated static let maximumMessageSize = 2 << 20
   /// Attempts to bind: between choosing a free port and binding it, another program may take it.
   private static let bindAttempts = 4
   /// Seconds after which an INVITE without a final response is cancelled. Chat servers answer at once.
@@ -16,19 +16,23 @@ extension SofiaStack {
   static let supported = "replaces, outbound, gruu"
 
   static func start(
-    _ configuration: SIPAgentConfiguration, onIncoming: @escaping (SofiaEvent) -> Void
+    _ configuration: SIPAgentConfiguration, window: IntakeWindow, onIncoming: @escaping (SofiaEvent) -> Void
   ) async throws -> (SofiaStack, AgentEndpoint) {
     let route = try await ServerRoute.find(configuration)
     let account = try DigestAccounts.shared.add(
       DigestAccounts.Account(username: configuration.user, password: configuration.password))
     for _ in 0..<bindAttempts {
       let usages = StandingUsages()
+      let common = LinkSettings(
+        usages: usages, window: window, realm: configuration.digestRealm, keepalive: configuration.keepaliveInterval,
+        keepaliveAnswer: configuration.pongTimeout, messageTimeout: configuration.messageTimeout,
+        trace: configuration.trace)
       let (link, endpoint) =
         try route.transport == .udp
-        ? datagrams(configuration, route, usages) : stream(configuration, route, usages)
+        ? datagrams(configuration, route, common) : stream(configuration, route, common)
       let stack = try SofiaStack(
         tags: agentTags(configuration, endpoint), link: link, usages: usages, account: account,
-        username: configuration.user, server: configuration.serverName, onIncoming: onIncoming)
+        username: configuration.user, realm: configuration.digestRealm, server: configuration.serverName, onIncoming: onIncoming)
       if stack.isRunning { return (stack, endpoint) }
       link.close()
     }
@@ -37,20 +41,19 @@ extension SofiaStack {
   }
 
   private static func stream(
-    _ configuration: SIPAgentConfiguration, _ route: ServerRoute, _ usages: StandingUsages
+    _ configuration: SIPAgentConfiguration, _ route: ServerRoute, _ common: LinkSettings
   ) throws -> (any AgentLink, AgentEndpoint) {
     let target = try configuration.target()
     let link = try ServerLink(
       ServerLink.Settings(
         host: target.host, transport: route.transport, addresses: configuration.addresses(of: target, route.transport),
-        tls: TLSSettings(caFile: configuration.caFile), localHost: route.localHost, usages: usages,
-        timeouts: configuration.timeouts, keepalive: configuration.keepaliveInterval,
-        keepaliveAnswer: configuration.pongTimeout, trace: configuration.trace))
+        tls: TLSSettings(caFile: configuration.caFile), localHost: route.localHost,
+        timeouts: configuration.timeouts, common: common))
     return (link, .stream(link, route))
   }
 
   private static func datagrams(
-    _ configuration: SIPAgentConfiguration, _ route: ServerRoute, _ usages: StandingUsages
+    _ configuration: SIPAgentConfiguration, _ route: ServerRoute, _ common: LinkSettings
   ) throws -> (any AgentLink, AgentEndpoint) {
     let target = try configuration.target()
     var streamTarget = target
@@ -61,8 +64,7 @@ extension SofiaStack {
         DatagramLink.Settings(
           host: target.host, addresses: configuration.addresses(of: target, .udp),
           streamAddresses: configuration.addresses(of: streamTarget, .tcp), localHost: route.localHost,
-          usages: usages, timeouts: configuration.timeouts, keepalive: configuration.keepaliveInterval,
-          keepaliveAnswer: configuration.pongTimeout, address: configuration.address, trace: configuration.trace),
+          timeouts: configuration.timeouts, address: configuration.address, common: common),
         addresses: route.addresses, sofiaPort: sofiaPort)
       return (link, .datagrams(link, route, sofiaPort: sofiaPort))
     } catch let failure as ConnectionFailure {

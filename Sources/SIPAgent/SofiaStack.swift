@@ -36,6 +36,8 @@ final class SofiaStack {
   let credentials: KnownCredentials
   /// For error texts.
   let username: String
+  /// The only realm whose challenges are answered.
+  let realm: String
   let server: String
 
   /// Called when a request other than REGISTER got no answer at all, or the link was lost and nua does not know.
@@ -56,14 +58,15 @@ final class SofiaStack {
 
   /// - Parameter onIncoming: events of handles that nua made for an incoming request.
   init(
-    tags: TagList, link: any AgentLink, usages: StandingUsages, account: String, username: String, server: String,
-    onIncoming: @escaping (SofiaEvent) -> Void
+    tags: TagList, link: any AgentLink, usages: StandingUsages, account: String, username: String, realm: String,
+    server: String, onIncoming: @escaping (SofiaEvent) -> Void
   ) throws {
     self.link = link
     self.usages = usages
     self.account = account
     credentials = KnownCredentials(account: account)
     self.username = username
+    self.realm = realm
     self.server = server
     self.onIncoming = onIncoming
     // Balanced in `destroy`: nua holds the stack until it is destroyed.

@@ -9,6 +9,8 @@ final class SubscriptionTable {
     var handle: SofiaHandle
     var resource: SIPURI
     var isEnding = false
+    /// Of the notifier in this dialog, once it is known.
+    var remoteTag: String?
   }
 
   private var subscriptions: [SubscriptionID: Subscription] = [:]
@@ -35,7 +37,9 @@ final class SubscriptionTable {
       if event.kind == SOFIA_RESPONSE_SUBSCRIBE { refreshed(result, id, ended: event.subscriptionEnded) }
     }
     do {
-      try Self.check(try await handle.perform(.subscribe, tags))
+      let response = try await handle.perform(.subscribe, tags)
+      try Self.check(response)
+      note(response.headers.tag(of: "To"), id)
     } catch {
       remove(id)
       throw error
@@ -73,12 +77,19 @@ final class SubscriptionTable {
     }
   }
 
+  private func note(_ tag: String?, _ id: SubscriptionID) {
+    if subscriptions[id]?.remoteTag == nil { subscriptions[id]?.remoteTag = tag }
+  }
+
   private func receive(_ event: SofiaEvent, _ id: SubscriptionID) {
     guard event.kind == SOFIA_INCOMING_NOTIFY, let message = event.message else {
       incoming.receive(event)
       return
     }
     let headers = message.headers
+    // The first may overtake the response; none of another sender counts.
+    note(headers.tag(of: "From"), id)
+    guard headers.tag(of: "From") == subscriptions[id]?.remoteTag else { return }
     // nua answers NOTIFY itself: 200 when the subscription stands, 481 and the like otherwise. What cannot be decoded
     // is dropped; the gap shows in the versions of the documents that follow.
     if event.status < 300, let body = try? ContentCoding.decode(message.body, headers: headers) {

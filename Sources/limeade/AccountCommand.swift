@@ -27,6 +27,7 @@ struct AccountCommand: AsyncParsableCommand {
     @Option(help: "SIP address, sip:you@your.domain.") var address: String
     @Option(help: "A command that prints the password.") var passwordCommand: String?
     @Option(help: "Where requests go first; default: the domain.") var outboundProxy: String?
+    @Option(help: "What the server asks the password for; the domain without it.") var realm: String?
     @Option(help: "Default: sip:conference-factory@<domain>.") var conferenceFactory: String?
     @Option(help: "LIME key server URL; without it nothing is encrypted.") var keyServer: String?
     @Option(help: "File transfer server URL.") var fileServer: String?
@@ -35,6 +36,7 @@ struct AccountCommand: AsyncParsableCommand {
     @Flag(help: "Write it without trying to register.") var noTry = false
 
     func run() async throws {
+      Output.onlyReports = true
       let path = options.config ?? ConfigurationFile.defaultPath
       let old = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
       if !old.isEmpty {
@@ -50,7 +52,7 @@ struct AccountCommand: AsyncParsableCommand {
         values.append(("password", try PasswordPrompt.read()))
       }
       let optional = [
-        ("outbound-proxy", outboundProxy), ("conference-factory", conferenceFactory), ("key-server", keyServer),
+        ("realm", realm), ("outbound-proxy", outboundProxy), ("conference-factory", conferenceFactory), ("key-server", keyServer),
         ("file-server", fileServer), ("curve", curve), ("ca-file", caFile),
       ]
       values += optional.compactMap { key, value in value.map { (key, $0) } }
@@ -91,7 +93,7 @@ struct AccountCommand: AsyncParsableCommand {
     static func rows(_ account: AccountConfiguration, device: String?, data: URL) -> [(String, String?)] {
       [
         ("account", account.name), ("address", account.address.description), ("device", device),
-        ("outbound-proxy", account.outboundProxy?.description),
+        ("realm", account.realm), ("outbound-proxy", account.outboundProxy?.description),
         ("conference-factory", account.conferenceFactory.description),
         ("key-server", account.keyServer?.absoluteString), ("file-server", account.fileServer?.absoluteString),
         ("curve", account.curve.name), ("ca-file", account.caFile),

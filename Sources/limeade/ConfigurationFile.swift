@@ -118,7 +118,7 @@ private struct AccountEntry {
   let lines: ConfigurationLines
 
   static let keys = [
-    "address", "password", "password-command", "passphrase-command", "outbound-proxy", "conference-factory",
+    "address", "password", "password-command", "passphrase-command", "realm", "outbound-proxy", "conference-factory",
     "key-server", "file-server", "curve", "ca-file", "name-server", "expires", "require-trust", "password-timeout",
     "new-devices", "receipts", "typing", "file-hosts", "download", "download-folder", "download-limit",
     "conference-domains",
@@ -139,6 +139,7 @@ private struct AccountEntry {
       conferenceFactory: try uri("conference-factory"), keyServer: try url("key-server"),
       fileServer: try url("file-server"), caFile: try string("ca-file"))
     configuration.passphraseCommand = try string("passphrase-command")
+    configuration.realm = try realm()
     configuration.passwordTimeout = try passwordTimeout()
     if let curve = try string("curve") {
       guard let known = Curve(name: curve) else { throw failure("curve", "curve = \"\(curve)\": it is c25519 or c448") }
@@ -192,6 +193,14 @@ private struct AccountEntry {
     return proxy
   }
 
+  private func realm() throws -> String? {
+    guard let realm = try string("realm") else { return nil }
+    guard !realm.isEmpty, !realm.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 }) else {
+      throw failure("realm", "realm is the name that the server asks for the password with, such as a domain")
+    }
+    return realm
+  }
+
   private func hosts(_ key: String, example: String) throws -> [String] {
     guard let value = table[key] else { return [] }
     guard let hosts = value.array?.map({ $0.string }), !hosts.contains(nil) else {
@@ -232,7 +241,7 @@ private struct AccountEntry {
   }
 
   private func password() throws -> Password {
-    if let fromEnvironment = ProcessInfo.processInfo.environment["LIMEADE_PASSWORD"] { return Password(fromEnvironment) }
+    if let fromEnvironment = EnvironmentSecrets.value(of: EnvironmentSecrets.password) { return Password(fromEnvironment) }
     if let password = try string("password") { return Password(password) }
     if let command = try string("password-command") {
       let text = try SecretCommand.run("password-command", command, timeout: try passwordTimeout()) {
@@ -284,8 +293,7 @@ enum SecretCommand {
     _ name: String, _ command: String, timeout: Double, failure: (String) -> CommandFailure
   ) throws -> String {
     let text = try ExternalProgram.output(of: name, "/bin/sh", ["-c", command], timeout: timeout, failure: failure)
-    let line = text.split(separator: "\n", omittingEmptySubsequences: false).first
-    guard let line, !line.isEmpty else { throw failure("\(name) printed nothing") }
-    return String(line)
+    guard let line = TextLines.all(of: text).first, !line.isEmpty else { throw failure("\(name) printed nothing") }
+    return line
   }
 }

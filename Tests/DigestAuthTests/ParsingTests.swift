@@ -23,21 +23,25 @@ import Testing
     #expect(DigestChallenge.list(lines).map(\.realm) == ["r"])
   }
 
-  @Test func `the strongest algorithm wins wherever it stands, the first of equals`() {
+  @Test func `the topmost challenge that can be answered counts, MD5 only without another`() {
     func line(_ algorithm: String, _ nonce: String) -> String {
       #"Digest realm="r", nonce="\#(nonce)", algorithm=\#(algorithm), qop="auth""#
     }
     let lines = [line("MD5", "1"), line("SHA-256", "2"), line("SHA-256", "3"), line("MD5", "4"), line("SHA-512", "5")]
-    #expect(DigestChallenge.strongest(of: lines)?.nonce == "2")
-    #expect(DigestChallenge.strongest(of: [lines[0], lines[3]])?.nonce == "1")
-    #expect(DigestChallenge.strongest(of: [lines[4]]) == nil)
-    #expect(DigestChallenge.strongest(of: ["Basic realm=\"r\""]) == nil)
+    #expect(DigestChallenge.preferred(of: lines)?.nonce == "2")
+    #expect(DigestChallenge.preferred(of: [lines[0], lines[3]])?.nonce == "1")
+    #expect(DigestChallenge.preferred(of: [lines[4]]) == nil)
+    #expect(DigestChallenge.preferred(of: [lines[4], lines[3]])?.nonce == "4")
+    #expect(DigestChallenge.preferred(of: [lines[2], line("SHA-512-256", "6")])?.nonce == "3")
+    #expect(DigestChallenge.preferred(of: [line("sha-512-256", "6"), lines[2]])?.nonce == "6")
+    #expect(DigestChallenge.preferred(of: ["Basic realm=\"r\""]) == nil)
   }
 
   @Test func `only challenges of the realm asked for count`() {
     let lines = [#"Digest realm="a", nonce="1", algorithm=SHA-256"#, #"Digest realm="b", nonce="2""#]
-    #expect(DigestChallenge.strongest(of: lines, realm: "b")?.nonce == "2")
-    #expect(DigestChallenge.strongest(of: lines, realm: "c") == nil)
+    #expect(DigestChallenge.preferred(of: lines, realm: "b")?.nonce == "2")
+    #expect(DigestChallenge.preferred(of: lines, realm: "B")?.nonce == "2", "a domain has no case")
+    #expect(DigestChallenge.preferred(of: lines, realm: "c") == nil)
   }
 
   @Test func `escapes are resolved on reading and written again`() throws {

@@ -22,7 +22,7 @@ import Testing
 
   @Test(arguments: DigestAlgorithm.allCases)
   func `an answer to a challenge is accepted`(algorithm: DigestAlgorithm) throws {
-    let verifier = DigestVerifier(realm: Self.realm)
+    let verifier = DigestVerifier(realm: Self.realm, algorithms: DigestAlgorithm.allCases)
     var responder = try responder(for: verifier, algorithm: algorithm)
     for count in UInt32(1)...3 {
       let credentials = try DigestCredentials(

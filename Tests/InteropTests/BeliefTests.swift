@@ -247,6 +247,20 @@ private struct HostileScene {
     }
   }
 
+  @Test func theBacklogOfARoomThatIsNewToUsIsItsMembers() async throws {
+    try await ChatPair.play { pair in
+      let texts = (1...60).map { "text \($0)" }
+      try await pair.alice.restart {
+        let room = try await pair.bob.client.createRoom(
+          named: "New", members: [pair.alice.configuration.address]
+        ).room.address
+        let sent = try await pair.bob.client.send(texts.map { ($0, MessageOptions()) }, to: room)
+        _ = try await pair.bob.outcome(of: #require(sent.last))
+      }
+      for text in texts { #expect(try await pair.alice.message(text, within: 40).isStranger == false) }
+    }
+  }
+
   @Test func whoCameAndWentWhileWeWereAwayIsTheAuthorOfWhatWaited() async throws {
     try await ChatPair.play { pair in
       let room = try await pair.room()
@@ -255,21 +269,17 @@ private struct HostileScene {
       _ = try await pair.bob.client.send("before", to: room)
       try await pair.alice.message("before")
       // alice made the room; bob is to change it.
-      try await pair.alice.client.setAdmin(pair.bob.configuration.address, true, in: room)
+      try await pair.alice.client.makeAdmin(pair.bob.configuration.address, in: room)
       try await pair.bob.stored(room, "an administrator", within: 20) { summary in
         summary.participants.contains { $0.address == pair.bob.address && $0.isAdmin }
       }
       try await pair.alice.restart {
-        let carolsWay = Task {
-          try await pair.bob.client.invite(carol.configuration.address, to: room)
-          _ = try await carol.room(named: "Pair")
-          let sent = try await carol.client.send("while you were away", to: room)
-          try await pair.bob.message("while you were away")
-          _ = try await carol.outcome(of: sent)
-          try await pair.bob.client.remove(carol.configuration.address, from: room)
-          try await pair.bob.stored(room, "carol gone", within: 20) { $0.participants.count == 2 }
-        }
-        try await carolsWay.value
+        try await pair.bob.client.invite(carol.configuration.address, to: room)
+        _ = try await carol.room(named: "Pair")
+        _ = try await carol.client.send("while you were away", to: room)
+        try await pair.bob.message("while you were away")
+        try await pair.bob.client.remove(carol.configuration.address, from: room)
+        try await pair.bob.stored(room, "carol gone", within: 20) { $0.participants.count == 2 }
       }
       #expect(try await pair.alice.message("while you were away").isStranger == false)
       await carol.stop()

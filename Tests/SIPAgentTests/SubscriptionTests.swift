@@ -123,6 +123,24 @@ struct SubscriptionTests {
     }
   }
 
+  /// Whoever knows the dialog's Call-ID and our tag is not the notifier yet.
+  @Test func aNotifyFromAnotherTagThanTheNotifiersDoesNotCount() async throws {
+    let server = try focus { subscribe in
+      let forged = subscribe.notify(2, state: "active", [Self.type], body: Data("<forged/>".utf8))
+      return [
+        subscribe.answer("200 OK", ["Expires: 600", Self.contact]),
+        subscribe.notify(1, state: "active", [Self.type], body: Self.full),
+        Data(String(decoding: forged, as: UTF8.self).replacing(";tag=server", with: ";tag=other").utf8),
+        subscribe.notify(3, state: "active", [Self.type], body: Data("<third/>".utf8)),
+      ]
+    }
+    try await withAlice(server) { alice in
+      _ = try await alice.agent.subscribe(to: room)
+      #expect(try await nextNotify(alice).body == Self.full)
+      #expect(try await nextNotify(alice).body == Data("<third/>".utf8))
+    }
+  }
+
   @Test func unsubscribeIsSilentAndOnlyOnce() async throws {
     let server = try focus { subscribe in
       let isEnd = subscribe.headers["Expires"] == "0"

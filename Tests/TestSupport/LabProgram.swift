@@ -65,6 +65,9 @@ public final class LabProgram: Sendable {
     return listener
   }
 
+  /// Its process number.
+  public var identifier: Int32 { process.identifier }
+
   /// Rooms stay; dialogs and subscriptions are gone.
   public func restartConferenceServer() async throws {
     process.signal(SIGUSR1)

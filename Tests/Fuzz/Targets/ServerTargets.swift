@@ -16,7 +16,7 @@ extension FuzzTarget {
       text([
         #"Digest realm="sip.example.org", nonce="abc", opaque="", qop="auth,auth-int", algorithm=SHA-256, stale=true"#,
         #"Basic realm="x", Digest realm="a\"b", nonce="n", algorithm=MD5, Negotiate dG9rZW4="#,
-      ]), parse: parsed { DigestChallenge.strongest(of: [$0]) }, write: { Data($0.headerValue.utf8) }),
+      ]), parse: parsed { DigestChallenge.preferred(of: [$0]) }, write: { Data($0.headerValue.utf8) }),
     .read(
       "digest-credentials",
       text([
