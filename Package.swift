@@ -127,7 +127,11 @@ let package = Package(
       name: "KeyServerTests",
       dependencies: ["KeyServer", "TestSupport", .product(name: "GRDB", package: "GRDB.swift")]),
     .testTarget(
-      name: "LabTests", dependencies: ["HTTPServer", "HostilePeer", "Lab", "MessageFormats", "TestSupport"]),
+      name: "LabTests",
+      dependencies: [
+        "HTTPServer", "HostilePeer", "Lab", "MessageFormats", "TestSupport",
+        .product(name: "FlyingSocks", package: "FlyingFox"),
+      ]),
     .testTarget(
       name: "FlexisipCheckTests", dependencies: ["FlexisipCheck", "Lab", "KeyServer", "TestSupport", "limeade"]),
     .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI", "TestSupport"]),
