@@ -169,9 +169,11 @@ public struct MarkRoomRead: ClientOperation {
   public static let isRepeatable = true
   public static let isQueued = true
   public var room: String
-  public init(_ room: String) { self.room = room }
+  /// Only these, by their numbers; nil for all.
+  public var messages: [Int64]?
+  public init(_ room: String, messages: [Int64]? = nil) { (self.room, self.messages) = (room, messages) }
   public func perform(on client: ChatClient) async throws -> Done {
-    try await client.markRead(try await known(room, client).room.address)
+    try await client.markRead(try await known(room, client).room.address, rows: messages)
     return Done()
   }
 }

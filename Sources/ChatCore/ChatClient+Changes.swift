@@ -77,11 +77,15 @@ extension ChatClient {
     guard message.lifetime == nil else {
       throw ChatError.badInput("the message deletes itself after reading: it is not forwarded")
     }
-    let source = message.forwardedFrom ?? message.sender
+    // Whom a stranger's text is from nobody knows.
+    let source = message.isStranger ? Self.unknownAuthor : message.forwardedFrom ?? message.sender
     let options = MessageOptions(forwardedFrom: source, waits: false)
     guard message.files.isEmpty else { return try await forward(message, to: target, options) }
     return try await send(message.text, to: target, options)
   }
+
+  /// As Linphone names one that is not to be known.
+  private static let unknownAuthor = "Anonymous"
 
   // MARK: How
 

@@ -160,6 +160,9 @@ extension ChatClient {
             switch change {
             case .versionGap: return false
             case .deviceRefused(let device, let user): refused.append((device, user))
+            case .deviceRemoved(let device, let user):
+              live[address]?.departed.append(
+                Device(room: address, participant: user.description, gruu: device.description))
             default: break
             }
             return true
@@ -205,10 +208,14 @@ extension ChatClient {
   private func storeStates(of rooms: [String]) async {
     let states = rooms.compactMap { address in live[address].map { (address, $0.state) } }
     guard !states.isEmpty else { return }
+    // Also those that came and went while we were away.
+    let departed = rooms.flatMap { live[$0]?.departed ?? [] }
+    for address in rooms { live[address]?.departed = [] }
     do {
       let results = try await store.database.write { db in
         try states.map { address, state -> (events: [ChatEvent], summary: RoomSummary?) in
           guard var room = try Room.fetchOne(db, key: address) else { return ([], nil) }
+          for device in departed where device.room == address { try FormerDevice.record(db, device, at: Date()) }
           let events = try RoomQueries.store(db, state: state, room: &room)
           return (events, try RoomQueries.summary(db, address))
         }

@@ -89,22 +89,21 @@ extension ChatClient {
   ) throws -> Set<String> {
     let unread = try MessageQueries.unread(db, messageID: messageID)
     var rooms: Set<String> = []
-    let isBelieved = try author.isEncrypted && author.isKnown && isLetIn(db, author.device)
     for message in unread where try speaks(db, author, in: room, of: message.room) {
-      // The device must be ours by the state, in plain rooms too, and its key not one that was never seen before.
-      guard author.isEncrypted ? isBelieved : try RoomQueries.isDevice(db, author.device, in: message.room) else {
-        continue
-      }
+      // The device must be ours by the state, in plain rooms too.
+      guard try author.isEncrypted ? isOurs(db, author) : RoomQueries.isDevice(db, author.device, in: message.room)
+      else { continue }
       try MessageQueries.markRead(db, message, now: clock.now())
       rooms.insert(message.room)
     }
     return rooms
   }
 
-  /// A new device of our own is believed no more than it is sent to, see `NewDevicePolicy`.
-  private nonisolated func isLetIn(_ db: Database, _ device: SIPURI) throws -> Bool {
-    let admission = try Admissions(db).admission(of: device.description, participant: account.address.description)
-    return admission != .excluded && !admission.isHeld(by: account.newDevices)
+  /// Whether a device of our address, that the state shows, is one of those that were here before: the focus can add one.
+  private nonisolated func isOurs(_ db: Database, _ author: Author) throws -> Bool {
+    if author.trust == PeerStatus.trusted.rawValue { return true }
+    let admission = try Admissions(db).admission(of: author.device.description, participant: author.address)
+    return author.isKnown && admission != .excluded && !admission.isHeld(by: account.newDevices)
   }
 
   /// A member could not decrypt us: the next message to that device starts a new session. Such notices are not

@@ -58,9 +58,10 @@ extension ChatClient {
         hub.send(.error(room: nil, text: "an incoming message could not be stored: \(describe(error))"))
         await agent.respond(to: message.id, status: Self.keepForLater)
       case .waits(let room):
-        if hold(message, room: room.address, until: arrived.deadline) { continue }
+        if hold(message, room: room, until: arrived.deadline) { continue }
         if room.version == 0 {
           // Nobody is known to be in it yet, and its messages may be many.
+          held.refused.insert(room.address)
           await agent.respond(to: message.id, status: Self.keepForLater)
         } else {
           overdue.append(HeldMessages.Entry(message: message, deadline: .now))
@@ -422,12 +423,13 @@ extension ChatClient {
 
   // MARK: Reading
 
-  /// Marks the room as read and tells the senders (display notifications), if they are to know.
-  public func markRead(_ address: String) async throws {
+  /// Marks messages of the room as read and tells the senders (display notifications), if they are to know.
+  /// - Parameter rows: which, by their `id`; nil for all.
+  public func markRead(_ address: String, rows: [Int64]? = nil) async throws {
     guard let gruu else { return }
     let now = clock.now()
     let count = try await store.database.write { db -> Int in
-      let unread = try MessageQueries.markRead(db, room: address, now: now)
+      let unread = try MessageQueries.markRead(db, room: address, rows: rows, now: now)
       for message in unread where message.state == .received && !message.isStranger {
         let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.writtenAt, kind: .displayed)
         try self.enqueue(db, notice: imdn, room: address, gruu: gruu, time: Date())

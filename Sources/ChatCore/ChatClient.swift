@@ -32,6 +32,8 @@ public actor ChatClient {
     var dialog: DialogID?
     var subscription: SubscriptionID?
     var state: ConferenceState
+    /// Devices that left since the state was stored.
+    var departed: [Device] = []
     /// What was asked for when a version was missed, until a state fits again.
     var gapRepair: GapRepair?
   }

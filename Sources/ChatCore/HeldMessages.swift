@@ -2,7 +2,8 @@
 import Foundation
 import SIPAgent
 
-/// Bounded in time, number and bytes: a stranger's wait here too.
+/// Bounded in time, number and bytes: a stranger's wait here too, and each takes a place of the SIP link's, over which the
+/// state has to come.
 struct HeldMessages {
   struct Entry: Sendable {
     var message: IncomingMessage
@@ -11,10 +12,15 @@ struct HeldMessages {
   }
 
   static let patience: Duration = .seconds(8)
-  static let maximumCount = 512
+  /// In a room of which nothing is known yet, as one that we were invited to while we were away. A server waits half a
+  /// minute for an answer.
+  static let longPatience: Duration = .seconds(20)
+  static let maximumCount = 24
   /// Of bodies, in bytes.
-  static let maximumSize = 4 << 20
+  static let maximumSize = 1 << 19
 
+  /// Whose messages found no place, and are to come again.
+  var refused: Set<String> = []
   private(set) var rooms: [String: [Entry]] = [:]
   private var count = 0
   private var size = 0
@@ -64,8 +70,10 @@ extension ChatClient {
 
   /// The author of a message is not in the state of its room yet.
   /// - Returns: false when it cannot wait.
-  func hold(_ message: IncomingMessage, room: String, until deadline: ContinuousClock.Instant?) -> Bool {
-    let entry = HeldMessages.Entry(message: message, deadline: deadline ?? .now + HeldMessages.patience)
+  func hold(_ message: IncomingMessage, room: Room, until deadline: ContinuousClock.Instant?) -> Bool {
+    let patience = room.version == 0 ? HeldMessages.longPatience : HeldMessages.patience
+    let entry = HeldMessages.Entry(message: message, deadline: deadline ?? .now + patience)
+    let room = room.address
     guard held.add(entry, room: room) else { return false }
     if holding == nil { holding = Task { [weak self] in await self?.endHolding() } }
     if stateLimiter.allows(room, every: Self.stateQuestionInterval) {
@@ -81,6 +89,10 @@ extension ChatClient {
   func release(heldFor rooms: [String]) async {
     let entries = rooms.flatMap { held.take(room: $0) }
     if !entries.isEmpty { await receive(entries) }
+    guard !held.refused.isDisjoint(with: rooms), let agent else { return }
+    held.refused.subtract(rooms)
+    // A server brings what it keeps after a REGISTER.
+    Task { _ = try? await agent.register() }
   }
 
   private func endHolding() async {

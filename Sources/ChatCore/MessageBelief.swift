@@ -123,7 +123,7 @@ extension RoomQueries {
   }
 
   private static func isSame(_ stored: String, _ uri: SIPURI) -> Bool {
-    stored == uri.description || SIPURI(stored) == uri
+    stored == uri.description || SIPURI(stored)?.deviceKey == uri.deviceKey
   }
 }
 
@@ -146,7 +146,7 @@ extension Message {
     if !isEncrypted, !author.isEncrypted { return true }
     guard author.isEncrypted, let identity = author.identity else { return false }
     if let own = self.identity { return own == identity }
-    return senderDevice.flatMap { SIPURI($0) } == author.device
+    return senderDevice.flatMap { SIPURI($0)?.deviceKey } == author.device.deviceKey
   }
 
   /// Takes over the lower of two marks.

@@ -141,16 +141,19 @@ enum MessageQueries {
     let found = try Row.fetchOne(
       db, sql: """
         SELECT sender, CASE WHEN isRetracted THEN NULL ELSE text END AS text FROM message
-        WHERE room = ? AND messageID = ? ORDER BY sender = ? DESC LIMIT 1
+        WHERE room = ? AND messageID = ? AND NOT isStranger ORDER BY sender = ? DESC LIMIT 1
         """,
       arguments: [message.room, target, message.replySender])
     return Quote(sender: found?.value("sender") ?? message.replySender ?? "", text: found?.value("text"))
   }
 
-  /// Marks everything in the room as read, and starts the time of ephemeral messages; returns those that were not.
-  static func markRead(_ db: Database, room: String, now: Date) throws -> [Message] {
+  /// Marks messages of the room as read, and starts the time of ephemeral ones; returns those that were not.
+  /// - Parameter rows: which; nil for all.
+  static func markRead(_ db: Database, room: String, rows: [Int64]? = nil, now: Date) throws -> [Message] {
+    let wanted = rows.map(Set.init)
     let unread = try Message.fetchAll(
-      db, sql: "SELECT * FROM message WHERE room = ? AND NOT isRead AND NOT isOutgoing ORDER BY id", arguments: [room])
+      db, sql: "SELECT * FROM message WHERE room = ? AND NOT isRead AND NOT isOutgoing ORDER BY id", arguments: [room]
+    ).filter { message in wanted.map { message.id.map($0.contains) ?? false } ?? true }
     for message in unread { try markRead(db, message, now: now) }
     return unread
   }

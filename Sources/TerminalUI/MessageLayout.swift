@@ -54,6 +54,12 @@ struct MessageLayout {
     return (Array(reversed.prefix(height).reversed()), bottom.index - index + 1)
   }
 
+  /// The messages of which a line is visible.
+  func visibleMessages(height: Int) -> ArraySlice<MessageRow> {
+    guard let bottom else { return [] }
+    return state.messages[(bottom.index - visibleLines(height: height).laidOut + 1)...bottom.index]
+  }
+
   /// True when the newest line is at the bottom.
   var isAtEnd: Bool { state.scroll == .end }
 
@@ -160,12 +166,13 @@ struct MessageLayout {
     let isPlaintextInEncryptedRoom = message.encryption == .notEncrypted && state.header.security != .notEncrypted
     let bodyStyle: Style =
       switch message.encryption {
-      case .undecryptable, .unsafe: theme.error
+      case .undecryptable, .unsafe, .stranger: theme.error
       case .notEncrypted: isPlaintextInEncryptedRoom ? theme.error : theme.text
       case .encrypted, .verified: message.isMention ? theme.mention : theme.text
       }
     var text = cut(message.text)
     if isPlaintextInEncryptedRoom { text = "[not encrypted] " + text }
+    if message.encryption == .stranger { text = "[\(message.encryption.words)] " + text }
     if let delivery = message.delivery, delivery.isPartial { text += " [\(delivery.words)]" }
     for remark in message.remarks { text += " (\(DisplayText.line(remark)))" }
     let name = DisplayText.line(message.isOwn ? "me" : message.sender)
@@ -228,7 +235,7 @@ struct MessageLayout {
   private func markStyle(_ encryption: MessageRow.Encryption, _ isPlaintextInEncryptedRoom: Bool) -> Style {
     switch encryption {
     case .verified: theme.verified
-    case .unsafe, .undecryptable: theme.error
+    case .unsafe, .undecryptable, .stranger: theme.error
     case .notEncrypted: isPlaintextInEncryptedRoom ? theme.error : theme.faint
     case .encrypted: theme.faint
     }

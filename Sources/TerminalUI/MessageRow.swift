@@ -20,6 +20,8 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
     case unsafe
     /// The text then says why.
     case undecryptable
+    /// Not from a member's device: whoever it is, the name is only claimed.
+    case stranger
 
     public var letter: String {
       switch self {
@@ -28,6 +30,7 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
       case .verified: "v"
       case .unsafe: "U"
       case .undecryptable: "X"
+      case .stranger: "?"
       }
     }
 
@@ -38,6 +41,7 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
       case .verified: "verified"
       case .unsafe: "unsafe"
       case .undecryptable: "cannot decrypt"
+      case .stranger: "not from a member"
       }
     }
   }

@@ -38,6 +38,15 @@ public struct UserInterface: Sendable {
       && ScreenLayout(screen, size: size).messages != nil
   }
 
+  /// The messages on the screen; none while something else covers them.
+  public var visibleMessages: [MessageRow] {
+    guard screen.search == nil, screen.verification == nil, screen.page == nil else { return [] }
+    let layout = ScreenLayout(screen, size: size)
+    guard let columns = layout.messages else { return [] }
+    return Array(
+      MessageLayout(screen, width: columns.count, theme: theme).visibleMessages(height: layout.body.count))
+  }
+
   /// Shows another room; each room keeps its own input line.
   public mutating func open(
     _ room: RoomRow.ID, header: RoomHeader, messages: [MessageRow], members: [MemberRow] = [],

@@ -43,6 +43,7 @@ extension MessageRow {
     let encryption: Encryption =
       switch (message.state, message.isEncrypted, message.trust) {
       case (.undecryptable, _, _): .undecryptable
+      case _ where message.isStranger: .stranger
       case (_, false, _): .notEncrypted
       // Our own device needs no verifying, and says nothing about those that the message went to.
       case _ where message.isOutgoing: .encrypted
@@ -71,7 +72,10 @@ extension MessageRow {
   private static func remarks(_ message: Message, names: ChatNames) -> [String] {
     var remarks: [String] = []
     if let source = message.forwardedFrom { remarks.append("forwarded from \(names.short(source))") }
-    if message.editedAt != nil, !message.isRetracted { remarks.append("edited") }
+    if message.editedAt != nil, !message.isRetracted {
+      remarks.append(message.isOriginalMissing ? "edited, what it was before is not here" : "edited")
+    }
+    if let claimed = message.claimedTime { remarks.append("\(Clock().stamp(of: claimed)) by its sender's clock") }
     if let lifetime = message.lifetime { remarks.append("deleted \(lifetime) s after reading") }
     return remarks
   }

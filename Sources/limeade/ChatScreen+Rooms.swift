@@ -33,8 +33,6 @@ extension ChatScreen {
       interface.mark(message)
       await loadNewer(address)
       interface.mark(message)
-    } else {
-      markRead(address)
     }
   }
 
@@ -155,10 +153,16 @@ extension ChatScreen {
     interface.screen.members = members
   }
 
-  func markRead(_ address: String) {
-    guard isConnected, interface.showsNewest else { return }
+  /// Tells the senders of what is on the screen that it was seen: of nothing above or below it.
+  func markVisibleRead() {
+    guard isConnected, let room = openRoom, room.unread > 0 else { return }
+    let address = room.room.address
+    if seenRoom != address { (seenRoom, seen) = (address, []) }
+    let rows = interface.visibleMessages.filter { !$0.isOwn }.compactMap(\.position?.id).filter { !seen.contains($0) }
+    guard !rows.isEmpty else { return }
+    seen.formUnion(rows)
     inBackground {
-      _ = try await self.session.perform(MarkRoomRead(address))
+      _ = try await self.session.perform(MarkRoomRead(address, messages: rows))
       await self.refreshRoom(address)
       await self.paintSoon()
     }

@@ -59,8 +59,9 @@ final class ChatScreen {
   let report = HappeningQueue()
   /// Rooms that changed since they were read, to be read before the next painting.
   private var staleRooms: Set<String> = []
-  /// A message came into the open room, for which its sender is to be told that it was seen.
-  private var isSeen = false
+  /// What was told to be seen, by row, and of which room.
+  var seen: Set<Int64> = []
+  var seenRoom: String?
 
   var account: AccountConfiguration { session.account }
 
@@ -147,6 +148,7 @@ final class ChatScreen {
   private func paintNow() {
     isPaintDue = false
     terminal.paint(interface.grid)
+    markVisibleRead()
   }
 
   func paintSoon() {
@@ -163,10 +165,8 @@ final class ChatScreen {
   private func readStaleRooms() async -> Bool {
     guard !staleRooms.isEmpty else { return false }
     let rooms = staleRooms
-    let wasSeen = isSeen
-    (staleRooms, isSeen) = ([], false)
+    staleRooms = []
     await refreshRooms(rooms)
-    if wasSeen, let open = interface.screen.openRoom { markRead(open) }
     return true
   }
 
@@ -264,7 +264,6 @@ final class ChatScreen {
       stopTyping(message.room, message.sender)
       staleRooms.insert(message.room)
       await add(message)
-      if message.room == interface.screen.openRoom { isSeen = true }
       if !message.isOutgoing { announce(message) }
     // Another program of this account may have written it.
     case .messageState(let message): await addOwn(message)
@@ -290,8 +289,9 @@ final class ChatScreen {
     guard !isOpen || hasFocus == false,
       let summary = summaries.first(where: { $0.room.address == message.room })
     else { return }
+    let sender = names.short(message.sender)
     notifications?.add(
-      message, sender: names.short(message.sender), room: names.room(summary),
+      message, sender: message.isStranger ? "somebody as \(sender)" : sender, room: names.room(summary),
       isPersonal: summary.room.isOneToOne || mention.isIn(message.text))
   }
 
@@ -309,7 +309,7 @@ final class ChatScreen {
       interface.screen.status.health = .good
       await readAgain()
       await openWanted()
-      if let open = interface.screen.openRoom { markRead(open) }
+      seenRoom = nil
     case .offline(let reason):
       interface.screen.status.connection = isConnected ? "offline" : "not connected"
       interface.screen.status.health = .bad

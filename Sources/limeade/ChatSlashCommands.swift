@@ -147,6 +147,10 @@ extension ChatScreen {
     let message = entry.message
     var lines = ["message     \(message.messageID), \(Clock().stamp(of: message.time)), from \(names.short(message.sender))"]
     if let device = message.senderDevice { lines.append("  device    \(device)") }
+    if message.isStranger { lines.append("  WARNING   that is no member's device: anybody may have written this") }
+    if let claimed = message.claimedTime { lines.append("  its clock \(Clock().stamp(of: claimed))") }
+    if let original = message.original { lines.append("  before    \(original)") }
+    if message.isOriginalMissing { lines.append("  before    not here: only its author says that there was something") }
     for delivery in entry.deliveries {
       let words = [delivery.state.rawValue, delivery.time.map { Clock().stamp(of: $0) }, delivery.reason].compactMap(\.self)
       lines.append("  \(names.short(delivery.participant).padding(toLength: 9, withPad: " ", startingAt: 0)) "

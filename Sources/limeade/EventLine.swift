@@ -40,7 +40,8 @@ enum EventLine {
       case (_, true): "encrypted"
       case (_, false): "not encrypted"
       }
-    return "\(time) \(SafeLine.text(message.sender)) [\(mark)] \(body(of: message))"
+    let warning = message.isStranger ? ", NOT FROM A MEMBER" : ""
+    return "\(time) \(SafeLine.text(message.sender)) [\(mark)\(warning)] \(body(of: message))"
   }
 
   /// The same with what it answers and the reactions to it.
@@ -54,10 +55,12 @@ enum EventLine {
   private static func body(of message: Message) -> String {
     if message.isRetracted { return "(retracted)" }
     let source = message.forwardedFrom.map { "(forwarded from \(SafeLine.text($0))) " } ?? ""
-    let edited = message.editedAt == nil ? "" : "  (edited)"
+    let edited =
+      message.editedAt == nil ? "" : message.isOriginalMissing ? "  (edited, what it was before is not here)" : "  (edited)"
+    let claimed = message.claimedTime.map { "  (\(Clock().stamp(of: $0)) by its sender's clock)" } ?? ""
     let lifetime = message.lifetime.map { "  (deleted \($0) s after being read)" } ?? ""
     let parts = [SafeLine.text(message.text)] + message.files.map { "[file] \(FileText.summary($0))" }
-    return source + parts.filter { !$0.isEmpty }.joined(separator: "  ") + edited + lifetime
+    return source + parts.filter { !$0.isEmpty }.joined(separator: "  ") + edited + claimed + lifetime
   }
 
   private static func text(of change: MessageChange) -> String? {

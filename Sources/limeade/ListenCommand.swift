@@ -20,7 +20,8 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
       file, composing, room, participant, device, security, error, connecting, registered, offline, lost.
 
       The command is run directly, with its arguments split at blanks and no shell, so nothing from the network is \
-      ever interpreted. When it fails, that is reported and listening goes on.
+      ever interpreted. When it fails, that is reported and listening goes on. It does not get what comes from strangers: \
+      from devices that are no member's by the room's state.
       """)
 
   @OptionGroup var options: GlobalOptions
@@ -127,6 +128,8 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
   }
 
   private func answer(_ message: Message, _ event: ChatEvent, _ session: AccountSession) async throws {
+    // A program must not take a stranger for a member.
+    guard !message.isStranger else { return }
     if markRead { _ = try await session.perform(MarkRoomRead(message.room)) }
     guard message.state == .received else { return }
     if echo { _ = try await session.perform(SendText(to: message.room, text: Self.echo(of: message), waits: true)) }

@@ -16,7 +16,6 @@ struct PlainChat: Sendable {
   func run() async throws {
     let (progress, sign) = (DeliveryProgress(), Deadline.Sign())
     let address = room.room.address
-    _ = try await session.perform(MarkRoomRead(address))
     try await Race.first(
       {
         for try await event in session.events where event.room == nil || event.room == address {
@@ -24,6 +23,9 @@ struct PlainChat: Sendable {
           await progress.note(event)
           if case .security(address, _, let text) = event, try await isHeld() { await progress.wait(for: text) }
           if case .delivery = event { sign.give() }
+          if case .message(let message) = event, !message.isOutgoing, let row = message.id {
+            _ = try await session.perform(MarkRoomRead(address, messages: [row]))
+          }
         }
         try await Task.sleep(for: .seconds(3600))
       },

@@ -263,6 +263,7 @@ private struct Fixture {
     let early = held.takeOverdue(at: .now)
     let overdue = held.takeOverdue(at: .now + .seconds(9))
     #expect(early.isEmpty && overdue.count == 1 && held.isEmpty)
-    #expect(add(HeldMessages.maximumSize, "b"))
+    let largest = add(HeldMessages.maximumSize, "b")
+    #expect(largest)
   }
 }

@@ -47,12 +47,12 @@ final class ChatAccount: @unchecked Sendable {
   /// after a restart of the program. The events begin anew.
   /// - Parameter configure: changes settings of the account.
   func restart(
-    _ change: () throws -> Void = {}, configure: (inout AccountConfiguration) -> Void = { _ in }
+    _ change: () async throws -> Void = {}, configure: (inout AccountConfiguration) -> Void = { _ in }
   ) async throws {
     await client.stop()
     lock.withLock { seen = [] }
     try await release()
-    try change()
+    try await change()
     lock.withLock { configure(&settings) }
     try use(Self.makeClient(configuration, folder, stateDirectory, clock))
     collect()

@@ -40,10 +40,18 @@ import Testing
       try await second.stored(room, "nothing unread", within: 60) { $0.unread == 0 }
       try await bob.delivery(of: answer.messageID, by: first.address, state: .displayed, within: 60)
 
-      // The other device of the author may edit and retract.
+      // Another device of the author edits and retracts where it is trusted.
+      let device = try #require(await second.client.device)
+      _ = try await second.client.edit(sent.messageID, in: room, to: "from a device that nobody trusts")
+      for account in [first, bob] {
+        #expect(try await account.securityEvent(about: device).contains("another device"))
+        #expect(try await account.stored(sent.messageID, in: room)?.message.text == "from the first")
+        _ = try await account.client.store.trust(device: device, curve: .c25519)
+      }
       _ = try await second.client.edit(sent.messageID, in: room, to: "better, from the second")
       for account in [first, bob] {
         try await account.change(.edited, of: sent.messageID, "better, from the second")
+        #expect(try await account.stored(sent.messageID, in: room)?.message.original == "from the first")
       }
       _ = try await second.client.retract(sent.messageID, in: room)
       for account in [first, bob] { try await account.change(.retracted, of: sent.messageID) }

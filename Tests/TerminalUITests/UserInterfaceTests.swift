@@ -220,4 +220,28 @@ import Testing
     #expect(interface.handle(.stroke(.control("d"))).isEmpty)
     #expect(interface.screen.input.text == "a")
   }
+
+  @Test func whatIsOnTheScreenIsWhatIsSeen() {
+    var interface = UserInterface(size: ScreenSize(columns: 80, rows: 24))
+    let messages = (0..<100).map { Fixtures.message("m\($0)", 9, $0 / 60, "bob", "text \($0)") }
+    interface.open("lab", header: RoomHeader(), messages: messages)
+    let seen = interface.visibleMessages.map(\.id)
+    #expect(seen.last == "m99" && (10..<24).contains(seen.count))
+    for id in seen {
+      let text = "text \(id.dropFirst())"
+      #expect(interface.grid.lines.contains { $0.contains(text) })
+    }
+    _ = interface.perform(.scrollPageUp)
+    #expect(!interface.visibleMessages.contains { $0.id == "m99" })
+    interface.screen.page = TextPage(title: "Help", lines: ["covers it"])
+    #expect(interface.visibleMessages.isEmpty)
+  }
+
+  @Test func aStrangersMessageSaysSo() {
+    var interface = UserInterface(size: ScreenSize(columns: 80, rows: 10))
+    interface.open(
+      "lab", header: RoomHeader(),
+      messages: [Fixtures.message("m1", 9, 0, "bob", "I am bob", encryption: .stranger)])
+    #expect(interface.grid.lines.contains { $0.contains("[not from a member] I am bob") })
+  }
 }
