@@ -182,7 +182,8 @@ final class ServerLink: AgentLink, @unchecked Sendable {
         pollfd(fd: listener.pollDescriptor, events: Int16(POLLIN), revents: 0),
         pollfd(fd: interrupt.descriptor, events: Int16(POLLIN), revents: 0),
       ]
-      let isQuiet = poll(&entries, 2, hadConnection ? Int32(Self.longestGap * 1000) : -1) == 0
+      let tells = hadConnection && lock.withLock { onLoss != nil }
+      let isQuiet = poll(&entries, 2, tells ? Int32(Self.longestGap * 1000) : -1) == 0
       if isQuiet { tellLoss() }
     }
   }
