@@ -26,6 +26,7 @@ let package = Package(
     .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
     .target(name: "CNcurses", linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
 
+    .target(name: "SafeText"),
     .target(name: "DigestAuth", dependencies: ["CCrypto"]),
     .target(name: "MessageFormats", dependencies: ["CZlib"]),
     .target(
@@ -35,14 +36,14 @@ let package = Package(
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
       ]),
     .target(name: "HTTPClient", dependencies: ["CCurl", "DigestAuth"]),
-    .target(name: "ServerConnection", dependencies: ["CCrypto", "CResolver"]),
+    .target(name: "ServerConnection", dependencies: ["CCrypto", "CResolver", "SafeText"]),
     .target(name: "SIPAgent", dependencies: ["CSofia", "DigestAuth", "MessageFormats", "ServerConnection"]),
     .target(name: "FileTransfer", dependencies: ["HTTPClient", "MessageFormats", "CCrypto"]),
     .target(
       name: "ChatCore",
       dependencies: [
         "SIPAgent", "ServerConnection", "Lime", "MessageFormats", "HTTPClient", "FileTransfer",
-        "CSodium",
+        "CSodium", "SafeText",
         .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -67,12 +68,12 @@ let package = Package(
         "Lime", "CCrypto",
         .product(name: "Logging", package: "swift-log"),
       ]),
-    .target(name: "TerminalUI", dependencies: ["CNcurses"]),
+    .target(name: "TerminalUI", dependencies: ["CNcurses", "SafeText"]),
     .executableTarget(
       name: "limeade",
       dependencies: [
         "AccountService", "ChatCore", "FileTransfer", "Lab", "KeyServer", "FlexisipCheck", "ServerConnection",
-        "TerminalUI", "MessageFormats", "DigestAuth", "Lime", "SIPAgent",
+        "TerminalUI", "MessageFormats", "DigestAuth", "Lime", "SIPAgent", "SafeText",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "TOMLKit", package: "TOMLKit"), .product(name: "Logging", package: "swift-log"),
         .target(name: "CMalloc", condition: .when(platforms: [.linux])),
@@ -126,7 +127,11 @@ let package = Package(
       name: "KeyServerTests",
       dependencies: ["KeyServer", "TestSupport", .product(name: "GRDB", package: "GRDB.swift")]),
     .testTarget(
-      name: "LabTests", dependencies: ["HTTPServer", "HostilePeer", "Lab", "MessageFormats", "TestSupport"]),
+      name: "LabTests",
+      dependencies: [
+        "HTTPServer", "HostilePeer", "Lab", "MessageFormats", "TestSupport",
+        .product(name: "FlyingSocks", package: "FlyingFox"),
+      ]),
     .testTarget(
       name: "FlexisipCheckTests", dependencies: ["FlexisipCheck", "Lab", "KeyServer", "TestSupport", "limeade"]),
     .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI", "TestSupport"]),

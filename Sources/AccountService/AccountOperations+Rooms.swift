@@ -82,7 +82,11 @@ public struct CreateRoom: ClientOperation {
     (self.name, self.members, self.plain) = (name, members, plain)
   }
   public func perform(on client: ChatClient) async throws -> RoomSummary {
-    try await client.createRoom(named: name, members: try addresses(members, client), encrypted: plain != true)
+    try MessageText.checkName(name)
+    let room = try await client.createRoom(
+      named: name, members: try addresses(members, client), encrypted: plain != true)
+    try await client.store.noteUse(of: name, for: room.room.address)
+    return room
   }
 }
 
@@ -128,7 +132,10 @@ public struct RenameRoom: ClientOperation {
   public var name: String
   public init(room: String, name: String) { (self.room, self.name) = (room, name) }
   public func perform(on client: ChatClient) async throws -> Done {
-    try await client.rename(try await known(room, client).room.address, to: name)
+    let address = try await known(room, client).room.address
+    try MessageText.checkName(name)
+    try await client.rename(address, to: name)
+    try await client.store.noteUse(of: name, for: address)
     return Done()
   }
 }
@@ -178,6 +185,7 @@ public struct LeaveRoom: ClientOperation {
   public func perform(on client: ChatClient) async throws -> RoomSummary {
     let summary = try await known(room, client)
     try await client.leave(summary.room.address)
+    try await client.store.forgetNames(of: summary.room.address)
     return summary
   }
 }

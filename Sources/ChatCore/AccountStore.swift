@@ -30,6 +30,7 @@ public final class AccountStore: Sendable {
       try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: directory.path)
     } catch { throw StoreError.cannotCreate(directory.path, "\(error.localizedDescription)") }
 
+    PrivateFiles.close(directory)
     lock = exclusive ? try FileLock(path: directory.appendingPathComponent("lock").path) : nil
 
     let path = directory.appendingPathComponent("limeade.sqlite").path
@@ -171,6 +172,7 @@ public final class AccountStore: Sendable {
     }
     migrator.registerMigration("chat rooms 1") { db in try addRoomKeys(db) }
     migrator.registerMigration("chat search 3") { db in try SearchIndex.fold(db) }
+    RoomNameUse.register(&migrator)
     LimeAccount.registerMigrations(&migrator)
     return migrator
   }

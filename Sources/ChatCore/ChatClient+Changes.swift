@@ -36,6 +36,7 @@ extension ChatClient {
   /// Reacts to a message with one emoji, in place of an earlier reaction; an empty text takes it back.
   /// - Throws: `ChatError.badInput` when the message is not here or the text is no reaction.
   public func react(_ text: String, to messageID: String, in room: String) async throws -> MessageChange {
+    try MessageText.checkName(text)
     let text = text.trimmingCharacters(in: .whitespacesAndNewlines)
     guard text.utf8.count <= MessageChange.reactionLimit, !text.contains(where: \.isNewline) else {
       throw ChatError.badInput(
@@ -87,7 +88,7 @@ extension ChatClient {
   static func checkSize(_ text: String) throws {
     let size = text.utf8.count
     guard size <= textLimit else { throw ChatError.messageTooLarge(size, limit: textLimit) }
-    guard size > 0 else { throw ChatError.badInput("there is nothing to send: the text is empty") }
+    try MessageText.check(text)
   }
 
   private static func checkIsOwn(_ message: Message, what: String) throws {

@@ -79,22 +79,12 @@ extension ChatClient {
     guard name.contains(where: { !$0.isWhitespace }) else { throw .badInput("a room needs a name") }
   }
 
-  /// What a user's TO means: a SIP address is the one-to-one room with that person, anything else a known room.
+  /// What a user's TO means: a SIP address is the one-to-one room with that person, anything else a known room
+  /// (`RoomLookup`).
   public func room(for target: String) async throws -> RoomSummary {
-    if target.hasPrefix("sip:") || target.hasPrefix("sips:") {
-      if let known = try? await store.room(named: target, for: account.address) { return known }
-      guard let address = SIPURI(target) else { throw ChatError.badInput("'\(target)' is not a SIP address") }
-      guard address.gruu == nil, address[parameter: "conf-id"] == nil else {
-        throw ChatError.unknownRoom(target, known: [])
-      }
-      return try await oneToOneRoom(with: address)
-    }
-    do { return try await store.room(named: target, for: account.address) } catch let error as ChatError {
-      // bob@example.org, without "sip:", is an address when no room is called so.
-      guard case .unknownRoom = error, target.contains("@"),
-        let address = SIPAddress.parse(target, domain: account.address.host)
-      else { throw error }
-      return try await oneToOneRoom(with: address)
+    switch try await store.target(target, for: account.address) {
+    case .room(let room): room
+    case .person(let address): try await oneToOneRoom(with: address)
     }
   }
 

@@ -409,23 +409,4 @@ extension AccountStore {
 
   /// The GRUU of the last registration, which is the LIME device id; nil before the first.
   public func deviceID() async throws -> String? { try await database.read { try Setting.gruu.read($0) } }
-
-  /// The room that `name` means: an address, or the unambiguous beginning of a room's name.
-  public func room(named name: String, for account: SIPURI) async throws -> RoomSummary {
-    // An address is the usual case, and there may be a thousand rooms.
-    if let exact = try await summary(ofRoom: name), !exact.isForNotifications { return exact }
-    let all = try await rooms()
-    let open = all.filter { $0.room.state != .left }
-    let wanted = name.lowercased()
-    let exact = open.filter { $0.displayName(for: account).lowercased() == wanted }
-    let matches = exact.isEmpty ? open.filter { $0.displayName(for: account).lowercased().hasPrefix(wanted) } : exact
-    guard let only = matches.first else {
-      throw ChatError.unknownRoom(name, known: open.map { $0.displayName(for: account) })
-    }
-    guard matches.count == 1 else {
-      throw ChatError.ambiguousRoom(
-        name, candidates: matches.map { "\($0.displayName(for: account)) (\($0.room.address))" })
-    }
-    return only
-  }
 }

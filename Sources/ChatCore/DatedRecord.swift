@@ -17,6 +17,34 @@ extension DatedRecord {
   }
 }
 
+/// A row that a bad disk or another program has damaged must not hide all the others.
+extension Row {
+  /// The value of a column, which is there.
+  /// - Throws: when it is nothing of this type, where GRDB's subscript ends the program.
+  func checked<Value: DatabaseValueConvertible>(_ name: String) throws -> Value {
+    guard let value = value(name) as Value? else { throw DatabaseError(message: "'\(name)' of a row is damaged") }
+    return value
+  }
+
+  /// nil also for what is nothing of this type.
+  func value<Value: DatabaseValueConvertible>(_ name: String) -> Value? {
+    let value: DatabaseValue = self[name]
+    return Value.fromDatabaseValue(value)
+  }
+}
+
+extension FetchableRecord {
+  /// All that can be read.
+  static func fetchReadable(
+    _ db: Database, sql: String, arguments: StatementArguments = StatementArguments()
+  ) throws -> [Self] {
+    var records: [Self] = []
+    let rows = try Row.fetchCursor(db, sql: sql, arguments: arguments)
+    while let row = try rows.next() { if let record = try? Self(row: row) { records.append(record) } }
+    return records
+  }
+}
+
 /// A date as an argument of a statement.
 struct StoredDate: DatabaseValueConvertible {
   let date: Date

@@ -81,9 +81,13 @@ extension MessageQueries {
     let direction = request.after == nil ? "DESC" : "ASC"
     let filter = "WHERE " + conditions.joined(separator: " AND ")
     let ordering = isByTime ? "message.time \(direction), message.id \(direction)" : "\(order) \(direction)"
-    let found = try Message.fetchAll(
+    var found: [Message] = []
+    let rows = try Row.fetchCursor(
       db, sql: "SELECT message.* FROM \(tables) \(filter) ORDER BY \(ordering) LIMIT ?",
       arguments: arguments + [max(0, request.limit)])
+    while let row = try rows.next() {
+      if let message = (try? Message(row: row)) ?? Message.damaged(row) { found.append(message) }
+    }
     return request.after == nil ? found.reversed() : found
   }
 
@@ -92,12 +96,21 @@ extension MessageQueries {
     let outgoing = messages.filter(\.isOutgoing).compactMap(\.id)
     let deliveries =
       outgoing.isEmpty
-      ? [] : try Delivery.filter(outgoing.contains(Column("message"))).order(sql: "participant").fetchAll(db)
+      ? []
+      : try Delivery.fetchReadable(
+        db,
+        sql: "SELECT * FROM delivery WHERE message IN (\(placeholders(outgoing.count))) ORDER BY participant",
+        arguments: StatementArguments(outgoing))
     let byMessage = Dictionary(grouping: deliveries, by: \.message)
+    let ids = Set(messages.map(\.messageID))
     let reactions =
-      messages.isEmpty
-      ? [] : try Reaction.filter(Set(messages.map(\.messageID)).contains(Column("messageID")))
-        .filter(sql: "text <> ''").order(sql: "time, rowid").fetchAll(db)
+      ids.isEmpty
+      ? []
+      : try Reaction.fetchReadable(
+        db,
+        sql: """
+          SELECT * FROM reaction WHERE messageID IN (\(placeholders(ids.count))) AND text <> '' ORDER BY time, rowid
+          """, arguments: StatementArguments(ids))
     let byTarget = Dictionary(grouping: reactions) { MessageKey(room: $0.room, messageID: $0.messageID) }
     return try messages.map { message in
       MessageWithDeliveries(
@@ -105,6 +118,23 @@ extension MessageQueries {
         reactions: byTarget[MessageKey(room: message.room, messageID: message.messageID)] ?? [],
         quote: try quote(db, message))
     }
+  }
+}
+
+private func placeholders(_ count: Int) -> String { repeatElement("?", count: count).joined(separator: ", ") }
+
+extension Message {
+  /// What is left of a row that cannot be read: where it stands, and that there was something.
+  fileprivate static func damaged(_ row: Row) -> Message? {
+    guard let id = row.value("id") as Int64?, let room = row.value("room") as String? else { return nil }
+    let epoch = Date(timeIntervalSince1970: 0)
+    let received = (row.value("receivedAt") as StoredDate?)?.date
+    let time = (row.value("time") as StoredDate?)?.date ?? received ?? epoch
+    return Message(
+      id: id, room: room, messageID: row.value("messageID") ?? "damaged-\(id)", sender: row.value("sender") ?? "unknown",
+      isOutgoing: row.value("isOutgoing") ?? false, text: "", time: time, receivedAt: received ?? time,
+      isEncrypted: row.value("isEncrypted") ?? false, trust: "unknown", state: .undecryptable,
+      failure: "its entry in the database is damaged", isRead: true)
   }
 }
 
@@ -132,7 +162,8 @@ extension AccountStore {
         arguments: [mention.pattern])
       var counts: [String: Int] = [:]
       while let row = try unread.next() {
-        if mention.isIn(row["text"]) { counts[row["room"], default: 0] += 1 }
+        guard let text = row.value("text") as String?, let room = row.value("room") as String? else { continue }
+        if mention.isIn(text) { counts[room, default: 0] += 1 }
       }
       return counts
     }

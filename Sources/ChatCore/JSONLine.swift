@@ -1,6 +1,7 @@
 // JSONLine.swift: one JSON object on one line (RFC 8259), harmless to a terminal
 import Foundation
 import MessageFormats
+import SafeText
 
 /// Written here and not by Foundation, which takes longer for a message's line than all else about showing it.
 public enum JSONLine {
@@ -81,18 +82,20 @@ public enum JSONLine {
   }
 
   /// JSON escapes the control characters of ASCII only; a terminal also obeys those from U+0080 on, and a reader's eye
-  /// the characters that change the direction of writing.
+  /// the characters that change the direction of writing or are not to be seen. What the screen does not show as it is
+  /// is escaped here: a program gets all of it, and a reader sees that it is there.
   private static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.value {
-    case 0x7F...0x9F, 0x2028...0x202E, 0x2066...0x206F: true
-    default: false
-    }
+    scalar.value >= 0x7F && !ScalarTreatment(of: scalar).isHarmless
   }
 
-  /// All of these are below U+10000.
+  /// As UTF-16, of which JSON's escapes are made.
   private static func escape(_ scalar: Unicode.Scalar) -> String {
-    let digits = String(scalar.value, radix: 16)
-    return "\\u" + String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits
+    UTF16.encode(scalar).map { units in
+      units.map { unit in
+        let digits = String(unit, radix: 16)
+        return "\\u" + String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits
+      }.joined()
+    } ?? ""
   }
 
   /// JSON that others wrote, with what is harmful escaped: it can only stand inside strings.

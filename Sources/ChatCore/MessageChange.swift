@@ -52,9 +52,9 @@ public struct MessageChange: Sendable, Equatable, Codable {
       if let target = cpim.retracts {
         (.retracted, target, "")
       } else if let target = cpim.replaces {
-        (.edited, target, cpim.text)
+        (.edited, target, MessageText.received(cpim.text))
       } else if cpim.isReaction, let target = cpim.inReplyTo {
-        (.reaction, target, cpim.text.trimmingCharacters(in: .whitespacesAndNewlines))
+        (.reaction, target, MessageText.received(cpim.text).trimmingCharacters(in: .whitespacesAndNewlines))
       } else { nil }
     guard let (kind, messageID, text) = change else { return nil }
     self.init(kind, room: room, messageID: messageID, sender: sender, text: text, time: time)

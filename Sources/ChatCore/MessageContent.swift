@@ -25,12 +25,13 @@ struct MessageContent {
       var texts: [String] = []
       for part in parts {
         let content = Self.part(part)
-        if !content.text.isEmpty { texts.append(content.text) }
+        if !content.text.isEmpty { texts.append(MessageText.received(content.text)) }
         files += content.files.prefix(Self.maximumFiles - files.count)
       }
       text = texts.joined(separator: "\n")
     } else {
       self = Self.part(cpim.content)
+      text = MessageText.received(text)
     }
   }
 

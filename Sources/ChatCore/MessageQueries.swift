@@ -143,8 +143,7 @@ enum MessageQueries {
         WHERE room = ? AND messageID = ? ORDER BY sender = ? DESC LIMIT 1
         """,
       arguments: [message.room, target, message.replySender])
-    return Quote(
-      sender: found?["sender"] ?? message.replySender ?? "", text: found?["text"])
+    return Quote(sender: found?.value("sender") ?? message.replySender ?? "", text: found?.value("text"))
   }
 
   /// Marks everything in the room as read, and starts the time of ephemeral messages; returns those that were not.

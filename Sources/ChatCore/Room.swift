@@ -66,21 +66,22 @@ public struct Room: DatedRecord, PersistableRecord, Sendable, Equatable {
 extension Room {
   /// By hand: it is read for each message.
   public init(row: Row) throws {
-    address = row["address"]
-    key = row["key"]
-    isConfirmed = row["isConfirmed"]
-    subject = row["subject"]
-    isEncrypted = row["isEncrypted"]
-    isOneToOne = row["isOneToOne"]
-    let text: String = row["state"]
+    address = try row.checked("address")
+    key = try row.checked("key")
+    isConfirmed = try row.checked("isConfirmed")
+    subject = try row.checked("subject")
+    isEncrypted = try row.checked("isEncrypted")
+    isOneToOne = try row.checked("isOneToOne")
+    let text: String = try row.checked("state")
     guard let state = State(rawValue: text) else { throw DatabaseError(message: "a room's state is '\(text)'") }
     self.state = state
-    version = row["version"]
-    createdAt = (row["createdAt"] as StoredDate).date
-    lastActivity = (row["lastActivity"] as StoredDate).date
-    lifetime = row["lifetime"]
-    receipts = row["receipts"]
-    typing = row["typing"]
+    version = try row.checked("version")
+    createdAt = (try row.checked("createdAt") as StoredDate).date
+    lastActivity = (try row.checked("lastActivity") as StoredDate).date
+    lifetime = try row.checked("lifetime")
+    // What cannot be read is as the account says.
+    receipts = row.value("receipts")
+    typing = row.value("typing")
   }
 }
 
@@ -108,9 +109,13 @@ public struct RoomSummary: Sendable, Equatable, Codable {
   /// not worth showing.
   public var isForNotifications = false
 
-  /// The subject, or for a one-to-one room the other's address.
+  /// The subject, or for a one-to-one room the other's address. A subject that looks like an address stands in quotes:
+  /// whoever made the room chose it.
   public func displayName(for account: SIPURI) -> String {
-    guard room.isOneToOne || room.subject.isEmpty else { return room.subject }
+    guard room.isOneToOne || room.subject.isEmpty else {
+      if let wish = try? RoomLookup.wish(room.subject), case .name = wish { return room.subject }
+      return "\"\(room.subject)\""
+    }
     let others = participants.map(\.address).filter { $0 != account.description }
     return others.isEmpty ? room.subject : others.joined(separator: ", ")
   }

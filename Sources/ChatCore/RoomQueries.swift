@@ -14,11 +14,11 @@ enum RoomQueries {
   static func summaries(_ db: Database, all: Bool = true) throws -> [RoomSummary] {
     // Not room by room: there may be a thousand.
     let members = Dictionary(
-      grouping: try Participant.fetchAll(db, sql: "SELECT * FROM participant ORDER BY room, address"), by: \.room)
+      grouping: try Participant.fetchReadable(db, sql: "SELECT * FROM participant ORDER BY room, address"), by: \.room)
     let devices = try counts(db, "SELECT room, count(*) FROM device GROUP BY room")
     let unread = try counts(
       db, "SELECT room, count(*) FROM message WHERE NOT isRead AND NOT isOutgoing GROUP BY room")
-    return try Room.order(sql: "lastActivity DESC, address").fetchAll(db).map { room in
+    return try Room.fetchReadable(db, sql: "SELECT * FROM room ORDER BY lastActivity DESC, address").map { room in
       RoomSummary(
         room: room, participants: members[room.address] ?? [], deviceCount: devices[room.address] ?? 0,
         unread: unread[room.address] ?? 0, isForNotifications: try isForNotifications(db, room))
@@ -26,7 +26,9 @@ enum RoomQueries {
   }
 
   private static func counts(_ db: Database, _ sql: String) throws -> [String: Int] {
-    Dictionary(uniqueKeysWithValues: try Row.fetchAll(db, sql: sql).map { ($0[0] as String, $0[1] as Int) })
+    Dictionary(
+      try Row.fetchAll(db, sql: sql).compactMap { row in (row.value("room") as String?).map { ($0, row[1] as Int) } }
+    ) { first, _ in first }
   }
 
   private static func summary(_ db: Database, _ room: Room) throws -> RoomSummary {

@@ -23,6 +23,13 @@ struct TransferFolder: Sendable {
 
   static func newCopyName() -> String { "\(UUID().uuidString).copy" }
 
+  /// Links and copies that a command made for the files of its command line, and did not come to remove.
+  private func removeGiven(_ name: String) {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: file(name))
+    guard let made = attributes?[.modificationDate] as? Date, made.timeIntervalSinceNow < -3600 else { return }
+    try? FileManager.default.removeItem(atPath: file(name))
+  }
+
   func remove(_ files: [MessageFile]) {
     for copy in files.compactMap(\.copy) { unlink(file(copy)) }
   }
@@ -41,6 +48,10 @@ struct TransferFolder: Sendable {
       return (Set(uploads.flatMap(\.files).compactMap(\.copy)), rows)
     }
     for name in names where !copies.contains(name) {
+      if name.hasPrefix("given-") {
+        removeGiven(name)
+        continue
+      }
       let row = name.prefix { $0 != "-" }
       if let row = Int64(row), rows.contains(row) { continue }
       unlink(file(name))

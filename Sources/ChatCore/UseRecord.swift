@@ -44,6 +44,7 @@ final class UseRecord: Sendable {
       try FileManager.default.createDirectory(
         at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     } catch { throw StoreError.cannotCreate(folder.path, error.localizedDescription) }
+    PrivateFiles.close(folder)
     let recorded = try? String(contentsOfFile: path, encoding: .utf8)
     let uses = recorded.flatMap { Int64($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
     let (generation, finding) = try database.write { db -> (Int64, Finding) in

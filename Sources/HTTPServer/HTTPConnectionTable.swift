@@ -83,8 +83,8 @@ final class HTTPConnectionTable: Sendable {
     }
   }
 
-  /// The one that has been of no use for longest; else the slowest that is nobody's, the oldest of the new ones, and last
-  /// the slowest of those of users that had their time.
+  /// The one that has been of no use for longest; else the slowest that is nobody's, the oldest of the new ones, and
+  /// last the slowest of those of users that had their time.
   private static func evict(among entries: [Int: Entry], _ state: inout State) -> Bool {
     func oldest(_ isMeant: (Entry) -> Bool) -> (Int, Entry)? {
       entries.filter { isMeant($0.value) }.max { $0.value.age < $1.value.age }.map { ($0.key, $0.value) }
@@ -117,6 +117,19 @@ final class HTTPConnectionTable: Sendable {
       guard state.entries.values.count(where: { $0.user == user }) < limits.requestsPerUser else { return false }
       state.entries[id]?.user = user
       return true
+    }
+  }
+
+  func isOpen(_ id: Int) -> Bool { state.withLock { $0.entries[id].map { !$0.isEvicted } ?? false } }
+
+  /// How many there are, of each address, and of each user's requests.
+  var counts: (connections: Int, addresses: [String: Int], users: [String: Int]) {
+    state.withLock { state in
+      let open = state.entries.values.filter { !$0.isEvicted }
+      return (
+        open.count, Dictionary(grouping: open, by: \.address).mapValues(\.count),
+        Dictionary(grouping: state.entries.values.compactMap(\.user), by: \.self).mapValues(\.count)
+      )
     }
   }
 

@@ -96,8 +96,8 @@ public struct HTTPRequest: Sendable {
 
   public subscript(header name: String) -> String? { headers[name] }
 
-  /// To be called when somebody has proved to be that user: from then on the request's connection is not given to others,
-  /// and counts as the user's.
+  /// To be called when somebody has proved to be that user: from then on the request's connection is not given to
+  /// others, and counts as the user's.
   /// - Throws: `HTTPRequestError.tooManyRequests`.
   public func identify(as user: String) async throws(HTTPRequestError) {
     try await body.connection.identify(as: user)

@@ -194,7 +194,7 @@ struct ConferenceRoom: Sendable {
     record(.subjectChanged(subject))
   }
 
-  /// Another lifetime, or none for all any more (nil), which is for good. As with the subject, only an admin changes it.
+  /// Another lifetime, or none for all any more (nil), which is for good. As with the subject, only an admin does it.
   mutating func setLifetime(_ seconds: Int?, by user: SIPURI) {
     guard lifetime != nil, member(user)?.isAdmin == true, seconds != lifetime else { return }
     lifetime = seconds

@@ -368,7 +368,8 @@ final class Focus {
 
   /// What the focus says of itself in a 2xx for INVITE.
   func sessionHeaders(of room: SIPURI) -> [SIPHeader] {
-    [SIPHeader("Contact", "<\(contactAddress(of: room))>;isfocus;\(Self.specs)"), Self.userAgent, Self.allow, Self.supported]
+    let contact = "<\(contactAddress(of: room))>;isfocus;\(Self.specs)"
+    return [SIPHeader("Contact", contact), Self.userAgent, Self.allow, Self.supported]
   }
 
   // MARK: REFER

@@ -8,8 +8,8 @@ public struct LabConfiguration: Sendable {
     /// `sip:chatroom-…@domain;gr=…`, as servers without `conference-focus-uris` have it
     case chatroom
     /// As servers with `conference-focus-uris` have it (flexisip-conference 1.1): one focus, whose rooms differ in
-    /// `conf-id`. A room is `sip:conference-focus@domain;gr=…;conf-id=…`, but with its parameters the other way round in
-    /// every Contact of a dialog, and everywhere once the conference server has been restarted.
+    /// `conf-id`. A room is `sip:conference-focus@domain;gr=…;conf-id=…`, but with its parameters the other way round
+    /// in every Contact of a dialog, and everywhere once the conference server has been restarted.
     case confID = "conf-id"
   }
 

@@ -220,14 +220,15 @@ extension CPIMMessage {
     func prefix(of namespace: String?) -> String { namespace.flatMap { prefixes[$0] }.map { $0 + "." } ?? "" }
     for namespace in required.compactMap(\.namespace) { declare(namespace) }
     if !required.isEmpty {
-      let names = required.map { prefix(of: $0.namespace) + CPIMEscape.escape($0.name) }
+      let names = required.map { prefix(of: $0.namespace) + $0.name }
       text += HeaderFields.line("Require", names.joined(separator: ", "))
     }
     for header in headers {
       if let namespace = header.namespace { declare(namespace) }
       let value = CPIMEscape.escape(header.value)
       let parameters = header.parameters.headerText
-      text += HeaderFields.line(prefix(of: header.namespace) + header.name, parameters.isEmpty ? value : "\(parameters) \(value)")
+      text += HeaderFields.line(
+        prefix(of: header.namespace) + header.name, parameters.isEmpty ? value : "\(parameters) \(value)")
     }
     text += "\r\n"
 

@@ -1,5 +1,6 @@
 // WireTrace.swift: the SIP and HTTP that was sent and received, in a file to look at or to attach to a report
 import Foundation
+import SafeText
 
 /// Writes each message as it comes, with its time and direction, without credentials. Texts of unencrypted rooms,
 /// addresses and names are in it, so that its owner alone may read the file (0600).
@@ -98,12 +99,11 @@ public final class WireTrace: @unchecked Sendable {
   static func printable(_ line: String) -> String {
     var shown = String.UnicodeScalarView()
     for scalar in line.unicodeScalars {
-      switch scalar.value {
-      case 9: shown.append(scalar)
-      case 13: break
-      case 0..<32, 0x7F...0x9F, 0x202A...0x202E, 0x2066...0x2069:
+      switch ScalarTreatment(of: scalar) {
+      case .keep, .tab: shown.append(scalar)
+      case .lineBreak where scalar == "\r": break
+      case .lineBreak, .remove, .replace:
         shown.append(contentsOf: String(format: "\\x%02x", scalar.value).unicodeScalars)
-      default: shown.append(scalar)
       }
     }
     return String(shown)

@@ -1,4 +1,5 @@
 // DisplayText.swift: makes text from others harmless to a terminal and a reader's eye.
+import SafeText
 
 /// Every text that came from a network passes here before it is drawn, printed or logged: no control character, escape
 /// sequence or bidirectional override survives, so a message can neither drive the terminal nor disguise itself.
@@ -38,7 +39,7 @@ public enum DisplayText {
     var afterCarriageReturn = false
     for scalar in text.unicodeScalars {
       defer { afterCarriageReturn = scalar == "\r" }
-      switch treatment(of: scalar) {
+      switch ScalarTreatment(of: scalar) {
       case .keep: result.append(scalar)
       case .remove: break
       case .replace: result.append(replacement)
@@ -47,28 +48,6 @@ public enum DisplayText {
       }
     }
     return limitingClusters(String(result))
-  }
-
-  private enum Treatment { case keep, remove, replace, tab, lineBreak }
-
-  private static func treatment(of scalar: Unicode.Scalar) -> Treatment {
-    switch scalar.value {
-    case 0x20..<0x7F, 0xA0..<0xAD: .keep
-    case 0x09: .tab
-    case 0x0A, 0x0D, 0x85, 0x2028, 0x2029: .lineBreak
-    case 0x00..<0x20, 0x7F..<0xA0: .replace
-    // Bidirectional overrides, embeddings and isolates reorder what follows: visible, so that the reader is warned.
-    case 0x202A...0x202E, 0x2066...0x2069, 0x206A...0x206F: .replace
-    // Direction marks, soft hyphen, zero-width spaces, invisible operators, byte order mark: nothing to see.
-    case 0xAD, 0x61C, 0x180E, 0x200B, 0x200E, 0x200F, 0x2060...0x2065, 0xFEFF: .remove
-    // Interlinear annotation, and the tag characters that can hide a whole text.
-    case 0xFFF0...0xFFFB, 0xE0000...0xE0FFF: .remove
-    default:
-      switch scalar.properties.generalCategory {
-      case .unassigned, .surrogate, .control: .replace
-      default: .keep
-      }
-    }
   }
 
   /// Shortens clusters of too many scalars, and gives a combining mark without a letter a dotted circle to stand on. What

@@ -36,6 +36,7 @@ struct AccountCommand: AsyncParsableCommand {
     @Flag(help: "Write it without trying to register.") var noTry = false
 
     func run() async throws {
+      Output.onlyReports = true
       let path = options.config ?? ConfigurationFile.defaultPath
       let old = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
       if !old.isEmpty {

@@ -22,6 +22,7 @@ struct AccountPassphraseCommand: AsyncParsableCommand {
   @Flag(help: "Store the keys without a passphrase again.") var remove = false
 
   func run() async throws {
+    Output.onlyReports = true
     let account = try options.accountConfiguration(withPassword: false)
     let store = try options.store(for: account, exclusive: true)
     let hadPassphrase = try store.hasPassphrase
@@ -99,7 +100,9 @@ enum AccountUnlocking {
   static var isTerminal: Bool { isatty(STDIN_FILENO) == 1 }
 
   private static func passphrase(_ account: AccountConfiguration) throws -> Passphrase {
-    if let given = ProcessInfo.processInfo.environment["LIMEADE_PASSPHRASE"] { return try Passphrase(Array(given.utf8)) }
+    if let given = EnvironmentSecrets.value(of: EnvironmentSecrets.passphrase) {
+      return try Passphrase(Array(given.utf8))
+    }
     if let command = account.passphraseCommand {
       return try Passphrase(
         Array(

@@ -21,6 +21,7 @@ extension AccountCommand {
     @Flag(help: "Give the device up, and delete its keys and messages.") var purge = false
 
     func run() async throws {
+      Output.onlyReports = true
       let path = options.config ?? ConfigurationFile.defaultPath
       var options = options
       options.account = name

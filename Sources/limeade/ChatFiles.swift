@@ -32,9 +32,12 @@ extension ChatScreen {
 
   func sendFiles(_ paths: [String], text: String) {
     guard let room = openRoom?.room.address else { return complain("no room is open: /join ROOM") }
-    let message = SendText(to: room, text: text, files: paths.map(Self.absolute), waits: true)
+    let data = store.directory
     // A large file takes a while to be copied and encrypted.
     inBackground {
+      let files = try GivenFiles(paths.map(Self.absolute), data: data)
+      defer { files.remove() }
+      let message = SendText(to: room, text: text, files: files.paths, waits: true)
       await self.addOwn(try await self.session.performBeside(message))
       await self.paintSoon()
     }
@@ -73,7 +76,7 @@ extension ChatScreen {
   }
 
   /// For the holder, whose current folder may be another one.
-  private static func absolute(_ path: String) -> String {
+  private nonisolated static func absolute(_ path: String) -> String {
     URL(fileURLWithPath: NSString(string: path).expandingTildeInPath).standardizedFileURL.path
   }
 

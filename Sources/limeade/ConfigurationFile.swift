@@ -241,7 +241,7 @@ private struct AccountEntry {
   }
 
   private func password() throws -> Password {
-    if let fromEnvironment = ProcessInfo.processInfo.environment["LIMEADE_PASSWORD"] { return Password(fromEnvironment) }
+    if let fromEnvironment = EnvironmentSecrets.value(of: EnvironmentSecrets.password) { return Password(fromEnvironment) }
     if let password = try string("password") { return Password(password) }
     if let command = try string("password-command") {
       let text = try SecretCommand.run("password-command", command, timeout: try passwordTimeout()) {
@@ -293,8 +293,7 @@ enum SecretCommand {
     _ name: String, _ command: String, timeout: Double, failure: (String) -> CommandFailure
   ) throws -> String {
     let text = try ExternalProgram.output(of: name, "/bin/sh", ["-c", command], timeout: timeout, failure: failure)
-    let line = text.split(separator: "\n", omittingEmptySubsequences: false).first
-    guard let line, !line.isEmpty else { throw failure("\(name) printed nothing") }
-    return String(line)
+    guard let line = TextLines.all(of: text).first, !line.isEmpty else { throw failure("\(name) printed nothing") }
+    return line
   }
 }

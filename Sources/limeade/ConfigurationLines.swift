@@ -5,7 +5,7 @@ import TOMLKit
 /// Line by line, as people write such files; a setting inside an inline table or a value of several lines is not found.
 struct ConfigurationLines {
   private struct Line {
-    var text: Substring
+    var text: String
     /// The table it is in, its header included; empty before the first.
     var table: [String]
     /// nil for headers, comments and blank lines.
@@ -17,7 +17,7 @@ struct ConfigurationLines {
 
   init(_ text: String) {
     var table: [String] = []
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+    for line in TextLines.all(of: text) {
       let content = line.trimmingCharacters(in: .whitespaces)
       if content.hasPrefix("["), let path = Self.path(ofHeader: content) {
         table = path
@@ -39,7 +39,7 @@ struct ConfigurationLines {
 
   /// The text without the table, those inside it, and the top-level setting `key` if it is there.
   func text(without table: [String], andKey key: String?) -> String {
-    var kept: [Substring] = []
+    var kept: [String] = []
     for line in lines {
       if line.table.starts(with: table) {
         // Blank lines before a table go with it.

@@ -26,20 +26,51 @@ enum Deadline {
   static func run<Value: Sendable>(
     seconds: Double, since sign: Sign, or text: String, _ body: @escaping @Sendable () async throws -> Value
   ) async throws -> Value {
-    try await withThrowingTaskGroup(of: Value.self) { group in
-      group.addTask(operation: body)
-      group.addTask {
+    try await Race.first(
+      body,
+      {
         while true {
           let left = Duration.seconds(seconds) - sign.age(.now)
           guard left > .zero else { break }
           try await Task.sleep(for: left)
         }
         throw CommandFailure.timedOut(text)
+      })
+  }
+}
+
+/// Several things at a time, of which the first that ends counts.
+enum Race {
+  /// - Parameter patience: seconds for the others, which are cancelled, to end in order. What hangs, as on a server that
+  ///   never answers, does not keep the program.
+  static func first<Value: Sendable>(
+    patience: @Sendable () -> Double = { 0 }, _ bodies: (@Sendable () async throws -> Value)...
+  ) async throws -> Value {
+    let (ends, report) = AsyncStream.makeStream(of: Result<Value, any Error>.self)
+    let tasks = bodies.map { body in
+      Task {
+        do { report.yield(.success(try await body())) } catch { report.yield(.failure(error)) }
       }
-      defer { group.cancelAll() }
-      guard let first = try await group.next() else { throw CancellationError() }
-      return first
     }
+    var iterator = ends.makeAsyncIterator()
+    // None when this task is cancelled.
+    let first = await iterator.next()
+    for task in tasks { task.cancel() }
+    let seconds = patience()
+    if seconds > 0 {
+      let timer = Task {
+        try await Task.sleep(for: .seconds(seconds))
+        report.finish()
+      }
+      // A task of its own: the waiting is not for a task that is cancelled.
+      await Task {
+        for _ in 0..<(bodies.count - (first == nil ? 0 : 1)) { if await iterator.next() == nil { return } }
+      }.value
+      timer.cancel()
+    }
+    report.finish()
+    guard let first else { throw CancellationError() }
+    return try first.get()
   }
 }
 

@@ -19,7 +19,7 @@ struct ExternalCommand: Sendable {
     return path.split(separator: ":").contains { access("\($0)/\(program)", X_OK) == 0 }
   }
 
-  /// Writes `input` and a newline to its standard input and returns what it prints, without the last newline.
+  /// Writes `input` and a newline to its standard input and returns what it prints, without the last end of line.
   func run(input: String) async throws -> String {
     guard let program = words.first else { throw CommandFailure.badInput("the command is empty") }
     let text = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<String, any Error>) in
@@ -33,6 +33,6 @@ struct ExternalCommand: Sendable {
         continuation.resume(with: result)
       }
     }
-    return text.hasSuffix("\n") ? String(text.dropLast()) : text
+    return TextLines.withoutLastEnd(text)
   }
 }

@@ -19,6 +19,7 @@ enum ExternalProgram {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
     process.arguments = arguments
+    process.environment = EnvironmentSecrets.environmentForOthers
     let stdin = Pipe()
     let stdout = Pipe()
     if input != nil { process.standardInput = stdin }

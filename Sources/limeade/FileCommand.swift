@@ -12,7 +12,7 @@ struct FileCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List the files of a room, oldest first.")
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.allRooms))
     var room: String
     @Option(help: "Look at this many messages, the newest.") var limit = 1000
 
@@ -50,7 +50,7 @@ struct FileCommand: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
     @Argument(help: "The id of a file.") var id: String
     @Option(help: "The folder; made if absent.", completion: .directory) var to = "."
-    @Option(help: "The room, should several have a message with this id.") var room: String?
+    @Option(help: "The room, should several have a message with this id.", completion: .custom(Completions.allRooms)) var room: String?
     @Flag(help: "Also from hosts other than the account's file server and its file-hosts.") var anyHost = false
     @Flag(help: "Also a file that is not encrypted in a room that is: its server could read and change it.")
     var unencrypted = false

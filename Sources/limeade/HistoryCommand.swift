@@ -20,7 +20,7 @@ struct HistoryCommand: AsyncParsableCommand {
   @OptionGroup var options: GlobalOptions
   @Argument(
     help: "A room's address or the beginning of its name; every room without it.",
-    completion: .custom(Completions.rooms))
+    completion: .custom(Completions.allRooms))
   var room: String?
   @Option(help: "Only messages with all these words; in \"quotes\": together.") var search: String?
   @Option(help: "Only messages from this time on: 2026-11-21, 2026-11-21T09:00, or 90m, 12h, 7d ago.")

@@ -45,10 +45,13 @@ extension AccountStore {
     var request = request
     request.after = MessagePosition(time: .distantPast, id: 0)
     request.limit = Self.exportPage
+    var ends: Set<Int64> = []
     while true {
       let page = try await history(request)
       guard let last = page.last else { return }
       try body(page)
+      // The time of a damaged entry may be any: it must not lead round in a circle.
+      guard page.count == Self.exportPage, ends.insert(last.message.id ?? 0).inserted else { return }
       request.after = MessagePosition(last.message)
     }
   }

@@ -2,6 +2,17 @@
 import Dispatch
 import Foundation
 
+/// Something that has happened.
+///
+/// `@unchecked Sendable`: `value` is only touched under `lock`.
+final class Latch: @unchecked Sendable {
+  private let lock = NSLock()
+  private var value = false
+
+  var isSet: Bool { lock.withLock { value } }
+  func set() { lock.withLock { value = true } }
+}
+
 /// Ends a long-running command in order on Ctrl-C, SIGTERM and hang-up.
 enum Interruption {
   /// - Parameter more: signals that do not end the command.

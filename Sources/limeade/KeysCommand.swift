@@ -69,6 +69,7 @@ struct KeysCommand: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
+      Output.onlyReports = true
       let update = try await options.perform(PublishKeys())
       if options.json {
         Output.line(

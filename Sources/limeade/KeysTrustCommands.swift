@@ -40,6 +40,7 @@ extension KeysCommand {
     @Argument(help: ArgumentHelp(deviceHelp)) var device: String
 
     func run() async throws {
+      Output.onlyReports = true
       options.report(try await options.perform(TrustDevice(device)))
     }
   }
@@ -82,6 +83,7 @@ extension KeysCommand {
     @Argument(help: ArgumentHelp(deviceHelp)) var device: String
 
     func run() async throws {
+      Output.onlyReports = true
       options.report(try await options.perform(DistrustDevice(device)))
     }
   }
@@ -98,6 +100,7 @@ extension KeysCommand {
     @Argument(help: ArgumentHelp(deviceHelp)) var device: String
 
     func run() async throws {
+      Output.onlyReports = true
       options.report(try await options.perform(ForgetDevice(device)), as: "forgotten")
     }
   }

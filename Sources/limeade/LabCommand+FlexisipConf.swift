@@ -54,6 +54,7 @@ extension LabCommand {
     let output = Pipe()
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = ["--version"]
+    process.environment = EnvironmentSecrets.environmentForOthers
     process.standardOutput = output
     process.standardError = output
     process.standardInput = FileHandle.nullDevice

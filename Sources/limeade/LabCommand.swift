@@ -15,8 +15,9 @@ struct LabCommand: AsyncParsableCommand {
       limeade --config /tmp/lab.toml --account alice chat        (and in a third)
 
       Users are alice, bob and carol of sip.example.org, each with their name as password, or those of --users. \
-      Linphone can register too: proxy and users are printed. SIGUSR1 restarts the conference server alone: rooms stay, \
-      dialogs and subscriptions are gone, and with --room-addresses conf-id rooms are written otherwise, as Flexisip does.
+      Linphone can register too: proxy and users are printed. SIGUSR1 restarts the conference server alone: rooms \
+      stay, dialogs and subscriptions are gone, and with --room-addresses conf-id rooms are written otherwise, as \
+      Flexisip does.
       """)
 
   @OptionGroup var options: GlobalOptions

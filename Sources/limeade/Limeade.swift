@@ -19,7 +19,8 @@ struct Limeade: AsyncParsableCommand {
                                  limeade send sip:bob@sip.example.org "hello"
 
       TO and ROOM are a SIP address (the encrypted one-to-one room with that person, made if absent), a room's \
-      address, or the beginning of a room's name.
+      address, or the beginning of a room's name; name:NAME is a whole name. What has "sip:" or an "@" is never a name. \
+      A name that several rooms fit is refused, but for the room that you made or wrote to by it before.
 
       The first program that connects an account holds it; others ask it over a Unix socket (limeade-rpc(7)), so send, \
       listen, room, history, keys and account work beside an open chat or listen. Manual: limeade(1), limeade-config(5).
@@ -41,6 +42,7 @@ struct Limeade: AsyncParsableCommand {
       // Else each thread keeps freed memory for itself, some megabytes in a burst; it costs no time that can be measured.
       mallopt(M_ARENA_MAX, 1)
     #endif
+    EnvironmentSecrets.take()
     Output.fillStandardDescriptors()
     // A peer that closes its end must not end the program.
     signal(SIGPIPE, SIG_IGN)
@@ -57,12 +59,16 @@ struct Limeade: AsyncParsableCommand {
     } catch let error where ExitStatus.isOurs(error) {
       Output.note("limeade: \(SafeLine.text(ExitStatus.text(of: error)))")
       Foundation.exit(ExitStatus.code(of: error))
-    } catch { exit(withError: error) }
+    } catch {
+      guard let script = CompletionScript.inert(fullMessage(for: error)) else { exit(withError: error) }
+      Output.line(script)
+      Foundation.exit(exitCode(for: error).rawValue)
+    }
   }
 }
 
 /// Options of every subcommand; they may stand before or after its name.
-struct GlobalOptions: ParsableArguments {
+struct GlobalOptions: ParsableArguments, Sendable {
   @Option(name: .long, help: "Configuration file (default: $XDG_CONFIG_HOME/limeade/config.toml).", completion: .file())
   var config: String?
 
@@ -91,7 +97,7 @@ struct GlobalOptions: ParsableArguments {
 }
 
 /// The levels of swift-log, by name.
-struct LogLevel: ExpressibleByArgument {
+struct LogLevel: ExpressibleByArgument, Sendable {
   let level: Logger.Level
   init?(argument: String) {
     guard let level = Logger.Level(rawValue: argument) else { return nil }

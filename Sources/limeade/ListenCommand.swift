@@ -4,7 +4,7 @@ import ArgumentParser
 import ChatCore
 import Foundation
 
-struct ListenCommand: AsyncParsableCommand {
+struct ListenCommand: AsyncParsableCommand, Sendable {
   static let configuration = CommandConfiguration(
     commandName: "listen",
     abstract: "Print messages as they arrive.",
@@ -68,28 +68,30 @@ struct ListenCommand: AsyncParsableCommand {
   func run() async throws {
     // From the beginning: a signal that comes while connecting ends it in order too.
     let signals = Interruption.signals()
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { try await options.withAccount(follows: true) { try await listen($0) } }
-      group.addTask { for await _ in signals { return } }
-      if let timeout {
-        group.addTask {
-          try await Task.sleep(for: .seconds(timeout))
-          guard count != nil else { return }
-          throw CommandFailure.timedOut("no further message within \(timeout.brief) s")
-        }
-      }
-      let first: Result<Void?, any Error>
-      do { first = .success(try await group.next()) } catch { first = .failure(error) }
-      ServiceManager.stopping()
-      group.cancelAll()
-      // Until the account is given back; what ended it counts, not what the end led to.
-      while (try? await group.next()) != nil {}
-      _ = try first.get()
-    }
+    let isAttached = Latch()
+    // Until the account is given back; what ended it counts, not what the end led to. One that is not there yet is not
+    // waited for.
+    try await Race.first(
+      patience: {
+        ServiceManager.stopping()
+        return isAttached.isSet ? Self.goodbye : 0
+      },
+      { try await options.withAccount(follows: true) { try await listen($0, isAttached) } },
+      { for await _ in signals { return } },
+      {
+        guard let timeout else { return try await Task.sleep(for: .seconds(Int32.max)) }
+        try await Task.sleep(for: .seconds(timeout))
+        guard count != nil else { return }
+        throw CommandFailure.timedOut("no further message within \(timeout.brief) s")
+      })
   }
 
-  private func listen(_ session: AccountSession) async throws {
+  /// Seconds for giving the account back.
+  private static let goodbye = 15.0
+
+  private func listen(_ session: AccountSession, _ isAttached: Latch) async throws {
     try await session.attach()
+    isAttached.set()
     var only: String?
     if let room { only = try await session.perform(ShowRoom(room)).summary.room.address }
     let saver = try fileSaver()

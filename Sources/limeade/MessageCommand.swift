@@ -80,8 +80,11 @@ struct MessageCommand: AsyncParsableCommand {
     @Option(help: "Give up waiting after this many seconds (exit code 75).") var timeout: Double = 60
 
     func run() async throws {
+      Output.onlyReports = true
       try await options.withAccount(follows: true) { session in
-        let message = try await session.perform(ForwardMessage(room: target.room, id: target.id, to: to))
+        let message = try await Deadline.run(
+          seconds: timeout, or: "the server did not answer within \(timeout.brief) s; nothing was sent"
+        ) { try await session.perform(ForwardMessage(room: target.room, id: target.id, to: to)) }
         let progress = SendProgress(message, until: .sent, session: session, json: options.json)
         try await Deadline.run(seconds: timeout, or: "the message was not sent in time; it stays in the outbox") {
           try await progress.follow()
@@ -97,8 +100,11 @@ extension GlobalOptions {
     _ operation: Operation, timeout: Double
   ) async throws where Operation.Output == MessageChange {
     let json = json
+    Output.onlyReports = true
     try await withAccount(follows: true) { session in
-      let change = try await session.perform(operation)
+      let change = try await Deadline.run(
+        seconds: timeout, or: "the server did not answer within \(timeout.brief) s; nothing was sent"
+      ) { try await session.perform(operation) }
       try await Deadline.run(seconds: timeout, or: "it was not sent in time; it stays in the outbox") {
         for try await event in session.events {
           switch event {

@@ -1,22 +1,54 @@
 // Output.swift: standard output and standard error, a line at a time.
 import Foundation
+import SafeText
 
 /// Standard output, line by line, so that a reader at the other end of a pipe sees each line at once.
 enum Output {
   /// Ends the program when nobody reads any more (`limeade history | head`), as SIGPIPE does, and with exit code 73
   /// when standard output cannot be written.
-  static func line(_ text: String) { printed(text + "\n") }
+  static func line(_ text: String) { printed(harmless(text) + "\n") }
 
   /// Without the end of the line, as a question needs it.
   static func printed(_ text: String) {
-    guard let cause = write(text, to: STDOUT_FILENO) else { return }
+    guard !hasFailed, let cause = write(text, to: STDOUT_FILENO) else { return }
+    let reason = "standard output cannot be written: \(String(cString: strerror(cause)))"
+    if onlyReports {
+      hasFailed = true
+      // Nobody is there to miss it (`limeade send … | true`).
+      if cause != EPIPE { note("limeade: \(reason); what was asked for is done all the same") }
+      return
+    }
     if cause == EPIPE { endByBrokenPipe() }
-    note("limeade: standard output cannot be written: \(String(cString: strerror(cause)))")
+    note("limeade: \(reason)")
     _exit(73)
   }
 
+  /// From now on what is printed only tells of what was done: a command that sends or changes something does not fail when
+  /// it cannot say so, as a script would have it done a second time.
+  ///
+  /// Safe: set once, at the beginning of a command, before it does anything.
+  nonisolated(unsafe) static var onlyReports = false
+  /// Safe: printing by several tasks at the same time may say twice that it fails, and no more.
+  private nonisolated(unsafe) static var hasFailed = false
+
+  /// No control character that a line does not need, whoever made the text.
+  private static func harmless(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy { (0x20..<0x7F).contains($0) || $0 == 0x0A || $0 == 0x09 }
+    if isPlain { return text }
+    var result = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      switch ScalarTreatment(of: scalar) {
+      case .keep, .tab: result.append(scalar)
+      case .lineBreak: result.append("\n")
+      case .remove: break
+      case .replace: result.append("\u{FFFD}")
+      }
+    }
+    return String(result)
+  }
+
   /// What cannot be written to standard error is lost: there is no place left to complain.
-  static func note(_ text: String) { noted(text + "\n") }
+  static func note(_ text: String) { noted(harmless(text) + "\n") }
 
   /// Without the end of the line.
   static func noted(_ text: String) { _ = write(text, to: STDERR_FILENO) }

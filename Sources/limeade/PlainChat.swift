@@ -17,22 +17,17 @@ struct PlainChat: Sendable {
     let (progress, sign) = (DeliveryProgress(), Deadline.Sign())
     let address = room.room.address
     _ = try await session.perform(MarkRoomRead(address))
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask {
+    try await Race.first(
+      {
         for try await event in session.events where event.room == nil || event.room == address {
           if json { Output.line(event.jsonLine) } else if let line = EventLine.text(of: event) { Output.line(line) }
           await progress.note(event)
           if case .delivery = event { sign.give() }
         }
         try await Task.sleep(for: .seconds(3600))
-      }
-      group.addTask { try await self.sendLines(progress, sign) }
-      group.addTask {
-        for await _ in Interruption.signals() { throw CommandFailure(code: 130, text: "interrupted") }
-      }
-      defer { group.cancelAll() }
-      try await group.next()
-    }
+      },
+      { try await sendLines(progress, sign) },
+      { for await _ in Interruption.signals() { throw CommandFailure(code: 130, text: "interrupted") } })
   }
 
   private func sendLines(_ progress: DeliveryProgress, _ sign: Deadline.Sign) async throws {

@@ -15,6 +15,7 @@ extension RoomCommand {
     @Argument(help: "SIP addresses.") var addresses: [String]
 
     func run() async throws {
+      Output.onlyReports = true
       let members = try Create.checked(addresses, try options.accountConfiguration(withPassword: false))
       let summary = try await options.withAccount { session in
         _ = try await session.perform(InviteToRoom(room: room, members: members))
@@ -33,6 +34,7 @@ extension RoomCommand {
     @Argument(help: "SIP addresses of members.") var addresses: [String]
 
     func run() async throws {
+      Output.onlyReports = true
       let members = try Create.checked(addresses, try options.accountConfiguration(withPassword: false))
       _ = try await options.perform(RemoveFromRoom(room: room, members: members))
     }
@@ -49,6 +51,7 @@ extension RoomCommand {
     @Flag(help: "Take the right away.") var revoke = false
 
     func run() async throws {
+      Output.onlyReports = true
       let members = try Create.checked([address], try options.accountConfiguration(withPassword: false))
       _ = try await options.perform(MakeRoomAdmin(room: room, members: members, revoke: revoke))
     }
@@ -63,6 +66,7 @@ extension RoomCommand {
     @Argument(help: "The new name.") var name: String
 
     func run() async throws {
+      Output.onlyReports = true
       _ = try await options.perform(RenameRoom(room: room, name: name))
     }
   }

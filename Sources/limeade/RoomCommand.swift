@@ -24,6 +24,7 @@ struct RoomCommand: AsyncParsableCommand {
     @Flag(help: "Without end-to-end encryption.") var plain = false
 
     func run() async throws {
+      Output.onlyReports = true
       let account = try options.accountConfiguration(withPassword: false)
       let members = try Self.checked(addresses, account)
       let room = try await options.perform(
@@ -89,6 +90,7 @@ struct RoomCommand: AsyncParsableCommand {
     var room: String
 
     func run() async throws {
+      Output.onlyReports = true
       let account = try options.accountConfiguration(withPassword: false)
       let summary = try await options.perform(LeaveRoom(room))
       if options.json {

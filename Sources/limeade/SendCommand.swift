@@ -60,13 +60,22 @@ struct SendCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    Output.onlyReports = true
     let text = try message()
-    let paths = file.map { URL(fileURLWithPath: NSString(string: $0).expandingTildeInPath).standardizedFileURL.path }
+    let account = try options.accountConfiguration(withPassword: false)
+    let files = try GivenFiles(file, data: ConfigurationFile.dataDirectory(account: account.name))
+    let order = SendText(
+      to: to, text: text, requireTrust: requireTrust, replyTo: replyTo, ephemeral: ephemeral, files: files.paths)
     try await options.withAccount(follows: true) { session in
-      let message = try await session.perform(
-        SendText(to: to, text: text, requireTrust: requireTrust, replyTo: replyTo, ephemeral: ephemeral, files: paths))
       let goal = wait
       let sign = Deadline.Sign()
+      // From the start: a server that takes the connection may still never answer.
+      let message = try await Deadline.run(
+        seconds: timeout, since: sign, or: "the server did not answer within \(timeout.brief) s; nothing was sent"
+      ) { try await session.perform(order) }
+      // The copy is made.
+      files.remove()
+      sign.give()
       let interruption = cancelOnInterruption(message, session)
       defer { interruption?.cancel() }
       let progress = SendProgress(message, until: goal, session: session, json: options.json, sign: sign)
@@ -90,8 +99,11 @@ struct SendCommand: AsyncParsableCommand {
   private func cancelOnInterruption(_ message: Message, _ session: AccountSession) -> Task<Void, Never>? {
     guard !file.isEmpty else { return nil }
     return Task {
-      for await _ in Interruption.signals() {
-        _ = try? await session.perform(CancelTransfers(room: message.room, id: message.messageID))
+      var isFirst = true
+      for await signal in Interruption.signals() {
+        guard isFirst else { _exit(128 + signal) }
+        isFirst = false
+        Task { try? await session.perform(CancelTransfers(room: message.room, id: message.messageID)) }
       }
     }
   }
@@ -99,10 +111,6 @@ struct SendCommand: AsyncParsableCommand {
   private func message() throws -> String {
     if let text, text != "-" { return text }
     if text == nil, !file.isEmpty { return "" }
-    let data = FileHandle.standardInput.readDataToEndOfFile()
-    guard let text = String(data: data, encoding: .utf8) else {
-      throw CommandFailure.badInput("standard input is not UTF-8 text")
-    }
-    return text.hasSuffix("\n") ? String(text.dropLast()) : text
+    return TextLines.withoutLastEnd(try StandardInput.text(limit: ChatClient.textLimit))
   }
 }

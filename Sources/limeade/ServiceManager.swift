@@ -4,6 +4,8 @@ import Foundation
 
 /// Does nothing where no service manager asked for it.
 enum ServiceManager {
+  static let variable = "NOTIFY_SOCKET"
+
   static func ready() { notify("READY=1") }
   static func stopping() { notify("STOPPING=1\nSTATUS=ending") }
 
@@ -16,7 +18,7 @@ enum ServiceManager {
   }
 
   private static func notify(_ state: String) {
-    guard let name = ProcessInfo.processInfo.environment["NOTIFY_SOCKET"], name.hasPrefix("/") || name.hasPrefix("@")
+    guard let name = ProcessInfo.processInfo.environment[variable], name.hasPrefix("/") || name.hasPrefix("@")
     else { return }
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)

@@ -76,6 +76,10 @@ extension GlobalOptions {
     try await withAccount { try await $0.perform(operation) }
   }
 
+  /// Seconds for giving the account back.
+  private static let goodbye = 15.0
+  private static let briefGoodbye = 1.0
+
   /// A session for `body`, ended whatever happens.
   func withAccount<Value: Sendable>(
     follows: Bool = false, _ body: (AccountSession) async throws -> Value
@@ -83,8 +87,13 @@ extension GlobalOptions {
     let session = try session(follows: follows)
     let result: Result<Value, any Error>
     do { result = .success(try await body(session)) } catch { result = .failure(error) }
-    // A task of its own: what was interrupted still says goodbye, and sends what others asked it to.
-    await Task { await session.close() }.value
+    // What was interrupted still says goodbye, and sends what others asked it to; but a server that has not answered so
+    // far is not waited for.
+    let isLate = if case .failure(let error) = result { ExitStatus.code(of: error) == 75 } else { false }
+    await Task {
+      _ = try? await Race.first(
+        { await session.close() }, { try await Task.sleep(for: .seconds(isLate ? Self.briefGoodbye : Self.goodbye)) })
+    }.value
     return try result.get()
   }
 }

@@ -12,6 +12,29 @@ final class StandardInput: @unchecked Sendable {
   private let maximumLines: Int
   private let maximumBytes: Int
 
+  /// All of it.
+  /// - Parameter limit: in bytes; a longer text is refused without reading its rest.
+  static func text(limit: Int) throws -> String {
+    var data: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 65_536)
+    while data.count <= limit {
+      let count = read(STDIN_FILENO, &chunk, chunk.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else {
+        throw CommandFailure.badInput("standard input cannot be read: \(String(cString: strerror(errno)))")
+      }
+      if count == 0 { break }
+      data += chunk[..<count]
+    }
+    guard data.count <= limit else {
+      throw CommandFailure.badInput("standard input is longer than \(limit) bytes, which a message can have")
+    }
+    guard let text = String(validating: data, as: UTF8.self) else {
+      throw CommandFailure.badInput("standard input is not UTF-8 text")
+    }
+    return text
+  }
+
   /// - Parameters:
   ///   - lines: that are taken at a time, at most.
   ///   - bytes: of these, at most; a longer line is taken alone.
@@ -21,7 +44,8 @@ final class StandardInput: @unchecked Sendable {
     self.news = news
     Thread.detachNewThread { [self] in
       while let line = readLine() {
-        guard !line.isEmpty else { continue }
+        // Nothing to send; and the program that sends by lines is not to end for it.
+        guard line.contains(where: { !$0.isWhitespace }) else { continue }
         lock.withLock { self.lines.append(line) }
         bell.yield()
       }

@@ -9,7 +9,7 @@ import Testing
     let text = ChatError.unknownRoom("team", known: rooms).description
     #expect(text.hasPrefix("no room is called 'team'; ") && text.contains("there are: Lab team, Room 1, "))
     #expect(text.hasSuffix("Room 7 and 293 more"))
-    #expect(ChatError.ambiguousRoom("r", candidates: rooms).description.hasSuffix(" and 293 more; write more of it"))
+    #expect(ChatError.ambiguousRoom("r", candidates: rooms).description.contains(" and 293 more; write more of it"))
     // One more costs no more words than to say that there is one more.
     #expect(NameList.text((1...9).map(String.init)) == "1, 2, 3, 4, 5, 6, 7, 8, 9")
   }

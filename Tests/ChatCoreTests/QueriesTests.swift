@@ -163,7 +163,6 @@ private struct Fixture {
       try await fixture.store.room(named: name, for: own).room.subject
     }
     #expect(try await found("lab t") == "Lab team")
-    #expect(try await found("LAB") == "Lab")
     #expect(try await found(roomAddress) == "Lab team")
     await #expect(throws: ChatError.self) { try await found("la") }
     await #expect(throws: ChatError.self) { try await found("nothing") }

@@ -93,7 +93,9 @@ private struct Fixture {
     // The triggers still keep it.
     try await later.database.write { try $0.execute(sql: "DELETE FROM message") }
     #expect(try await later.history(request).isEmpty)
-    try await later.database.write { try $0.execute(sql: "INSERT INTO messageText (messageText) VALUES ('integrity-check')") }
+    try await later.database.write { db in
+      try db.execute(sql: "INSERT INTO messageText (messageText) VALUES ('integrity-check')")
+    }
   }
 
   @Test func filesAreFoundByTheirNamesAndRetractedOnesAreNot() async throws {

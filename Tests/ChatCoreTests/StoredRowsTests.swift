@@ -91,6 +91,22 @@ import Testing
     #expect(StoredDate.date("no date".databaseValue) == nil)
   }
 
+  @Test func whatTheScreenDoesNotShowAsItIsIsEscapedInJSON() throws {
+    let values: [UInt32] =
+      [0xAD, 0x61C, 0x180E, 0x200B, 0x200E, 0x200F, 0x2028, 0x2029, 0x2060, 0xFEFF, 0xFFF9, 0xE0001, 0xE0041, 0xE007F]
+      + Array(0x7F...0x9F) + Array(0x202A...0x202E) + Array(0x2066...0x206F)
+    let scalars = values.compactMap(Unicode.Scalar.init)
+    let text = String(String.UnicodeScalarView(scalars)) + "ü👩\u{200D}💻"
+    let line = JSONLine.string(["text": text, text: "x"])
+    let foreign = JSONLine.harmless("{\"text\":\"\(text)\"}")
+    for output in [line, foreign] {
+      #expect(!output.unicodeScalars.contains { scalars.contains($0) })
+      let read = try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any]
+      #expect(read?["text"] as? String == text)
+      #expect(output.contains("ü👩\u{200D}💻") && output.contains("\\udb40\\udc41"))
+    }
+  }
+
   @Test func aLineOfJSONIsWhatFoundationReads() throws {
     let object: [String: Any] = [
       "text": "quote \" back \\ slash / tab \t line \n return \r bell \u{7} 日本語 👍 e\u{301} \u{8}\u{c}\u{0}",

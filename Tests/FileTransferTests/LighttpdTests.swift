@@ -279,7 +279,8 @@ import Testing
       fileServer: URL(string: "http://files.example.org:8080/hft"),
       hosts: ["a.example.org:9000", "b.example.org", "::1", "[2001:db8::1]:81", "c.example.org:443"])
     for url in [
-      "http://files.example.org:8080/x", "https://a.example.org:9000/", "http://b.example.org/", "https://b.example.org/",
+      "http://files.example.org:8080/x", "https://a.example.org:9000/", "http://b.example.org/",
+      "https://b.example.org/",
       "http://[::1]/", "http://[2001:DB8::1]:81/", "https://c.example.org/",
     ] { #expect(policy.allows(url), "\(url)") }
     for url in [

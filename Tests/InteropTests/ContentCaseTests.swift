@@ -71,10 +71,13 @@ import Testing
       try await table.send(
         "cs4", "Content-Type: multipart/mixed;boundary=b\r\n",
         Data("--b\r\nContent-Type: text/plain;charset=koi8-r\r\n\r\n".utf8) + Data([0xF0, 0xD2])
-          + Data("\r\n--b\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\nw6k=\r\n--b--\r\n".utf8))
+          + Data("\r\n--b\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\nw6k=".utf8)
+          + Data("\r\n--b--\r\n".utf8))
       try await table.send("cs5", "Content-Type: text/plain;charset=klingon\r\n", Data([0xE9]))
       let texts = try await table.texts()
-      let expected = ["\u{201C}5€\u{201D}", "café = ok", "naïve été à Orléans", "Пр\né", "[text/plain; charset=klingon, 1 bytes]"]
+      let expected = [
+        "\u{201C}5€\u{201D}", "café = ok", "naïve été à Orléans", "Пр\né", "[text/plain; charset=klingon, 1 bytes]",
+      ]
       #expect(texts == expected)
     }
   }
@@ -100,7 +103,9 @@ import Testing
         <datetime>2026-11-30T11:00:00Z</datetime><display-notification><status><\(status)/></status>\
         </display-notification></imdn>
         """
-      _ = try await table.carol.received("MESSAGE") { String(decoding: $0.body, as: UTF8.self).contains("did you read") }
+      _ = try await table.carol.received("MESSAGE") {
+        String(decoding: $0.body, as: UTF8.self).contains("did you read")
+      }
       try await table.send(
         "n", "Content-Type: message/imdn+xml\r\nContent-Disposition: notification\r\n", Data(notice.utf8))
       _ = try await table.texts()

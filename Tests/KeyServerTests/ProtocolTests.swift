@@ -204,6 +204,57 @@ import Testing
     }
   }
 
+  /// Against what may be handed out: who asks, how often, and what is left.
+  @Test(arguments: 1...6 as ClosedRange<UInt64>)
+  func `whoever asks in whatever order, no key goes out twice or beyond a limit`(seed: UInt64) async throws {
+    var generator = SeededGenerator(seed: seed)
+    let clock = Clock()
+    var limits = KeyServerConfiguration.Limits()
+    (limits.oneTimeKeysPerAccountAndHour, limits.oneTimeKeysForNewcomers) = (4, 3)
+    let store = try KeyServerStore(.inMemory, limits: limits, now: clock.now)
+    _ = try await store.answer(try Keys.registration(oneTimeKeys: 12), from: DeviceID(bob))
+    var left = 12
+    var posted: UInt32 = 12
+    var seen: Set<UInt32> = []
+    var registered: Set<String> = []
+    var times: [Int: [TimeInterval]] = [:]
+    var now: TimeInterval = 0
+    for _ in 0..<400 {
+      let user = Int.random(in: 0..<4, using: &generator)
+      let device = "sip:user\(user)@sip.example.org;gr=\(Int.random(in: 0..<5, using: &generator))"
+      switch Int.random(in: 0..<20, using: &generator) {
+      case 0:
+        now += 1200
+        clock.advance(1200)
+      case 1:
+        posted += 2
+        left += 2
+        let keys = Keys.oneTimeKeys(.c25519, ids: [posted - 1, posted])
+        let more = KeyServerRequest(curve: .c25519, content: .postOneTimeKeys(keys))
+        _ = try await store.answer(more, from: DeviceID(bob))
+      case 2...5:
+        _ = try? await store.answer(try Keys.registration(oneTimeKeys: 0), from: DeviceID(device))
+        registered.insert(device)
+      case 6:
+        _ = try await store.answer(
+          KeyServerRequest(curve: .c25519, content: .deleteDevice), from: DeviceID(device))
+        registered.remove(device)
+      default:
+        let request = KeyServerRequest(curve: .c25519, content: .getBundles([DeviceID(bob)]))
+        let answer = try await store.answer(request, from: DeviceID(device))
+        let key = try answer.bundles(for: [DeviceID(bob)], curve: .c25519).first?.keys?.oneTimeKey
+        let recent = times[user, default: []].count { $0 > now - 3600 }
+        let mayHave = registered.contains(device) && left > 0 && recent < 4 && (times[user] == nil || left > 3)
+        #expect((key != nil) == mayHave)
+        guard let key else { continue }
+        #expect(seen.insert(key.id).inserted)
+        times[user, default: []].append(now)
+        left -= 1
+      }
+    }
+    #expect(seen.count > 10)
+  }
+
   @Test func `an account has no more than so many devices, and others are not in their way`() async throws {
     var limits = KeyServerConfiguration.Limits()
     limits.devicesPerAccount = 3
@@ -230,7 +281,8 @@ import Testing
     try await before.write { db in
       try db.execute(
         sql: """
-          DROP TABLE served; DROP TABLE handed_out; DROP INDEX device_by_account; ALTER TABLE device DROP COLUMN account;
+          DROP TABLE served; DROP TABLE handed_out; DROP INDEX device_by_account;
+          ALTER TABLE device DROP COLUMN account;
           CREATE TABLE handed_out (device INTEGER NOT NULL, asker TEXT NOT NULL, at INTEGER NOT NULL);
           CREATE INDEX handed_out_by_asker ON handed_out (device, asker);
           DELETE FROM grdb_migrations WHERE identifier LIKE 'key server 2%';

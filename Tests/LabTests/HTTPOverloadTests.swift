@@ -196,8 +196,8 @@ struct HTTPOverloadTests {
         try await CommandRun(
           URL(fileURLWithPath: "/usr/bin/curl"),
           [
-            "-sS", "--noproxy", "*", "--max-time", "15", "--digest", "-u", "\(user):\(user)", "-F", "File=@\(file.path)",
-            "-H", "Expect:", "-o", "/dev/null", "-w", "%{http_code}", url.absoluteString,
+            "-sS", "--noproxy", "*", "--max-time", "15", "--digest", "-u", "\(user):\(user)", "-F",
+            "File=@\(file.path)", "-H", "Expect:", "-o", "/dev/null", "-w", "%{http_code}", url.absoluteString,
           ] + more, within: 20
         ).output
       }

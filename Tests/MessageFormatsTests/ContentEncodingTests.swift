@@ -1,4 +1,4 @@
-// ContentEncodingTests.swift: character sets, transfer encodings, and headers that a message requires (RFC 2045, RFC 3862)
+// ContentEncodingTests.swift: character sets, transfer encodings, headers that a message requires (RFC 2045, RFC 3862)
 import Foundation
 import Testing
 
@@ -40,7 +40,9 @@ struct ContentEncodingTests {
   @Test("a text of all bytes in any character set neither stops nor grows without end")
   func anyBytes() throws {
     let bytes = Data((0..<65_536).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 8) })
-    for name in ["windows-1252", "utf-16", "utf-7", "iso-2022-jp", "iso-2022-cn-ext", "euc-kr", "big5-hkscs", "ibm1364"] {
+    for name in [
+      "windows-1252", "utf-16", "utf-7", "iso-2022-jp", "iso-2022-cn-ext", "euc-kr", "big5-hkscs", "ibm1364",
+    ] {
       let text = try message("Content-Type: text/plain;charset=\(name)\r\n", bytes).text
       #expect(text.utf8.count < 8 * bytes.count, "\(name)")
     }
@@ -50,7 +52,8 @@ struct ContentEncodingTests {
     "transfer encodings are undone",
     arguments: [
       ("quoted-printable", "caf=C3=A9 =3D =\r\nok", "café = ok"), ("Quoted-Printable", "a=0Ab=", "a\nb"),
-      ("quoted-printable", "a \t\r\nb=20\r\n= \r\nc =x =4", "a\r\nb \r\nc =x =4"), ("base64", "Y2Fm\r\nw6k=\r\n", "café"),
+      ("quoted-printable", "a \t\r\nb=20\r\n= \r\nc =x =4", "a\r\nb \r\nc =x =4"),
+      ("base64", "Y2Fm\r\nw6k=\r\n", "café"),
       ("7bit", "a=41", "a=41"), ("8bit", "é", "é"), ("binary", "é", "é"), ("BASE64 ", "YQ==", "a"),
     ])
   func transferEncoding(name: String, body: String, expected: String) throws {

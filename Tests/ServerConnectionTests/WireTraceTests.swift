@@ -35,6 +35,20 @@ import Testing
     #expect(text.contains(/^===== \d{4}-\d\d-\d\dT[0-9:.]+Z -> TCP 192.0.2.1:5060\n/))
   }
 
+  @Test func whatTheScreenDoesNotShowAsItIsIsMadeVisible() throws {
+    let values: [UInt32] =
+      [0xAD, 0x61C, 0x180E, 0x200B, 0x200E, 0x200F, 0x2028, 0x2029, 0x2060, 0xFEFF, 0xFFF9, 0xE0001, 0xE0041, 0xE007F]
+      + Array(0x202A...0x202E) + Array(0x2066...0x206F)
+    let scalars = values.compactMap(Unicode.Scalar.init)
+    let text = String(String.UnicodeScalarView(scalars))
+    let trace = try Self.written(Data("MESSAGE x SIP/2.0\r\nSubject: \(text)\r\n\r\n\(text)".utf8))
+    #expect(!trace.unicodeScalars.contains { scalars.contains($0) })
+    #expect(trace.components(separatedBy: "\\x200b").count == 3 && trace.components(separatedBy: "\\xe0041").count == 3)
+    // Letters, and what emoji and some scripts are joined with, stay.
+    let kept = "Grüße 日本語 👩\u{200D}💻 می\u{200C}خواهم \t."
+    #expect(try Self.written(Data("MESSAGE x SIP/2.0\r\n\r\n\(kept)".utf8)).contains(kept))
+  }
+
   @Test func whatIsNoTextIsCounted() throws {
     let text = try Self.written(Data("MESSAGE x SIP/2.0\r\n\r\n".utf8) + Data([0x78, 0x9c, 0, 1]))
     #expect(text.hasSuffix("\n(4 bytes)\n"))

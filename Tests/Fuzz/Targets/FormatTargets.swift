@@ -29,6 +29,32 @@ extension FuzzTarget {
   static let formats: [FuzzTarget] = [
     .read("cpim", Recorded.all(".cpim"), parse: { try CPIMMessage(parsing: $0).comparable }, write: \.serialized),
     .read(
+      "cpim-encoded",
+      text([
+        "From: <sip:a@h>\r\nNS: v <urn:v>\r\nRequire: v.Option, imdn.Message-ID\r\nv.Option: x\r\n\r\n"
+          + "Content-Type: text/plain;charset=koi8-r\r\nContent-Transfer-Encoding: quoted-printable\r\n"
+          + "Content-Length: 3\r\n\r\n=F0=D2 =\r\n=3D \r\n",
+        "From: <sip:a@h>\n\nContent-Type: message/imdn+xml\nContent-Transfer-Encoding: base64\n\nPGltZG4vPg==\n",
+      ]), parse: { try CPIMMessage(parsing: $0).comparable }, write: \.serialized),
+    // Character set, transfer encoding and body, a line each: the text is no longer than they explain.
+    FuzzTarget(
+      "text-part",
+      seeds: text([
+        "windows-1252\nbase64\nk6mU", "iso-2022-jp\n8bit\n\u{1B}$BF|\u{1B}(B", "utf-16\nquoted-printable\n=FF=FEa=00",
+        "utf-7\n7bit\n+AOk-", "gb18030\nbinary\nx",
+      ])
+    ) { data in
+      let lines = data.split(separator: 0x0A, maxSplits: 2, omittingEmptySubsequences: false)
+      guard lines.count == 3 else { throw Refused() }
+      let type = "text/plain;charset=\"\(String(decoding: lines[0], as: UTF8.self))\""
+      let part = MIMEPart(
+        headers: [
+          .init("Content-Type", type), .init("Content-Transfer-Encoding", String(decoding: lines[1], as: UTF8.self)),
+        ], body: Data(lines[2]))
+      guard (part.decodedBody?.count ?? 0) <= part.body.count else { return false }
+      return part.text.utf8.count <= 16 * data.count + 200
+    },
+    .read(
       "imdn", Recorded.inside("delivered"), parse: { try IMDNMessage(parsing: $0).comparable }, write: \.serialized),
     .read(
       "is-composing", Recorded.inside("composing"), parse: { try IsComposing(parsing: $0) }, write: \.serialized),
@@ -39,7 +65,14 @@ extension FuzzTarget {
       "resource-lists", Recorded.named("resource-lists.xml"), parse: { try ResourceList(parsing: $0) },
       write: \.serialized),
     .read(
-      "conference-info", Recorded.named("conference-info-09.xml", "conference-info-10.xml", "conference-info-13.xml"),
+      "conference-info",
+      {
+        let marked = "<?xml version=\"1.0\"?><?x y?><conference-info xmlns=\"urn:ietf:params:xml:ns:conference-info\" "
+          + "entity=\"sip:r@h\"><conference-description><subject>a<!-- > --><![CDATA[<&]]><?z?></subject>"
+          + "</conference-description></conference-info>"
+        return try Recorded.named("conference-info-09.xml", "conference-info-10.xml", "conference-info-13.xml")()
+          + [Data(marked.utf8)]
+      },
       parse: { try ConferenceInfo(parsing: $0) }, write: \.serialized),
     .read(
       "multipart", Recorded.all(".mime"),
