@@ -75,7 +75,7 @@ struct Authenticator: Sendable {
     verifier.challenges(stale: stale).map { challenge in
       let text = challenge.headerValue
       // RFC 7616 has it, no SIP client does.
-      let unknown = "algorithm=SHA-512-256"
+      let unknown = "algorithm=SHA-512"
       return SIPHeader(
         role.challengeField,
         fault == .unknownAlgorithm ? text.replacing(/algorithm=[^,]*/, with: unknown) : text)
