@@ -94,7 +94,8 @@ enum RPC {
   static func answer(id: String, _ result: Result<Data, RPCError>) -> String {
     switch result {
     case .success(let value):
-      return "{\"jsonrpc\":\"2.0\",\"id\":\(id),\"result\":\(String(decoding: value, as: UTF8.self))}"
+      let json = JSONLine.harmless(String(decoding: value, as: UTF8.self))
+      return "{\"jsonrpc\":\"2.0\",\"id\":\(id),\"result\":\(json)}"
     case .failure(let error):
       let object = JSONLine.string(["code": error.code, "message": error.message])
       return "{\"jsonrpc\":\"2.0\",\"id\":\(id),\"error\":\(object)}"

@@ -124,8 +124,7 @@ extension AccountStore {
   private static func device(_ db: Database, _ lime: LimeAccount, matching pattern: String) throws -> String {
     let known = try knownDevices(db, lime)
     if known.contains(pattern) { return pattern }
-    let wanted = pattern.lowercased()
-    let matches = wanted.isEmpty ? [] : known.filter { $0.lowercased().contains(wanted) }
+    let matches = DevicePattern.matches(pattern, known)
     guard let only = matches.first else {
       throw ChatError.badInput(
         "no known device has '\(pattern)' in its address"
@@ -163,5 +162,18 @@ extension AccountStore {
     let lime = LimeAccount(device: DeviceID(device), curve: curve)
     guard try lime.exists(db) else { throw ChatError.noKeys }
     return lime
+  }
+}
+
+/// A part of a device's address, as people write it.
+enum DevicePattern {
+  /// What has an "@" or a scheme begins with the user's name: `bob@` does not mean somebody called `notbob`.
+  static func matches(_ pattern: String, _ devices: [String]) -> [String] {
+    let wanted = pattern.lowercased()
+    guard !wanted.isEmpty else { return [] }
+    let hasScheme = wanted.hasPrefix("sip:")
+    guard hasScheme || wanted.contains("@") else { return devices.filter { $0.lowercased().contains(wanted) } }
+    let beginning = hasScheme ? wanted : "sip:" + wanted
+    return devices.filter { $0.lowercased().hasPrefix(beginning) }
   }
 }

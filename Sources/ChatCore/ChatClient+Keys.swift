@@ -109,7 +109,9 @@ extension ChatClient {
     return answer
   }
 
-  private static let keyless = "it has published no keys"
+  private static let keyless = """
+    it has no keys on the key server; its user has to connect again, or run 'limeade keys publish'
+    """
 
   static func explain(_ code: KeyServerErrorCode, _ text: String, device: DeviceID) -> String {
     let cause = text.isEmpty ? "" : " (\(text))"

@@ -64,8 +64,8 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
           : "a person is written as sip:NAME@DOMAIN; there are: " + NameList.text(NameList.nearest(to: name, known)))
     case .ambiguousRoom(let name, let candidates):
       """
-      '\(name)' could be \(NameList.text(candidates, separator: " or ")); write more of it, name:NAME for a whole name, \
-      or the room's address
+      '\(name)' could be \(NameList.text(candidates, separator: " or ")); write more of it, name:NAME for a whole \
+      name, or the room's address
       """
     case .notInRoom(let room): "this account is no longer a member of \(room)"
     case .foreignRoom(let room):

@@ -1,8 +1,8 @@
 // MessageText.swift: what the text of a message may be (RFC 3862 §3: UTF-8).
 import Foundation
 
-/// SQLite's functions and C libraries end a text at a NUL, so that half of a message would be searched and shown: none is
-/// sent, and none that came is kept. Other control characters are kept, and made harmless where they are shown.
+/// SQLite's functions and C libraries end a text at a NUL, so that half of a message would be searched and shown: none
+/// is sent, and none that came is kept. Other control characters are kept, and made harmless where they are shown.
 public enum MessageText {
   private static let replacement: Unicode.Scalar = "\u{FFFD}"
 

@@ -113,6 +113,10 @@ public struct RoomSummary: Sendable, Equatable, Codable {
   /// whoever made the room chose it.
   public func displayName(for account: SIPURI) -> String {
     guard room.isOneToOne || room.subject.isEmpty else {
+      // Most names have no character of an address, and there may be a thousand.
+      guard room.subject.utf8.contains(where: { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "@") }) else {
+        return room.subject
+      }
       if let wish = try? RoomLookup.wish(room.subject), case .name = wish { return room.subject }
       return "\"\(room.subject)\""
     }

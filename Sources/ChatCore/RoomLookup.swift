@@ -3,8 +3,9 @@ import Foundation
 import GRDB
 import MessageFormats
 
-/// Anybody may invite this account into a room with a name of their choice. So what looks like an address is never looked
-/// for among the names, and a name that several rooms fit is refused, unless the user has written to one of them by it.
+/// Anybody may invite this account into a room with a name of their choice. So what looks like an address is never
+/// looked for among the names, and a name that several rooms fit is refused, unless the user has written to one of them
+/// by it.
 struct RoomLookup: Sendable {
   /// What a text can mean by its form alone.
   enum Wish: Sendable, Equatable {
@@ -70,7 +71,8 @@ struct RoomLookup: Sendable {
       default: true
       }
     }
-    return String(String.UnicodeScalarView(seen)).split(whereSeparator: \.isWhitespace).joined(separator: " ").lowercased()
+    let words = String(String.UnicodeScalarView(seen)).split(whereSeparator: \.isWhitespace)
+    return words.joined(separator: " ").lowercased()
   }
 
   /// - Returns: a room that is known, else one that was left.
@@ -146,8 +148,8 @@ struct RoomLookup: Sendable {
 
   private func name(of summary: RoomSummary) -> String { summary.displayName(for: account) }
 
-  /// nil for a room that only its own or its member's address means: one-to-one rooms, and those whose name looks like an
-  /// address, which was chosen to be taken for one.
+  /// nil for a room that only its own or its member's address means: one-to-one rooms, and those whose name looks like
+  /// an address, which was chosen to be taken for one.
   private func key(of summary: RoomSummary) -> String? {
     guard !summary.room.isOneToOne, let wish = try? Self.wish(summary.room.subject), case .name(let name) = wish else {
       return nil
@@ -216,8 +218,8 @@ extension SIPAddress {
 // MARK: - In the database
 
 extension AccountStore {
-  /// The room that a ROOM means: an address, somebody's address for the one-to-one room, or a name or its beginning that
-  /// no other room fits. One that was left is found when no other is meant.
+  /// The room that a ROOM means: an address, somebody's address for the one-to-one room, or a name or its beginning
+  /// that no other room fits. One that was left is found when no other is meant.
   public func room(named name: String, for account: SIPURI) async throws -> RoomSummary {
     // An address is the usual case, and there may be a thousand rooms.
     if let exact = try await room(at: name) { return exact }

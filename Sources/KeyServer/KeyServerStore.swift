@@ -38,7 +38,10 @@ struct KeyServerStore: Sendable {
         // Made here, since SQLite would make it readable for others.
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw NSError(domain: NSPOSIXErrorDomain, code: Int(errno)) }
+        // One that was there may be readable for others; so may what SQLite keeps beside it.
+        fchmod(descriptor, 0o600)
         close(descriptor)
+        for ending in ["-wal", "-shm", "-journal"] { chmod(path + ending, 0o600) }
         database = try DatabaseQueue(path: path)
         try Self.migrator.migrate(database)
       } catch {

@@ -68,8 +68,8 @@ public enum LimeError: Error, Hashable, Sendable, CustomStringConvertible, Local
     case .noSession(let device): "there is no session with \(device)"
     case .noKeysPublished(let device): 
       """
-      \(device) has no keys on the key server, so nothing can be encrypted for it; its user has to connect again, or run \
-      'limeade keys publish'
+      \(device) has no keys on the key server, so nothing can be encrypted for it; its user has to connect again, or \
+      run 'limeade keys publish'
       """
     case .unknownDevice(let device): "nothing is known of \(device) yet"
     case .badSignature(let device): "the signature on the keys of \(device) is wrong; the key server may be tampering"

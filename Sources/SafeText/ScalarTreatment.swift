@@ -1,7 +1,7 @@
 // ScalarTreatment.swift: which characters of others are harmful to a terminal or to a reader's eye (Unicode, UAX #9).
 
-/// What becomes of a character that came from others before it is shown, printed, logged or traced. One judgement for the
-/// screen, for lines of text, for JSON, and for traces.
+/// What becomes of a character that came from others before it is shown, printed, logged or traced. One judgement for
+/// the screen, for lines of text, for JSON, and for traces.
 public enum ScalarTreatment: Sendable {
   case keep
   /// Nothing to see: direction marks, zero-width spaces, tags that can hide a whole text.

@@ -46,7 +46,7 @@ extension ChatScreen {
       }
       return
     }
-    if let known = try? await summary(named: name) {
+    if let known = try? await summary(named: name), known.room.state != .left {
       wanted = nil
       await open(known.room.address)
     } else if isConnected {

@@ -241,7 +241,7 @@ private struct AccountEntry {
   }
 
   private func password() throws -> Password {
-    if let fromEnvironment = EnvironmentSecrets.value(of: EnvironmentSecrets.password) { return Password(fromEnvironment) }
+    if let given = EnvironmentSecrets.value(of: EnvironmentSecrets.password) { return Password(given) }
     if let password = try string("password") { return Password(password) }
     if let command = try string("password-command") {
       let text = try SecretCommand.run("password-command", command, timeout: try passwordTimeout()) {

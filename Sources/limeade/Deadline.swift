@@ -41,8 +41,8 @@ enum Deadline {
 
 /// Several things at a time, of which the first that ends counts.
 enum Race {
-  /// - Parameter patience: seconds for the others, which are cancelled, to end in order. What hangs, as on a server that
-  ///   never answers, does not keep the program.
+  /// - Parameter patience: seconds for the others, which are cancelled, to end in order. What hangs, as on a server
+  ///   that never answers, does not keep the program.
   static func first<Value: Sendable>(
     patience: @Sendable () -> Double = { 0 }, _ bodies: (@Sendable () async throws -> Value)...
   ) async throws -> Value {

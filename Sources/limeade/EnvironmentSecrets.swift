@@ -1,8 +1,8 @@
 // EnvironmentSecrets.swift: passwords that come by the environment, taken out of it at the start (environ(7)).
 import Foundation
 
-/// A program that is started gets the environment of the one that starts it: `--exec`, `password-command` and their like
-/// are to know no password by that. What others may read of this process (/proc/PID/environ) loses them too.
+/// A program that is started gets the environment of the one that starts it: `--exec`, `password-command` and their
+/// like are to know no password by that. What others may read of this process (/proc/PID/environ) loses them too.
 enum EnvironmentSecrets {
   static let password = "LIMEADE_PASSWORD"
   static let passphrase = "LIMEADE_PASSPHRASE"

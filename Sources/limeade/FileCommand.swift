@@ -50,7 +50,9 @@ struct FileCommand: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
     @Argument(help: "The id of a file.") var id: String
     @Option(help: "The folder; made if absent.", completion: .directory) var to = "."
-    @Option(help: "The room, should several have a message with this id.", completion: .custom(Completions.allRooms)) var room: String?
+    @Option(
+      help: "The room, should several have a message with this id.", completion: .custom(Completions.allRooms))
+    var room: String?
     @Flag(help: "Also from hosts other than the account's file server and its file-hosts.") var anyHost = false
     @Flag(help: "Also a file that is not encrypted in a room that is: its server could read and change it.")
     var unencrypted = false

@@ -1,8 +1,8 @@
 // GivenFiles.swift: files named on the command line, also with names that are no UTF-8 (path_resolution(7)).
 import Foundation
 
-/// Absolute paths, for the program that holds the account. A name of other bytes, which no text can hold, gets a link with
-/// a name that can; and what that program does not see, as a service has a /tmp of its own, is copied.
+/// Absolute paths, for the program that holds the account. A name of other bytes, which no text can hold, gets a link
+/// with a name that can; and what that program does not see, as a service has a /tmp of its own, is copied.
 struct GivenFiles {
   let paths: [String]
   private let links: URL?
@@ -43,8 +43,8 @@ struct GivenFiles {
       var bytes = Array(UnsafeBufferPointer(start: pointer, count: strlen(pointer))).map(UInt8.init(bitPattern:))
       let option = Array("--file=".utf8)
       if bytes.starts(with: option) { bytes.removeFirst(option.count) }
-      guard String(validating: bytes, as: UTF8.self) == nil, String(decoding: bytes, as: UTF8.self) == name else { continue }
-      return bytes
+      let isOdd = String(validating: bytes, as: UTF8.self) == nil
+      if isOdd, String(decoding: bytes, as: UTF8.self) == name { return bytes }
     }
     return nil
   }
@@ -75,7 +75,9 @@ struct GivenFiles {
         target.baseAddress.map { symlink($0, link.path) } ?? -1
       }
     }
-    guard result == 0 else { throw CommandFailure.cannotWrite("\(link.path) cannot be made: \(String(cString: strerror(errno)))") }
+    guard result == 0 else {
+      throw CommandFailure.cannotWrite("\(link.path) cannot be made: \(String(cString: strerror(errno)))")
+    }
     return link.path
   }
 }
@@ -84,7 +86,8 @@ struct GivenFiles {
 enum HolderView {
   private static let temporary = ["/tmp/", "/var/tmp/"]
 
-  /// Whether `path` is in a folder for temporary files, and the holder, if there is one, has folders of its own for them.
+  /// Whether `path` is in a folder for temporary files, and the holder, if there is one, has folders of its own for
+  /// them.
   static func hides(_ path: String, data: URL) -> Bool {
     let real = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     guard temporary.contains(where: { path.hasPrefix($0) || (real + "/").hasPrefix($0) }),

@@ -19,8 +19,8 @@ struct Limeade: AsyncParsableCommand {
                                  limeade send sip:bob@sip.example.org "hello"
 
       TO and ROOM are a SIP address (the encrypted one-to-one room with that person, made if absent), a room's \
-      address, or the beginning of a room's name; name:NAME is a whole name. What has "sip:" or an "@" is never a name. \
-      A name that several rooms fit is refused, but for the room that you made or wrote to by it before.
+      address, or the beginning of a room's name; name:NAME is a whole name. What has "sip:" or an "@" is never a \
+      name. A name that several rooms fit is refused, but for the room that you made or wrote to by it before.
 
       The first program that connects an account holds it; others ask it over a Unix socket (limeade-rpc(7)), so send, \
       listen, room, history, keys and account work beside an open chat or listen. Manual: limeade(1), limeade-config(5).

@@ -23,8 +23,8 @@ enum Output {
     _exit(73)
   }
 
-  /// From now on what is printed only tells of what was done: a command that sends or changes something does not fail when
-  /// it cannot say so, as a script would have it done a second time.
+  /// From now on what is printed only tells of what was done: a command that sends or changes something does not fail
+  /// when it cannot say so, as a script would have it done a second time.
   ///
   /// Safe: set once, at the beginning of a command, before it does anything.
   nonisolated(unsafe) static var onlyReports = false

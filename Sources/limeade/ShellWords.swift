@@ -3,8 +3,8 @@
 import ArgumentParser
 import Foundation
 
-/// What a shell offers at Tab is put on the command line, and bash expands what it is given to choose from: a room called
-/// `$(…)` must stay a name in both.
+/// What a shell offers at Tab is put on the command line, and bash expands what it is given to choose from: a room
+/// called `$(…)` must stay a name in both.
 enum ShellWords {
   /// What the completion scripts say about the command line, see `CompletionScript`.
   static let lineVariable = "LIMEADE_COMPLETION_LINE"
@@ -62,7 +62,8 @@ enum ShellWords {
   private static func isPlain(_ character: Character) -> Bool {
     guard let first = character.unicodeScalars.first else { return false }
     // The first scalar of a cluster decides: what follows it is no ASCII.
-    return first.value >= 0x80 || character.isASCII && (first.properties.isAlphabetic || "0123456789_./:@%+,=-".contains(character))
+    guard first.value < 0x80 else { return true }
+    return character.isASCII && (first.properties.isAlphabetic || "0123456789_./:@%+,=-".contains(character))
   }
 }
 
@@ -114,8 +115,8 @@ enum CompletionScript {
     ("\"${command_name}\" \"${@}\"", "\(ShellWords.lineVariable)= \"${command_name}\" \"${@}\""),
   ]
 
-  /// The original gives our words to `compgen -W`, which expands them, and takes `sip:bob@example.org` for five words, as
-  /// bash breaks words at COMP_WORDBREAKS.
+  /// The original gives our words to `compgen -W`, which expands them, and takes `sip:bob@example.org` for five words,
+  /// as bash breaks words at COMP_WORDBREAKS.
   private static let bash: [Replacement] = [
     (
       "__limeade_add_completions -W \"$(__limeade_custom_complete ",

@@ -29,6 +29,16 @@ import Testing
     #expect(file.isExpired && !file.isEncrypted && file.isOffered && file.state == .offered)
   }
 
+  @Test func `a NUL ends no text`() throws {
+    #expect(try Self.content("text/plain", "before\0after").text == "before\u{FFFD}after")
+    let parts = "--B\r\nContent-Type: text/plain\r\n\r\na\0b\r\n--B--\r\n"
+    #expect(try Self.content("multipart/mixed;boundary=B", parts).text == "a\u{FFFD}b")
+    var edit = CPIMMessage(from: Self.room, to: Self.room, dateTime: Date(), body: Data("new\0text".utf8))
+    edit.replaces = "id"
+    let change = MessageChange(edit, room: "r", sender: "s", now: Date())
+    #expect(change?.text == "new\u{FFFD}text")
+  }
+
   @Test func `several parts are a text and files; what is unknown is named`() throws {
     let parts = [
       "Content-Type: text/plain\r\n\r\nfirst",

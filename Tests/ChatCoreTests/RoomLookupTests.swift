@@ -34,7 +34,9 @@ private struct Fixture {
   }
 
   func leave(_ room: String) throws {
-    try store.database.write { try $0.execute(sql: "UPDATE room SET state = 'left' WHERE address = ?", arguments: [room]) }
+    try store.database.write {
+      try $0.execute(sql: "UPDATE room SET state = 'left' WHERE address = ?", arguments: [room])
+    }
   }
 
   func rename(_ room: String, _ subject: String) throws {
@@ -162,5 +164,14 @@ private struct Fixture {
       #expect(try await fixture.write(text) == "sip:carol@sip.example.org")
     }
     #expect(try await fixture.write("bob@SIP.example.ORG") == "sip:bob@sip.example.org")
+  }
+
+  @Test func aPartOfADevicesAddressWithAnAtBeginsWithTheUser() {
+    let devices = ["sip:notbob@sip.example.org;gr=urn:uuid:0b0b", "sip:carol@sip.example.org;gr=bob@sip.example.org"]
+    for pattern in ["bob@sip.example.org", "sip:bob@", "SIP:BOB@sip", "@sip", ""] {
+      #expect(DevicePattern.matches(pattern, devices).isEmpty, "\(pattern)")
+    }
+    #expect(DevicePattern.matches("notBob@", devices) == [devices[0]])
+    #expect(DevicePattern.matches("0b0b", devices) == [devices[0]])
   }
 }

@@ -50,6 +50,31 @@ import Testing
 
   private static func code(_ answer: [String: Any]) -> Int? { (answer["error"] as? [String: Any])?["code"] as? Int }
 
+  @Test func theSocketRefusesWhatTheCommandLineRefuses() async throws {
+    let scene = try await Scene()
+    let bob = try await scene.lab.listener("bob")
+    let client = try await scene.connect()
+    func params(_ object: [String: Any]) throws -> String {
+      String(decoding: try JSONSerialization.data(withJSONObject: object), as: UTF8.self)
+    }
+    let own = "SIP:alice@SIP.example.org;transport=tcp"
+    for (method, object) in [
+      ("message.send", ["to": own, "text": "to whom?"]), ("message.sendAll", ["to": own, "texts": ["to whom?"]]),
+      ("room.open", ["to": own]), ("room.show", ["room": own]), ("message.history", ["room": own]),
+      ("message.send", ["to": Self.bob, "text": "half\0of it"]),
+      ("message.send", ["to": Self.bob, "text": " \u{200B}"]),
+      ("room.create", ["name": "Ops\0x", "members": ["bob"]]), ("message.send", ["to": "sip:bo", "text": "x"]),
+    ] as [(String, [String: Any])] {
+      let answer = try await Self.ask(
+        client, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\(method)\",\"params\":\(try params(object))}")
+      #expect(Self.code(answer) == 65, "\(method) \(object): \(answer)")
+    }
+    #expect(!bob.output.contains { $0.contains("whom") || $0.contains("half") })
+    bob.stop()
+    client.stop()
+    scene.stop()
+  }
+
   @Test func severalTextsGoOutTogetherInOrderAndOnce() async throws {
     let scene = try await Scene()
     let bob = try await scene.lab.listener("bob")

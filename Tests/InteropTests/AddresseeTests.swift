@@ -4,7 +4,9 @@ import TestSupport
 import Testing
 
 @Suite struct Addressees {
-  private static let (alice, bob, carol) = ("sip:alice@sip.example.org", "sip:bob@sip.example.org", "sip:carol@sip.example.org")
+  private static let alice = "sip:alice@sip.example.org"
+  private static let bob = "sip:bob@sip.example.org"
+  private static let carol = "sip:carol@sip.example.org"
 
   @Test func aRoomCalledLikeAPersonGetsNothingThatIsForThePerson() async throws {
     let lab = try await LabProgram()

@@ -1,4 +1,5 @@
-// KeyUpkeepTests.swift: the published keys are looked after daily, and a key server's wish to be left alone is honoured.
+// KeyUpkeepTests.swift: the published keys are looked after daily, and a key server's wish to be left alone is
+// honoured.
 import Foundation
 import KeyServer
 import Lime
@@ -63,6 +64,26 @@ extension ChatAccount {
     let room = try await pair.room()
     _ = try await bob.client.send("found again", to: room)
     try await alice.message("found again")
+    await pair.end()
+  }
+
+  @Test func whoCannotBeWrittenToAsTheKeyServerLostTheKeysIsToldWhatHelps() async throws {
+    let pair = try await ChatPair()
+    let (alice, bob) = (pair.alice, pair.bob)
+    let (server, lime) = try await bob.keyServerClient()
+    _ = try await server.exchange(lime.removalRequest())
+    let room = try await pair.room()
+    _ = try await alice.client.send("lost", to: room)
+    let failure = try await alice.event("failure") { event in
+      if case .messageState(let message) = event, message.state == .failed { return message.failure }
+      return nil
+    }
+    #expect(failure.contains("has no keys on the key server") && failure.contains("limeade keys publish"), "\(failure)")
+    #expect(try await bob.client.updateKeys().registeredAgain)
+    try await alice.wait("another attempt") {
+      _ = try await alice.client.send("again", to: room)
+      return (try? await bob.message("again", within: 2)) != nil
+    }
     await pair.end()
   }
 

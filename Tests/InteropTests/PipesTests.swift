@@ -34,7 +34,8 @@ import Testing
     for command in commands {
       for redirection in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
         let run = try await bash("limeade \(command) \(redirection)", lab)
-        #expect([0, 10, 64, 65, 69, 73, 75, 76, 78].contains(run.exitCode), "\(command) \(redirection): \(run.exitCode)")
+        let isOrderly = [0, 10, 64, 65, 69, 73, 75, 76, 78].contains(run.exitCode)
+        #expect(isOrderly, "\(command) \(redirection): \(run.exitCode)")
       }
     }
     bob.stop()
@@ -46,7 +47,8 @@ import Testing
     let bob = try await lab.listener("bob")
     #expect(try await lab.run(as: "alice", "room", "create", "Ops", Self.bob).exitCode == 0)
     for (number, redirection) in [">/dev/full", ">&-", "| true", "--json >/dev/full"].enumerated() {
-      let run = try await bash("set -o pipefail; limeade send Ops 'once \(number)' --wait delivered \(redirection)", lab)
+      let run = try await bash(
+        "set -o pipefail; limeade send Ops 'once \(number)' --wait delivered \(redirection)", lab)
       #expect(run.exitCode == 0, "\(redirection): \(run.exitCode) \(run.errors)")
       if !redirection.hasPrefix("|") {
         #expect(run.errors.contains("standard output cannot be written"), "\(run.errors)")
@@ -108,7 +110,8 @@ import Testing
     for text in ["first", "second", "third"] { try await bob.event("message", ["text": text]) }
     // password-command, and the answers of --exec.
     let configuration = try String(contentsOfFile: lab.configuration, encoding: .utf8)
-    let other = configuration.replacing("password = \"two\"", with: "password-command = \"printf 'two\\\\r\\\\nlogin: bob\\\\r\\\\n'\"")
+    let other = configuration.replacing(
+      "password = \"two\"", with: "password-command = \"printf 'two\\\\r\\\\nlogin: bob\\\\r\\\\n'\"")
     #expect(other != configuration)
     bob.stop()
     let path = lab.folder.file("other.toml").path
@@ -198,7 +201,10 @@ import Testing
       #expect(run.exitCode == 75, "\(line): \(run.exitCode) \(run.errors)")
       #expect(ContinuousClock.now - start < .seconds(8), "\(line)")
     }
-    for line in [["send", Self.bob, "text"], ["listen"], ["listen", "--daemon"], ["chat", "--plain", Self.bob], ["room", "create", "x", Self.bob]] {
+    for line in [
+      ["send", Self.bob, "text"], ["listen"], ["listen", "--daemon"], ["chat", "--plain", Self.bob],
+      ["room", "create", "x", Self.bob],
+    ] {
       for signal in ["INT", "TERM", "HUP"] {
         let command = ([TestPaths.limeade.path] + words(line)).map { "'\($0)'" }.joined(separator: " ")
         // A job of its own, so that SIGINT is not ignored as in the background.

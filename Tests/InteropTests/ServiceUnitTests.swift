@@ -43,7 +43,7 @@ import Testing
       && mount --bind /mnt '\(home)' && exec \(command.joined(separator: " "))
       """
     let service = try PeerProcess(
-      URL(fileURLWithPath: "/usr/bin/unshare"), ["--user", "--map-current-user", "--map-root-user", "--mount", "bash", "-c", script],
+      URL(fileURLWithPath: "/usr/bin/unshare"), ["--user", "--map-root-user", "--mount", "bash", "-c", script],
       environment: lab.environment, name: "service", keepsErrors: true)
     try await service.event("registered")
     let file = FileManager.default.temporaryDirectory.appendingPathComponent("limeade-given-\(UUID().uuidString).txt")

@@ -46,7 +46,10 @@ import Testing
       #expect(script.exitCode == 0)
       // fish takes a description behind a tab, and quotes by itself.
       let path = folder.appendingPathComponent(shell == "zsh" ? "_limeade" : "completion.\(shell)").path
-      try script.output.write(toFile: path, atomically: true, encoding: .utf8)
+      // As scripts/package installs it: without the line that a program begins with.
+      let installed = script.output.hasPrefix("#!") ? script.output.drop { $0 != "\n" }.dropFirst() : script.output[...]
+      #expect(!installed.contains("-W \"$("))
+      try installed.write(toFile: path, atomically: true, encoding: .utf8)
       let work = lab.folder.file("work")
       try FileManager.default.createDirectory(at: work, withIntermediateDirectories: true)
       let screen = try await TmuxScreen(
@@ -92,7 +95,7 @@ import Testing
       // Nothing that looks like an option, a home folder or a person is offered as a name.
       let words = try await Self.offered("", shell, lab)
       #expect(words.count == Self.names.count + 4, "\(words)")
-      #expect(words.allSatisfy { !"-~\\".contains($0.prefix(1)) || $0.hasPrefix("\\$") || $0.hasPrefix("\\*") }, "\(words)")
+      for word in words { #expect(!word.hasPrefix("-") && !word.hasPrefix("~") && !word.hasPrefix("\\~"), "\(word)") }
       #expect(!words.contains { $0.contains("bob") }, "\(words)")
     }
   }
