@@ -21,7 +21,8 @@ public enum DigestError: Error, Equatable, Sendable, CustomStringConvertible, Lo
     case .malformed(let what): "malformed authentication header: \(what)"
     case .tooLarge: "authentication header is too large"
     case .unsupportedScheme(let scheme): "authentication scheme \(scheme) is not supported, only Digest is"
-    case .unsupportedAlgorithm(let name): "digest algorithm \(name) is not supported, only MD5, SHA-256 and SHA-512-256 are"
+    case .unsupportedAlgorithm(let name):
+      "digest algorithm \(name) is not supported, only MD5, SHA-256 and SHA-512-256 are"
     case .unsupportedQualityOfProtection(let text):
       "digest qop \"\(text)\" is not supported, only auth and auth-int are"
     case .missingParameter(let name): "digest parameter \(name) is missing"

@@ -59,13 +59,15 @@ extension LiveCheck {
   private func tryKeyServerDigest(_ lines: [String], _ challenges: [DigestChallenge]) async -> Bool {
     await passes(.keyServerDigest) {
       guard !challenges.isEmpty else {
-        throw StepFailure("no Digest with MD5, SHA-256 or SHA-512-256: \(lines.joined(separator: "; "))", causes.keyServerRefuses())
+        throw StepFailure(
+          "no Digest with MD5, SHA-256 or SHA-512-256: \(lines.joined(separator: "; "))", causes.keyServerRefuses())
       }
       guard challenges.contains(where: { $0.realm.caseInsensitiveCompare(account.digestRealm) == .orderedSame }) else {
         let realms = Set(challenges.map(\.realm)).sorted()
         throw StepFailure("realm \(realms.joined(separator: ", "))", causes.otherKeyServerRealm(realms))
       }
-      let algorithms = challenges.filter { $0.realm.caseInsensitiveCompare(account.digestRealm) == .orderedSame }.map(\.algorithm.rawValue)
+      let algorithms = challenges.filter { $0.realm.caseInsensitiveCompare(account.digestRealm) == .orderedSame }
+        .map(\.algorithm.rawValue)
       let note = algorithms.contains("MD5") ? "" : " (clients that know MD5 only do not answer)"
       return "algorithms \(algorithms.joined(separator: " ")), realm \(account.digestRealm)\(note)"
     }

@@ -147,7 +147,8 @@ extension LiveCheck {
         let isOurs = challenges.contains { $0.realm.caseInsensitiveCompare(account.digestRealm) == .orderedSame }
         throw StepFailure(
           isOurs
-            ? "\(answer.summary) again" : "the password is for the realm \(account.digestRealm), and not sent to another",
+            ? "\(answer.summary) again"
+            : "the password is for the realm \(account.digestRealm), and not sent to another",
           causes.wrongPassword(challenges))
       case 500?, 503?, 504?:
         let other = await answerAboutUser()

@@ -74,8 +74,8 @@ struct Authenticator: Sendable {
   private func challenges(_ role: Role, stale: Bool) -> [SIPHeader] {
     verifier.challenges(stale: stale).map { challenge in
       let text = challenge.headerValue
-      // RFC 7616 has it, no SIP client does.
-      let unknown = "algorithm=SHA-512-256"
+      // No RFC has it for digests, and no client.
+      let unknown = "algorithm=SHA-512"
       return SIPHeader(
         role.challengeField,
         fault == .unknownAlgorithm ? text.replacing(/algorithm=[^,]*/, with: unknown) : text)

@@ -219,13 +219,16 @@ final class Proxy {
     let devices = bindings(for: target)
     let isMessage = request.method == "MESSAGE"
     // A message that its device cannot take at once waits for it.
-    let online = devices.filter { isMessage ? !courier.isBusy($0) : $0.connection != nil }
+    let busy = isMessage ? devices.filter(courier.isBusy) : []
+    let online = devices.filter { device in
+      device.connection != nil && !busy.contains { $0.key == device.key && $0.user == device.user }
+    }
     guard !devices.isEmpty, !online.isEmpty || isMessage else {
       return transaction.respond(480, "Temporarily Unavailable")
     }
     transaction.respond(100, "Trying")
     let copy = hop(request, over: transaction.connection)
-    if isMessage { for binding in devices where courier.isBusy(binding) { courier.deliver(copy, to: binding) } }
+    for binding in busy { courier.deliver(copy, to: binding) }
     guard !online.isEmpty else { return transaction.respond(202, "Accepted") }
     fork(copy, to: online, transaction)
   }

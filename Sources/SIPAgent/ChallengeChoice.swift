@@ -3,8 +3,8 @@ import DigestAuth
 import Foundation
 import MessageFormats
 
-/// Sofia gives up on a request when it cannot answer each challenge of a response: those of other realms, and those with
-/// algorithms that it does not know. So the links leave it the one that is to be answered.
+/// Sofia gives up on a request when it cannot answer each challenge of a response, also those of other realms and those
+/// with algorithms that it does not know. So the links leave it the one that is to be answered.
 enum ChallengeChoice {
   private static let fields = [
     (status: Array("SIP/2.0 401 ".utf8), name: "www-authenticate"),

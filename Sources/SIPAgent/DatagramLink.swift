@@ -444,6 +444,7 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
   }
 
   private var pollTimeout: Int32 {
-    [patience, pingDue, flow?.probe.due, waiting.isEmpty ? nil : settings.common.window.due].compactMap { $0?.millisecondsLeft }.min() ?? -1
+    [patience, pingDue, flow?.probe.due, waiting.isEmpty ? nil : settings.common.window.due]
+      .compactMap { $0?.millisecondsLeft }.min() ?? -1
   }
 }

@@ -5,7 +5,7 @@ import MessageFormats
 
 /// One account on one device. Several agents may live in a process.
 ///
-/// `events` must be consumed: requests of others wait there for their answers, and when too many do nothing more is read
+/// `events` must be consumed: requests of others wait there for their answers; while too many do, nothing more is read
 /// from the server. `shutdown()` must be called before the
 /// last reference goes.
 @SIPActor

@@ -1,4 +1,5 @@
-// ServerIntake.swift: what a server sends over a connection, message by message, until Sofia may have it (RFC 3261 §18.3)
+// ServerIntake.swift: what a server sends over a connection, message by message, until Sofia may have it
+// (RFC 3261 §18.3)
 import Foundation
 import ServerConnection
 

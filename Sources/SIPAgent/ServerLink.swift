@@ -6,8 +6,8 @@ import ServerConnection
 /// belongs to the way to the server (names, TLS, keepalive, loss, change of our address) is here and not in Sofia, and
 /// its failures have causes.
 ///
-/// `@unchecked Sendable`: `made` and `hadConnection` are only touched on the link's thread, what else is mutable only under
-/// `lock`; all else is constant.
+/// `@unchecked Sendable`: `made` and `hadConnection` are only touched on the link's thread, what else is mutable only
+/// under `lock`; all else is constant.
 final class ServerLink: AgentLink, @unchecked Sendable {
   struct Settings: Sendable {
     /// The name that the certificate must be for.
@@ -182,7 +182,8 @@ final class ServerLink: AgentLink, @unchecked Sendable {
         pollfd(fd: listener.pollDescriptor, events: Int16(POLLIN), revents: 0),
         pollfd(fd: interrupt.descriptor, events: Int16(POLLIN), revents: 0),
       ]
-      let isQuiet = poll(&entries, 2, hadConnection ? Int32(Self.longestGap * 1000) : -1) == 0
+      let tells = hadConnection && lock.withLock { onLoss != nil }
+      let isQuiet = poll(&entries, 2, tells ? Int32(Self.longestGap * 1000) : -1) == 0
       if isQuiet { tellLoss() }
     }
   }

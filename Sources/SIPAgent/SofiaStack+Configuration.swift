@@ -32,7 +32,8 @@ extension SofiaStack {
         ? datagrams(configuration, route, common) : stream(configuration, route, common)
       let stack = try SofiaStack(
         tags: agentTags(configuration, endpoint), link: link, usages: usages, account: account,
-        username: configuration.user, realm: configuration.digestRealm, server: configuration.serverName, onIncoming: onIncoming)
+        username: configuration.user, realm: configuration.digestRealm, server: configuration.serverName,
+        onIncoming: onIncoming)
       if stack.isRunning { return (stack, endpoint) }
       link.close()
     }

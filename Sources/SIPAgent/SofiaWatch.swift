@@ -62,7 +62,8 @@ struct SofiaWatch {
   func due(isListening: Bool) -> ContinuousClock.Instant? {
     [
       blockedSince.map { $0 + .seconds(Self.patience) },
-      isBlocked || !isListening ? nil : asked.map { $0.last + .seconds(Self.interval) } ?? given.map { $0 + .seconds(Self.pause) },
+      isBlocked || !isListening
+        ? nil : asked.map { $0.last + .seconds(Self.interval) } ?? given.map { $0 + .seconds(Self.pause) },
     ].compactMap(\.self).min()
   }
 }
