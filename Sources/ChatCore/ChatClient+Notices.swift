@@ -73,7 +73,7 @@ extension ChatClient {
 
   /// Whether a notice that came through `room` can be about a message of room `other`.
   ///
-  /// From liblinphone 5.4 on those about messages of large rooms come through the one-to-one room with the author, which
+  /// From liblinphone 5.4 on those about messages of large rooms come through the one-to-one room with the author, who
   /// must be a member of the message's room too, and say it no less safely.
   private nonisolated func speaks(_ db: Database, _ author: Author, in room: Room, of other: String) throws -> Bool {
     if other == room.address { return true }
@@ -99,7 +99,8 @@ extension ChatClient {
     return rooms
   }
 
-  /// Whether a device of our address, that the state shows, is one of those that were here before: the focus can add one.
+  /// Whether a device of our address, that the state shows, is one of those that were here before: the focus can add
+  /// one.
   private nonisolated func isOurs(_ db: Database, _ author: Author) throws -> Bool {
     if author.trust == PeerStatus.trusted.rawValue { return true }
     let admission = try Admissions(db).admission(of: author.device.description, participant: author.address)

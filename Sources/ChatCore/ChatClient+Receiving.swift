@@ -1,4 +1,4 @@
-// ChatClient+Receiving.swift: what arrives: decrypted, stored and answered in that order (RFC 3428, RFC 3862, RFC 5438).
+// ChatClient+Receiving.swift: what arrives: decrypted, stored and answered in that order (RFC 3428, RFC 3862).
 import Foundation
 import GRDB
 import Lime
@@ -377,7 +377,8 @@ extension ChatClient {
 
   /// Strangers may write often: they are told of once in a while.
   private nonisolated func strangerWarning(_ author: Author, room: Room, what: String) -> [ChatEvent] {
-    guard strangerLimiter.allows("\(room.address) \(author.device) \(what)", every: Self.warningInterval) else { return [] }
+    let name = "\(room.address) \(author.device) \(what)"
+    guard strangerLimiter.allows(name, every: Self.warningInterval) else { return [] }
     let place = author.isEncrypted ? "device" : "address"
     let text = """
       \(what) came from \(author.device), which is no member's \(place) in this room: it is not from \

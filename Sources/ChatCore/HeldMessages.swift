@@ -2,8 +2,8 @@
 import Foundation
 import SIPAgent
 
-/// Bounded in time, number and bytes: a stranger's wait here too, and each takes a place of the SIP link's, over which the
-/// state has to come.
+/// Bounded in time, number and bytes: a stranger's wait here too, and each takes a place of the SIP link's, over which
+/// the state has to come.
 struct HeldMessages {
   struct Entry: Sendable {
     var message: IncomingMessage

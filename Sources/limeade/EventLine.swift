@@ -56,7 +56,8 @@ enum EventLine {
     if message.isRetracted { return "(retracted)" }
     let source = message.forwardedFrom.map { "(forwarded from \(SafeLine.text($0))) " } ?? ""
     let edited =
-      message.editedAt == nil ? "" : message.isOriginalMissing ? "  (edited, what it was before is not here)" : "  (edited)"
+      message.editedAt == nil
+      ? "" : message.isOriginalMissing ? "  (edited, what it was before is not here)" : "  (edited)"
     let claimed = message.claimedTime.map { "  (\(Clock().stamp(of: $0)) by its sender's clock)" } ?? ""
     let lifetime = message.lifetime.map { "  (deleted \($0) s after being read)" } ?? ""
     let parts = [SafeLine.text(message.text)] + message.files.map { "[file] \(FileText.summary($0))" }

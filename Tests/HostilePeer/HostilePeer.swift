@@ -180,7 +180,8 @@ public actor HostilePeer {
     headers: String = "", _ body: Data
   ) async throws -> WireMessage {
     try await request(
-      "MESSAGE", uri, from: from ?? device, to: to, toTag: toTag, headers: headers, contentType: contentType, body: body)
+      "MESSAGE", uri, from: from ?? device, to: to, toTag: toTag, headers: headers, contentType: contentType,
+      body: body)
   }
 
   /// INVITEs, and ACKs an answer of 200.

@@ -18,7 +18,9 @@ public struct WireMessage: Sendable {
   public var method: String { (self["CSeq"]?.split(separator: " ").last).map(String.init) ?? "" }
   public var sequence: Int { (self["CSeq"]?.split(separator: " ").first).flatMap { Int($0) } ?? 0 }
 
-  public func all(_ name: String) -> [String] { headers.filter { $0.name.lowercased() == name.lowercased() }.map(\.value) }
+  public func all(_ name: String) -> [String] {
+    headers.filter { $0.name.lowercased() == name.lowercased() }.map(\.value)
+  }
 
   /// The first field of that name. Setting puts the value in its place, or at the end.
   public subscript(name: String) -> String? {

@@ -143,7 +143,9 @@ private struct HostileScene {
         try Int.fetchOne($0, sql: "SELECT count(*) FROM outbox")
       }
       #expect(waiting == 0)
-      let notices = scene.server.messages.filter { $0.isRequest && $0.method == "MESSAGE" && $0.uri("From") != scene.room }
+      let notices = scene.server.messages.filter { message in
+        message.isRequest && message.method == "MESSAGE" && message.uri("From") != scene.room
+      }
       #expect(notices.isEmpty)
     }
   }
@@ -386,7 +388,9 @@ private final class HeldBack: Sendable {
 
 @Suite(.serialized) struct BelievedNotices {
   /// Notices that must change nothing, put before alice one after the other; each is answered, so it was handled.
-  private func expectNothing(_ scene: HostileScene, of message: Message, _ send: (CPIMMessage) async throws -> Void) async throws {
+  private func expectNothing(
+    _ scene: HostileScene, of message: Message, _ send: (CPIMMessage) async throws -> Void
+  ) async throws {
     let bob = try #require(await scene.bob.client.device)
     let before = scene.reports
     for kind in [IMDNMessage.Kind.delivered, .displayed, .failed(nil), .failed(.notAcceptable), .error(nil)] {
@@ -420,8 +424,8 @@ private final class HeldBack: Sendable {
       plain.from = NameAddress(try #require(SIPURI("sip:bob@\(scene.addresses.domain)")))
       try await scene.inject(plain)
       #expect(scene.reports.isEmpty)
-      let deliveries = try await scene.alice.client.store.message(room: scene.room, messageID: sent.messageID)?.deliveries
-      #expect(deliveries?.map(\.state) == [.pending])
+      let stored = try await scene.alice.client.store.message(room: scene.room, messageID: sent.messageID)
+      #expect(stored?.deliveries.map(\.state) == [.pending])
     }
   }
 
