@@ -46,8 +46,8 @@ extension ChatClient {
     switch try await invite(factory, request) {
     case .moved(let contact):
       let uri = contact.uri
-      if admission.focuses.learn(uri) {
-        let focuses = admission.focuses
+      if roomOrigins.focuses.learn(uri) {
+        let focuses = roomOrigins.focuses
         try await store.database.write { try focuses.write($0) }
       }
       return uri

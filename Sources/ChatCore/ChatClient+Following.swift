@@ -193,7 +193,7 @@ extension ChatClient {
   /// A conference server that gives somebody a device at another address is in error, or wants to read along.
   private func reportForeignDevice(_ device: SIPURI, of user: SIPURI, in room: String) {
     let key = "\(room) \(device.deviceKey)"
-    guard admission.reported.count < AdmissionState.maximumReported, admission.reported.insert(key).inserted else {
+    guard roomOrigins.reported.count < RoomOrigins.maximumReported, roomOrigins.reported.insert(key).inserted else {
       return
     }
     hub.send(

@@ -65,7 +65,7 @@ extension ChatClient {
   /// Removes a room that we asked for and never came into.
   func dropUnentered(_ address: String) async throws {
     live[address] = nil
-    admission.addresses = [:]
+    roomOrigins.addresses = [:]
     try await store.database.write { db in
       let sql = """
         DELETE FROM room WHERE address = ? AND version = 0 AND NOT EXISTS (SELECT 1 FROM message WHERE room = address)
@@ -194,7 +194,7 @@ extension ChatClient {
       leaving.cancel()
     }
     live[address] = nil
-    admission.addresses = [:]
+    roomOrigins.addresses = [:]
     try await store.forget(room: address)
     forgetOnDisk()
   }

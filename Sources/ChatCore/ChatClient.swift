@@ -85,7 +85,7 @@ public actor ChatClient {
   var downloads: [FilePlace: Task<Void, Never>] = [:]
   var stateWaiters: [String: [AsyncStream<Void>.Continuation]] = [:]
   var roomsToResume = RoomsToResume()
-  var admission: AdmissionState
+  var roomOrigins: RoomOrigins
   var resumption: Task<Void, Never>?
 
   private let trace: WireTrace?
@@ -108,7 +108,7 @@ public actor ChatClient {
     self.trace = trace
     self.clock = clock
     self.account = account
-    admission = AdmissionState(account)
+    roomOrigins = RoomOrigins(account)
     self.store = store
     self.logger = logger
   }
@@ -121,7 +121,7 @@ public actor ChatClient {
   /// From here on what is written waits in the outbox, under the address of last time; `start()` does it too.
   public func prepare() async throws {
     if gruu == nil { gruu = try await store.deviceID().flatMap { SIPURI($0) } }
-    admission.focuses = try await store.database.read { [account] in try KnownFocuses($0, of: account) }
+    roomOrigins.focuses = try await store.database.read { [account] in try KnownFocuses($0, of: account) }
   }
 
   /// Registers, publishes keys when they are not yet, and takes up every room.
@@ -298,7 +298,7 @@ public actor ChatClient {
       for event in events {
         switch event {
         case .message(let incoming):
-          guard let message = await admit(incoming) else { continue }
+          guard let message = await fromItsRoom(incoming) else { continue }
           if messages.count == Self.messagesAtOnce || !notifies.isEmpty { await takeOver(&messages, &notifies) }
           messages.append(message)
         case .notify(let notify):

@@ -1,11 +1,11 @@
-// ChatClient+Admission.swift: who may invite this account and write to it: the conference servers of its factory.
+// ChatClient+Focuses.swift: who may invite this account and write to it: the conference servers of its factory.
 import Foundation
 import GRDB
 import MessageFormats
 import SIPAgent
 
 /// What is known of those who want to open rooms here.
-struct AdmissionState {
+struct RoomOrigins {
   /// Messages of rooms without encryption that overtook their room's invitation, at most, and their bytes.
   static let maximumWaiting = 64
   static let maximumWaitingBytes = 1 << 20
@@ -39,15 +39,15 @@ extension ChatClient {
   /// Whether the sender of a request is one of our conference servers.
   func isFocus(_ room: SIPURI, _ headers: [SIPHeader]) async -> Bool {
     guard !Self.hasOtherIdentity(room, headers) else { return false }
-    switch admission.focuses.verdict(on: room) {
+    switch roomOrigins.focuses.verdict(on: room) {
     case .ours: return true
     case .foreign: return false
     case .unproven:
-      if let asked = admission.asked, Date().timeIntervalSince(asked) < Self.askInterval { return false }
-      admission.asked = Date()
+      if let asked = roomOrigins.asked, Date().timeIntervalSince(asked) < Self.askInterval { return false }
+      roomOrigins.asked = Date()
       // The answer names the focus; the room it is for is not entered.
       _ = try? await askFactory(FactoryRequest(subject: "limeade", members: [account.address], isEncrypted: true))
-      return admission.focuses.verdict(on: room) == .ours
+      return roomOrigins.focuses.verdict(on: room) == .ours
     }
   }
 
@@ -63,19 +63,19 @@ extension ChatClient {
   /// The address under which the room is stored, in whichever spelling it is asked for.
   func storedAddress(of room: SIPURI) async throws -> String? {
     let text = room.description
-    if let known = admission.addresses[text] { return known }
+    if let known = roomOrigins.addresses[text] { return known }
     let found = try await store.database.read { try Room.find($0, room)?.address }
-    if admission.addresses.count > 10_000 { admission.addresses = [:] }
-    admission.addresses[text] = found
+    if roomOrigins.addresses.count > 10_000 { roomOrigins.addresses = [:] }
+    roomOrigins.addresses[text] = found
     return found
   }
 
   /// A MESSAGE under the stored address of its room, or nil when it was refused or waits for the room's invitation.
-  func admit(_ message: IncomingMessage) async -> IncomingMessage? {
+  func fromItsRoom(_ message: IncomingMessage) async -> IncomingMessage? {
     guard let agent else { return message }
     let room = message.from.uri
     do {
-      if let address = try await storedAddress(of: room), admission.focuses.verdict(on: room) != .foreign,
+      if let address = try await storedAddress(of: room), roomOrigins.focuses.verdict(on: room) != .foreign,
         !Self.hasOtherIdentity(room, message.headers)
       {
         guard address != room.description, let uri = SIPURI(address) else { return message }
@@ -97,15 +97,15 @@ extension ChatClient {
   }
 
   private func hold(_ message: IncomingMessage, in key: String) async {
-    let count = admission.waiting.values.reduce(0) { $0 + $1.count }
-    guard count < AdmissionState.maximumWaiting,
-      admission.waitingBytes + message.body.count <= AdmissionState.maximumWaitingBytes
+    let count = roomOrigins.waiting.values.reduce(0) { $0 + $1.count }
+    guard count < RoomOrigins.maximumWaiting,
+      roomOrigins.waitingBytes + message.body.count <= RoomOrigins.maximumWaitingBytes
     else {
       await agent?.respond(to: message.id, status: 503)
       return
     }
-    admission.waitingBytes += message.body.count
-    admission.waiting[key, default: []].append(message)
+    roomOrigins.waitingBytes += message.body.count
+    roomOrigins.waiting[key, default: []].append(message)
     Task { [weak self] in
       try? await Task.sleep(for: Self.overtakingTimeout)
       for late in await self?.takeWaiting(key) ?? [] { await self?.agent?.respond(to: late.id, status: 503) }
@@ -114,15 +114,15 @@ extension ChatClient {
 
   /// What waited for the room to be known.
   func takeWaiting(_ key: String) -> [IncomingMessage] {
-    let messages = admission.waiting.removeValue(forKey: key) ?? []
-    admission.waitingBytes -= messages.reduce(0) { $0 + $1.body.count }
+    let messages = roomOrigins.waiting.removeValue(forKey: key) ?? []
+    roomOrigins.waitingBytes -= messages.reduce(0) { $0 + $1.body.count }
     return messages
   }
 
   /// Says, once for each, that somebody who is no conference server of ours wanted to open a room.
   func reportStranger(_ uri: SIPURI, _ what: String) {
     let address = uri.addressOfRecord.description
-    guard admission.reported.count < AdmissionState.maximumReported, admission.reported.insert(address).inserted else {
+    guard roomOrigins.reported.count < RoomOrigins.maximumReported, roomOrigins.reported.insert(address).inserted else {
       return
     }
     logger.warning("refused \(what) of \(uri): it is no conference server of \(account.conferenceFactory)")
@@ -137,7 +137,7 @@ extension ChatClient {
 
   /// - Throws: `ChatError.foreignRoom` for a room that is not of one of our conference servers: nothing is sent to it.
   func requireOurs(_ address: String) throws {
-    guard let uri = SIPURI(address), admission.focuses.verdict(on: uri) == .foreign else { return }
+    guard let uri = SIPURI(address), roomOrigins.focuses.verdict(on: uri) == .foreign else { return }
     throw ChatError.foreignRoom(address)
   }
 }

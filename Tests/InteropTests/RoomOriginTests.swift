@@ -1,4 +1,4 @@
-// RoomAdmissionTests.swift: rooms come from conference servers, and the one with a person is the factory's
+// RoomOriginTests.swift: rooms come from conference servers, and the one with a person is the factory's
 import Foundation
 import GRDB
 import HostilePeer
@@ -9,7 +9,7 @@ import Testing
 
 @testable import ChatCore
 
-@Suite(.serialized) struct RoomAdmissionTests {
+@Suite(.serialized) struct RoomOriginTests {
   /// alice behind a server that can be made hostile, bob as he is, carol by hand.
   private struct Stage {
     let lab = Lab(.example)
