@@ -63,10 +63,10 @@ extension ChatClient {
   ///
   /// A room that somebody else made is taken for it only after the factory named the same one for the pair.
   public func oneToOneRoom(with address: SIPURI, encrypted: Bool = true) async throws -> RoomSummary {
-    let address = address.addressOfRecord
+    let (address, own) = (address.addressOfRecord, account.address.description)
     if address == account.address { throw ChatError.badInput("\(address) is this account itself") }
     let confirmed = try await store.database.read { db in
-      try RoomQueries.oneToOne(db, with: address.description, of: self.account.address.description, encrypted: encrypted)
+      try RoomQueries.oneToOne(db, with: address.description, of: own, encrypted: encrypted)
         .flatMap { try RoomQueries.summary(db, $0.address) }
     }
     if let confirmed { return confirmed }
@@ -74,13 +74,16 @@ extension ChatClient {
     let request = FactoryRequest.oneToOne(with: address, isEncrypted: encrypted)
     let named = try await askFactory(request)
     if let known = try await markConfirmed(named, with: address.description, encrypted: encrypted) { return known }
-    return try await enter(named, request)
+    let room = try await enter(named, request)
+    let others = Set(room.participants.map(\.address)).subtracting([own, address.description])
+    guard others.isEmpty else { throw ChatError.notTheOneToOneRoom(address.description) }
+    return room
   }
 
   /// Before anything is sent to a one-to-one room: asks the factory once whether it is the one of its two members.
   /// - Throws: `ChatError.notTheOneToOneRoom` when it is not; it is then shown as any other room.
   func confirmOneToOne(_ room: Room) async throws {
-    guard room.isOneToOne, !room.isConfirmed else { return }
+    guard room.isOneToOne else { return }
     let own = account.address.description
     let others = try await store.database.read { db in
       try RoomQueries.participants(db, room: room.address).map(\.address).filter { $0 != own }
@@ -89,7 +92,8 @@ extension ChatClient {
     let isOurs: Bool
     if others.count == 1, let other = SIPURI(others[0]) {
       let named = try await askFactory(.oneToOne(with: other, isEncrypted: room.isEncrypted))
-      isOurs = try await markConfirmed(named, with: others[0], encrypted: room.isEncrypted)?.room.address == room.address
+      let known = try await markConfirmed(named, with: others[0], encrypted: room.isEncrypted)
+      isOurs = known?.room.address == room.address
     } else {
       isOurs = false
     }

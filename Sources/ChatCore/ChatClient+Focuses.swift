@@ -88,8 +88,8 @@ extension ChatClient {
         reportStranger(room, "a message")
         return nil
       }
-      // What is encrypted makes its room known; a room without encryption is made by its invitation only, or whoever can
-      // put a message in front of that would decide what the room is.
+      // What is encrypted makes its room known; a room without encryption is made by its invitation only, or whoever
+      // can put a message in front of that would decide what the room is.
       if LimeEnvelope.matches(contentType: message.contentType) { return message }
     } catch { return message }
     await hold(message, in: room.conferenceKey)

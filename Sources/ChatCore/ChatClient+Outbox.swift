@@ -7,6 +7,8 @@ import SIPAgent
 
 extension ChatClient {
   static let longestBackOff: TimeInterval = 60
+  /// Longer than the requests take that ask the factory: they end by themselves.
+  private static let longestConfirmation: TimeInterval = 600
 
   func wakeOutbox() {
     hasNewsForOutbox = true
@@ -218,14 +220,19 @@ extension ChatClient {
 
   // MARK: One-to-one rooms that somebody else made
 
+  /// Also one that somebody was added to: it is none any more.
   private func unconfirmedRoom(_ address: String) async -> Room? {
-    guard let room = try? await store.database.read({ try Room.find($0, address) }) else { return nil }
-    return room.isOneToOne && !room.isConfirmed ? room : nil
+    try? await store.database.read { db in
+      guard let room = try Room.find(db, address), room.isOneToOne else { return nil }
+      let isPair = try RoomQueries.participants(db, room: address).count <= 2
+      return room.isConfirmed && isPair ? nil : room
+    }
   }
 
   /// The room's entries wait for the factory's word; those of other rooms do not.
   private func confirm(_ room: Room) {
-    blockedRooms[room.address] = .distantFuture
+    guard confirmations[room.address] == nil else { return }
+    blockedRooms[room.address] = Date().addingTimeInterval(Self.longestConfirmation)
     confirmations[room.address] = Task { [weak self] in await self?.settle(room.address) }
   }
 

@@ -188,8 +188,8 @@ extension ChatClient {
     return .stored(try apply(db, cpim, arrival, room: room, author: author, gruu: gruu))
   }
 
-  /// The room a message came through: see `fromItsRoom`. An encrypted one that overtook its room's invitation makes the room
-  /// known.
+  /// The room a message came through: see `fromItsRoom`. An encrypted one that overtook its room's invitation makes the
+  /// room known.
   private static func room(_ db: Database, of message: IncomingMessage, isEncrypted: Bool) throws -> Room {
     let uri = message.from.uri
     if let room = try Room.find(db, uri.description) { return room }

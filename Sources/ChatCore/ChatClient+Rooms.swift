@@ -30,8 +30,8 @@ extension ChatClient {
 
   /// Enters the room that the factory named, inviting the request's members, and waits for its first state.
   ///
-  /// The room is stored first: if this program is killed before the answer, it is taken up, or forgotten if the focus does
-  /// not know it, at the next start.
+  /// The room is stored first: if this program is killed before the answer, it is taken up, or forgotten if the focus
+  /// does not know it, at the next start.
   func enter(_ named: SIPURI, _ request: FactoryRequest) async throws -> RoomSummary {
     let room = try await store.database.write { db in
       var room = try RoomQueries.join(

@@ -70,13 +70,13 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
     case .notInRoom(let room): "this account is no longer a member of \(room)"
     case .foreignRoom(let room):
       """
-      \(room) is not a room of this account's conference server, so nothing is sent to it; if it is one of yours, add its \
-      domain to conference-domains
+      \(room) is not a room of this account's conference server, so nothing is sent to it; if it is one of yours, add \
+      its domain to conference-domains
       """
     case .notTheOneToOneRoom(let people):
       """
-      this is not the room that the conference factory keeps for you and \(people.isEmpty ? "one other" : people), \
-      although it says so: nothing was sent to it; 'limeade send ADDRESS' writes to the real one
+      this is not the room that the conference factory keeps for you and \(people.isEmpty ? "one other" : people) \
+      alone, although it says so: nothing was sent to it
       """
     case .noKeyServer:
       "no key-server is configured for this account, so nothing can be encrypted; add key-server = \"https://…\""

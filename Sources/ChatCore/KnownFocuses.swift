@@ -9,8 +9,8 @@ import MessageFormats
 /// and the domain tell a focus from an account; `gr` and `isfocus` prove nothing, as anybody can write them. The domain
 /// is that of the account's conference factory, or one of `conference-domains`. In it a focus is
 /// - one that the factory itself named in a 302: for `…;conf-id=…` its user part, else the user part's kind;
-/// - before the factory has named any: `chatroom-…` with a `gr`, and `conference-focus` with a `conf-id`, the names that
-///   Flexisip gives. Another user part with a `conf-id` is asked about at the factory.
+/// - before the factory has named any: `chatroom-…` with a `gr`, and `conference-focus` with a `conf-id`, the names
+///   that Flexisip gives. Another user part with a `conf-id` is asked about at the factory.
 struct KnownFocuses: Sendable, Equatable {
   enum Verdict: Equatable {
     case ours

@@ -69,7 +69,8 @@ enum RoomQueries {
       sql: """
         SELECT room.* FROM room JOIN participant ON participant.room = room.address
         WHERE isOneToOne AND isConfirmed AND isEncrypted = ? AND state <> 'left' AND participant.address = ?
-          AND NOT EXISTS (SELECT 1 FROM participant other WHERE other.room = room.address AND other.address NOT IN (?, ?))
+          AND NOT EXISTS (
+            SELECT 1 FROM participant other WHERE other.room = room.address AND other.address NOT IN (?, ?))
         ORDER BY lastActivity DESC
         """, arguments: [encrypted, address, address, own])
   }

@@ -5,7 +5,8 @@ extension SIPURI {
   /// The account that the URI belongs to, as it is compared and stored: `sip:` also for `sips:`, no parameters, headers
   /// or port, the host in lower case, and no escape that is not needed, so that all spellings are one text.
   ///
-  /// It says who, not how to get there: requests go to the URI as it came, and a device's LIME identifier keeps its bytes.
+  /// It says who, not how to get there: requests go to the URI as it came, and a device's LIME identifier keeps its
+  /// bytes.
   public var addressOfRecord: SIPURI {
     var canonical = SIPURI(user: nil, host: Self.canonicalHost(host))
     canonical.copyUser(of: self)

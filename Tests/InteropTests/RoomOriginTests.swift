@@ -134,6 +134,25 @@ import Testing
     }
   }
 
+  @Test func aRoomForTwoIsNoneAnyMoreWhenSomebodyIsAdded() async throws {
+    try await Stage.play { stage in
+      let room = try await stage.alice.client.oneToOneRoom(with: stage.bob.configuration.address).room.address
+      try await stage.alice.stored(room, "both devices", within: 20) { $0.deviceCount == 2 }
+      let info = ConferenceInfo(
+        entity: try #require(SIPURI(room)), state: .partial, version: nil,
+        users: [
+          .init(
+            entity: try #require(SIPURI(stage.carol.address)), roles: ["participant"],
+            endpoints: [.init(entity: try #require(SIPURI(stage.carol.device)))])
+        ])
+      try await stage.server.notify("alice", room: room, body: info.serialized)
+      try await stage.alice.members(of: room, are: [stage.alice.address, stage.bob.address, stage.carol.address])
+      let sent = try await stage.alice.client.send("the PIN is 4711", to: room)
+      #expect(try await stage.alice.outcome(of: sent).state == .failed)
+      await #expect(throws: ChatError.self) { try await stage.alice.client.room(for: stage.bob.address) }
+    }
+  }
+
   @Test func aDeviceAtAnotherAddressIsNoDeviceOfBobs() async throws {
     try await Stage.play { stage in
       let room = try await stage.alice.client.createRoom(
