@@ -117,7 +117,10 @@ struct RoomLookup: Sendable {
     let wanted = Self.key(of: name)
     let matches = rooms.filter { key(of: $0)?.hasPrefix(wanted) == true }
     guard let used = uses[wanted], let known = rooms.first(where: { $0.room.address == used }) else {
-      return try only(of: matches, name)
+      // The whole name of rooms that were left means one of these, not another that only begins so.
+      let whole = matches.filter { key(of: $0) == wanted }
+      let isOver = !whole.isEmpty && whole.allSatisfy { $0.room.state == .left }
+      return try only(of: isOver ? whole : matches, name)
     }
     let open = matches.filter { $0.room.state != .left }
     // A stranger's room cannot take the name over, also not after the one that had it was renamed or ended.
@@ -142,7 +145,8 @@ struct RoomLookup: Sendable {
       candidates: choice.map { summary in
         let members = summary.participants.map(\.address).filter { !SIPAddress.isSame($0, account) }
         let state = summary.room.state == .left ? "left, " : ""
-        return "\(name(of: summary)) (\(state)with \(NameList.text(members)): \(summary.room.address))"
+        let people = members.isEmpty ? "members not known yet" : "with \(NameList.text(members))"
+        return "\(name(of: summary)) (\(state)\(people): \(summary.room.address))"
       })
   }
 

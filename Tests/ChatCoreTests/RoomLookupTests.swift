@@ -144,6 +144,15 @@ private struct Fixture {
     #expect(try await fixture.read("ops") == again)
   }
 
+  @Test func aWholeNameIsNotTakenOverByOneThatBeginsSo() async throws {
+    let fixture = try Fixture()
+    let team = try fixture.room(1, "Ops")
+    try fixture.leave(team)
+    try fixture.room(2, "Ops 2", others: ["mallory"])
+    #expect(try await fixture.read("Ops") == team)
+    await #expect(throws: ChatError.self) { try await fixture.write("Ops") }
+  }
+
   @Test func aRoomIsFoundByItsAddressHoweverItIsWritten() async throws {
     let fixture = try Fixture()
     let room = try fixture.room(1, "Ops")
