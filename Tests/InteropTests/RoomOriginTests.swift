@@ -134,6 +134,22 @@ import Testing
     }
   }
 
+  @Test func nobodyFillsTheListOfRoomsWithoutEnd() async throws {
+    try await Stage.play { stage in
+      let domain = stage.addresses.domain
+      try await stage.alice.client.store.database.write { db in
+        for number in 0..<ChatClient.maximumUnansweredRooms {
+          _ = try RoomQueries.join(
+            db, uri: #require(SIPURI("sip:chatroom-\(number)@\(domain);gr=1")), subject: "Room \(number)",
+            encrypted: true, oneToOne: false, now: Date())
+        }
+      }
+      _ = try await stage.bob.client.createRoom(named: "One more", members: [stage.alice.configuration.address])
+      try await stage.security("an invitation was declined")
+      #expect(try await stage.alice.client.rooms().count == ChatClient.maximumUnansweredRooms)
+    }
+  }
+
   @Test func aRoomForTwoIsNoneAnyMoreWhenSomebodyIsAdded() async throws {
     try await Stage.play { stage in
       let room = try await stage.alice.client.oneToOneRoom(with: stage.bob.configuration.address).room.address

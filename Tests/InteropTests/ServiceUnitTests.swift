@@ -37,10 +37,15 @@ import Testing
     let bob = try await lab.listener("bob")
     let command = ([TestPaths.limeade.path] + lab.arguments("alice", ["listen", "--json"])).map { "'\($0)'" }
     let home = lab.folder.file("").path
-    // The account's folders stay where they are, as the home folder does beside a private /tmp.
+    let program = TestPaths.limeade.deletingLastPathComponent().path
+    // The account's folders and the program stay where they are, wherever that is, as an installed one and the home
+    // folder do beside a private /tmp.
     let script = """
-      mkdir '\(home)/keep' && mount --bind '\(home)' /mnt && mount -t tmpfs tmp /tmp && mkdir -p '\(home)' \
-      && mount --bind /mnt '\(home)' && exec \(command.joined(separator: " "))
+      mount -t tmpfs keep /mnt && mkdir /mnt/home /mnt/program '\(home)/keep' \
+      && mount --bind '\(home)' /mnt/home && mount --bind '\(program)' /mnt/program \
+      && mount -t tmpfs tmp /tmp && mkdir -p '\(home)' '\(program)' \
+      && mount --bind /mnt/home '\(home)' && mount --bind /mnt/program '\(program)' \
+      && exec \(command.joined(separator: " "))
       """
     let service = try PeerProcess(
       URL(fileURLWithPath: "/usr/bin/unshare"), ["--user", "--map-root-user", "--mount", "bash", "-c", script],
