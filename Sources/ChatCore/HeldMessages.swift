@@ -11,9 +11,8 @@ struct HeldMessages {
     var deadline: ContinuousClock.Instant
   }
 
-  static let patience: Duration = .seconds(8)
-  /// In a room of which nothing is known yet, as one that we were invited to while we were away. A server waits half a
-  /// minute for an answer.
+  /// How long a message waits in a room of which nothing is known yet, as one that we were invited to while we were
+  /// away. A server waits half a minute for an answer.
   static let longPatience: Duration = .seconds(20)
   static let maximumCount = 24
   /// Of bodies, in bytes.
@@ -71,7 +70,7 @@ extension ChatClient {
   /// The author of a message is not in the state of its room yet.
   /// - Returns: false when it cannot wait.
   func hold(_ message: IncomingMessage, room: Room, until deadline: ContinuousClock.Instant?) -> Bool {
-    let patience = room.version == 0 ? HeldMessages.longPatience : HeldMessages.patience
+    let patience = room.version == 0 ? HeldMessages.longPatience : clock.patience
     let entry = HeldMessages.Entry(message: message, deadline: deadline ?? .now + patience)
     let room = room.address
     guard held.add(entry, room: room) else { return false }

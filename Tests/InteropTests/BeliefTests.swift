@@ -28,7 +28,8 @@ private struct HostileScene {
     func account(_ user: String, _ proxy: String) throws -> ChatAccount {
       try ChatAccount(
         user: user, domain: addresses.domain, proxy: #require(SIPURI(proxy)),
-        factory: #require(SIPURI(addresses.factory)), keyServer: addresses.keyServer)
+        factory: #require(SIPURI(addresses.factory)), keyServer: addresses.keyServer,
+        clock: ChatClock(patience: .seconds(3)))
     }
     let (alice, bob) = (try account("alice", server.address), try account("bob", addresses.sip))
     let carol = try HostilePeer("carol", sip: addresses.sip)
