@@ -10,10 +10,10 @@ enum Output {
 
   /// Without the end of the line, as a question needs it.
   static func printed(_ text: String) {
-    guard !hasFailed, let cause = write(text, to: STDOUT_FILENO) else { return }
+    guard !failure.withLock({ hasFailed }), let cause = write(text, to: STDOUT_FILENO) else { return }
     let reason = "standard output cannot be written: \(String(cString: strerror(cause)))"
     if onlyReports {
-      hasFailed = true
+      failure.withLock { hasFailed = true }
       // Nobody is there to miss it (`limeade send … | true`).
       if cause != EPIPE { note("limeade: \(reason); what was asked for is done all the same") }
       return
@@ -28,7 +28,8 @@ enum Output {
   ///
   /// Safe: set once, at the beginning of a command, before it does anything.
   nonisolated(unsafe) static var onlyReports = false
-  /// Safe: printing by several tasks at the same time may say twice that it fails, and no more.
+  private static let failure = NSLock()
+  /// Safe: only touched under `failure`.
   private nonisolated(unsafe) static var hasFailed = false
 
   /// No control character that a line does not need, whoever made the text.
