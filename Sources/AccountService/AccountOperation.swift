@@ -62,7 +62,8 @@ public enum AccountOperations {
   /// Every operation that the socket serves.
   public static let all: [any AccountOperation.Type] = [
     ShowAccount.self,
-    ListRooms.self, CountMentions.self, ShowRoom.self, OpenRoom.self, CreateRoom.self, InviteToRoom.self, RemoveFromRoom.self,
+    ListRooms.self, CountMentions.self, ShowRoom.self, OpenRoom.self, CreateRoom.self, InviteToRoom.self,
+    RemoveFromRoom.self,
     MakeRoomAdmin.self, RenameRoom.self, SetRoomNotices.self, LeaveRoom.self, ForgetRoom.self,
     SendText.self, SendTexts.self, SetComposing.self,
     SaveFile.self, CancelTransfers.self, ResendMessage.self,

@@ -56,10 +56,11 @@ enum RPC {
     guard batch.count <= batchLimit else {
       return .single(.failure(.invalidRequest("a batch has at most \(batchLimit) requests")), id: "null")
     }
-    return .batch(batch.map { element in
-      let (request, id) = request(element)
-      return (request, id)
-    })
+    return .batch(
+      batch.map { element in
+        let (request, id) = request(element)
+        return (request, id)
+      })
   }
 
   private static func request(_ value: Any) -> (Result<RPCRequest, RPCError>, id: String) {

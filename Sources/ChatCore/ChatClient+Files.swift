@@ -43,7 +43,7 @@ extension ChatClient {
       let message = try await store.database.write { db -> Message in
         let message = try Self.write(
           db, text, files: files, to: address, options, account: account, device: gruu, time: now)
-        if let row = message.id { 
+        if let row = message.id {
           try PendingUpload(message: row, requiresTrust: needsTrust, waits: options.waits).insert(db)
         }
         return message

@@ -197,7 +197,8 @@ extension ChatClient {
       deviceParts: Dictionary(encrypted.ratchetMessages.map { ($0.device.string, $0.data) }) { first, _ in first },
       cipherMessage: encrypted.cipherMessage)
     return EncryptedItem(
-      envelope: envelope, failures: encrypted.failures, recipients: encrypted.ratchetMessages.map { ($0.device, $0.status) })
+      envelope: envelope, failures: encrypted.failures,
+      recipients: encrypted.ratchetMessages.map { ($0.device, $0.status) })
   }
 
   /// Writes down what became of entries. What cannot be written is tried again later and not sent again.

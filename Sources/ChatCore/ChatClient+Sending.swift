@@ -73,7 +73,8 @@ extension ChatClient {
     guard let room = try Room.find(db, address) else { throw ChatError.unknownRoom(address, known: []) }
     guard room.state != .left else { throw ChatError.notInRoom(room.subject) }
     var message = Message(
-      room: address, messageID: options.messageID ?? MessageID.make(), sender: account, senderDevice: device.description,
+      room: address, messageID: options.messageID ?? MessageID.make(), sender: account,
+      senderDevice: device.description,
       isOutgoing: true,
       text: text, time: time, receivedAt: time, isEncrypted: room.isEncrypted, trust: "unknown", state: .queued,
       isRead: true)

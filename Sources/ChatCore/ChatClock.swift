@@ -9,7 +9,8 @@ public struct ChatClock: Sendable {
   public var patience: Duration
 
   public init(
-    now: @escaping @Sendable () -> Date = { Date() }, interval: Duration = .seconds(600), patience: Duration = .seconds(8)
+    now: @escaping @Sendable () -> Date = { Date() }, interval: Duration = .seconds(600),
+    patience: Duration = .seconds(8)
   ) {
     self.now = now
     self.interval = interval

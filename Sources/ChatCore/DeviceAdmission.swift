@@ -49,10 +49,10 @@ public struct HeldDevice: Sendable, Equatable {
   var text: String {
     let word = CommandWord.device(device)
     return """
-    \(participant) has a new device, \(device), that nothing was sent to yet. If its code is right ('limeade keys \
-    verify \(CommandWord.address(participant))'), 'limeade keys trust \(word)'; 'limeade keys admit \(word)' lets it in \
-    without comparing, 'limeade keys exclude \(word)' sends to the others only
-    """
+      \(participant) has a new device, \(device), that nothing was sent to yet. If its code is right ('limeade keys \
+      verify \(CommandWord.address(participant))'), 'limeade keys trust \(word)'; 'limeade keys admit \(word)' lets it in \
+      without comparing, 'limeade keys exclude \(word)' sends to the others only
+      """
   }
 }
 

@@ -132,7 +132,8 @@ extension Message {
     let time = (row.value("time") as StoredDate?)?.date ?? received ?? epoch
     return Message(
       id: id, room: room, messageID: row.value("messageID") ?? "damaged-\(id)",
-      sender: row.value("sender") ?? "unknown", isOutgoing: row.value("isOutgoing") ?? false, text: "", time: time, receivedAt: received ?? time,
+      sender: row.value("sender") ?? "unknown", isOutgoing: row.value("isOutgoing") ?? false, text: "", time: time,
+      receivedAt: received ?? time,
       isEncrypted: row.value("isEncrypted") ?? false, trust: "unknown", state: .undecryptable,
       failure: "its entry in the database is damaged", isRead: true)
   }

@@ -11,10 +11,11 @@ public enum MessageID {
 
   public static func make() -> String {
     var generator = SystemRandomNumberGenerator()
-    return String((0..<12).map { index in
-      let choice = index == 0 ? beginnings : alphabet[...]
-      return choice[Int.random(in: 0..<choice.count, using: &generator)]
-    })
+    return String(
+      (0..<12).map { index in
+        let choice = index == 0 ? beginnings : alphabet[...]
+        return choice[Int.random(in: 0..<choice.count, using: &generator)]
+      })
   }
 
   /// Whether it may be the id of a message of ours.

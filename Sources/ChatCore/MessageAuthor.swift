@@ -13,11 +13,12 @@ extension AccountStore {
   public func messageID(_ text: String, in room: String, _ author: MessageAuthor) async throws -> String {
     let found = try await database.read { db -> String? in
       guard text == "last" else { return try MessageQueries.find(db, room: room, messageID: text)?.messageID }
-      let condition = switch author {
-      case .own: "AND isOutgoing"
-      case .others: "AND NOT isOutgoing"
-      case .anyone: ""
-      }
+      let condition =
+        switch author {
+        case .own: "AND isOutgoing"
+        case .others: "AND NOT isOutgoing"
+        case .anyone: ""
+        }
       let sql = """
         SELECT messageID FROM message WHERE room = ? \(condition) AND NOT isRetracted ORDER BY time DESC, id DESC
         """

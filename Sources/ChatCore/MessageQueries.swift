@@ -139,7 +139,8 @@ enum MessageQueries {
   static func quote(_ db: Database, _ message: Message) throws -> Quote? {
     guard let target = message.replyTo else { return nil }
     let found = try Row.fetchOne(
-      db, sql: """
+      db,
+      sql: """
         SELECT sender, CASE WHEN isRetracted THEN NULL ELSE text END AS text FROM message
         WHERE room = ? AND messageID = ? AND NOT isStranger ORDER BY sender = ? DESC LIMIT 1
         """,

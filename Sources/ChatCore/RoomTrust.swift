@@ -90,9 +90,9 @@ enum RefusedIdentity {
   static func text(_ device: DeviceID, known: IdentityKey, offered: IdentityKey) -> String {
     let word = CommandWord.device(device.string)
     return """
-    the identity key of \(device) is not the one known for it, and was refused: its user installed anew, or somebody \
-    stands between you. Known: \(known.fingerprint). Offered: \(offered.fingerprint). Ask its user which it is: \
-    'limeade keys forget \(word)' accepts the new one, 'limeade keys trust \(word)' stays with the known one
-    """
+      the identity key of \(device) is not the one known for it, and was refused: its user installed anew, or somebody \
+      stands between you. Known: \(known.fingerprint). Offered: \(offered.fingerprint). Ask its user which it is: \
+      'limeade keys forget \(word)' accepts the new one, 'limeade keys trust \(word)' stays with the known one
+      """
   }
 }

@@ -18,7 +18,8 @@ public enum MediaType {
     "ogg": "audio/ogg", "opus": "audio/ogg", "pdf": "application/pdf", "png": "image/png",
     "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation", "svg": "image/svg+xml",
     "tar": "application/x-tar", "toml": "application/toml", "txt": "text/plain", "vcf": "text/vcard",
-    "wav": "audio/wav", "webm": "video/webm", "webp": "image/webp", "xlsx":
+    "wav": "audio/wav", "webm": "video/webm", "webp": "image/webp",
+    "xlsx":
       "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xml": "application/xml",
     "xz": "application/x-xz", "yaml": "application/yaml", "yml": "application/yaml", "zip": "application/zip",
     "zst": "application/zstd",

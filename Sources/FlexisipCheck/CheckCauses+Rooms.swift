@@ -127,7 +127,7 @@ extension CheckCauses {
       "the other account's domain is not known to the conference server", section: Self.conference,
       key: "local-domains", value: other.host)
     return (isElsewhere(other) ? [domains, apart] : [apart, domains]) + [
-      CheckCause("\(other)'s device lost its registration meanwhile: run the check again with --verbose"),
+      CheckCause("\(other)'s device lost its registration meanwhile: run the check again with --verbose")
     ]
   }
 

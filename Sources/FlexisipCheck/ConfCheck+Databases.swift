@@ -102,7 +102,8 @@ extension ConfCheck {
     guard !text.isEmpty, !text.contains("host='myhost.com'") else {
       if backend.hasPrefix("sqlite"), !text.isEmpty {
         return warn(
-          Self.conference, key, "the database of rooms is not set: it is a file 'mydb' in the folder that Flexisip is "
+          Self.conference, key,
+          "the database of rooms is not set: it is a file 'mydb' in the folder that Flexisip is "
             + "started in", correction: sqlite)
       }
       return report(

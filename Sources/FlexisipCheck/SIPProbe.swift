@@ -118,8 +118,9 @@ final class SIPProbe: @unchecked Sendable {
     guard let challenge = answer.final, [401, 407].contains(challenge.status), let credentials else { return answer }
     let names =
       challenge.status == 401 ? ("WWW-Authenticate", "Authorization") : ("Proxy-Authenticate", "Proxy-Authorization")
-    guard let offered = DigestChallenge.preferred(
-      of: challenge.headers.all(named: names.0), realm: credentials.realm)
+    guard
+      let offered = DigestChallenge.preferred(
+        of: challenge.headers.all(named: names.0), realm: credentials.realm)
     else { return answer }
     var responder = DigestResponder(
       username: credentials.user, password: credentials.password.reveal(), challenge: offered)

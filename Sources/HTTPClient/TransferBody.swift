@@ -61,7 +61,11 @@ final class RequestBodyReader {
 
 /// Gathers an answer within its limits. Used by one thread at a time.
 final class ResponseCollector {
-  enum Failure { case bodyTooLarge(limit: Int), headersTooLarge, otherPart, file(reason: String) }
+  enum Failure {
+    case bodyTooLarge(limit: Int)
+    case headersTooLarge, otherPart
+    case file(reason: String)
+  }
 
   private(set) var response = HTTPResponse(status: 0)
   private(set) var failure: Failure?

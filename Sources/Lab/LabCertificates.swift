@@ -35,8 +35,9 @@ final class LabCertificates: Sendable {
   }
 
   private func save(_ text: String, _ file: URL) throws {
-    guard FileManager.default.createFile(
-      atPath: file.path, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600])
+    guard
+      FileManager.default.createFile(
+        atPath: file.path, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600])
     else { throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: file.path]) }
   }
 }

@@ -70,7 +70,8 @@ extension LimeAccount {
         session.ratchet = receipt.ratchet
         try store.insert(receipt.skipped, session: id)
         return try finish(keys, session: session, plaintext: plaintext, from: peer, identity: identity)
-      } catch let error as LimeError where error == .alreadyDecrypted || error == .tooManySkippedMessages
+      } catch let error as LimeError
+        where error == .alreadyDecrypted || error == .tooManySkippedMessages
         || error == .weakKey
       {
         // Another session may still open it; if none does, this says more than that none did.

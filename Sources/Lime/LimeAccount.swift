@@ -59,7 +59,8 @@ public struct LimeAccount: Sendable {
   /// - Parameter oneTimeKeys: how many to make; public servers take up to 200 and never answer a request with none.
   public func makeRegistration(_ db: Database, oneTimeKeys: Int = KeyLifetimes.oneTimeKeys) throws -> KeyServerRequest {
     try db.atomically {
-      let keys = try find(db)
+      let keys =
+        try find(db)
         ?? LocalKeyStore.create(db, device: device, identity: .generate(curve), storage: storage(db))
       let signedPrekey = try keys.currentSignedPrekey() ?? keys.makeSignedPrekey(at: now().seconds)
       var published = try keys.undispatchedOneTimeKeys()

@@ -66,7 +66,7 @@ public enum LimeError: Error, Hashable, Sendable, CustomStringConvertible, Local
     case .oneTimeKeyUnknown(let id): "the message was made for a one-time key that is used up or unknown (\(id))"
     case .messageTooLong(let bytes): "the message is too long to encrypt or decrypt (\(bytes) bytes)"
     case .noSession(let device): "there is no session with \(device)"
-    case .noKeysPublished(let device): 
+    case .noKeysPublished(let device):
       """
       \(device) has no keys on the key server, so nothing can be encrypted for it; its user has to connect again, or \
       run 'limeade keys publish'

@@ -124,7 +124,8 @@ public struct LimeEnvelope: Hashable, Sendable {
       part.withUnsafeBytes { bytes in
         guard let end = ByteSearch.position(of: Self.headerEnd, in: bytes) else { return false }
         let header = UnsafeRawBufferPointer(rebasing: bytes[..<end])
-        return ByteSearch.position(of: Self.type, in: header) != nil && ByteSearch.position(of: reader, in: header) == nil
+        return ByteSearch.position(of: Self.type, in: header) != nil
+          && ByteSearch.position(of: reader, in: header) == nil
       }
     }
   }

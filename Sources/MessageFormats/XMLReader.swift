@@ -1,5 +1,6 @@
 // XMLReader.swift: XML documents as small trees, with limits and without entities (XML 1.0, Namespaces in XML 1.0)
 import Foundation
+
 #if canImport(FoundationXML)
   import FoundationXML
 #endif

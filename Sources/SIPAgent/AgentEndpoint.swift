@@ -71,7 +71,8 @@ struct ServerRoute: Sendable {
     do {
       let addresses = try locator.addresses(of: target, over: transport)
       // A name may have an IPv6 address where this machine has no IPv6.
-      let local = try addresses.lazy.compactMap { try? AddressMonitor.localAddress(toward: $0) }.first
+      let local =
+        try addresses.lazy.compactMap { try? AddressMonitor.localAddress(toward: $0) }.first
         ?? AddressMonitor.localAddress(toward: addresses[0])
       return ServerRoute(transport: transport, addresses: addresses, localHost: local.inBrackets)
     } catch let failure as ConnectionFailure {

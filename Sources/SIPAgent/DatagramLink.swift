@@ -96,7 +96,8 @@ final class DatagramLink: AgentLink, @unchecked Sendable {
     refusals = try DatagramSocket(to: sofia, fromHost: "127.0.0.1")
     (client, listener) = try Self.loopback(sofia)
     port = listener.port
-    let socket: DatagramSocket, inbound: InboundStreams?
+    let socket: DatagramSocket
+    let inbound: InboundStreams?
     (socket, inbound, remaining) = try Self.first(of: addresses, settings, sofia, inboundPorts)
     outsidePort = socket.local.port
     server = CurrentServer(socket.peer)

@@ -60,8 +60,9 @@ struct SIPHead {
   /// Whether it begins as a request does and an answer to it finds its way. Behind bytes of something else even a sound
   /// request does not: it will come again.
   var isAnswerable: Bool {
-    !isResponse && hasRequestLine && [("via", "v"), ("from", "f"), ("to", "t"), ("call-id", "i"), ("cseq", "cseq")]
-      .allSatisfy { field($0.0, $0.1)?.isEmpty == false }
+    !isResponse && hasRequestLine
+      && [("via", "v"), ("from", "f"), ("to", "t"), ("call-id", "i"), ("cseq", "cseq")]
+        .allSatisfy { field($0.0, $0.1)?.isEmpty == false }
   }
 
   var isCompressed: Bool {

@@ -13,8 +13,9 @@ enum ServerDelay {
   /// - Parameter head: start line and header fields of any message from the server.
   /// - Returns: what Sofia gets.
   static func hide(in head: [UInt8]) -> [UInt8] {
-    guard head.starts(with: refusal), head.withUnsafeBufferPointer({ MessageText.parse($0).headers })
-      .first(named: "CSeq")?.hasSuffix("REGISTER") == true
+    guard head.starts(with: refusal),
+      head.withUnsafeBufferPointer({ MessageText.parse($0).headers })
+        .first(named: "CSeq")?.hasSuffix("REGISTER") == true
     else { return head }
     var head = head
     var line = 0

@@ -66,10 +66,12 @@ final class SofiaLoop: SerialExecutor, @unchecked Sendable {
     let thread = Thread { [self] in
       let me = Unmanaged.passUnretained(self).toOpaque()
       guard
-        let created = sofia_loop_create(me, { context in
-          guard let context else { return }
-          Unmanaged<SofiaLoop>.fromOpaque(context).takeUnretainedValue().runJobs()
-        })
+        let created = sofia_loop_create(
+          me,
+          { context in
+            guard let context else { return }
+            Unmanaged<SofiaLoop>.fromOpaque(context).takeUnretainedValue().runJobs()
+          })
       else { fatalError("cannot create the SIP event loop: out of memory or file descriptors") }
       lock.withLock {
         self.thread = pthread_self()

@@ -99,7 +99,9 @@ extension ScreenPainter {
         case .unsafe, .held, .excluded: theme.error
         case .notVerified, .notEncrypted: theme.text
         }
-      add((isChosen ? "> " : "  ") + device.trust.words + "  " + device.id, isChosen ? theme.selection : style, hanging: 2)
+      add(
+        (isChosen ? "> " : "  ") + device.trust.words + "  " + device.id, isChosen ? theme.selection : style, hanging: 2
+      )
       if let code = device.code {
         // Two lines of four groups, as people read them out.
         let groups = code.split(separator: " ").map(String.init)

@@ -12,7 +12,9 @@ extension KeyStroke {
     var modifiers: KeyModifiers = []
     var rest = name[...]
     let prefixes: [(String, KeyModifiers)] = [("ctrl-", .control), ("alt-", .alt), ("shift-", .shift)]
-    while let (prefix, modifier) = prefixes.first(where: { rest.lowercased().hasPrefix($0.0) && rest.count > $0.0.count }) {
+    while let (prefix, modifier) = prefixes.first(where: {
+      rest.lowercased().hasPrefix($0.0) && rest.count > $0.0.count
+    }) {
       modifiers.insert(modifier)
       rest = rest.dropFirst(prefix.count)
     }

@@ -124,7 +124,10 @@ public struct Keymap: Hashable, Sendable {
       ("searches this room", [.search]), ("searches all rooms", [.searchEverywhere]),
       ("scrolls", [.scrollPageUp, .scrollPageDown]), ("goes to the newest message", [.scrollToEnd]),
       ("goes to the first unread message", [.scrollToUnread]),
-      ("chooses the message for /reply, /react, /edit, /retract, /forward", [.selectPreviousMessage, .selectNextMessage]),
+      (
+        "chooses the message for /reply, /react, /edit, /retract, /forward",
+        [.selectPreviousMessage, .selectNextMessage]
+      ),
       ("answers or reacts to it, or to the newest of others", [.begin("/reply "), .begin("/react ")]),
       ("tells who has it, and its device", [.run("/info")]), ("saves the newest file", [.run("/save")]),
       ("shows or hides the rooms, the members", [.toggleRooms, .toggleMembers]),

@@ -27,7 +27,8 @@ public struct RoomRow: Identifiable, Hashable, Sendable {
   public var isTyping: Bool
 
   public init(
-    id: String, number: Int = 0, name: String, kind: Kind = .group, isEncrypted: Bool = true, unread: Int = 0, mentions: Int = 0,
+    id: String, number: Int = 0, name: String, kind: Kind = .group, isEncrypted: Bool = true, unread: Int = 0,
+    mentions: Int = 0,
     presence: Presence = .active, activity: Int64 = 0, isTyping: Bool = false
   ) {
     self.id = id

@@ -73,7 +73,8 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand(
       "create", "NAME ADDRESS...", "create an encrypted group room (\"in quotes\": a name with blanks)", minimum: 2,
       maximum: .max),
-    SlashCommand("create-plain", "NAME ADDRESS...", "create a group room without encryption", minimum: 2, maximum: .max),
+    SlashCommand(
+      "create-plain", "NAME ADDRESS...", "create a group room without encryption", minimum: 2, maximum: .max),
     SlashCommand("invite", "ADDRESS...", "add people to this room", minimum: 1, maximum: .max),
     SlashCommand("remove", "ADDRESS...", "remove people from this room", minimum: 1, maximum: .max),
     SlashCommand("admin", "ADDRESS", "make someone an administrator of this room", minimum: 1, maximum: 1),

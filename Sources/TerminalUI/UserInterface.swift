@@ -34,7 +34,8 @@ public struct UserInterface: Sendable {
 
   /// True when the newest message is on the screen: what arrives now is seen.
   public var showsNewest: Bool {
-    screen.scroll == .end && !screen.hasNewer && screen.search == nil && screen.verification == nil && screen.page == nil
+    screen.scroll == .end && !screen.hasNewer && screen.search == nil && screen.verification == nil
+      && screen.page == nil
       && ScreenLayout(screen, size: size).messages != nil
   }
 

@@ -89,8 +89,9 @@ struct InterfaceBenchmark: AsyncParsableCommand {
       password = "none"
       outbound-proxy = "sip:127.0.0.1:9;transport=tcp"
       """
-    guard FileManager.default.createFile(
-      atPath: configuration.path, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600])
+    guard
+      FileManager.default.createFile(
+        atPath: configuration.path, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600])
     else { throw CocoaError(.fileWriteUnknown) }
     let data = folder.appendingPathComponent("data")
     try BenchmarkHistory.fill(

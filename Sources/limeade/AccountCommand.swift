@@ -52,7 +52,8 @@ struct AccountCommand: AsyncParsableCommand {
         values.append(("password", try PasswordPrompt.read()))
       }
       let optional = [
-        ("realm", realm), ("outbound-proxy", outboundProxy), ("conference-factory", conferenceFactory), ("key-server", keyServer),
+        ("realm", realm), ("outbound-proxy", outboundProxy), ("conference-factory", conferenceFactory),
+        ("key-server", keyServer),
         ("file-server", fileServer), ("curve", curve), ("ca-file", caFile),
       ]
       values += optional.compactMap { key, value in value.map { (key, $0) } }

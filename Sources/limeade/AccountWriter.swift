@@ -17,14 +17,16 @@ enum AccountWriter {
   }
 
   static func table(name: String, values: [(String, String)]) -> String {
-    let isBare = !name.isEmpty && name.utf8.allSatisfy { byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-        true
-      default: false
+    let isBare =
+      !name.isEmpty
+      && name.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+          true
+        default: false
+        }
       }
-    }
     let lines = values.map { "\($0.0) = \(quoted($0.1))\n" }
     return "\n[account.\(isBare ? name : quoted(name))]\n" + lines.joined()
   }
@@ -40,8 +42,9 @@ enum AccountWriter {
       }
       try? FileManager.default.removeItem(atPath: temporary)
       let data = Data(text.utf8)
-      guard FileManager.default.createFile(
-        atPath: temporary, contents: data, attributes: [.posixPermissions: 0o600])
+      guard
+        FileManager.default.createFile(
+          atPath: temporary, contents: data, attributes: [.posixPermissions: 0o600])
       else { throw CocoaError(.fileWriteUnknown) }
       guard rename(temporary, path) == 0 else { throw CocoaError(.fileWriteUnknown) }
     } catch { throw CommandFailure.cannotWrite("\(path) cannot be written: \(error.localizedDescription)") }

@@ -51,10 +51,11 @@ extension MessageRow {
       case (_, true, "unsafe"): .unsafe
       default: .encrypted
       }
-    var text = switch message.state {
-    case .undecryptable: "cannot be read: \(message.failure ?? "unknown reason")"
-    default: message.isRetracted ? "(retracted)" : message.text
-    }
+    var text =
+      switch message.state {
+      case .undecryptable: "cannot be read: \(message.failure ?? "unknown reason")"
+      default: message.isRetracted ? "(retracted)" : message.text
+      }
     if !message.isRetracted {
       for line in transfers.lines(of: message) { text += "\(text.isEmpty ? "" : "\n")\(line)" }
     }
@@ -104,7 +105,9 @@ extension MemberRow {
       let rows = devices.filter { $0.participant == member.address }.map { device in
         // This device is not among those to be trusted.
         let known = trust.devices.first { $0.device == device.gruu }
-        return DeviceRow(id: device.gruu, trust: trust.isEncrypted ? known.map { Trust($0, account.newDevices) } ?? .verified : .notEncrypted)
+        return DeviceRow(
+          id: device.gruu,
+          trust: trust.isEncrypted ? known.map { Trust($0, account.newDevices) } ?? .verified : .notEncrypted)
       }
       let isVerified = !rows.isEmpty && rows.allSatisfy { $0.trust == .verified }
       return MemberRow(
@@ -117,9 +120,12 @@ extension MemberRow {
 extension MemberRow.Trust {
   init(_ device: DeviceTrust, _ policy: NewDevicePolicy) {
     self =
-      if device.isUnsafe { .unsafe
-      } else if device.status == .trusted { .verified
-      } else if device.admission == .excluded { .excluded
+      if device.isUnsafe {
+        .unsafe
+      } else if device.status == .trusted {
+        .verified
+      } else if device.admission == .excluded {
+        .excluded
       } else { device.isHeld(by: policy) ? .held : .notVerified }
   }
 

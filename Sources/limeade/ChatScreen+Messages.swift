@@ -105,7 +105,8 @@ extension ChatScreen {
     }
     if !interface.screen.messages.contains(where: { $0.id == MessageRow.id(of: oldest) }) {
       // More than a page is new: what lies between is read when it is scrolled to.
-      return interface.screen.messages = rows(entries, room: room)
+      interface.screen.messages = rows(entries, room: room)
+      return
     }
     let there = Set(entries.map { MessageRow.id(of: $0.message) })
     interface.screen.messages.removeAll { $0.kind == .text && $0.time > oldest.time && !there.contains($0.id) }

@@ -136,7 +136,8 @@ extension ChatScreen {
 
   private func headerAndMembers(of summary: RoomSummary) async -> (RoomHeader, [MemberRow]) {
     let devices = (try? await store.devices(room: summary.room.address)) ?? []
-    let trust = (try? await store.trust(room: summary.room.address, curve: account.curve))
+    let trust =
+      (try? await store.trust(room: summary.room.address, curve: account.curve))
       ?? RoomTrust(isEncrypted: summary.room.isEncrypted, devices: [])
     return (
       RoomHeader(summary, trust: trust, names: names),

@@ -259,7 +259,8 @@ final class ChatScreen {
     case .device(let room, let participant, let device, let change):
       guard summaries.contains(where: { $0.room.address == room && $0.room.state == .active }), change != .changed
       else { return }
-      note("\(names.short(participant)) has \(change == .added ? "a new" : "no longer the") device \(device)", room: room)
+      note(
+        "\(names.short(participant)) has \(change == .added ? "a new" : "no longer the") device \(device)", room: room)
     case .message(let message):
       stopTyping(message.room, message.sender)
       staleRooms.insert(message.room)

@@ -122,11 +122,13 @@ extension ChatScreen {
   private func info() async {
     guard let summary = openRoom else { return complain("no room is open: /join ROOM") }
     let room = summary.room
-    let trust = (try? await store.trust(room: room.address, curve: account.curve))
+    let trust =
+      (try? await store.trust(room: room.address, curve: account.curve))
       ?? RoomTrust(isEncrypted: room.isEncrypted, devices: [])
-    var lines = [
-      "room        \(names.room(summary))", "address     \(room.address)", "security    \(trust.level.words)",
-    ] + RoomNoticeLines.all(room, account).map { $0.replacing("  ", with: "   ", maxReplacements: 1) } + [""]
+    var lines =
+      [
+        "room        \(names.room(summary))", "address     \(room.address)", "security    \(trust.level.words)",
+      ] + RoomNoticeLines.all(room, account).map { $0.replacing("  ", with: "   ", maxReplacements: 1) } + [""]
     for member in interface.screen.members {
       lines.append("member      \(member.id)\(member.isAdmin ? ", administrator" : "")")
       for device in member.devices { lines.append("  device    \(device.id), \(device.trust.words)") }
@@ -145,16 +147,20 @@ extension ChatScreen {
     }
     guard let entry else { return [] }
     let message = entry.message
-    var lines = ["message     \(message.messageID), \(Clock().stamp(of: message.time)), from \(names.short(message.sender))"]
+    var lines = [
+      "message     \(message.messageID), \(Clock().stamp(of: message.time)), from \(names.short(message.sender))"
+    ]
     if let device = message.senderDevice { lines.append("  device    \(device)") }
     if message.isStranger { lines.append("  WARNING   that is no member's device: anybody may have written this") }
     if let claimed = message.claimedTime { lines.append("  its clock \(Clock().stamp(of: claimed))") }
     if let original = message.original { lines.append("  before    \(original)") }
     if message.isOriginalMissing { lines.append("  before    not here: only its author says that there was something") }
     for delivery in entry.deliveries {
-      let words = [delivery.state.rawValue, delivery.time.map { Clock().stamp(of: $0) }, delivery.reason].compactMap(\.self)
-      lines.append("  \(names.short(delivery.participant).padding(toLength: 9, withPad: " ", startingAt: 0)) "
-        + words.joined(separator: ", "))
+      let words = [delivery.state.rawValue, delivery.time.map { Clock().stamp(of: $0) }, delivery.reason].compactMap(
+        \.self)
+      lines.append(
+        "  \(names.short(delivery.participant).padding(toLength: 9, withPad: " ", startingAt: 0)) "
+          + words.joined(separator: ", "))
     }
     return lines + [""]
   }
@@ -182,8 +188,11 @@ extension ChatScreen {
   /// What `limeade send` does with its options.
   private func send(_ text: String, lifetime: Int? = nil, requireTrust: Bool = false) {
     guard let room = openRoom?.room.address else { return complain("no room is open: /join ROOM") }
-    let (session, message) = (session, SendText(
-      to: room, text: text, requireTrust: requireTrust, ephemeral: lifetime, waits: true))
+    let (session, message) = (
+      session,
+      SendText(
+        to: room, text: text, requireTrust: requireTrust, ephemeral: lifetime, waits: true)
+    )
     order { await self.addOwn(try await session.perform(message)) }
   }
 

@@ -97,7 +97,8 @@ struct ConfigurationFile {
       throw CommandFailure.badConfiguration(
         "\(path) has no [account.\(name)]; it has: \(NameList.text(accountNames))")
     }
-    return try AccountEntry(name: name, table: entry, path: path, lines: lines).configuration(withPassword: withPassword)
+    return try AccountEntry(name: name, table: entry, path: path, lines: lines).configuration(
+      withPassword: withPassword)
   }
 
   private func refuseReadablePassword() throws {

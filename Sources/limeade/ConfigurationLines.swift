@@ -31,7 +31,8 @@ struct ConfigurationLines {
   /// Counted from 1: the line of `key` in `table`, else that of the first header of a table under it, else that of the
   /// table's own header, else nil.
   func number(of key: String, in table: [String]) -> Int? {
-    let index = lines.firstIndex { $0.table == table && $0.key == key }
+    let index =
+      lines.firstIndex { $0.table == table && $0.key == key }
       ?? lines.firstIndex { $0.isHeader && $0.table.starts(with: table + [key]) }
       ?? lines.firstIndex { $0.isHeader && $0.table == table }
     return index.map { $0 + 1 }

@@ -47,7 +47,8 @@ enum EventLine {
   /// The same with what it answers and the reactions to it.
   static func line(for entry: MessageWithDeliveries) -> String {
     let quote = entry.quote.map { "  (in reply to \(SafeLine.text($0.sender)): \(SafeLine.text($0.text ?? "…")))" }
-    let reactions = entry.reactions.isEmpty
+    let reactions =
+      entry.reactions.isEmpty
       ? "" : "  {" + entry.reactions.map { SafeLine.text("\($0.text) \($0.sender)") }.joined(separator: ", ") + "}"
     return line(for: entry.message) + (quote ?? "") + reactions
   }

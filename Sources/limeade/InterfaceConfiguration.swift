@@ -46,9 +46,11 @@ struct InterfaceConfiguration: Sendable {
       let forms = ["none"] + NotificationForm.allCases.map(\.rawValue)
       notification = try reader.choice("notify", of: forms).flatMap(NotificationForm.init)
       notifyCommand = try reader.string("notify-command").map(ExternalCommand.init)
-      notifyFor = try reader.choice("notify-for", of: NotifyFor.allCases.map(\.rawValue)).flatMap(NotifyFor.init)
+      notifyFor =
+        try reader.choice("notify-for", of: NotifyFor.allCases.map(\.rawValue)).flatMap(NotifyFor.init)
         ?? notifyFor
-      roomOrder = try reader.choice("room-order", of: RoomOrder.allCases.map(\.rawValue)).flatMap(RoomOrder.init)
+      roomOrder =
+        try reader.choice("room-order", of: RoomOrder.allCases.map(\.rawValue)).flatMap(RoomOrder.init)
         ?? roomOrder
       if let keys = try reader.section("keys") {
         for key in keys.names {
@@ -69,7 +71,8 @@ struct InterfaceConfiguration: Sendable {
 private enum ThemeFile {
   /// - Parameter name: a path if it has a slash, else a file of the folder `themes` beside the configuration.
   static func read(_ name: String, folder: URL) throws -> Theme {
-    let path = name.contains("/")
+    let path =
+      name.contains("/")
       ? (name as NSString).expandingTildeInPath : folder.appendingPathComponent("themes/\(name).toml").path
     guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
       throw CommandFailure.badConfiguration(

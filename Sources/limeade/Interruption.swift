@@ -18,13 +18,14 @@ enum Interruption {
   /// - Parameter more: signals that do not end the command.
   static func signals(and more: [Int32] = []) -> AsyncStream<Int32> {
     AsyncStream { continuation in
-      let sources = Sources(([SIGINT, SIGTERM, SIGHUP] + more).map { number in
-        signal(number, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-        source.setEventHandler { continuation.yield(number) }
-        source.resume()
-        return source
-      })
+      let sources = Sources(
+        ([SIGINT, SIGTERM, SIGHUP] + more).map { number in
+          signal(number, SIG_IGN)
+          let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+          source.setEventHandler { continuation.yield(number) }
+          source.resume()
+          return source
+        })
       continuation.onTermination = { _ in sources.cancel() }
     }
   }

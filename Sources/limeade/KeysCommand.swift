@@ -7,7 +7,9 @@ import Foundation
 struct KeysCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "keys", abstract: "The keys of this device, and trust in those of others.",
-    subcommands: [Show.self, Verify.self, Trust.self, Admit.self, Exclude.self, Distrust.self, Forget.self, Publish.self])
+    subcommands: [
+      Show.self, Verify.self, Trust.self, Admit.self, Exclude.self, Distrust.self, Forget.self, Publish.self,
+    ])
 
   struct Show: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Show fingerprints and what is known of each device.")

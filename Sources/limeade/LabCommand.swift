@@ -29,13 +29,15 @@ struct LabCommand: AsyncParsableCommand {
   @Option(help: "The SIP domain.") var domain = "sip.example.org"
   @Option(help: "Write a configuration file with an account for each user.", completion: .file())
   var writeConfig: String?
-  @Option(help: ArgumentHelp(
-    "Set one thing up wrongly, for 'limeade check': \(LabFault.allCases.map(\.rawValue).joined(separator: ", ")).",
-    valueName: "name"))
+  @Option(
+    help: ArgumentHelp(
+      "Set one thing up wrongly, for 'limeade check': \(LabFault.allCases.map(\.rawValue).joined(separator: ", ")).",
+      valueName: "name"))
   var fault: LabFault?
-  @Option(help: ArgumentHelp(
-    "How rooms are named: chatroom, as Flexisip without conference-focus-uris does; conf-id, as with them.",
-    valueName: "kind"))
+  @Option(
+    help: ArgumentHelp(
+      "How rooms are named: chatroom, as Flexisip without conference-focus-uris does; conf-id, as with them.",
+      valueName: "kind"))
   var roomAddresses = LabConfiguration.RoomAddresses.chatroom
   @Flag(help: "Print a flexisip.conf for the same users and addresses, and end.") var printConfig = false
   @Option(

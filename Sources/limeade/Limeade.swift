@@ -1,11 +1,12 @@
 // Limeade.swift: the program's entry and its top command; one file a subcommand beside it.
 import ArgumentParser
-#if canImport(CMalloc)
-  import CMalloc
-#endif
 import ChatCore
 import Foundation
 import Logging
+
+#if canImport(CMalloc)
+  import CMalloc
+#endif
 
 @main
 struct Limeade: AsyncParsableCommand {
@@ -30,7 +31,8 @@ struct Limeade: AsyncParsableCommand {
       """,
     version: Version.current,
     subcommands: [
-      ChatCommand.self, SendCommand.self, ListenCommand.self, MessageCommand.self, RoomCommand.self, HistoryCommand.self,
+      ChatCommand.self, SendCommand.self, ListenCommand.self, MessageCommand.self, RoomCommand.self,
+      HistoryCommand.self,
       FileCommand.self,
       KeysCommand.self, AccountCommand.self, CheckCommand.self, LabCommand.self, KeyserverCommand.self,
     ])

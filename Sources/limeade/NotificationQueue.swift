@@ -46,7 +46,8 @@ final class NotificationQueue {
       let rooms = Set(all.map(\.room)).count
       let isOne = all.count == 1
       terminal.notify(
-        form, title: !isOne ? "limeade" : first.sender == first.room ? first.sender : "\(first.sender) in \(first.room)",
+        form,
+        title: !isOne ? "limeade" : first.sender == first.room ? first.sender : "\(first.sender) in \(first.room)",
         body: isOne
           ? first.message.preview : "\(all.count) new messages in \(rooms == 1 ? first.room : "\(rooms) rooms")")
     }

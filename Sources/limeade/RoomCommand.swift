@@ -61,7 +61,8 @@ struct RoomCommand: AsyncParsableCommand {
           let kind = room.room.isEncrypted ? "encrypted" : "plain"
           let unread = room.unread == 0 ? "" : ", \(room.unread) unread"
           Output.line(
-            "\(SafeLine.text(name)) (\(kind), \(room.room.state.rawValue), \(room.participants.count) members\(unread))")
+            "\(SafeLine.text(name)) (\(kind), \(room.room.state.rawValue), \(room.participants.count) members\(unread))"
+          )
         }
       }
     }

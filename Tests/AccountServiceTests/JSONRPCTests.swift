@@ -16,18 +16,19 @@ import Testing
   }
 
   /// The examples of the specification's section 7, and what is near them.
-  @Test(arguments: [
-    (#"{"jsonrpc": "2.0", "method": "subtract", "params": {"a": 1}, "id": 3}"#, nil, "3"),
-    (#"{"jsonrpc": "2.0", "method": "update"}"#, nil, "notification"),
-    (#"{"jsonrpc": "2.0", "method": "x", "id": null}"#, nil, "null"),
-    (#"{"jsonrpc": "2.0", "method": "x", "id": "a\"b"}"#, nil, #""a\"b""#),
-    (#"{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]"#, -32700, "null"),
-    (#"{"jsonrpc": "2.0", "method": 1, "params": "bar"}"#, -32600, "null"),
-    (#"{"jsonrpc": "1.0", "method": "x", "id": 4}"#, -32600, "4"),
-    (#"{"jsonrpc": "2.0", "method": "x", "id": [1]}"#, -32600, "null"),
-    (#"{"jsonrpc": "2.0", "method": "x", "params": [1], "id": 5}"#, -32602, "5"),
-    ("[]", -32600, "null"), ("1", -32600, "null"), ("\"x\"", -32600, "null"), ("{", -32700, "null"),
-  ] as [(String, Int?, String)])
+  @Test(
+    arguments: [
+      (#"{"jsonrpc": "2.0", "method": "subtract", "params": {"a": 1}, "id": 3}"#, nil, "3"),
+      (#"{"jsonrpc": "2.0", "method": "update"}"#, nil, "notification"),
+      (#"{"jsonrpc": "2.0", "method": "x", "id": null}"#, nil, "null"),
+      (#"{"jsonrpc": "2.0", "method": "x", "id": "a\"b"}"#, nil, #""a\"b""#),
+      (#"{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]"#, -32700, "null"),
+      (#"{"jsonrpc": "2.0", "method": 1, "params": "bar"}"#, -32600, "null"),
+      (#"{"jsonrpc": "1.0", "method": "x", "id": 4}"#, -32600, "4"),
+      (#"{"jsonrpc": "2.0", "method": "x", "id": [1]}"#, -32600, "null"),
+      (#"{"jsonrpc": "2.0", "method": "x", "params": [1], "id": 5}"#, -32602, "5"),
+      ("[]", -32600, "null"), ("1", -32600, "null"), ("\"x\"", -32600, "null"), ("{", -32700, "null"),
+    ] as [(String, Int?, String)])
   func aLineIsARequestOrHasItsError(_ line: String, _ code: Int?, _ id: String) {
     let outcome = Self.outcome(line)
     #expect(outcome.code == code && outcome.id == id, "\(outcome)")

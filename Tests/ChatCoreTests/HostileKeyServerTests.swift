@@ -61,7 +61,8 @@ import Testing
   private static let enough = 64 << 20
 
   private static func head(_ lines: String...) -> Data {
-    Data((["HTTP/1.1 200 OK", "Content-Type: \(keyServerMediaType)"] + lines + ["", ""]).joined(separator: "\r\n").utf8)
+    Data(
+      (["HTTP/1.1 200 OK", "Content-Type: \(keyServerMediaType)"] + lines + ["", ""]).joined(separator: "\r\n").utf8)
   }
 
   private func expectRefusal(_ server: Server, sourceLocation: SourceLocation = #_sourceLocation) async {

@@ -22,8 +22,10 @@ import Testing
 
   /// An account can put any parameter behind its own address, and nothing else.
   @Test(arguments: [
-    "sip:carol@sip.example.org", "sip:carol@sip.example.org;gr=urn:uuid:1", "sip:carol@sip.example.org;gr=urn:uuid:1;x=y",
-    "sip:sip.example.org;gr=1", "sip:chatroom-aB1@other.example.org;gr=urn:uuid:1", "sip:chatroom-@sip.example.org;gr=1",
+    "sip:carol@sip.example.org", "sip:carol@sip.example.org;gr=urn:uuid:1",
+    "sip:carol@sip.example.org;gr=urn:uuid:1;x=y",
+    "sip:sip.example.org;gr=1", "sip:chatroom-aB1@other.example.org;gr=urn:uuid:1",
+    "sip:chatroom-@sip.example.org;gr=1",
     "sip:chatroom-aB1@sip.example.org", "sip:conference-focus@other.example.org;conf-id=C",
     "sip:conference-focus@sip.example.org;gr=G", "sip:conference-focus@sip.example.org;conf-id",
     "sip:Chatroom-a@sip.example.org;gr=1", "sip:conference-factory@sip.example.org;gr=1",

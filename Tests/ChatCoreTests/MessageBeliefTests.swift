@@ -45,7 +45,8 @@ private struct Fixture {
         entity: state.entity, state: .full, version: version, subject: "Team",
         users: names.isEmpty
           ? []
-          : [.init(entity: SIPURI(bob)!, roles: [], endpoints: names.map { .init(entity: device($0, of: user.user!)) })]))
+          : [.init(entity: SIPURI(bob)!, roles: [], endpoints: names.map { .init(entity: device($0, of: user.user!)) })]
+      ))
     let result = state
     try store.database.write { db in
       var stored = try #require(try Room.find(db, room))

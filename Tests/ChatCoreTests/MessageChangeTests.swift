@@ -150,7 +150,8 @@ private struct Fixture {
 
   @Test func theHeadersOfALinphoneBecomeTheChange() throws {
     func change(_ headers: String, _ disposition: String = "", _ body: String) throws -> MessageChange? {
-      let text = "From: <\(bob)>\r\nTo: <\(room)>\r\nDateTime: 2026-11-21T05:46:07Z\r\n"
+      let text =
+        "From: <\(bob)>\r\nTo: <\(room)>\r\nDateTime: 2026-11-21T05:46:07Z\r\n"
         + "NS: linphone <tag:linphone.org,2020:params:groupchat>\r\n\(headers)\r\n\r\n"
         + "\(disposition)Content-Type: text/plain\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
       return MessageChange(

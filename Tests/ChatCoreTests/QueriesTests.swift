@@ -112,7 +112,8 @@ private struct Fixture {
 }
 
 @Suite struct RoomQueriesTests {
-  private func apply(_ fixture: Fixture, _ info: ConferenceInfo, to state: inout ConferenceState) throws -> [ChatEvent] {
+  private func apply(_ fixture: Fixture, _ info: ConferenceInfo, to state: inout ConferenceState) throws -> [ChatEvent]
+  {
     _ = state.apply(info)
     let current = state
     return try fixture.store.database.write { db in

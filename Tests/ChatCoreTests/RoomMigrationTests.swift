@@ -67,7 +67,8 @@ import Testing
       try Self.message(db, Self.other, "a", text: "elsewhere")
       for room in [Self.first, Self.second] {
         try db.execute(
-          sql: "INSERT INTO participant (room, address, isAdmin) VALUES (?, 'sip:bob@SIP.example.org', 0)", arguments: [room])
+          sql: "INSERT INTO participant (room, address, isAdmin) VALUES (?, 'sip:bob@SIP.example.org', 0)",
+          arguments: [room])
       }
       try db.execute(
         sql: """

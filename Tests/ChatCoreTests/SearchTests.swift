@@ -134,7 +134,9 @@ private struct Fixture {
     #expect(try await fixture.found("ความ") == ["ข้อความ"])
   }
 
-  @Test(arguments: ["AND", "a OR b", "NEAR(", "text:x", "\"", "\"open", "*", "-x", "^a", "(", "'; DROP", "\0", "", "  "])
+  @Test(arguments: [
+    "AND", "a OR b", "NEAR(", "text:x", "\"", "\"open", "*", "-x", "^a", "(", "'; DROP", "\0", "", "  ",
+  ])
   func noTextIsASyntaxError(_ search: String) async throws {
     let fixture = try Fixture()
     try fixture.message("something")

@@ -6,7 +6,8 @@ import Testing
 @Suite struct SecurityPageTests {
   @Test func everyAttackThatIsNamedIsATest() throws {
     let page = try String(contentsOf: TestPaths.package.appendingPathComponent("SECURITY.md"), encoding: .utf8)
-    let section = try #require(page.components(separatedBy: "## Who is believed").last?.components(separatedBy: "\n## ").first)
+    let section = try #require(
+      page.components(separatedBy: "## Who is believed").last?.components(separatedBy: "\n## ").first)
     let rows = section.split(separator: "\n").filter { $0.hasPrefix("| ") }.dropFirst(2)
     #expect(rows.count >= 12)
     let sources = try Self.sources()

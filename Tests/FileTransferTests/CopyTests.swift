@@ -51,7 +51,8 @@ import Testing
 
   @Test func `a changed byte, another key or another tag leaves nothing`() async throws {
     let file = try await encrypted()
-    let key = try #require(file.key), tag = try #require(file.tag)
+    let key = try #require(file.key)
+    let tag = try #require(file.tag)
     func flipped(_ data: Data, _ index: Int) -> Data {
       var data = data
       data[index] ^= 1

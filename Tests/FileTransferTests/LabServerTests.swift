@@ -23,7 +23,6 @@ import Testing
     let folder: TemporaryFolder
     let clock: Clock
 
-
     /// Status of a request that curl makes; its body goes to the file `out`.
     func status(_ arguments: String...) async throws -> String {
       let run = try await CommandRun(

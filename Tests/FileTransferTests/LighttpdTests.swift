@@ -77,11 +77,12 @@ import Testing
   }
 
   @Test func `the password is asked for by digest, and a wrong one is told`() async throws {
-    let settings = Self.cgi.replacing("\"mod_cgi\"", with: "\"mod_auth\", \"mod_authn_file\", \"mod_cgi\"") + """
-      auth.backend = "plain"
-      auth.backend.plain.userfile = "FOLDER/users"
-      auth.require = ("/hft.sh" => ("method" => "digest", "realm" => "sip.example.org", "require" => "valid-user"))
-      """
+    let settings =
+      Self.cgi.replacing("\"mod_cgi\"", with: "\"mod_auth\", \"mod_authn_file\", \"mod_cgi\"") + """
+        auth.backend = "plain"
+        auth.backend.plain.userfile = "FOLDER/users"
+        auth.require = ("/hft.sh" => ("method" => "digest", "realm" => "sip.example.org", "require" => "valid-user"))
+        """
     try await withServer(settings, files: ["users": Data("alice:secret\n".utf8)]) { server in
       let copy = server.folder.appendingPathComponent("copy").path
       let file = try await outgoing(server, Data("x".utf8), encrypted: true)
@@ -153,12 +154,13 @@ import Testing
   }
 
   @Test func `what a cancelled download has is kept, and only the rest is fetched`() async throws {
-    let settings = Self.cgi.replacing("\"mod_cgi\"", with: "\"mod_cgi\", \"mod_accesslog\"") + """
-      connection.kbytes-per-second = 400
-      accesslog.filename = "FOLDER/access"
-      accesslog.format = "%s %{Range}i %b"
+    let settings =
+      Self.cgi.replacing("\"mod_cgi\"", with: "\"mod_cgi\", \"mod_accesslog\"") + """
+        connection.kbytes-per-second = 400
+        accesslog.filename = "FOLDER/access"
+        accesslog.format = "%s %{Range}i %b"
 
-      """
+        """
     try await withFile(settings) { server in
       let client = try client(server)
       let (begun, signal) = AsyncStream.makeStream(of: Void.self)

@@ -60,13 +60,14 @@ import Testing
     try await Self.withLab { port in
       let nobody = try LoopbackSocket.refusing()
       defer { withExtendedLifetime(nobody) {} }
-      let results = try await Self.check([
-        "naptr-record=sip.example.org,10,0,s,SIP+D2T,,_chat._tcp.sip.example.org",
-        "srv-host=_chat._tcp.sip.example.org,gone.example.org,5060,10,0",
-        "srv-host=_chat._tcp.sip.example.org,old.example.org,\(nobody.port),20,0",
-        "srv-host=_chat._tcp.sip.example.org,new.example.org,\(port),30,5",
-        "host-record=old.example.org,127.0.0.1", "host-record=new.example.org,127.0.0.1",
-      ], withBob: true)
+      let results = try await Self.check(
+        [
+          "naptr-record=sip.example.org,10,0,s,SIP+D2T,,_chat._tcp.sip.example.org",
+          "srv-host=_chat._tcp.sip.example.org,gone.example.org,5060,10,0",
+          "srv-host=_chat._tcp.sip.example.org,old.example.org,\(nobody.port),20,0",
+          "srv-host=_chat._tcp.sip.example.org,new.example.org,\(port),30,5",
+          "host-record=old.example.org,127.0.0.1", "host-record=new.example.org,127.0.0.1",
+        ], withBob: true)
       #expect(results.failed.isEmpty, "\(results.failed)")
       let name = try #require(results.list.first { $0.step == .name })
       for part in [

@@ -199,7 +199,7 @@ import Testing
 
   @Test(arguments: [
     "ftp://127.0.0.1/", "file:///etc/passwd", "gopher://127.0.0.1/", "http://", "", "http://user:pass@127.0.0.1/",
-    
+
     "http://127.0.0.1 /", "http://127.0.0.1:99999/", "http://127.0.0.1/\r\nX: y",
   ])
   func `an address that is not plain http or https is refused`(url: String) async {

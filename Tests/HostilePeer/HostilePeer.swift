@@ -87,11 +87,12 @@ public actor HostilePeer {
     }
     requests.append(message)
     guard message.method != "ACK" else { return }
-    let headers = switch message.method {
-    case "SUBSCRIBE": "Contact: <\(device)>;isfocus\r\nExpires: 600\r\n"
-    case "INVITE": "Contact: <\(device)>;text\r\n"
-    default: ""
-    }
+    let headers =
+      switch message.method {
+      case "SUBSCRIBE": "Contact: <\(device)>;isfocus\r\nExpires: 600\r\n"
+      case "INVITE": "Contact: <\(device)>;text\r\n"
+      default: ""
+      }
     wire.send(message.answer(answers[message.method] ?? "200 OK", tag: Self.tag(message), headers: headers))
     if message.method == "INVITE", answers["INVITE"] == nil, message["Contact"]?.contains("isfocus") == true,
       let room = message.uri("From")

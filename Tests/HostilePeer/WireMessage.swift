@@ -46,7 +46,9 @@ public struct WireMessage: Sendable {
   }
 
   public func tag(_ name: String) -> String? {
-    guard let field = self[name], let tail = field.components(separatedBy: ";tag=").dropFirst().first else { return nil }
+    guard let field = self[name], let tail = field.components(separatedBy: ";tag=").dropFirst().first else {
+      return nil
+    }
     return tail.split(separator: ";").first.map(String.init)
   }
 
@@ -86,7 +88,8 @@ public struct WireMessage: Sendable {
         line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
       )
     }
-    let length = headers.first { ["content-length", "l"].contains($0.name.lowercased()) }.flatMap { Int($0.value) } ?? 0
+    let length =
+      headers.first { ["content-length", "l"].contains($0.name.lowercased()) }.flatMap { Int($0.value) } ?? 0
     guard data.distance(from: end.upperBound, to: data.endIndex) >= length else { return nil }
     let bodyEnd = data.index(end.upperBound, offsetBy: length)
     let message = WireMessage(startLine: startLine, headers: headers, body: Data(data[end.upperBound..<bodyEnd]))

@@ -121,11 +121,13 @@ import Testing
     let texts = (0..<8).map { "number \($0) ü" }
     for (index, text) in texts.enumerated() {
       try client.send(
-        #"{"jsonrpc":"2.0","id":\#(100 + index),"method":"message.send","params":{"to":"\#(Self.bob)","text":"\#(text)"}}"#)
+        #"{"jsonrpc":"2.0","id":\#(100 + index),"method":"message.send","params":{"to":"\#(Self.bob)","text":"\#(text)"}}"#
+      )
     }
     for text in texts { try await bob.nextEvent("message", ["text": text, "encrypted": "true"]) }
     for index in texts.indices {
-      let answer = try Self.object(try await client.line("answer \(index)") { $0.hasPrefix("{\"id\": \(100 + index), ") })
+      let answer = try Self.object(
+        try await client.line("answer \(index)") { $0.hasPrefix("{\"id\": \(100 + index), ") })
       let id = try #require((answer["result"] as? [String: Any])?["messageID"] as? String)
       try await client.line("delivery of \(index)") { $0.contains(#""event": "delivered""#) && $0.contains(id) }
     }
@@ -176,7 +178,8 @@ import Testing
     #expect(older.map { $0["text"] as? String } == ["number 2", "number 3"])
     let newer = try await listed(["room": room, "limit": 1, "after": try #require(older.last?["id"] as? Int)])
     #expect(newer.map { $0["text"] as? String } == ["number 4"])
-    #expect(try await listed(["search": "number", "before": oldest, "limit": 1]).first?["text"] as? String == "number 3")
+    #expect(
+      try await listed(["search": "number", "before": oldest, "limit": 1]).first?["text"] as? String == "number 3")
     #expect(Self.code(try await ask("message.history", ["room": room, "before": 1, "after": 1])) == 65)
     #expect(Self.code(try await ask("message.history", ["room": room, "before": 99_999])) == 65)
 

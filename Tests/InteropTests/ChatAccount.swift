@@ -112,8 +112,9 @@ final class ChatAccount: @unchecked Sendable {
       for event in events { if let value = pick(event) { return value } }
       try await Task.sleep(for: .milliseconds(10))
     }
-    throw TestFailure("\(address): no \(what) within \(seconds) s; events:\n"
-      + events.map(\.jsonLine).joined(separator: "\n"))
+    throw TestFailure(
+      "\(address): no \(what) within \(seconds) s; events:\n"
+        + events.map(\.jsonLine).joined(separator: "\n"))
   }
 
   @discardableResult

@@ -98,7 +98,8 @@ import Testing
       }
       #expect(try await change("rename", "Ops", "On call").hasPrefix("On call\n"))
       #expect(try await change("invite", "On call", "sip:carol@sip.example.org").contains("sip:carol@sip.example.org"))
-      #expect(try await change("admin", "On call", "sip:bob@sip.example.org").contains("sip:bob@sip.example.org (admin)"))
+      #expect(
+        try await change("admin", "On call", "sip:bob@sip.example.org").contains("sip:bob@sip.example.org (admin)"))
       let revoked = try await change("admin", "On call", "sip:bob@sip.example.org", "--revoke")
       #expect(revoked.contains("sip:bob@sip.example.org\n"))
       #expect(try await !change("remove", "On call", "sip:carol@sip.example.org").contains("sip:carol@sip.example.org"))
@@ -163,7 +164,8 @@ import Testing
       #expect(answered.exitCode == 0, "\(answered.errors)")
       try await bob.event("message", within: 60, ["text": "second", "replyTo": id, "replyToSender": own])
       let edited = try await lab.run(as: "alice", "message", "edit", to, id, "first, better", "--json")
-      #expect(edited.exitCode == 0 && edited.events.last?["event"] == "edited" && edited.events.last?["state"] == "sent")
+      #expect(
+        edited.exitCode == 0 && edited.events.last?["event"] == "edited" && edited.events.last?["state"] == "sent")
       try await bob.event("edited", within: 60, ["id": id, "text": "first, better", "from": own])
       #expect(try await lab.run(as: "alice", "message", "react", to, id, "👍").output == "sent \(id)\n")
       try await bob.event("reaction", within: 60, ["id": id, "text": "👍", "from": own])

@@ -57,7 +57,9 @@ import Testing
       let all = try await history()
       if all.count(where: { !$0.message.isOutgoing }) >= sent.count,
         all.allSatisfy({ entry in entry.deliveries.allSatisfy { $0.state >= .delivered } })
-      { break }
+      {
+        break
+      }
       try await Task.sleep(for: .milliseconds(50))
     }
     let all = try await history()
@@ -84,8 +86,9 @@ import Testing
     #expect(use.usedTwice.isEmpty, comment)
     // Each echo and each notice of delivery was one; what was sent before a kill and again after it counts twice.
     #expect(use.messages >= echoes.count, comment)
-    print("\(Self.kills) kills, seed \(seed): \(sent.count) messages came in, each once; \(echoes.count) echoes; "
-      + "\(use.messages) encrypted MESSAGEs recorded with \(use.ciphertexts.count) message keys, none used twice")
+    print(
+      "\(Self.kills) kills, seed \(seed): \(sent.count) messages came in, each once; \(echoes.count) echoes; "
+        + "\(use.messages) encrypted MESSAGEs recorded with \(use.ciphertexts.count) message keys, none used twice")
     recorder.stop()
     carol.process.stop()
     await program.lab.stop()

@@ -12,7 +12,9 @@ extension ChatAccount {
   /// One-time keys that the key server still has of this device.
   fileprivate func oneTimeKeysAtServer() async throws -> Int {
     let (server, lime) = try await keyServerClient()
-    guard case .oneTimeKeyIDs(let ids) = try await server.exchange(lime.oneTimeKeyIDsRequest()).content else { return -1 }
+    guard case .oneTimeKeyIDs(let ids) = try await server.exchange(lime.oneTimeKeyIDsRequest()).content else {
+      return -1
+    }
     return ids.count
   }
 

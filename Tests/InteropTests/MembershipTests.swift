@@ -39,9 +39,10 @@ import Testing
       try await carol.process.nextEvent("device-added", ["room": atCarol, "device": device])
       try carol.process.send("send \(atCarol) bob is back")
       #expect(try await bob.message("bob is back").isEncrypted)
-      #expect(!bob.events.contains { event in
-        if case .message(let message) = event { message.text == "bob is out" } else { false }
-      })
+      #expect(
+        !bob.events.contains { event in
+          if case .message(let message) = event { message.text == "bob is out" } else { false }
+        })
 
       try await bob.client.leave(address)
       #expect(try await bob.client.store.room(at: address)?.room.state == .left)

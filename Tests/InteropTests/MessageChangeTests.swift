@@ -142,7 +142,8 @@ extension ChatAccount {
       let message = try await pair.bob.client.send("the door code is 1234", to: room)
       try await pair.alice.message("the door code is 1234")
       let other = try await pair.alice.client.createRoom(
-        named: "Other", members: [pair.bob.configuration.address]).room.address
+        named: "Other", members: [pair.bob.configuration.address]
+      ).room.address
       let forwarded = try await pair.alice.client.forward(message.messageID, from: room, to: other)
       let atBob = try await pair.bob.event("forwarded message", within: 60) { event -> Message? in
         if case .message(let message) = event, message.room == other { return message }

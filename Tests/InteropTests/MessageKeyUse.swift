@@ -33,7 +33,9 @@ struct MessageKeyUse {
       rest = Data(rest[end.upperBound...].dropFirst(length))
       if lines[0].hasPrefix("MESSAGE "), let type = Self.header("Content-Type", "c", in: lines),
         LimeEnvelope.matches(contentType: type)
-      { try take(LimeEnvelope(parsing: body, contentType: type)) }
+      {
+        try take(LimeEnvelope(parsing: body, contentType: type))
+      }
     }
   }
 
@@ -49,7 +51,8 @@ struct MessageKeyUse {
     var isNew = false
     for (recipient, part) in envelope.deviceParts {
       let (chain, number) = try Self.chain(part)
-      isNew = ciphertexts[Key(recipient: recipient, chain: chain, number: number), default: []].insert(part).inserted
+      isNew =
+        ciphertexts[Key(recipient: recipient, chain: chain, number: number), default: []].insert(part).inserted
         || isNew
     }
     if isNew { messages += 1 }

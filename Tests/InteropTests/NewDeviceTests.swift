@@ -242,7 +242,8 @@ import Testing
 
   /// alice trusts bob's device, and then his name has one more.
   private static func play(
-    trusted: Bool = true, _ body: (_ lab: LabProgram, _ bob: PeerProcess, _ intruder: PeerProcess, String) async throws
+    trusted: Bool = true,
+    _ body: (_ lab: LabProgram, _ bob: PeerProcess, _ intruder: PeerProcess, String) async throws
       -> Void
   ) async throws {
     let lab = try await LabProgram()
@@ -280,7 +281,8 @@ import Testing
         #expect(refused.errors.contains(device))
         #expect(refused.errors.contains("limeade keys admit \(device.suffix(36))"), "\(refused.errors)")
       }
-      #expect(try await lab.run(as: "alice", "history", Self.bob, "--json").events.compactMap { $0["text"] } == ["hello"])
+      #expect(
+        try await lab.run(as: "alice", "history", Self.bob, "--json").events.compactMap { $0["text"] } == ["hello"])
       let shown = try await lab.run(as: "alice", "keys", "verify", "bob", "--json").events
       let held = try #require(shown.first { $0["device"] == device })
       #expect(held["admission"] == "new" && held["code"] != nil)

@@ -84,7 +84,8 @@ import Testing
     defer { alice.stop() }
     let bob = try await lab.listener("bob", "--mark-read")
     defer { bob.stop() }
-    #expect(try await lab.run(as: "alice", "send", "sip:bob@sip.example.org", "one", "--wait", "displayed").exitCode == 0)
+    #expect(
+      try await lab.run(as: "alice", "send", "sip:bob@sip.example.org", "one", "--wait", "displayed").exitCode == 0)
     // Beside the program that holds the account.
     let set = try await lab.run(as: "bob", "room", "set", "sip:alice@", "--receipts", "delivered", "--typing", "off")
     #expect(set.output == "receipts   delivered, for this room\ntyping     off, for this room\n", "\(set.errors)")
@@ -96,6 +97,7 @@ import Testing
     let wrong = try await lab.run(as: "bob", "room", "set", "sip:alice@", "--receipts", "some")
     #expect(wrong.exitCode == 64)
     #expect(try await lab.run(as: "bob", "room", "set", "sip:alice@", "--receipts", "account").exitCode == 0)
-    #expect(try await lab.run(as: "alice", "send", "sip:bob@sip.example.org", "three", "--wait", "displayed").exitCode == 0)
+    #expect(
+      try await lab.run(as: "alice", "send", "sip:bob@sip.example.org", "three", "--wait", "displayed").exitCode == 0)
   }
 }

@@ -19,9 +19,10 @@ import Testing
       try carol.process.send("send \(atCarol) carol too")
       _ = try await alice.message("carol too")
       try await alice.delivery(of: missed.messageID, by: scene.aor("carol"))
-      #expect(!alice.events.contains(where: { event in
-        if case .delivery(_, missed.messageID, bob.address, _, _, _) = event { true } else { false }
-      }))
+      #expect(
+        !alice.events.contains(where: { event in
+          if case .delivery(_, missed.messageID, bob.address, _, _, _) = event { true } else { false }
+        }))
 
       try await bob.restart()
       #expect(try await bob.message("while bob is away", within: 60).isEncrypted)

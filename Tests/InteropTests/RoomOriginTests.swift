@@ -74,7 +74,8 @@ import Testing
       #expect(try await stage.carol.message(device, text.serialized).status == 403)
       let lime = try await stage.carol.limeDevice(at: stage.addresses)
       let (type, body) = try await lime.envelope(
-        .text("hello", from: carol, to: carol), to: [device], room: carol).serialized
+        .text("hello", from: carol, to: carol), to: [device], room: carol
+      ).serialized
       #expect(try await stage.carol.message(device, contentType: type, body).status == 403)
       try await stage.security("not the conference server")
       #expect(try await stage.alice.client.rooms().isEmpty)
@@ -93,7 +94,9 @@ import Testing
       try await stage.alice.message("from bob")
       // alice's receipt already made her ask.
       try await stage.bob.delivery(of: sent.messageID, by: stage.alice.address)
-      let invites = { stage.server.messages.filter { $0.method == "INVITE" && $0.startLine.contains("conference-factory") } }
+      let invites = {
+        stage.server.messages.filter { $0.method == "INVITE" && $0.startLine.contains("conference-factory") }
+      }
       let asked = invites().count
       #expect(asked > 0)
       let room = try await stage.alice.client.room(for: stage.bob.address)
@@ -172,7 +175,8 @@ import Testing
   @Test func aDeviceAtAnotherAddressIsNoDeviceOfBobs() async throws {
     try await Stage.play { stage in
       let room = try await stage.alice.client.createRoom(
-        named: "Team", members: [stage.bob.configuration.address]).room.address
+        named: "Team", members: [stage.bob.configuration.address]
+      ).room.address
       try await stage.alice.stored(room, "both devices", within: 20) { $0.deviceCount == 2 }
       let known = try await stage.alice.client.store.devices(room: room).map(\.gruu)
       let bob = try #require(known.first { $0.hasPrefix(stage.bob.address) })
@@ -201,7 +205,8 @@ import Testing
   @Test func aRoomThatItsFocusEndsIsLeft() async throws {
     try await Stage.play { stage in
       let room = try await stage.alice.client.createRoom(
-        named: "Team", members: [stage.bob.configuration.address]).room.address
+        named: "Team", members: [stage.bob.configuration.address]
+      ).room.address
       let info = ConferenceInfo(entity: try #require(SIPURI(room)), state: .deleted, version: 500)
       try await stage.server.notify("alice", room: room, body: info.serialized)
       try await stage.alice.roomState(of: room, is: .left)
@@ -211,7 +216,8 @@ import Testing
   @Test func aMessageOfAnotherInstanceOfTheFocusOpensNoSecondRoom() async throws {
     try await Stage.play { stage in
       let room = try await stage.alice.client.createRoom(
-        named: "Team", members: [stage.bob.configuration.address], encrypted: false).room.address
+        named: "Team", members: [stage.bob.configuration.address], encrypted: false
+      ).room.address
       let other = try #require(SIPURI(room)).with(parameter: "gr", "urn:uuid:another")
       let text = CPIMMessage.text("same room", from: try #require(await stage.bob.client.device), to: other.description)
       let answer = try await stage.server.request(
@@ -227,7 +233,8 @@ import Testing
   @Test func aRequestThatNamesAnotherSenderThanItsRoomIsRefused() async throws {
     try await Stage.play { stage in
       let room = try await stage.alice.client.createRoom(
-        named: "Team", members: [stage.bob.configuration.address], encrypted: false).room.address
+        named: "Team", members: [stage.bob.configuration.address], encrypted: false
+      ).room.address
       let text = CPIMMessage.text("forged", from: try #require(await stage.bob.client.device), to: room)
       for identity in ["<\(stage.carol.address)>", "\"Bob\" <\(stage.carol.device)>, <\(room)>", "nonsense"] {
         let headers = "P-Preferred-Identity: \(identity)\r\n"
@@ -241,7 +248,8 @@ import Testing
         #expect(invitation.status == 403)
       }
       #expect(try await stage.alice.client.rooms().count == 1)
-      #expect(!stage.alice.events.contains { if case .message(let message) = $0 { message.text == "forged" } else { false } })
+      #expect(
+        !stage.alice.events.contains { if case .message(let message) = $0 { message.text == "forged" } else { false } })
     }
   }
 
@@ -261,7 +269,8 @@ import Testing
   @Test func aRoomWhoseMakingWasCutOffIsFoundAgain() async throws {
     try await Stage.play { stage in
       let room = try await stage.alice.client.createRoom(
-        named: "Cut off", members: [stage.bob.configuration.address]).room.address
+        named: "Cut off", members: [stage.bob.configuration.address]
+      ).room.address
       let missing = "sip:chatroom-never@\(stage.addresses.domain);gr=urn:uuid:1"
       try await stage.alice.client.store.database.write { db in
         try db.execute(
@@ -287,13 +296,16 @@ import Testing
   @Test func aRoomThatAnswersNothingCanBeForgotten() async throws {
     try await Stage.play { stage in
       let room = try await stage.alice.client.createRoom(
-        named: "Silent", members: [stage.bob.configuration.address]).room.address
+        named: "Silent", members: [stage.bob.configuration.address]
+      ).room.address
       let sent = try await stage.alice.client.send("text", to: room)
       _ = try await stage.alice.outcome(of: sent)
       stage.server.changeToServer { $0.method == "BYE" || $0.method == "SUBSCRIBE" ? [] : nil }
       try await stage.alice.client.forget(room, within: .seconds(1))
       #expect(try await stage.alice.client.rooms().isEmpty)
-      let left = try await stage.alice.client.store.database.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM message") }
+      let left = try await stage.alice.client.store.database.read {
+        try Int.fetchOne($0, sql: "SELECT count(*) FROM message")
+      }
       #expect(left == 0)
     }
   }

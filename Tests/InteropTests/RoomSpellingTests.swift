@@ -35,7 +35,8 @@ import Testing
   @Test(arguments: [true, false]) func aRoomStaysOneOverARestartOfTheConferenceServer(isEncrypted: Bool) async throws {
     try await Self.play(Self.configuration()) { pair in
       let room = try await pair.alice.client.createRoom(
-        named: "Secret", members: [pair.bob.configuration.address], encrypted: isEncrypted).room.address
+        named: "Secret", members: [pair.bob.configuration.address], encrypted: isEncrypted
+      ).room.address
       _ = try await pair.bob.room(named: "Secret")
       func exchange(_ suffix: String) async throws {
         for (from, to) in [(pair.alice, pair.bob), (pair.bob, pair.alice)] {
@@ -53,11 +54,14 @@ import Testing
         let rooms = try await account.client.rooms()
         #expect(rooms.map(\.room.address) == [room])
         #expect(rooms.map(\.room.isEncrypted) == [isEncrypted])
-        #expect(try await account.client.store.room(named: "Secret", for: account.configuration.address).room.address == room)
+        #expect(
+          try await account.client.store.room(named: "Secret", for: account.configuration.address).room.address == room)
       }
       // Whoever writes the address in another way means the same room.
       let other = try Self.otherSpelling(room)
-      #expect(try await pair.alice.client.store.room(named: other, for: pair.alice.configuration.address).room.address == room)
+      #expect(
+        try await pair.alice.client.store.room(named: other, for: pair.alice.configuration.address).room.address == room
+      )
     }
   }
 
@@ -100,7 +104,8 @@ import Testing
     try await alice.start()
     try await bob.start()
     let room = try await alice.client.createRoom(
-      named: "Capitals", members: [#require(SIPURI("sip:bob@SIP.EXAMPLE.ORG"))]).room.address
+      named: "Capitals", members: [#require(SIPURI("sip:bob@SIP.EXAMPLE.ORG"))]
+    ).room.address
     try await alice.members(of: room, are: ["sip:alice@sip.example.org", "sip:bob@sip.example.org"])
     let sent = try await alice.client.send("hello", to: room)
     #expect(try await bob.message("hello").sender == "sip:alice@sip.example.org")

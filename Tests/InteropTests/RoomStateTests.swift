@@ -66,7 +66,8 @@ extension ChatClient {
       for text in texts { written.append(try await pair.alice.client.send(text, to: room)) }
       let change = try await pair.alice.client.edit(written[0].messageID, in: room, to: "offline 1, edited")
       #expect(change.state == .queued)
-      #expect(try await pair.alice.client.store.history(room: room).suffix(5).allSatisfy { $0.message.state == .queued })
+      #expect(
+        try await pair.alice.client.store.history(room: room).suffix(5).allSatisfy { $0.message.state == .queued })
       try await pair.alice.restart()
       try await pair.alice.change(.edited, of: written[0].messageID, "offline 1, edited")
       try await pair.bob.change(.edited, of: written[0].messageID, "offline 1, edited")
@@ -142,12 +143,13 @@ extension ChatClient {
           .flatMap { $0 ? true : nil }
       }
       #expect(try await pair.bob.client.rooms().isEmpty)
-      #expect(!pair.bob.events.contains { event in
-        switch event {
-        case .room, .participant, .device: true
-        default: false
-        }
-      })
+      #expect(
+        !pair.bob.events.contains { event in
+          switch event {
+          case .room, .participant, .device: true
+          default: false
+          }
+        })
       // It is the one-to-one room of the two: a text makes it one.
       #expect(try await pair.alice.client.room(for: pair.bob.address).room.address == room)
       _ = try await pair.alice.client.send("hello bob", to: room)

@@ -77,9 +77,10 @@ import Testing
       for account in [pair.alice, pair.bob] {
         #expect(try await account.message("from the new one", within: 60).isEncrypted)
       }
-      #expect(try await late.client.store.history(room: room).map(\.message.text).sorted() == [
-        "for the new one too", "from the new one", "own copy",
-      ])
+      #expect(
+        try await late.client.store.history(room: room).map(\.message.text).sorted() == [
+          "for the new one too", "from the new one", "own copy",
+        ])
       await late.stop()
     }
   }
@@ -104,7 +105,8 @@ import Testing
         if case .message(let message) = event, message.messageID == sent.messageID { return message }
         return nil
       }
-      #expect(unreadable.state == .undecryptable && unreadable.failure?.contains("not encrypted for this device") == true)
+      #expect(
+        unreadable.state == .undecryptable && unreadable.failure?.contains("not encrypted for this device") == true)
       await keyless.stop()
       await elsewhere.stop()
     }

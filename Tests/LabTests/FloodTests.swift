@@ -18,7 +18,8 @@ struct FloodTests {
   private func flood(_ lab: LabProgram, _ number: Int) async throws {
     let carol = try WireClient(sipAddress: lab.proxy)
     #expect(try await carol.register("carol", instance: UUID().uuidString.lowercased()).status == 200)
-    let alice = "sip:alice@\(WireClient.domain)", own = "sip:carol@\(WireClient.domain)"
+    let alice = "sip:alice@\(WireClient.domain)"
+    let own = "sip:carol@\(WireClient.domain)"
     carol.send(WireClient.text("MESSAGE", alice, from: own, callID: UUID().uuidString))
     let challenges = DigestChallenge.list(try await carol.response().all("Proxy-Authenticate"))
     var responder = DigestResponder(username: "carol", password: "carol", challenge: try #require(challenges.last))

@@ -240,8 +240,9 @@ struct FactoryTests {
     try await withLab { addresses, _ in
       let alice = try WireClient(sipAddress: addresses.sip)
       _ = try await alice.register("alice", instance: device)
-      let room = try await alice.perform(
-        "INVITE", factory, user: "alice", headers: headers(contact: contact), body: list)["Contact"] ?? ""
+      let room =
+        try await alice.perform(
+          "INVITE", factory, user: "alice", headers: headers(contact: contact), body: list)["Contact"] ?? ""
       let address = String(room.dropFirst().prefix { $0 != ">" })
       let response = try await alice.perform(
         "INVITE", address, user: "alice", headers: headers(contact: contact), body: list)
@@ -279,8 +280,9 @@ struct FactoryTests {
       for (client, user) in [(alice, "alice"), (bob, "bob"), (carol, "carol")] {
         _ = try await client.register(user, instance: device)
       }
-      let room = try await alice.perform(
-        "INVITE", factory, user: "alice", headers: headers(contact: contact), body: list)["Contact"] ?? ""
+      let room =
+        try await alice.perform(
+          "INVITE", factory, user: "alice", headers: headers(contact: contact), body: list)["Contact"] ?? ""
       let address = String(room.dropFirst().prefix { $0 != ">" })
       let created = try await alice.perform(
         "INVITE", address, user: "alice", headers: headers(contact: contact), body: list)

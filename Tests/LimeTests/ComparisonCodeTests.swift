@@ -19,7 +19,9 @@ import Testing
   }
 
   @Test func `Both ends compute the same code`() throws {
-    let (alice, bob) = (try IdentityKeyPair.generate(.c25519).publicKey, try IdentityKeyPair.generate(.c25519).publicKey)
+    let (alice, bob) = (
+      try IdentityKeyPair.generate(.c25519).publicKey, try IdentityKeyPair.generate(.c25519).publicKey
+    )
     #expect(
       try ComparisonCode(DeviceID(aliceID), alice, and: DeviceID(bobID), bob)
         == ComparisonCode(DeviceID(bobID), bob, and: DeviceID(aliceID), alice))

@@ -124,8 +124,9 @@ import Testing
     let plain = try IdentityKeyPair(
       curve: .c25519,
       seed: SecretBytes(hex: "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"))
-    let signature = try Data(hex: 
-      "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+    let signature = try Data(
+      hex:
+        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
         + "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00")
     #expect(plain.publicKey.bytes.hex == "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")
     #expect(plain.publicKey.isValidSignature(signature, of: Data([0x72])))
@@ -136,8 +137,9 @@ import Testing
       curve: .c25519,
       seed: SecretBytes(hex: "0305334e381af78f141cb666f6199f57bc3495335a256a95bd2a55bf546663f6"))
     let message = try Data(hex: "f726936d19c800494e3fdaff20b276a8")
-    let foo = try Data(hex: 
-      "55a4cc2f70a54e04288c5f4cd1e45a7bb520b36292911876cada7323198dd87a"
+    let foo = try Data(
+      hex:
+        "55a4cc2f70a54e04288c5f4cd1e45a7bb520b36292911876cada7323198dd87a"
         + "8b36950b95130022907a7fb7c4e9b2d5f6cca685a587b4b21f4b888e4e7edb0d")
     #expect(withContext.publicKey.bytes.hex == "dfc9425e4f968f7f0c29f0259cf5f9aed6851c2bb4ad8bfb860cfee0ab248292")
     #expect(!withContext.publicKey.isValidSignature(foo, of: message))

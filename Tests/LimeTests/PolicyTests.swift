@@ -1,7 +1,7 @@
 // PolicyTests.swift: where the plaintext travels, chosen as liblime chooses it (LIME §3.4)
 import Foundation
-import Testing
 import TestSupport
+import Testing
 
 @testable import Lime
 

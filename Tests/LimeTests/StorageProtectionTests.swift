@@ -43,7 +43,8 @@ import Testing
     var (pair, missing, key) = try conversation(curve)
     #expect(try pair.bob.decrypt(missing).plaintext == Data("three".utf8))
     for round in 0..<3 {
-      #expect(try pair.alice.decrypt(pair.bob.encrypt("\(round)", to: pair.alice.id)).plaintext == Data("\(round)".utf8))
+      #expect(
+        try pair.alice.decrypt(pair.bob.encrypt("\(round)", to: pair.alice.id)).plaintext == Data("\(round)".utf8))
       #expect(try pair.bob.decrypt(pair.alice.encrypt("\(round)", to: pair.bob.id)).plaintext == Data("\(round)".utf8))
     }
     let before = try secrets(pair.bob)

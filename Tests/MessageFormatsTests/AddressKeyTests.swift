@@ -25,7 +25,8 @@ import Testing
   @Test func aConferenceIsOneWhicheverOrderItsParametersHave() throws {
     let keys = try [
       "sip:conference-focus@sip.example.org;gr=G;conf-id=C", "sip:conference-focus@sip.example.org;conf-id=C;gr=G",
-      "sip:conference-focus@SIP.example.org:5060;Conf-ID=C;gr=other", "sip:conference-focus@sip.example.org;conf-id=%43",
+      "sip:conference-focus@SIP.example.org:5060;Conf-ID=C;gr=other",
+      "sip:conference-focus@sip.example.org;conf-id=%43",
       "sip:conference-focus@sip.example.org;transport=tcp;conf-id=C;lr",
     ].map { try #require(SIPURI($0)).conferenceKey }
     #expect(Set(keys) == ["sip:conference-focus@sip.example.org;conf-id=C"])
@@ -50,7 +51,8 @@ import Testing
 
   @Test func aKeyIsItsOwnKey() throws {
     for text in [
-      "sip:a%3Bb@sip.example.org;gr=urn:uuid:A%20b;conf-id=%3D%3B", "sips:%C3%A9@Example.org:1;x=%25;y", "sip:example.org",
+      "sip:a%3Bb@sip.example.org;gr=urn:uuid:A%20b;conf-id=%3D%3B", "sips:%C3%A9@Example.org:1;x=%25;y",
+      "sip:example.org",
     ] {
       let uri = try #require(SIPURI(text))
       let address = uri.addressOfRecord

@@ -1,8 +1,7 @@
 // CPIMMessageTests.swift: CPIM messages against RFC 3862 and the recorded traffic
 import Foundation
-import Testing
-
 import MessageFormats
+import Testing
 
 @Suite("CPIM message")
 struct CPIMMessageTests {
@@ -42,7 +41,8 @@ struct CPIMMessageTests {
 
   @Test("headers are known by the namespace, not by the prefix")
   func namespaces() throws {
-    let text = "From: <sip:a@h>\r\nNS: x <urn:ietf:params:imdn>\r\nx.message-id: one\r\n"
+    let text =
+      "From: <sip:a@h>\r\nNS: x <urn:ietf:params:imdn>\r\nx.message-id: one\r\n"
       + "NS: imdn <urn:other>\r\nimdn.Message-ID: two\r\nunknown.Thing: 3\r\nSubject:;lang=fr Objet\r\n\r\n"
       + "Content-type: text/plain\r\n\r\n"
     let message = try CPIMMessage(parsing: Data(text.utf8))

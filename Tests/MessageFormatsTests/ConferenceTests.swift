@@ -1,8 +1,7 @@
 // ConferenceTests.swift: resource lists and conference state against RFC 4826, RFC 4575 and the recorded traffic
 import Foundation
-import Testing
-
 import MessageFormats
+import Testing
 
 private let alice = SIPURI(user: "alice", host: "sip.example.org")
 private let bob = SIPURI(user: "bob", host: "sip.example.org")

@@ -1,6 +1,5 @@
 // Corpus.swift: the recorded bodies of the Corpus folder
 import Foundation
-
 import MessageFormats
 
 enum Corpus {

@@ -1,9 +1,8 @@
 // DeflateTests.swift: compressed bodies (RFC 1950, RFC 1951) and their limits
 import Foundation
+import MessageFormats
 import TestSupport
 import Testing
-
-import MessageFormats
 
 @Suite("Deflate")
 struct DeflateTests {

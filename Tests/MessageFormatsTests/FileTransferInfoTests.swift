@@ -1,8 +1,7 @@
 // FileTransferInfoTests.swift: file transfer documents of RCC.07 and the recorded traffic
 import Foundation
-import Testing
-
 import MessageFormats
+import Testing
 
 @Suite("File transfer")
 struct FileTransferInfoTests {

@@ -1,8 +1,7 @@
 // LimeEnvelopeTests.swift: encrypted bodies against the recorded traffic
 import Foundation
-import Testing
-
 import MessageFormats
+import Testing
 
 @Suite("LIME envelope")
 struct LimeEnvelopeTests {

@@ -1,8 +1,7 @@
 // MIMETests.swift: media types and multipart bodies against RFC 2045 and RFC 2046
 import Foundation
-import Testing
-
 import MessageFormats
+import Testing
 
 @Suite("Content type")
 struct ContentTypeTests {

@@ -1,8 +1,7 @@
 // NotificationTests.swift: IMDN and typing indications against RFC 5438, RFC 3994 and the recorded traffic
 import Foundation
-import Testing
-
 import MessageFormats
+import Testing
 
 @Suite("IMDN")
 struct IMDNMessageTests {

@@ -1,9 +1,8 @@
 // RoundTripTests.swift: values with random content are read as they were written
 import Foundation
+import MessageFormats
 import TestSupport
 import Testing
-
-import MessageFormats
 
 /// Random content with a weight on what the grammars use as marks.
 private struct RandomContent {

@@ -1,8 +1,7 @@
 // SIPURITests.swift: SIP URIs against RFC 3261 §19.1 and the GRUUs of the recorded traffic
 import Foundation
-import Testing
-
 import MessageFormats
+import Testing
 
 @Suite("SIP URI")
 struct SIPURITests {
@@ -85,7 +84,8 @@ struct SIPURITests {
 struct NameAddressTests {
   @Test("a Contact of the recorded traffic keeps URI and header parameters apart")
   func contact() throws {
-    let text = "<sip:bob@127.0.0.1:39336;transport=tcp>;+sip.instance=\"<urn:uuid:fc58a235>\";"
+    let text =
+      "<sip:bob@127.0.0.1:39336;transport=tcp>;+sip.instance=\"<urn:uuid:fc58a235>\";"
       + "+org.linphone.specs=\"groupchat/1.1,lime\";"
       + "pub-gruu=\"sip:bob@sip.example.org;gr=urn:uuid:fc58a235\";expires=600"
     let contact = try #require(NameAddress(text))

@@ -1,8 +1,7 @@
 // TextTests.swift: times (RFC 3339)
 import Foundation
-import Testing
-
 import MessageFormats
+import Testing
 
 @Suite("RFC 3339")
 struct RFC3339Tests {

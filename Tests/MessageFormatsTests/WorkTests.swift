@@ -1,8 +1,7 @@
 // WorkTests.swift: the time to read a body grows with its length, not with the square of it
 import Foundation
-import Testing
-
 import MessageFormats
+import Testing
 
 /// A body that is laborious to read, in a form that a quadratic reader would need hours for.
 struct LaboriousBody: Sendable, CustomTestStringConvertible {

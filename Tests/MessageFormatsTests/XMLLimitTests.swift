@@ -1,8 +1,7 @@
 // XMLLimitTests.swift: hostile XML is refused by every parser that reads XML
 import Foundation
-import Testing
-
 import MessageFormats
+import Testing
 
 @Suite("XML limits")
 struct XMLLimitTests {

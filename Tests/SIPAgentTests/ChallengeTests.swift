@@ -75,7 +75,9 @@ struct ChallengeTests {
 
   /// Whoever speaks in the server's place could have a digest for any realm.
   @Test func aForeignRealmGetsNoDigest() async throws {
-    let server = try Self.server([Self.challenge("MD5", "1", realm: "evil.example"), Self.challenge("SHA-256", "2", realm: "b")])
+    let server = try Self.server([
+      Self.challenge("MD5", "1", realm: "evil.example"), Self.challenge("SHA-256", "2", realm: "b"),
+    ])
     defer { server.stop() }
     let alice = try Client("alice", server: server.port)
     let expected = SIPError.otherRealm(expected: Self.own, offered: ["evil.example", "b"])
@@ -87,7 +89,9 @@ struct ChallengeTests {
   }
 
   @Test func theRealmCanBeSet() async throws {
-    let server = try Self.server([Self.challenge("MD5", "1", realm: Self.own), Self.challenge("MD5", "2", realm: "asterisk")])
+    let server = try Self.server([
+      Self.challenge("MD5", "1", realm: Self.own), Self.challenge("MD5", "2", realm: "asterisk"),
+    ])
     defer { server.stop() }
     let alice = try Client("alice", server: server.port) { $0.realm = "asterisk" }
     try await alice.agent.register()
@@ -99,7 +103,8 @@ struct ChallengeTests {
   @Test func ourInstanceInCapitalsIsOurs() async throws {
     let server = try ScriptedServer { message in
       let contact = (message.headers["Contact"] ?? "").prefix { $0 != ">" } + ">"
-      let instance = (message.headers["Contact"] ?? "").split(separator: "\"").first { $0.hasPrefix("<urn:uuid:") } ?? ""
+      let instance =
+        (message.headers["Contact"] ?? "").split(separator: "\"").first { $0.hasPrefix("<urn:uuid:") } ?? ""
       let capitals = "<urn:uuid:" + instance.dropFirst(10).uppercased()
       return [
         message.answer(

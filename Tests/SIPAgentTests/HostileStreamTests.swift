@@ -48,14 +48,18 @@ struct HostileStreamTests {
     Wreck("a bad start line with fields", request(alice, startLine: "MESSAGE sip:alice")),
     Wreck("another version", request(alice, startLine: "MESSAGE \(alice) SIP/3.0"), "400"),
     Wreck("a NUL in a field", request(alice, ["Subject: a\0b"]), "400"),
-    Wreck("a NUL in From", Data(String(decoding: request(alice), as: UTF8.self).replacing("bob@", with: "b\0b@").utf8), "400"),
+    Wreck(
+      "a NUL in From", Data(String(decoding: request(alice), as: UTF8.self).replacing("bob@", with: "b\0b@").utf8),
+      "400"),
     Wreck("a lone CR", request(alice, ["Subject: a\rb"]), "400"),
     Wreck("a lone LF", request(alice, ["Subject: a\nb"]), "400"),
     Wreck("a line without colon", request(alice, ["nonsense"]), "400"),
     Wreck("a CSeq that is none", request(alice, ["CSeq: x"], startLine: "INFO \(alice) SIP/2.0"), "400"),
     Wreck("a lone bad response", "SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"),
     Wreck("a status that is none", "SIP/2.0 2000 OK\r\nVia: x\r\nContent-Length: 0\r\n\r\n"),
-    Wreck("a response to nothing", """
+    Wreck(
+      "a response to nothing",
+      """
       SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKx\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r
       Call-ID: x\r\nCSeq: 1 REGISTER\r\nContent-Length: 0\r\n\r\n
       """.replacing("\r\n\n", with: "\r\n")),
@@ -67,7 +71,9 @@ struct HostileStreamTests {
     Wreck("a head of 300 kB", request(alice, ["Subject: " + String(repeating: "x", count: 300_000)])),
     Wreck("many fields", request(alice, (0..<20_000).map { "X-\($0): y" })),
     Wreck("a From that is none", request(alice, ["Reply-To: <sip:x", "Contact: \"<;;"]), nil),
-    Wreck("no body, no length", String(decoding: request(alice, []), as: UTF8.self).replacing("Content-Length: 0\r\n", with: "")),
+    Wreck(
+      "no body, no length",
+      String(decoding: request(alice, []), as: UTF8.self).replacing("Content-Length: 0\r\n", with: "")),
   ]
 
   /// The message that follows arrives: over the same connection, or after the REGISTER over the next one.
@@ -136,8 +142,9 @@ struct HostileStreamTests {
         guard message.method == "REGISTER" else { continue }
         let contact = message.headers.first(named: "Contact") ?? ""
         let ok = SIPDatagram(
-          Array(String(decoding: message.response("200 OK", tag: "x")?.bytes ?? [], as: UTF8.self)
-            .replacing("Content-Length", with: "Contact: \(contact);expires=600\r\nContent-Length").utf8))
+          Array(
+            String(decoding: message.response("200 OK", tag: "x")?.bytes ?? [], as: UTF8.self)
+              .replacing("Content-Length", with: "Contact: \(contact);expires=600\r\nContent-Length").utf8))
         let uri = String(contact.drop { $0 != "<" }.dropFirst().prefix { $0 != ">" })
         for data in [Data(ok?.bytes ?? [])] + wrecks.map(\.bytes) + [Self.request(uri, body: Data("sound".utf8))] {
           _ = withUnsafePointer(to: &sender) { pointer in

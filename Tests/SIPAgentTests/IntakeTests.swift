@@ -183,7 +183,8 @@ struct IntakeTests {
         return Data(
           text.replacing("sip:alice@a SIP", with: "\(contact) SIP")
             .replacing("To: <sip:alice@a>", with: "To: <sip:alice@a>;tag=invented")
-            .replacing("Content-Length", with: "Event: conference\r\nSubscription-State: active\r\nContent-Length").utf8)
+            .replacing("Content-Length", with: "Event: conference\r\nSubscription-State: active\r\nContent-Length").utf8
+        )
       }
     })
     #expect(messages == 0)

@@ -64,13 +64,16 @@ struct RefusalTests {
       guard message.method == "REGISTER" else { return [message.answer("200 OK")] }
       return [
         message.headers["Authorization"] == nil
-          ? message.answer("401 Unauthorized", ["WWW-Authenticate: Digest realm=\"\(Kamailio.domain)\", nonce=\"n\", qop=\"auth\""])
+          ? message.answer(
+            "401 Unauthorized", ["WWW-Authenticate: Digest realm=\"\(Kamailio.domain)\", nonce=\"n\", qop=\"auth\""])
           : message.answer("403 Forbidden")
       ]
     }
     defer { server.stop() }
     let alice = try Client("alice", server: server.port)
-    await #expect(throws: SIPError.wrongCredentials(user: "alice", realm: Kamailio.domain)) { try await alice.agent.register() }
+    await #expect(throws: SIPError.wrongCredentials(user: "alice", realm: Kamailio.domain)) {
+      try await alice.agent.register()
+    }
     await alice.agent.shutdown()
     #expect(server.messages.count { $0.method == "REGISTER" } == 2)
   }
@@ -79,7 +82,8 @@ struct RefusalTests {
   @Test func aChangedPasswordIsNotTriedAgainAndAgain() async throws {
     let challenge: @Sendable (RawMessage) -> Data = { message in
       message.answer(
-        "401 Unauthorized", ["WWW-Authenticate: Digest realm=\"\(Kamailio.domain)\", nonce=\"\(UUID().uuidString)\", qop=\"auth\""])
+        "401 Unauthorized",
+        ["WWW-Authenticate: Digest realm=\"\(Kamailio.domain)\", nonce=\"\(UUID().uuidString)\", qop=\"auth\""])
     }
     try await afterRefresh(challenge) { alice, server in
       let error = try await alice.next { event -> SIPError? in

@@ -75,7 +75,9 @@ struct TLSTests {
       try await alice.agent.register()
     } throws: { error in
       // Kamailio closes the connection or waits for the rest of the "request".
-      if case SIPError.insecure(_, let failure) = error { [.closed, .noAnswer, .plainText].contains(failure) } else {
+      if case SIPError.insecure(_, let failure) = error {
+        [.closed, .noAnswer, .plainText].contains(failure)
+      } else {
         false
       }
     }

@@ -90,8 +90,9 @@ import Testing
           try await screen.line(with: "message number \(number)", within: 20)
         }
       }
-      #expect(try FileManager.default.contentsOfDirectory(atPath: work.path).filter { !$0.hasPrefix(".") }
-        .filter { !["fish", "limeade"].contains($0) }.isEmpty)
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: work.path).filter { !$0.hasPrefix(".") }
+          .filter { !["fish", "limeade"].contains($0) }.isEmpty)
       // Nothing that looks like an option, a home folder or a person is offered as a name.
       let words = try await Self.offered("", shell, lab)
       #expect(words.count == Self.names.count + 4, "\(words)")

@@ -139,7 +139,9 @@ struct TLSTests {
       _ = Array(greeting.utf8).withUnsafeBytes { send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
       var buffer = [UInt8](repeating: 0, count: 4096)
       // Closing with bytes unread would reset the connection and might destroy the greeting.
-      if greeting.isEmpty { _ = recv(socket, &buffer, buffer.count, 0) } else {
+      if greeting.isEmpty {
+        _ = recv(socket, &buffer, buffer.count, 0)
+      } else {
         while recv(socket, &buffer, buffer.count, 0) > 0 {}
       }
       close(socket)

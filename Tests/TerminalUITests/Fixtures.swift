@@ -22,7 +22,11 @@ enum Fixtures {
 
   static let members = [
     MemberRow(id: "sip:alice@sip.example.org", name: "Alice", isSelf: true, isAdmin: true, trust: .verified),
-    MemberRow(id: "sip:bob@sip.example.org", name: "Bob", devices: ["a1b2c3d4", "e5f60718"].map { .init(id: "sip:bob@sip.example.org;gr=urn:uuid:" + $0, trust: .notVerified) }),
+    MemberRow(
+      id: "sip:bob@sip.example.org", name: "Bob",
+      devices: ["a1b2c3d4", "e5f60718"].map {
+        .init(id: "sip:bob@sip.example.org;gr=urn:uuid:" + $0, trust: .notVerified)
+      }),
     MemberRow(id: "sip:carol@sip.example.org", name: "Carol", trust: .unsafe),
   ]
 

@@ -19,9 +19,11 @@ public final class LoopbackSocket: Sendable {
     self.descriptor = descriptor
     var address = Self.address(port: 0)
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let isReady = prepare(descriptor) && withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) == 0 }
-    }
+    let isReady =
+      prepare(descriptor)
+      && withUnsafeMutablePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) == 0 }
+      }
     port = Int(UInt16(bigEndian: address.sin_port))
     guard isReady else { throw TestFailure("no socket on 127.0.0.1: \(String(cString: strerror(errno)))") }
   }

@@ -1,8 +1,7 @@
 // FormatTargets.swift: the bodies and addresses of MessageFormats
 import Foundation
-import TestSupport
-
 import MessageFormats
+import TestSupport
 
 /// The recorded bodies that MessageFormatsTests reads.
 private enum Recorded {
@@ -67,7 +66,8 @@ extension FuzzTarget {
     .read(
       "conference-info",
       {
-        let marked = "<?xml version=\"1.0\"?><?x y?><conference-info xmlns=\"urn:ietf:params:xml:ns:conference-info\" "
+        let marked =
+          "<?xml version=\"1.0\"?><?x y?><conference-info xmlns=\"urn:ietf:params:xml:ns:conference-info\" "
           + "entity=\"sip:r@h\"><conference-description><subject>a<!-- > --><![CDATA[<&]]><?z?></subject>"
           + "</conference-description></conference-info>"
         return try Recorded.named("conference-info-09.xml", "conference-info-10.xml", "conference-info-13.xml")()

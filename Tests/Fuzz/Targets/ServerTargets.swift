@@ -1,13 +1,12 @@
-// ServerTargets.swift: what servers and their clients say: digest, key-server messages, HTTP and SIP heads; and files
-import Foundation
-import TestSupport
-
 import DigestAuth
 import FlexisipCheck
+// ServerTargets.swift: what servers and their clients say: digest, key-server messages, HTTP and SIP heads; and files
+import Foundation
 import HTTPServer
 import KeyServer
 import Lime
 import SIPAgent
+import TestSupport
 
 extension FuzzTarget {
   static let digest: [FuzzTarget] = [
@@ -71,9 +70,11 @@ extension FuzzTarget {
         "OPTIONS sip:h SIP/2.0\r\nContent-Length: 0\r\n\r\n",
       ])
     ) { data in
-      var whole = SIPResponseReader(), pieces = SIPResponseReader()
+      var whole = SIPResponseReader()
+      var pieces = SIPResponseReader()
       whole.append(data)
-      var expected: [SIPResponseReader.Message] = [], found: [SIPResponseReader.Message] = []
+      var expected: [SIPResponseReader.Message] = []
+      var found: [SIPResponseReader.Message] = []
       while let message = whole.next() { expected.append(message) }
       for piece in [data.prefix(data.count / 2), data.dropFirst(data.count / 2)] {
         pieces.append(piece)

@@ -1,6 +1,5 @@
 // TerminalTargets.swift: bytes from a terminal, and texts from others on their way to one
 import Foundation
-
 import TerminalUI
 
 extension FuzzTarget {
@@ -10,7 +9,8 @@ extension FuzzTarget {
       "key-decoder",
       seeds: text(["a\u{1B}[A\u{1B}[1;5C\u{1B}OP\u{1B}x日\u{7F}\r", "\u{1B}[200~paste\n\u{1B}[20\u{1B}[201~\u{1B}[3~"])
     ) { data in
-      var whole = KeyDecoder(), pieces = KeyDecoder()
+      var whole = KeyDecoder()
+      var pieces = KeyDecoder()
       let expected = whole.decode(data) + whole.flush()
       let found = data.flatMap { pieces.decode([$0]) } + pieces.flush()
       return found == expected
