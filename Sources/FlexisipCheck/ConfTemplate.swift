@@ -5,12 +5,12 @@ public struct ConfTemplate: Sendable {
   /// Which keys the file may have: Flexisip refuses unknown ones.
   public enum Version: String, Sendable, CaseIterable {
     /// 2.1 and 2.2: no focus URIs
-    case v2_2 = "2.2"
+    case v22 = "2.2"
     /// 2.3 to 2.5: a focus URI for each factory URI
-    case v2_5 = "2.5"
+    case v25 = "2.5"
   }
 
-  public var version = Version.v2_5
+  public var version = Version.v25
   public var domain: String
   /// User part of the factory's address.
   public var factoryUser = "conference-factory"
@@ -47,8 +47,8 @@ public struct ConfTemplate: Sendable {
   public var conf: String {
     let focusPort = focusPort ?? (port == 6064 ? 6065 : 6064)
     let shownHost = host.contains(":") ? "[\(host)]" : host
-    let versions = version == .v2_5 ? "2.3 to 2.5" : "2.1 and 2.2"
-    let focusURIs = version == .v2_5 ? "conference-focus-uris=sip:conference-focus@\(domain)\n" : ""
+    let versions = version == .v25 ? "2.3 to 2.5" : "2.1 and 2.2"
+    let focusURIs = version == .v25 ? "conference-focus-uris=sip:conference-focus@\(domain)\n" : ""
     // Proxy and conference server talk on loopback, where no client comes from: that address can be trusted.
     let isLoopback = SIPTransportAddress.isLoopback(host)
     let innerHost = isLoopback ? shownHost : "127.0.0.1"

@@ -15,7 +15,7 @@ extension LabCommand {
       port: lab.port == 0 ? (lab.usesTLS ? 5061 : 5060) : Int(lab.port))
     template.factoryUser = lab.factoryUser
     template.usesTLS = lab.usesTLS
-    template.version = flexisipVersion ?? Self.installedVersion() ?? .v2_5
+    template.version = flexisipVersion ?? Self.installedVersion() ?? .v25
     guard let configFolder else {
       Output.line(template.conf)
       Output.line("# \(template.usersPath):")
@@ -40,7 +40,7 @@ extension LabCommand {
     guard let match = installedFlexisip()?.firstMatch(of: /(\d+)\.(\d+)/), let major = Int(match.1),
       let minor = Int(match.2)
     else { return nil }
-    return major < 2 || (major == 2 && minor < 3) ? .v2_2 : .v2_5
+    return major < 2 || (major == 2 && minor < 3) ? .v22 : .v25
   }
 
   /// The version of the program on this machine, such as `2.2`; nil when there is none.

@@ -170,7 +170,7 @@ private enum RoomPrinter {
     if summary.room.lifetime > 0 {
       Output.line("  ephemeral  messages are deleted \(summary.room.lifetime) s after being read")
     }
-    RoomNoticeLines.all(summary.room, account).forEach { Output.line("  \($0)") }
+    for line in RoomNoticeLines.all(summary.room, account) { Output.line("  \(line)") }
     for member in summary.participants {
       Output.line("  member     \(member.address)\(member.isAdmin ? " (admin)" : "")")
       for device in devices where device.participant == member.address {

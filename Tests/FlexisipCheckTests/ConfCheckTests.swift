@@ -11,7 +11,7 @@ struct Server {
   let template: ConfTemplate
   let client: ConfClient
 
-  init(_ version: ConfTemplate.Version = .v2_5) throws {
+  init(_ version: ConfTemplate.Version = .v25) throws {
     folder = try TemporaryFolder()
     var template = ConfTemplate(domain: "sip.example.org", users: [("alice", "secret"), ("bob", "bob")])
     template.folder = folder.url.path
@@ -65,7 +65,7 @@ struct Server {
 
 @Suite struct ConfRealmTests {
   @Test func aRealmExpressionThatFindsNothingInTheClientsAddressIsNamed() throws {
-    let server = try Server(.v2_2)
+    let server = try Server(.v22)
     func findings(_ expression: String) throws -> [ConfFinding] {
       let lines = "auth-domains=sip.example.org\nrealm-regex=\(expression)"
       return server.findings(try server.changing("auth-domains=", to: lines)).filter { $0.key == "realm-regex" }
@@ -185,7 +185,7 @@ struct ConfMistake: Sendable, CustomTestStringConvertible {
   }
 
   @Test func aFileOf22WithoutFocusURIsIsOnlyWarnedAbout() throws {
-    let server = try Server(.v2_2)
+    let server = try Server(.v22)
     let findings = server.findings(server.template.conf)
     #expect(findings.map(\.key) == ["conference-focus-uris"])
     #expect(findings.map(\.severity) == [.warning])
@@ -240,15 +240,15 @@ struct ConfMistake: Sendable, CustomTestStringConvertible {
   }
 
   @Test func switchingTheConferenceServerOffCountsInVersionsThatReadIt() throws {
-    let old = try Server(.v2_2)
+    let old = try Server(.v22)
     let finding = old.findings(try old.changing("enabled=true", to: "enabled=false")).first
     #expect(finding?.key == "enabled" && finding?.severity == .error)
-    let new = try Server(.v2_5)
+    let new = try Server(.v25)
     #expect(new.findings(try new.changing("enabled=true", to: "enabled=false")).map(\.severity) == [.warning])
   }
 
   @Test func aKeyThatTheVersionDoesNotKnowKeepsItFromStarting() throws {
-    let server = try Server(.v2_5)
+    let server = try Server(.v25)
     let finding = try #require(
       server.findings(server.template.conf, version: "2.2.0").first { $0.key == "conference-focus-uris" })
     #expect(finding.severity == .error && finding.preventsStart)

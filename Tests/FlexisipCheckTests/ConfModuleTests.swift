@@ -39,7 +39,7 @@ struct AddedSetting: Sendable, CustomTestStringConvertible {
 
 @Suite struct ConfModuleTests {
   @Test(arguments: AddedSetting.all) func whatIsInTheWayIsNamed(_ added: AddedSetting) throws {
-    let server = try Server(.v2_2)
+    let server = try Server(.v22)
     var client = server.client
     client.outboundProxy = SIPURI("sip:127.0.0.1:5060;transport=tcp")
     let header = "[\(added.section)]"
@@ -58,7 +58,7 @@ struct AddedSetting: Sendable, CustomTestStringConvertible {
   }
 
   @Test func presenceAtAnotherAddressTrustsNobodyHere() throws {
-    let server = try Server(.v2_2)
+    let server = try Server(.v22)
     var client = server.client
     client.outboundProxy = SIPURI("sip:127.0.0.1:5060;transport=tcp")
     let section = "\n[module::Presence]\nenabled=true\npresence-server=sip:192.0.2.9:5065;transport=tcp\n"
@@ -66,7 +66,7 @@ struct AddedSetting: Sendable, CustomTestStringConvertible {
   }
 
   @Test func theClientsAddressIsNoNodeOfTheCluster() throws {
-    let server = try Server(.v2_2)
+    let server = try Server(.v22)
     var client = server.client
     client.outboundProxy = SIPURI("sip:127.0.0.1:5060;transport=tcp")
     let section = "\n[cluster]\nenabled=true\nnodes=192.0.2.9 127.0.0.1\n"
@@ -82,7 +82,7 @@ struct AddedSetting: Sendable, CustomTestStringConvertible {
   }
 
   @Test func aFactoryIsUserAndHostOnly() throws {
-    let server = try Server(.v2_2)
+    let server = try Server(.v22)
     let key = "conference-factory-uris="
     let text = try server.changing(key, to: "\(key)sip:conference-factory@sip.example.org;transport=tls")
     let found = server.findings(text, version: "2.2")

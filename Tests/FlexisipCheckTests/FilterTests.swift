@@ -6,7 +6,7 @@ import Testing
 @Suite struct ConfFilters {
   /// The findings of a file whose authentication has this filter.
   private func found(_ filter: String, in section: String = "module::Authentication") throws -> [ConfFinding] {
-    let server = try Server(.v2_2)
+    let server = try Server(.v22)
     var lines = server.template.conf.components(separatedBy: "\n")
     if section == "module::Authentication" { lines.removeAll { $0.hasPrefix("filter=") } }
     let place = try #require(lines.firstIndex(of: "[\(section)]"))

@@ -46,7 +46,7 @@ final class FlexisipServer: @unchecked Sendable {
       domain: ChatService.domain, users: ["alice", "bob", "carol"].map { ($0, $0) }, port: ports[0])
     template.folder = folder.url.path
     template.focusPort = ports[1]
-    template.version = .v2_2
+    template.version = .v22
     template.usesTLS = setup == .overTLS
     template.innerPort = ports[2]
     proxy = "sip:127.0.0.1:\(ports[0]);transport=\(template.usesTLS ? "tls" : "tcp")"

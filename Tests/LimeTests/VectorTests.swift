@@ -187,11 +187,11 @@ private struct ConversationPlayer {
     #expect(encrypted.ratchetMessages.map(\.status.rawValue) == [step.status])
 
     let ratchet = try activeSession().ratchet
-    #expect(ratchet.rootKey.hex == step.stateAfter.RK)
-    #expect(ratchet.sending?.chain.keyBytes.hex == step.stateAfter.CKs)
-    #expect(ratchet.sending?.chain.nextNumber == step.stateAfter.Ns)
+    #expect(ratchet.rootKey.hex == step.stateAfter.rootKey)
+    #expect(ratchet.sending?.chain.keyBytes.hex == step.stateAfter.sendingChainKey)
+    #expect(ratchet.sending?.chain.nextNumber == step.stateAfter.sendingNumber)
     #expect(ratchet.sending?.keyPair.publicKey.hex == step.stateAfter.ratchetPublic)
-    #expect(ratchet.previousChainLength == step.stateAfter.PN)
+    #expect(ratchet.previousChainLength == step.stateAfter.previousChainLength)
   }
 
   /// Alice's state after her first message, as liblime left it.
@@ -201,12 +201,12 @@ private struct ConversationPlayer {
     let bobIdentity = try #require(
       IdentityKey(curve: device.account.curve, bytes: Data(hex: vector.bobKeys.identity.public)))
     let ratchet = try DoubleRatchet(
-      curve: device.account.curve, associatedData: Data(hex: state.sessionAD), rootKey: SecretBytes(hex: state.RK),
-      peerKey: Data(hex: state.DHr),
+      curve: device.account.curve, associatedData: Data(hex: state.sessionAD), rootKey: SecretBytes(hex: state.rootKey),
+      peerKey: Data(hex: state.peerKey),
       sending: DoubleRatchet.Sending(
         keyPair: try AgreementKeyPair(device.account.curve, hex: state.ratchetPrivate),
-        chain: SendingChain(key: try SecretBytes(hex: state.CKs), nextNumber: state.Ns)),
-      receiving: nil, previousChainLength: state.PN)
+        chain: SendingChain(key: try SecretBytes(hex: state.sendingChainKey), nextNumber: state.sendingNumber)),
+      receiving: nil, previousChainLength: state.previousChainLength)
     try device.queue.write { db in
       let keys = try device.account.keys(db)
       let peer = try device.account.peerStore(keys).insert(

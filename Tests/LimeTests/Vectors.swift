@@ -90,14 +90,24 @@ struct ReceiveVector: Decodable {
 /// The conversations of two liblime devices.
 struct ConversationVector: Decodable {
   struct State: Decodable {
-    var Ns: UInt16
-    var PN: UInt16
-    var DHr: String
+    var sendingNumber: UInt16
+    var previousChainLength: UInt16
+    var peerKey: String
     var ratchetPublic: String
     var ratchetPrivate: String
-    var RK: String
-    var CKs: String
+    var rootKey: String
+    var sendingChainKey: String
     var sessionAD: String
+
+    /// The names that the Double Ratchet specification has for them.
+    enum CodingKeys: String, CodingKey {
+      case sendingNumber = "Ns"
+      case previousChainLength = "PN"
+      case peerKey = "DHr"
+      case ratchetPublic, ratchetPrivate, sessionAD
+      case rootKey = "RK"
+      case sendingChainKey = "CKs"
+    }
   }
 
   struct Step: Decodable {

@@ -40,7 +40,7 @@ struct LocationTests {
 
   /// The certificate must be for the domain of the account, not for the host that DNS names.
   @Test(arguments: ["DNS:sip.example.org", "DNS:host.example.org"])
-  func DNSChoosesTLS(name: String) async throws {
+  func dnsChoosesTLS(name: String) async throws {
     let authority = try await TestAuthority()
     let server = try await Kamailio(tls: try await authority.issue(name))
     defer { server.stop() }
@@ -72,7 +72,7 @@ struct LocationTests {
   }
 
   @Test(.enabled(if: Kamailio.hasIPv6, "this machine has no ::1"), arguments: ["tcp", "tls", "udp"])
-  func IPv6Works(transport: String) async throws {
+  func ipv6Works(transport: String) async throws {
     let authority = try await TestAuthority()
     let server = try await Kamailio(tls: try await authority.issue("IP:::1"))
     defer { server.stop() }

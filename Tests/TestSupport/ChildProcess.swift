@@ -45,7 +45,7 @@ struct ChildLaunch: Sendable {
     words += [program] + arguments
     let arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
     let variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
-    defer { (arguments + variables).forEach { free($0) } }
+    defer { for word in arguments + variables { free(word) } }
     var identifier: pid_t = 0
     let code = posix_spawn(&identifier, words[0], &actions, &attributes, arguments, variables)
     guard code == 0 else { throw TestFailure("\(words[0]) (util-linux): \(String(cString: strerror(code)))") }

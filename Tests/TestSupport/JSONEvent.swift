@@ -10,7 +10,7 @@ public struct JSONEvent: Sendable {
     fields = object.mapValues { value in
       switch value {
       case let string as String: string
-      case let number as NSNumber where CFGetTypeIDIsBoolean(number): number.boolValue ? "true" : "false"
+      case let number as NSNumber where isBoolean(number): number.boolValue ? "true" : "false"
       default: "\(value)"
       }
     }
@@ -20,7 +20,7 @@ public struct JSONEvent: Sendable {
 }
 
 /// JSONSerialization gives booleans as NSNumber; only their Objective-C type tells them from 0 and 1.
-private func CFGetTypeIDIsBoolean(_ number: NSNumber) -> Bool { String(cString: number.objCType) == "c" }
+private func isBoolean(_ number: NSNumber) -> Bool { String(cString: number.objCType) == "c" }
 
 extension PeerProcess {
   /// Waits for a JSON line with these values, one that came already included.
