@@ -14,7 +14,7 @@ final class AccountServer: @unchecked Sendable {
   private let folder: URL
   private let listener: Int32
   private let lock = NSLock()
-  private var connections: [ObjectIdentifier: ServerConnection] = [:]
+  private var connections: [ObjectIdentifier: AccountConnection] = [:]
   private var isClosed = false
 
   /// - Parameter client: has the account's lock; it may not have been started yet.
@@ -30,7 +30,7 @@ final class AccountServer: @unchecked Sendable {
 
   /// Ends what is being served: answers what was begun, tells the clients, and removes the socket.
   func close() async {
-    let open = lock.withLock { () -> [ServerConnection] in
+    let open = lock.withLock { () -> [AccountConnection] in
       guard !isClosed else { return [] }
       isClosed = true
       return Array(connections.values)
@@ -62,7 +62,7 @@ final class AccountServer: @unchecked Sendable {
   }
 
   private func take(_ descriptor: Int32) {
-    let connection = ServerConnection(descriptor, client: client) { [weak self] connection in
+    let connection = AccountConnection(descriptor, client: client) { [weak self] connection in
       guard let self else { return }
       _ = lock.withLock { connections.removeValue(forKey: ObjectIdentifier(connection)) }
     }

@@ -221,7 +221,7 @@ struct RoomAddressTests {
       let room = uri(
         try await alice.perform(
           "INVITE", factory, user: "alice", headers: headers("alice"), body: team)["Contact"])
-      for _ in 0..<(Focus.maximumUnfilled + 100) {
+      for _ in 0..<(ConferenceServer.maximumUnfilled + 100) {
         _ = try await carol.perform("INVITE", factory, user: "carol", headers: headers("carol"), body: team)
       }
       let answer = try await alice.perform("INVITE", room, user: "alice", headers: headers("alice"), body: team)
