@@ -12,20 +12,24 @@ import ServerConnection
 ///
 /// `start()` once, then `events()` tells what happens. Everything that must survive is in the account's database
 /// before the network learns of it (outgoing) or before the sender gets its 200 OK (incoming).
-public actor ChatClient {
-  public nonisolated let account: AccountConfiguration
-  public nonisolated let store: AccountStore
-  let logger: Logger
-  let hub = EventHub()
+@ChatActor public final class ChatClient {
+  nonisolated let context: ChatContext
+  public nonisolated var account: AccountConfiguration { context.account }
+  public nonisolated var store: AccountStore { context.store }
+  nonisolated var logger: Logger { context.logger }
+  nonisolated var hub: EventHub { context.hub }
+  nonisolated var clock: ChatClock { context.clock }
 
-  var agent: SIPAgent?
-  var lime: LimeAccount?
-  var keyServer: KeyServerClient?
-  /// This device's GRUU; nil before the first registration.
-  var gruu: SIPURI?
-  public internal(set) var isConnected = false
+  public var isConnected: Bool { ownDevice.isConnected }
   /// This device's id, its GRUU, while connected or after it was.
-  public var device: String? { gruu?.description }
+  public var device: String? { ownDevice.gruu?.description }
+
+  lazy var ownDevice = OwnDevice(context)
+  lazy var keyServer = KeyServerExchange(context)
+  lazy var keyUpkeep = KeyUpkeep(context, ownDevice, keyServer)
+  lazy var peerSessions = PeerSessions(context, ownDevice, keyServer, keyUpkeep)
+  lazy var contactLog = ContactLog(context)
+  lazy var expiry = Expiry(context)
 
   /// What only lives as long as the connection.
   struct LiveRoom {
@@ -76,10 +80,6 @@ public actor ChatClient {
   var held = HeldMessages()
   /// Takes what was held too long.
   var holding: Task<Void, Never>?
-  var contact = ServerContact()
-  var contactSigns: Task<Void, Never>?
-  /// Devices that the key server does not know, and when we asked: not asked again for a few seconds.
-  var keylessDevices: [DeviceID: Date] = [:]
   /// By row of the message.
   var uploads: [Int64: Task<Void, Never>] = [:]
   var downloads: [FilePlace: Task<Void, Never>] = [:]
@@ -89,28 +89,17 @@ public actor ChatClient {
   var resumption: Task<Void, Never>?
 
   private let trace: WireTrace?
-  let clock: ChatClock
-  var keyHold = KeyServerHold()
-  var keyUpdate: Task<KeyUpdate, any Error>?
-  private var maintenance: Task<Void, Never>?
-  var expiryTask: Task<Void, Never>?
-  /// Whether deleted text may still be in the search index or the write-ahead log; at the start, of the last run.
-  var needsScrub = true
-  var nextPurge = ContinuousClock.now
 
   /// - Parameters:
   ///   - clock: for the lifetimes of keys.
   ///   - trace: hears of every SIP message.
-  public init(
+  public nonisolated init(
     account: AccountConfiguration, store: AccountStore, logger: Logger, clock: ChatClock = ChatClock(),
     trace: WireTrace? = nil
   ) {
     self.trace = trace
-    self.clock = clock
-    self.account = account
+    context = ChatContext(account: account, store: store, logger: logger, clock: clock)
     roomOrigins = RoomOrigins(account)
-    self.store = store
-    self.logger = logger
   }
 
   /// Events from now on. Ends when the client stops.
@@ -120,7 +109,7 @@ public actor ChatClient {
 
   /// From here on what is written waits in the outbox, under the address of last time; `start()` does it too.
   public func prepare() async throws {
-    if gruu == nil { gruu = try await store.deviceID().flatMap { SIPURI($0) } }
+    try await ownDevice.recall()
     roomOrigins.focuses = try await store.database.read { [account] in try KnownFocuses($0, of: account) }
   }
 
@@ -132,7 +121,7 @@ public actor ChatClient {
     try await prepare()
     try await TransferFolder(store).sweep(store)
     let agent = try await makeAgent()
-    self.agent = agent
+    ownDevice.use(agent)
     do {
       let registration = try await register(agent, retrying: retrying)
       try await takeIdentity(gruu: registration.gruu)
@@ -145,7 +134,7 @@ public actor ChatClient {
         }
       }
       await goOnline()
-      scheduleExpiry()
+      expiry.schedule()
       settleStart(.success(()))
     } catch {
       let cause = ChatError(from: error, during: "REGISTER at \(account.address.host)")
@@ -160,12 +149,12 @@ public actor ChatClient {
     while true {
       do { return try await agent.register() } catch {
         let cause = ChatError(from: error, during: "REGISTER at \(account.address.host)")
-        guard retrying, cause.mayPass, self.agent === agent else { throw error }
+        guard retrying, cause.mayPass, ownDevice.agent === agent else { throw error }
         // Others need not wait for a server that may never answer.
         settleStart(.failure(cause))
         hub.send(.connection(.offline(reason: cause.description)))
         try await Task.sleep(for: pause)
-        guard self.agent === agent else { throw cause }
+        guard ownDevice.agent === agent else { throw cause }
         pause = min(pause * 2, Self.longestRetry)
       }
     }
@@ -199,14 +188,10 @@ public actor ChatClient {
     notificationPause = nil
     for confirmation in confirmations.values { confirmation.cancel() }
     confirmations = [:]
-    maintenance?.cancel()
-    maintenance = nil
-    expiryTask?.cancel()
-    expiryTask = nil
+    keyUpkeep.stop()
+    expiry.stop()
     stopTransfers()
-    let agent = self.agent
-    self.agent = nil
-    isConnected = false
+    let agent = ownDevice.release()
     await agent?.shutdown(keepingRegistration: !unregistering)
     eventTask?.cancel()
     eventTask = nil
@@ -218,7 +203,7 @@ public actor ChatClient {
   /// Gives this device up: takes its keys off the key server, and the device out of its rooms. The account's data are
   /// worth nothing afterwards.
   public func giveUp() async throws {
-    try await removeKeys()
+    try await keyUpkeep.removeKeys()
     await stop(unregistering: true)
   }
 
@@ -247,32 +232,27 @@ public actor ChatClient {
   /// This device has its address: from now on it can encrypt and decrypt.
   private func takeIdentity(gruu: SIPURI?) async throws {
     guard let gruu else { throw ChatError.noGRUU(domain: account.address.host) }
-    self.gruu = gruu
-    isConnected = true
-    try await beginContact()
+    ownDevice.connected(as: gruu)
+    try await contactLog.begin()
     let device = DeviceID(gruu.description)
     try await store.database.write { try Setting.gruu.write($0, gruu.description) }
-    lime = LimeAccount(device: device, curve: account.curve, storageKey: store.storageKey, now: clock.now)
-    if let url = account.keyServer {
-      keyServer = KeyServerClient(
-        url: url, device: device, username: account.address.user ?? "", realm: account.digestRealm,
-        password: account.password, caFile: account.caFile)
-    }
+    ownDevice.open(LimeAccount(device: device, curve: account.curve, storageKey: store.storageKey, now: clock.now))
+    keyServer.open(for: device)
   }
 
   private func goOnline() async {
-    await recoverIfRestored()
+    await keyUpkeep.recoverIfRestored()
     // What did not get through over the old connection may get through now.
     blockedRooms = [:]
     heldRooms = [:]
     postponements = [:]
     hub.send(.connection(.registered(device: device ?? "")))
-    await publishKeysIfNeeded()
+    await keyUpkeep.publishKeysIfNeeded()
     await resumeRooms()
     wakeOutbox()
     await wakeUploads()
     // After the rooms, so that a slow key server does not delay them.
-    if maintenance == nil { maintenance = Task { [weak self] in await self?.maintainKeys() } }
+    keyUpkeep.begin()
   }
 
   // MARK: Events of the SIP agent
@@ -340,10 +320,10 @@ public actor ChatClient {
   private func registrationChanged(_ state: RegistrationState) async {
     switch state {
     case .registered(let registration):
-      guard gruu != nil else { return }
+      guard ownDevice.gruu != nil else { return }
       guard !isConnected else {
         if registration.isReconnected {
-          contact.reconnect(at: Date())
+          contactLog.reconnect()
           await resumeRooms()
         }
         return
@@ -354,7 +334,7 @@ public actor ChatClient {
       } catch { hub.send(.error(room: nil, text: describe(error))) }
     case .lost(let error, _), .failed(let error):
       guard isConnected else { return }
-      isConnected = false
+      ownDevice.disconnected()
       live = live.mapValues { LiveRoom(dialog: nil, subscription: nil, state: $0.state) }
       hub.send(.connection(.offline(reason: error.description)))
       await endContact()
@@ -366,19 +346,20 @@ public actor ChatClient {
 
   public func rooms() async throws -> [RoomSummary] { try await store.rooms() }
 
-  func report(_ summary: RoomSummary) {
-    guard !summary.isForNotifications else { return }
-    hub.send(.room(summary, displayName: summary.displayName(for: account.address)))
-  }
+  // MARK: Keys
 
-  func reportRoom(_ address: String) async {
-    guard let summary = try? await store.database.read({ try RoomQueries.summary($0, address) }) else { return }
-    report(summary)
-  }
+  /// Brings the published keys up to date now, whether due or not.
+  /// - Throws: `ChatError.keyServer`, `ChatError.noKeyServer`; the next attempt continues where this one ended.
+  public func updateKeys() async throws -> KeyUpdate { try await keyUpkeep.updateKeys() }
 
-  func describe(_ error: any Error) -> String {
-    let error: any Error = ChatError(storing: error) ?? error
-    return (error as? LocalizedError)?.errorDescription ?? "\(error)"
+  func describe(_ error: any Error) -> String { context.describe(error) }
+  func reportRoom(_ address: String) async { await context.reportRoom(address) }
+  /// Messages that wait for the state of their room come again over the next connection.
+  private func endContact() async {
+    holding?.cancel()
+    holding = nil
+    held.removeAll()
+    await contactLog.end()
   }
 }
 

@@ -6,12 +6,12 @@ import MessageFormats
 
 extension ChatClient {
   /// Most files in one message.
-  public static let fileLimit = MessageContent.maximumFiles
+  public nonisolated static let fileLimit = MessageContent.maximumFiles
   /// Messages whose files are uploaded at the same time.
-  private static let uploadsAtATime = 2
-  private static let longestUploadPause: TimeInterval = 60
+  private nonisolated static let uploadsAtATime = 2
+  private nonisolated static let longestUploadPause: TimeInterval = 60
   /// `failure` of a message whose uploads the user ended.
-  public static let cancelled = "cancelled"
+  public nonisolated static let cancelled = "cancelled"
 
   // MARK: Sending
 
@@ -29,7 +29,7 @@ extension ChatClient {
       throw ChatError.badInput("a message takes 1 to \(Self.fileLimit) files, not \(paths.count)")
     }
     guard account.fileServer != nil else { throw FileTransferError.noFileServer }
-    guard let gruu else { throw ChatError.notConnected }
+    guard let gruu = ownDevice.gruu else { throw ChatError.notConnected }
     guard let room = try await store.database.read({ try Room.fetchOne($0, key: address) }) else {
       throw ChatError.unknownRoom(address, known: [])
     }
@@ -38,7 +38,7 @@ extension ChatClient {
     if let known = try await store.database.read({ try Self.written($0, options, in: address) }) { return known }
     let needsTrust = options.requireTrust || account.requiresTrust
     let files = try await copies(of: paths, encrypted: room.isEncrypted)
-    let (account, now) = (account.address.description, Self.wholeSeconds(Date()))
+    let (account, now) = (account.address.description, Date().wholeSeconds)
     do {
       let message = try await store.database.write { db -> Message in
         let message = try Self.write(
@@ -77,11 +77,11 @@ extension ChatClient {
 
   /// Takes up every upload that waits and is not under way.
   func wakeUploads() async {
-    guard agent != nil,
+    guard ownDevice.agent != nil,
       let waiting = try? await store.database.read({ try PendingUpload.order(sql: "message").fetchAll($0) })
     else { return }
     for upload in waiting where uploads[upload.message] == nil {
-      guard uploads.count < Self.uploadsAtATime, agent != nil else { return }
+      guard uploads.count < Self.uploadsAtATime, ownDevice.agent != nil else { return }
       uploads[upload.message] = Task { [weak self] in await self?.run(upload) }
     }
   }
@@ -155,7 +155,7 @@ extension ChatClient {
 
   /// All files have an address: from now on it is a message like others.
   private func hand(_ upload: PendingUpload, to target: SIPURI?) async throws {
-    guard let gruu, let target else { throw ChatError.notConnected }
+    guard let gruu = ownDevice.gruu, let target else { throw ChatError.notConnected }
     try await store.database.write { db in
       try upload.delete(db)
       guard var message = try Message.fetchOne(db, key: upload.message), message.state == .queued,
@@ -177,7 +177,7 @@ extension ChatClient {
 
   /// The files of a message, which are on a server already, once more in another room.
   func forward(_ message: Message, to address: String, _ options: MessageOptions) async throws -> Message {
-    guard let gruu, let target = SIPURI(address) else { throw ChatError.notConnected }
+    guard let gruu = ownDevice.gruu, let target = SIPURI(address) else { throw ChatError.notConnected }
     if !options.waits { try await checkAdmission(in: address) }
     guard message.files.allSatisfy(\.isOffered) else {
       throw ChatError.badInput("the message's files are not on the file server yet")
@@ -192,7 +192,7 @@ extension ChatClient {
       (file.state, file.path, file.copy, file.failure) = (.uploaded, nil, nil, nil)
       return file
     }
-    let (account, now) = (account.address.description, Self.wholeSeconds(Date()))
+    let (account, now) = (account.address.description, Date().wholeSeconds)
     let needsTrust = options.requireTrust || self.account.requiresTrust
     let sent = try await store.database.write { db -> Message in
       let sent = try Self.write(
@@ -265,7 +265,7 @@ extension ChatClient {
     downloads[key] = Task { [weak self] in
       // What went wrong is told by the saver.
       _ = try? await saver.save(message, index, in: folder, unencrypted: unencrypted)
-      await self?.ended(key)
+      self?.ended(key)
     }
   }
 

@@ -62,7 +62,7 @@ extension ChatClient {
     let change = try await change(.retracted, of: messageID, in: room, text: "") { message in
       try Self.checkIsOwn(message, what: "retracted")
     }
-    forgetOnDisk()
+    expiry.forgetOnDisk()
     return change
   }
 
@@ -85,24 +85,24 @@ extension ChatClient {
   }
 
   /// As Linphone names one that is not to be known.
-  private static let unknownAuthor = "Anonymous"
+  private nonisolated static let unknownAuthor = "Anonymous"
 
   // MARK: How
 
-  static func checkSize(_ text: String) throws {
+  nonisolated static func checkSize(_ text: String) throws {
     let size = text.utf8.count
     guard size <= textLimit else { throw ChatError.messageTooLarge(size, limit: textLimit) }
     try MessageText.check(text)
   }
 
-  private static func checkIsOwn(_ message: Message, what: String) throws {
+  private nonisolated static func checkIsOwn(_ message: Message, what: String) throws {
     guard message.isOutgoing else {
       throw ChatError.badInput("only a message of your own can be \(what); this one is from \(message.sender)")
     }
     guard message.state != .failed else { throw ChatError.badInput("the message was not sent: nobody has it") }
   }
 
-  static func noMessage(_ messageID: String) -> ChatError {
+  nonisolated static func noMessage(_ messageID: String) -> ChatError {
     .badInput("no message \(messageID) is in this room; 'limeade history ROOM --ids' shows them")
   }
 
@@ -111,11 +111,11 @@ extension ChatClient {
     _ kind: MessageChange.Kind, of messageID: String, in room: String, text: String,
     check: @escaping @Sendable (Message) throws -> Void
   ) async throws -> MessageChange {
-    guard let gruu else { throw ChatError.notConnected }
+    guard let gruu = ownDevice.gruu else { throw ChatError.notConnected }
     guard let target = SIPURI(room) else { throw ChatError.badInput("'\(room)' is not a room address") }
     try await checkAdmission(in: room)
     let (own, needsTrust) = (account.address.description, account.requiresTrust)
-    let now = Self.wholeSeconds(Date())
+    let now = Date().wholeSeconds
     let change = try await store.database.write { db -> MessageChange in
       guard let stored = try Room.fetchOne(db, key: room) else { throw ChatError.unknownRoom(room, known: []) }
       guard stored.state != .left else { throw ChatError.notInRoom(stored.subject) }
@@ -148,10 +148,5 @@ extension ChatClient {
     change.state = state
     change.failure = failure
     hub.send(.change(change))
-  }
-
-  /// CPIM's DateTime has whole seconds: with more here, our message and an answer to it would change places.
-  static func wholeSeconds(_ date: Date) -> Date {
-    Date(timeIntervalSince1970: date.timeIntervalSince1970.rounded(.down))
   }
 }

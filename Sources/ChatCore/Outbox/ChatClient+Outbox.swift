@@ -6,13 +6,13 @@ import MessageFormats
 import SIPAgent
 
 extension ChatClient {
-  static let longestBackOff: TimeInterval = 60
+  nonisolated static let longestBackOff: TimeInterval = 60
   /// Longer than the requests take that ask the factory: they end by themselves.
-  private static let longestConfirmation: TimeInterval = 600
+  private nonisolated static let longestConfirmation: TimeInterval = 600
 
   func wakeOutbox() {
     hasNewsForOutbox = true
-    if outboxTask == nil, isConnected {
+    if outboxTask == nil, ownDevice.isConnected {
       outboxTask = Task { [weak self] in await self?.drainOutbox() }
     }
   }
@@ -30,7 +30,7 @@ extension ChatClient {
 
   /// Sends what waits, oldest first, notifications after texts; ends when nothing can be sent now.
   private func drainOutbox() async {
-    while !Task.isCancelled, isConnected, let agent {
+    while !Task.isCancelled, ownDevice.isConnected, let agent = ownDevice.agent {
       hasNewsForOutbox = false
       let now = Date()
       blockedRooms = blockedRooms.filter { $0.value > now }
@@ -52,10 +52,10 @@ extension ChatClient {
       }
     }
     outboxTask = nil
-    guard isConnected, let soonest = [blockedRooms, heldRooms].flatMap(\.values).min() else { return }
+    guard ownDevice.isConnected, let soonest = [blockedRooms, heldRooms].flatMap(\.values).min() else { return }
     Task { [weak self] in
       try? await Task.sleep(for: .seconds(max(0.1, soonest.timeIntervalSinceNow)))
-      await self?.wakeOutbox()
+      self?.wakeOutbox()
     }
   }
 
@@ -98,7 +98,9 @@ extension ChatClient {
   /// - Parameter items: of one room and one kind.
   /// - Returns: what became of each of the first ones; the others were left alone.
   func transmit(_ items: [OutboxItem]) async throws -> [Result<SIPResponse, any Error>] {
-    guard let agent, let gruu, isConnected, let first = items.first?.content else { throw ChatError.notConnected }
+    guard let agent = ownDevice.agent, let gruu = ownDevice.gruu, ownDevice.isConnected,
+      let first = items.first?.content
+    else { throw ChatError.notConnected }
     await waitUntilResumed(first.room)
     guard let room = try await store.database.read({ try Room.find($0, first.room) }),
       let address = RoomAddress(first.room)
@@ -135,14 +137,14 @@ extension ChatClient {
   private func encrypt(
     _ entries: [OutboxEntry], room: Room, address: RoomAddress, gruu: SIPURI, headers: [SIPHeader]
   ) async throws -> [Result<OutgoingMessage, any Error>] {
-    guard let lime, let first = entries.first else { throw ChatError.notConnected }
+    guard let lime = ownDevice.lime, let first = entries.first else { throw ChatError.notConnected }
     let devices = try await allowedDevices(for: first, room: room, lime: lime)
     let (policy, urgent) = (account.newDevices, first.isUrgent)
     // New sessions and the messages in one commit, as each waits for the disk. When a message may yet be refused they
     // have a commit of their own, as their bundles are spent.
     var (bundles, reasons) =
       first.requiresTrust
-      ? ([], try await ensureSessions(with: devices)) : try await missingBundles(for: devices)
+      ? ([], try await peerSessions.ensureSessions(with: devices)) : try await peerSessions.missingBundles(for: devices)
     let candidates = devices.filter { reasons[$0] == nil }
     let (items, started, news) = try await store.writeRatchets {
       [bundles] db -> ([EncryptedItem], [DeviceID: Result<Void, LimeError>], [String]) in
@@ -163,7 +165,7 @@ extension ChatClient {
       return (items, started, news)
     }
     for device in news { hub.send(.security(room: room.address, device: device, text: Self.firstText(to: device))) }
-    reasons.merge(try await self.reasons(of: started)) { $1 }
+    reasons.merge(try await peerSessions.reasons(of: started)) { $1 }
     return zip(entries, items).map { entry, item in
       let reasons = reasons.merging(item.failures.mapValues(\.description)) { $1 }
       if entry.isUrgent {
@@ -180,7 +182,7 @@ extension ChatClient {
     }
   }
 
-  private static func encrypt(
+  private nonisolated static func encrypt(
     _ db: Database, _ entry: OutboxEntry, lime: LimeAccount, recipientUser: String, devices: [DeviceID], gruu: SIPURI
   ) throws -> EncryptedItem {
     let encrypted = try lime.encrypt(

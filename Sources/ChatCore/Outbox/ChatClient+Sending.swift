@@ -5,7 +5,7 @@ import MessageFormats
 
 extension ChatClient {
   /// Largest text that is sent, in bytes of UTF-8.
-  public static let textLimit = 64 * 1024
+  public nonisolated static let textLimit = 64 * 1024
 
   // MARK: Writing
 
@@ -25,10 +25,10 @@ extension ChatClient {
     _ texts: [(text: String, options: MessageOptions)], to address: String
   ) async throws -> [Message] {
     for (text, _) in texts { try Self.checkSize(text) }
-    guard let gruu else { throw ChatError.notConnected }
+    guard let gruu = ownDevice.gruu else { throw ChatError.notConnected }
     guard let target = SIPURI(address) else { throw ChatError.badInput("'\(address)' is not a room address") }
     for (_, options) in texts { try await check(options, in: address) }
-    let now = Self.wholeSeconds(Date())
+    let now = Date().wholeSeconds
     let alwaysNeedsTrust = account.requiresTrust
     let account = account.address.description
     let messages = try await store.database.write { db in
@@ -58,7 +58,7 @@ extension ChatClient {
   }
 
   /// The message that an earlier attempt has written under the id of the options.
-  static func written(_ db: Database, _ options: MessageOptions, in room: String) throws -> Message? {
+  nonisolated static func written(_ db: Database, _ options: MessageOptions, in room: String) throws -> Message? {
     guard let id = options.messageID else { return nil }
     return try Message.fetchOne(
       db.cachedStatement(sql: "SELECT * FROM message WHERE room = ? AND messageID = ? AND isOutgoing"),
@@ -66,7 +66,7 @@ extension ChatClient {
   }
 
   /// Stores a new message of ours, which is to be sent.
-  static func write(
+  nonisolated static func write(
     _ db: Database, _ text: String, files: [MessageFile], to address: String, _ options: MessageOptions,
     account: String, device: SIPURI, time: Date
   ) throws -> Message {
@@ -92,7 +92,7 @@ extension ChatClient {
   }
 
   /// Puts a stored message, all of whose files have an address, into the outbox.
-  static func enqueue(
+  nonisolated static func enqueue(
     _ db: Database, _ message: Message, from device: SIPURI, to room: SIPURI, requiresTrust: Bool, waits: Bool
   ) throws {
     var cpim = InnerMessage.text(message, from: device, to: room)
@@ -105,7 +105,8 @@ extension ChatClient {
 
   /// Tells the room that we are writing, or stopped (RFC 3994), if it is to know. Not stored: only worth something now.
   public func sendComposing(_ isActive: Bool, to address: String) async {
-    guard let gruu, isConnected, let target = SIPURI(address), await tellsTyping(in: address) else { return }
+    guard let gruu = ownDevice.gruu, ownDevice.isConnected, let target = SIPURI(address), await tellsTyping(in: address)
+    else { return }
     let cpim = InnerMessage.composing(isActive, from: gruu, to: target, time: Date())
     let entry = OutboxEntry(
       room: address, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: false,

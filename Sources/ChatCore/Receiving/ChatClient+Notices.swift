@@ -6,7 +6,7 @@ import MessageFormats
 
 extension ChatClient {
   /// A device's failed-decryption notices lead to a new session at most this often; they are unauthenticated.
-  private static let rekeyInterval: TimeInterval = 60
+  private nonisolated static let rekeyInterval: TimeInterval = 60
 
   nonisolated func applyNotices(
     _ db: Database, _ notices: [IMDNMessage], room: Room, author: Author, gruu: SIPURI

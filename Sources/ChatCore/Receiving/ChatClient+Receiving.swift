@@ -31,7 +31,7 @@ private enum Outcome: Sendable {
 
 extension ChatClient {
   /// Messages that are stored in one commit.
-  static let messagesAtOnce = 64
+  nonisolated static let messagesAtOnce = 64
 
   /// Stores incoming MESSAGEs and only then answers them: a 200 OK means that it is on disk.
   func receive(_ messages: [IncomingMessage]) async {
@@ -46,7 +46,7 @@ extension ChatClient {
   private typealias Arrived = (message: IncomingMessage, deadline: ContinuousClock.Instant?)
 
   private func receive(_ messages: [Arrived]) async {
-    guard !messages.isEmpty, let agent else { return }
+    guard !messages.isEmpty, let agent = ownDevice.agent else { return }
     var (hasDeletedText, mayExpire) = (false, false)
     var (rooms, roomsRead): (Set<String>, Set<String>) = ([], [])
     var overdue: [HeldMessages.Entry] = []
@@ -79,20 +79,20 @@ extension ChatClient {
       }
     }
     for room in roomsRead { await reportRoom(room) }
-    if hasDeletedText { forgetOnDisk() }
-    if mayExpire { scheduleExpiry() }
+    if hasDeletedText { expiry.forgetOnDisk() }
+    if mayExpire { expiry.schedule() }
     notify(of: rooms)
     await receive(overdue)
   }
 
   /// Of all refusals the one after which a server keeps a message for later.
-  private static let keepForLater = 503
+  private nonisolated static let keepForLater = 503
 
   /// Devices of a room from which on its notifications wait a little.
-  private static let largeRoom = 20
+  private nonisolated static let largeRoom = 20
   /// Such a wait, for each device of the room, and at most.
-  private static let pausePerDevice: Duration = .milliseconds(10)
-  private static let longestPause: Duration = .seconds(2)
+  private nonisolated static let pausePerDevice: Duration = .milliseconds(10)
+  private nonisolated static let longestPause: Duration = .seconds(2)
 
   /// Sends the delivery notifications of what came from these rooms. In a large room every device sends one to all
   /// others, so they wait until the message itself is everywhere, and what came meanwhile goes into the same one.
@@ -103,7 +103,7 @@ extension ChatClient {
     guard notificationPause == nil else { return }
     notificationPause = Task { [weak self] in
       try? await Task.sleep(for: min(Self.pausePerDevice * fewest, Self.longestPause))
-      await self?.endNotificationPause()
+      self?.endNotificationPause()
     }
   }
 
@@ -121,12 +121,14 @@ extension ChatClient {
 
   /// All in one transaction; when it fails each has one of its own, so that the fault of one is not that of others.
   private func store(_ messages: [Arrived]) async -> [Outcome] {
-    guard let lime, let gruu else { return messages.map { _ in .failed(ChatError.notConnected) } }
+    guard let lime = ownDevice.lime, let gruu = ownDevice.gruu else {
+      return messages.map { _ in .failed(ChatError.notConnected) }
+    }
     let now = Date()
-    contact.sign(at: now)
+    contactLog.sign(at: now)
     let tick = ContinuousClock.now
     let arrivals = messages.map {
-      ($0.message, arrival(at: now, mayWait: $0.deadline.map { $0 > tick } ?? true))
+      ($0.message, contactLog.arrival(at: now, mayWait: $0.deadline.map { $0 > tick } ?? true))
     }
     let attempts: [Attempt]
     do {
@@ -146,7 +148,7 @@ extension ChatClient {
       case .waits(let room): outcomes.append(.waits(room))
       case .unreadable(let envelope, let room, let isMember, let error):
         do {
-          let alert = try await identityAlert(error, room: room.address)
+          let alert = try await peerSessions.identityAlert(error, room: room.address)
           let reason = describe(error)
           var received = try await store.database.write { db in
             try self.recordUndecryptable(db, envelope, room: room, isMember: isMember, gruu: gruu, reason: reason)
@@ -157,11 +159,6 @@ extension ChatClient {
       }
     }
     return outcomes
-  }
-
-  private func arrival(at now: Date, mayWait: Bool) -> Arrival {
-    Arrival(
-      now: now, isCatchingUp: contact.isCatchingUp(at: now), earliest: contact.earliest(at: now), mayWait: mayWait)
   }
 
   nonisolated func store(
@@ -190,7 +187,7 @@ extension ChatClient {
 
   /// The room a message came through: see `fromItsRoom`. An encrypted one that overtook its room's invitation makes the
   /// room known.
-  private static func room(_ db: Database, of message: IncomingMessage, isEncrypted: Bool) throws -> Room {
+  private nonisolated static func room(_ db: Database, of message: IncomingMessage, isEncrypted: Bool) throws -> Room {
     let uri = message.from.uri
     if let room = try Room.find(db, uri.description) { return room }
     guard isEncrypted else { throw ChatError.unknownRoom(uri.description, known: []) }
@@ -388,7 +385,7 @@ extension ChatClient {
   }
 
   /// Between two warnings of the same stranger, in seconds.
-  private static let warningInterval: TimeInterval = 60
+  private nonisolated static let warningInterval: TimeInterval = 60
 
   /// A reaction, edit or retraction.
   /// - Parameter message: what the change is as a message of its own.
@@ -427,7 +424,7 @@ extension ChatClient {
   /// Marks messages of the room as read and tells the senders (display notifications), if they are to know.
   /// - Parameter rows: which, by their `id`; nil for all.
   public func markRead(_ address: String, rows: [Int64]? = nil) async throws {
-    guard let gruu else { return }
+    guard let gruu = ownDevice.gruu else { return }
     let now = clock.now()
     let count = try await store.database.write { db -> Int in
       let unread = try MessageQueries.markRead(db, room: address, rows: rows, now: now)
@@ -438,7 +435,7 @@ extension ChatClient {
       return unread.count
     }
     guard count > 0 else { return }
-    scheduleExpiry()
+    expiry.schedule()
     await reportRoom(address)
     wakeOutbox()
   }

@@ -88,7 +88,7 @@ extension ChatClient {
   func release(heldFor rooms: [String]) async {
     let entries = rooms.flatMap { held.take(room: $0) }
     if !entries.isEmpty { await receive(entries) }
-    guard !held.refused.isDisjoint(with: rooms), let agent else { return }
+    guard !held.refused.isDisjoint(with: rooms), let agent = ownDevice.agent else { return }
     held.refused.subtract(rooms)
     // A server brings what it keeps after a REGISTER.
     Task { _ = try? await agent.register() }
@@ -104,7 +104,8 @@ extension ChatClient {
 
   /// A NOTIFY may have been lost.
   private func askForState(of address: String) async {
-    guard isConnected, held.rooms[address] != nil, live[address]?.subscription != nil, live[address]?.gapRepair == nil,
+    guard ownDevice.isConnected, held.rooms[address] != nil, live[address]?.subscription != nil,
+      live[address]?.gapRepair == nil,
       let room = try? await store.database.read({ try Room.find($0, address) }), room.state == .active
     else { return }
     do { try await subscribe(to: room, repair: .missedChanges) } catch {

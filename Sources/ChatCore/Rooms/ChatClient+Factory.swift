@@ -7,14 +7,14 @@ import SIPAgent
 /// An INVITE to the factory, and the one to the room that it names (RFC 4579 §5.4, RFC 5366; protocol/chat.md).
 struct FactoryRequest: Sendable {
   /// The name of a one-to-one room is not shown; Linphone sends this one.
-  static let oneToOneSubject = "dummy subject"
+  nonisolated static let oneToOneSubject = "dummy subject"
 
   var subject: String
   var members: [SIPURI]
   var isEncrypted: Bool
   var isOneToOne = false
 
-  static func oneToOne(with member: SIPURI, isEncrypted: Bool) -> FactoryRequest {
+  nonisolated static func oneToOne(with member: SIPURI, isEncrypted: Bool) -> FactoryRequest {
     FactoryRequest(subject: oneToOneSubject, members: [member], isEncrypted: isEncrypted, isOneToOne: true)
   }
 
@@ -32,7 +32,7 @@ struct FactoryRequest: Sendable {
 
 extension ChatClient {
   func invite(_ target: SIPURI, _ request: FactoryRequest) async throws -> InviteResult {
-    guard let agent else { throw ChatError.notConnected }
+    guard let agent = ownDevice.agent else { throw ChatError.notConnected }
     do {
       return try await agent.invite(
         target, headers: request.headers, contentType: ContentType.resourceLists.description, body: request.body)
@@ -52,7 +52,7 @@ extension ChatClient {
       }
       return uri
     case .established(let dialog):
-      try? await agent?.bye(dialog.id)
+      try? await ownDevice.agent?.bye(dialog.id)
       throw ChatError.factoryDidNotRedirect(factory: factory.description, status: 200)
     }
   }
@@ -70,7 +70,7 @@ extension ChatClient {
         .flatMap { try RoomQueries.summary(db, $0.address) }
     }
     if let confirmed { return confirmed }
-    if encrypted, keyServer == nil { throw ChatError.noKeyServer }
+    if encrypted, !keyServer.isThere { throw ChatError.noKeyServer }
     let request = FactoryRequest.oneToOne(with: address, isEncrypted: encrypted)
     let named = try await askFactory(request)
     if let known = try await markConfirmed(named, with: address.description, encrypted: encrypted) { return known }

@@ -7,10 +7,10 @@ import SIPAgent
 /// What is known of those who want to open rooms here.
 struct RoomOrigins {
   /// Messages of rooms without encryption that overtook their room's invitation, at most, and their bytes.
-  static let maximumWaiting = 64
-  static let maximumWaitingBytes = 1 << 20
+  nonisolated static let maximumWaiting = 64
+  nonisolated static let maximumWaitingBytes = 1 << 20
   /// Strangers of whom the user was told, at most; of later ones nothing is said.
-  static let maximumReported = 100
+  nonisolated static let maximumReported = 100
 
   var focuses: KnownFocuses
   /// When the factory was asked for its focus because of a stranger.
@@ -30,11 +30,11 @@ struct RoomOrigins {
 
 extension ChatClient {
   /// Rooms that nobody here has written into: more invitations are declined until some are left or forgotten.
-  static let maximumUnansweredRooms = 2000
+  nonisolated static let maximumUnansweredRooms = 2000
   /// How long a message may wait for the invitation to its room.
-  private static let overtakingTimeout: Duration = .seconds(5)
+  private nonisolated static let overtakingTimeout: Duration = .seconds(5)
   /// Seconds between two questions to the factory that strangers cause.
-  private static let askInterval: TimeInterval = 600
+  private nonisolated static let askInterval: TimeInterval = 600
 
   /// Whether the sender of a request is one of our conference servers.
   func isFocus(_ room: SIPURI, _ headers: [SIPHeader]) async -> Bool {
@@ -53,7 +53,7 @@ extension ChatClient {
 
   /// Whether the request says that somebody else sends it (RFC 3325 §9.2). Flexisip up to 2.3.4, and 2.4.0 and 2.4.1,
   /// authenticates whoever P-Preferred-Identity names and leaves any From as it is.
-  private static func hasOtherIdentity(_ room: SIPURI, _ headers: [SIPHeader]) -> Bool {
+  private nonisolated static func hasOtherIdentity(_ room: SIPURI, _ headers: [SIPHeader]) -> Bool {
     headers.contains { header in
       guard header.name.equalsIgnoringCase("P-Preferred-Identity") else { return false }
       return NameAddress(header.value)?.uri.addressOfRecord != room.addressOfRecord
@@ -72,7 +72,7 @@ extension ChatClient {
 
   /// A MESSAGE under the stored address of its room, or nil when it was refused or waits for the room's invitation.
   func fromItsRoom(_ message: IncomingMessage) async -> IncomingMessage? {
-    guard let agent else { return message }
+    guard let agent = ownDevice.agent else { return message }
     let room = message.from.uri
     do {
       if let address = try await storedAddress(of: room), roomOrigins.focuses.verdict(on: room) != .foreign,
@@ -101,14 +101,14 @@ extension ChatClient {
     guard count < RoomOrigins.maximumWaiting,
       roomOrigins.waitingBytes + message.body.count <= RoomOrigins.maximumWaitingBytes
     else {
-      await agent?.respond(to: message.id, status: 503)
+      await ownDevice.agent?.respond(to: message.id, status: 503)
       return
     }
     roomOrigins.waitingBytes += message.body.count
     roomOrigins.waiting[key, default: []].append(message)
     Task { [weak self] in
       try? await Task.sleep(for: Self.overtakingTimeout)
-      for late in await self?.takeWaiting(key) ?? [] { await self?.agent?.respond(to: late.id, status: 503) }
+      for late in self?.takeWaiting(key) ?? [] { await self?.ownDevice.agent?.respond(to: late.id, status: 503) }
     }
   }
 

@@ -41,11 +41,11 @@ struct RoomsToResume {
 }
 
 extension ChatClient {
-  static let subscriptionLifetime = 600
+  nonisolated static let subscriptionLifetime = 600
   /// Between the end of a subscription and the next attempt.
-  static let resubscribePause: Duration = .seconds(1)
+  nonisolated static let resubscribePause: Duration = .seconds(1)
   /// SUBSCRIBEs that are under way at a time when rooms are taken up again.
-  static let resumedAtOnce = 16
+  nonisolated static let resumedAtOnce = 16
 
   /// After a (re)registration: subscribes to every room we are in, from the version we know. Returns at once; some
   /// rooms at a time, and in front of all others those that something is to be sent to.
@@ -55,7 +55,7 @@ extension ChatClient {
       ORDER BY address IN (SELECT room FROM outbox) DESC, lastActivity DESC, address
       """
     let addresses = (try? await store.database.read { try String.fetchAll($0, sql: sql) }) ?? []
-    guard isConnected else { return }
+    guard ownDevice.isConnected else { return }
     resumption?.cancel()
     let waiters = roomsToResume.waiters.values.joined()
     roomsToResume = RoomsToResume(addresses)
@@ -72,7 +72,7 @@ extension ChatClient {
 
   /// - Returns: whether there was a room left.
   private func resumeNext() async -> Bool {
-    guard isConnected, let address = roomsToResume.next() else { return false }
+    guard ownDevice.isConnected, let address = roomsToResume.next() else { return false }
     await resume(address)
     return true
   }
@@ -93,13 +93,13 @@ extension ChatClient {
         try requireOurs(address)
         try await subscribe(to: room)
       }
-    } catch { if isConnected { hub.send(.error(room: address, text: describe(error))) } }
+    } catch { if ownDevice.isConnected { hub.send(.error(room: address, text: describe(error))) } }
     roomsToResume.finish(address)
   }
 
   /// The focus tells what we missed since the version we know; all of it when `repair` is by the full state.
   func subscribe(to room: Room, repair: GapRepair? = nil) async throws {
-    guard let agent, let gruu else { throw ChatError.notConnected }
+    guard let agent = ownDevice.agent, let gruu = ownDevice.gruu else { throw ChatError.notConnected }
     guard let uri = SIPURI(room.address) else { return }
     if let old = live[room.address]?.subscription {
       live[room.address]?.subscription = nil
@@ -126,7 +126,7 @@ extension ChatClient {
   }
 
   /// The state as of the last NOTIFY that was stored.
-  static func storedState(_ db: Database, _ room: Room, entity: SIPURI) throws -> ConferenceState {
+  nonisolated static func storedState(_ db: Database, _ room: Room, entity: SIPURI) throws -> ConferenceState {
     var state = ConferenceState(entity: entity, subject: room.subject)
     guard room.version > 0 else { return state }
     let members = try RoomQueries.participants(db, room: room.address)
@@ -223,7 +223,7 @@ extension ChatClient {
       for (events, summary) in results {
         guard let summary, !summary.isForNotifications else { continue }
         for event in events { hub.send(event) }
-        report(summary)
+        context.report(summary)
       }
     } catch {
       for (address, _) in states {
@@ -263,7 +263,7 @@ extension ChatClient {
   }
 
   private func resubscribe(to address: String) async {
-    guard isConnected, live[address] != nil, live[address]?.subscription == nil,
+    guard ownDevice.isConnected, live[address] != nil, live[address]?.subscription == nil,
       let room = try? await store.database.read({ try Room.fetchOne($0, key: address) }), room.state != .left
     else { return }
     do { try await subscribe(to: room) } catch { hub.send(.error(room: address, text: describe(error))) }

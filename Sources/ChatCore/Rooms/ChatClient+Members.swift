@@ -24,7 +24,7 @@ extension ChatClient {
   /// Renames the room: a re-INVITE with another Subject, in a dialog that is made first when a restart ended it, ours
   /// or the server's.
   public func rename(_ room: String, to subject: String) async throws {
-    guard let agent else { throw ChatError.notConnected }
+    guard let agent = ownDevice.agent else { throw ChatError.notConnected }
     try Self.requireName(subject)
     var headers = [SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite")]
     // A re-INVITE without it ends the lifetime that the administrators have set for all.
@@ -46,7 +46,7 @@ extension ChatClient {
   private func refer(
     _ room: String, _ target: SIPURI, _ parameters: [Parameter], what: String, until isSo: (RoomSummary) -> Bool
   ) async throws {
-    guard let agent else { throw ChatError.notConnected }
+    guard let agent = ownDevice.agent else { throw ChatError.notConnected }
     guard let uri = SIPURI(room) else { throw ChatError.badInput("'\(room)' is not a room address") }
     // The change comes over the subscription.
     await waitUntilResumed(room)
@@ -82,7 +82,7 @@ extension ChatClient {
 
   /// The dialog with the room's focus. After a restart there is none, so it is made by an INVITE without body.
   private func dialog(with room: String) async throws -> DialogID {
-    guard let agent else { throw ChatError.notConnected }
+    guard let agent = ownDevice.agent else { throw ChatError.notConnected }
     await waitUntilResumed(room)
     if let dialog = live[room]?.dialog { return dialog }
     guard let uri = SIPURI(room) else { throw ChatError.badInput("'\(room)' is not a room address") }

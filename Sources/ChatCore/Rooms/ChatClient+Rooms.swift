@@ -6,7 +6,7 @@ import SIPAgent
 
 extension ChatClient {
   /// How long the focus may take to send the room's first state.
-  static let firstStateTimeout: Duration = .seconds(15)
+  nonisolated static let firstStateTimeout: Duration = .seconds(15)
 
   // MARK: Making
 
@@ -15,8 +15,8 @@ extension ChatClient {
   public func createRoom(
     named subject: String, members: [SIPURI], encrypted: Bool = true, oneToOne: Bool = false
   ) async throws -> RoomSummary {
-    guard agent != nil else { throw ChatError.notConnected }
-    if encrypted, keyServer == nil { throw ChatError.noKeyServer }
+    guard ownDevice.agent != nil else { throw ChatError.notConnected }
+    if encrypted, !keyServer.isThere { throw ChatError.noKeyServer }
     let others = members.filter { $0.addressOfRecord != account.address }
     guard !others.isEmpty else { throw ChatError.badInput("a room needs at least one other member") }
     try Self.requireName(subject)
@@ -75,7 +75,7 @@ extension ChatClient {
   }
 
   /// A room without a name could not be told from others in a list, nor be opened by it.
-  static func requireName(_ name: String) throws(ChatError) {
+  nonisolated static func requireName(_ name: String) throws(ChatError) {
     guard name.contains(where: { !$0.isWhitespace }) else { throw .badInput("a room needs a name") }
   }
 
@@ -91,7 +91,7 @@ extension ChatClient {
   // MARK: Being invited
 
   func invited(_ invitation: IncomingInvite) async {
-    guard let agent else { return }
+    guard let agent = ownDevice.agent else { return }
     guard invitation.contact?.has(parameter: "isfocus") == true else {
       // Only rooms call us: this is a chat client.
       await agent.reject(invitation, status: 488)
@@ -157,7 +157,7 @@ extension ChatClient {
   /// Leaves the room: un-SUBSCRIBE and BYE. After a restart, ours or the server's, there is no dialog to end, so one is
   /// made first.
   public func leave(_ address: String) async throws {
-    guard let agent else { throw ChatError.notConnected }
+    guard let agent = ownDevice.agent else { throw ChatError.notConnected }
     await waitUntilResumed(address)
     if let subscription = live[address]?.subscription { await agent.unsubscribe(subscription) }
     do {
@@ -188,7 +188,7 @@ extension ChatClient {
 
   /// Removes a room with its messages from this device. The focus is told, if it listens, for at most `limit`.
   public func forget(_ address: String, within limit: Duration = .seconds(5)) async throws {
-    if agent != nil, isConnected {
+    if ownDevice.agent != nil, ownDevice.isConnected {
       let leaving = Task { try? await self.leave(address) }
       await withTimeout(limit) { await leaving.value }
       leaving.cancel()
@@ -196,7 +196,7 @@ extension ChatClient {
     live[address] = nil
     roomOrigins.addresses = [:]
     try await store.forget(room: address)
-    forgetOnDisk()
+    expiry.forgetOnDisk()
   }
 
   // MARK: Waiting for the first state

@@ -201,7 +201,7 @@
       }
       var message = try ChatClient.write(
         db, text, files: [], to: place.name, options, account: Self.alice.description, device: Self.device,
-        time: ChatClient.wholeSeconds(Date()))
+        time: Date().wholeSeconds)
       message.state = .sent
       try message.update(db)
       return true
