@@ -29,20 +29,16 @@ import ServerConnection
   lazy var keyUpkeep = KeyUpkeep(context, ownDevice, keyServer)
   lazy var peerSessions = PeerSessions(context, ownDevice, keyServer, keyUpkeep)
   lazy var contactLog = ContactLog(context)
-  lazy var expiry = Expiry(context)
-
-  /// What only lives as long as the connection.
-  struct LiveRoom {
-    var dialog: DialogID?
-    var subscription: SubscriptionID?
-    var state: ConferenceState
-    /// Devices that left since the state was stored.
-    var departed: [Device] = []
-    /// What was asked for when a version was missed, until a state fits again.
-    var gapRepair: GapRepair?
+  lazy var factory = ConferenceFactory(context, ownDevice)
+  lazy var origins = RoomOrigins(context, ownDevice, factory)
+  lazy var follower = RoomFollower(context, ownDevice, origins) { [weak self] in await self?.stored(statesOf: $0) }
+  lazy var resumption = RoomResumption(context, ownDevice, origins, follower)
+  lazy var entry = RoomEntry(context, ownDevice, keyServer, factory, origins, follower, resumption) { [weak self] in
+    self?.takeAgain($0)
   }
-  enum GapRepair { case missedChanges, fullState }
-  var live: [String: LiveRoom] = [:]
+  lazy var oneToOne = OneToOneRooms(context, keyServer, factory, entry)
+  lazy var administration = RoomAdministration(context, ownDevice, follower, resumption, expiry)
+  lazy var expiry = Expiry(context)
 
   private static let shortestRetry: Duration = .seconds(2)
   private static let longestRetry: Duration = .seconds(60)
@@ -83,10 +79,6 @@ import ServerConnection
   /// By row of the message.
   var uploads: [Int64: Task<Void, Never>] = [:]
   var downloads: [FilePlace: Task<Void, Never>] = [:]
-  var stateWaiters: [String: [AsyncStream<Void>.Continuation]] = [:]
-  var roomsToResume = RoomsToResume()
-  var roomOrigins: RoomOrigins
-  var resumption: Task<Void, Never>?
 
   private let trace: WireTrace?
 
@@ -99,7 +91,6 @@ import ServerConnection
   ) {
     self.trace = trace
     context = ChatContext(account: account, store: store, logger: logger, clock: clock)
-    roomOrigins = RoomOrigins(account)
   }
 
   /// Events from now on. Ends when the client stops.
@@ -110,7 +101,7 @@ import ServerConnection
   /// From here on what is written waits in the outbox, under the address of last time; `start()` does it too.
   public func prepare() async throws {
     try await ownDevice.recall()
-    roomOrigins.focuses = try await store.database.read { [account] in try KnownFocuses($0, of: account) }
+    try await factory.recall()
   }
 
   /// Registers, publishes keys when they are not yet, and takes up every room.
@@ -182,8 +173,7 @@ import ServerConnection
     if startOutcome == nil { settleStart(.failure(ChatError.notConnected)) }
     outboxTask?.cancel()
     outboxTask = nil
-    resumption?.cancel()
-    resumption = nil
+    resumption.stop()
     notificationPause?.cancel()
     notificationPause = nil
     for confirmation in confirmations.values { confirmation.cancel() }
@@ -248,7 +238,7 @@ import ServerConnection
     postponements = [:]
     hub.send(.connection(.registered(device: device ?? "")))
     await keyUpkeep.publishKeysIfNeeded()
-    await resumeRooms()
+    await resumption.resumeRooms()
     wakeOutbox()
     await wakeUploads()
     // After the rooms, so that a slow key server does not delay them.
@@ -278,7 +268,7 @@ import ServerConnection
       for event in events {
         switch event {
         case .message(let incoming):
-          guard let message = await fromItsRoom(incoming) else { continue }
+          guard let message = await origins.fromItsRoom(incoming) else { continue }
           if messages.count == Self.messagesAtOnce || !notifies.isEmpty { await takeOver(&messages, &notifies) }
           messages.append(message)
         case .notify(let notify):
@@ -302,16 +292,16 @@ import ServerConnection
 
   private func takeOver(_ messages: inout [IncomingMessage], _ notifies: inout [SubscriptionNotify]) async {
     await receive(messages)
-    await notified(notifies)
+    await follower.notified(notifies)
     (messages, notifies) = ([], [])
   }
 
   private func handle(_ event: SIPEvent) async {
     switch event {
     case .registration(let state): await registrationChanged(state)
-    case .invitation(let invitation): await invited(invitation)
-    case .subscriptionEnded(let end): subscriptionEnded(end)
-    case .dialogEnded(let id): await dialogEnded(id)
+    case .invitation(let invitation): await entry.invited(invitation)
+    case .subscriptionEnded(let end): follower.subscriptionEnded(end)
+    case .dialogEnded(let id): await follower.dialogEnded(id)
     // Messages and states are taken over by `handleArrived`, several at a time.
     case .message, .notify, .reinvitation: break
     }
@@ -324,7 +314,7 @@ import ServerConnection
       guard !isConnected else {
         if registration.isReconnected {
           contactLog.reconnect()
-          await resumeRooms()
+          await resumption.resumeRooms()
         }
         return
       }
@@ -335,16 +325,20 @@ import ServerConnection
     case .lost(let error, _), .failed(let error):
       guard isConnected else { return }
       ownDevice.disconnected()
-      live = live.mapValues { LiveRoom(dialog: nil, subscription: nil, state: $0.state) }
+      follower.disconnected()
       hub.send(.connection(.offline(reason: error.description)))
       await endContact()
     case .unregistered: break
     }
   }
 
-  // MARK: Reading
-
-  public func rooms() async throws -> [RoomSummary] { try await store.rooms() }
+  /// What waited for it may go on.
+  private func stored(statesOf rooms: [String]) async {
+    // A device that is held may have gone.
+    for address in rooms { heldRooms[address] = nil }
+    await release(heldFor: rooms)
+    wakeOutbox()
+  }
 
   // MARK: Keys
 

@@ -46,7 +46,7 @@ extension ChatClient {
         }
       } catch { break }
       if let batch {
-        if let room = await unconfirmedRoom(batch.room) { confirm(room) } else { await process(batch) }
+        if let room = await oneToOne.unconfirmed(batch.room) { confirm(room) } else { await process(batch) }
       } else if !hasNewsForOutbox {
         break
       }
@@ -101,11 +101,11 @@ extension ChatClient {
     guard let agent = ownDevice.agent, let gruu = ownDevice.gruu, ownDevice.isConnected,
       let first = items.first?.content
     else { throw ChatError.notConnected }
-    await waitUntilResumed(first.room)
+    await resumption.waitUntilResumed(first.room)
     guard let room = try await store.database.read({ try Room.find($0, first.room) }),
       let address = RoomAddress(first.room)
     else { throw ChatError.notInRoom(first.room) }
-    try requireOurs(room.address)
+    try origins.requireOurs(room.address)
     if room.isOneToOne, !room.isConfirmed { throw ChatError.noStateFromFocus(room: room.subject) }
 
     var headers = [SIPHeader("Date", CivilTime(Date()).headerText)]
@@ -223,15 +223,6 @@ extension ChatClient {
 
   // MARK: One-to-one rooms that somebody else made
 
-  /// Also one that somebody was added to: it is none any more.
-  private func unconfirmedRoom(_ address: String) async -> Room? {
-    try? await store.database.read { db in
-      guard let room = try Room.find(db, address), room.isOneToOne else { return nil }
-      let isPair = try RoomQueries.participants(db, room: address).count <= 2
-      return room.isConfirmed && isPair ? nil : room
-    }
-  }
-
   /// The room's entries wait for the factory's word; those of other rooms do not.
   private func confirm(_ room: Room) {
     guard confirmations[room.address] == nil else { return }
@@ -241,9 +232,9 @@ extension ChatClient {
 
   private func settle(_ address: String) async {
     do {
-      await waitUntilResumed(address)
-      try await waitForState(of: address)
-      if let room = await unconfirmedRoom(address) { try await confirmOneToOne(room) }
+      await resumption.waitUntilResumed(address)
+      try await follower.waitForState(of: address)
+      if let room = await oneToOne.unconfirmed(address) { try await oneToOne.confirm(room) }
       blockedRooms[address] = nil
     } catch let error as ChatError where error.isFinal || error.isRefusal {
       blockedRooms[address] = nil

@@ -98,7 +98,7 @@ extension ChatClient {
   /// others, so they wait until the message itself is everywhere, and what came meanwhile goes into the same one.
   /// (liblinphone waits half a second in any room.)
   private func notify(of rooms: Set<String>) {
-    let devices = rooms.map { live[$0]?.state.participants.reduce(0) { $0 + $1.devices.count } ?? 0 }
+    let devices = rooms.map { follower.deviceCount(of: $0) }
     guard let fewest = devices.min(), fewest >= Self.largeRoom else { return wakeOutbox() }
     guard notificationPause == nil else { return }
     notificationPause = Task { [weak self] in

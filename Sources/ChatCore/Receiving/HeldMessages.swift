@@ -78,7 +78,8 @@ extension ChatClient {
     if stateLimiter.allows(room, every: Self.stateQuestionInterval) {
       Task { [weak self] in
         try? await Task.sleep(for: Self.stateQuestionPause)
-        await self?.askForState(of: room)
+        guard let self, held.rooms[room] != nil else { return }
+        await follower.askForState(of: room)
       }
     }
     return true
@@ -100,16 +101,5 @@ extension ChatClient {
       await receive(held.takeOverdue(at: .now))
     }
     if !Task.isCancelled { holding = nil }
-  }
-
-  /// A NOTIFY may have been lost.
-  private func askForState(of address: String) async {
-    guard ownDevice.isConnected, held.rooms[address] != nil, live[address]?.subscription != nil,
-      live[address]?.gapRepair == nil,
-      let room = try? await store.database.read({ try Room.find($0, address) }), room.state == .active
-    else { return }
-    do { try await subscribe(to: room, repair: .missedChanges) } catch {
-      logger.notice("\(address) was asked for its state: \(describe(error))")
-    }
   }
 }

@@ -33,7 +33,7 @@ extension ChatClient {
   /// - Throws: `ChatError.untrusted`.
   func checkTrust(in address: String) async throws {
     guard let lime = ownDevice.lime else { throw ChatError.notConnected }
-    await waitUntilResumed(address)
+    await resumption.waitUntilResumed(address)
     let (room, devices) = try await store.database.read { db in
       (try Room.fetchOne(db, key: address), try Self.devices(db, room: address, lime: lime))
     }
@@ -94,7 +94,7 @@ extension ChatClient {
   func checkAdmission(in address: String) async throws {
     let policy = account.newDevices
     guard policy != .announce, let gruu = ownDevice.gruu else { return }
-    if ownDevice.isConnected { await waitUntilResumed(address) }
+    if ownDevice.isConnected { await resumption.waitUntilResumed(address) }
     let lime = LimeAccount(device: DeviceID(gruu.description), curve: account.curve)
     do {
       try await store.database.read { db in

@@ -1,53 +1,53 @@
-// ChatClient+Focuses.swift: who may invite this account and write to it: the conference servers of its factory.
+// RoomOrigins.swift: who may invite this account and write to it: the conference servers of its factory.
 import Foundation
 import GRDB
 import MessageFormats
 import SIPAgent
 
 /// What is known of those who want to open rooms here.
-struct RoomOrigins {
+@ChatActor final class RoomOrigins {
   /// Messages of rooms without encryption that overtook their room's invitation, at most, and their bytes.
-  nonisolated static let maximumWaiting = 64
-  nonisolated static let maximumWaitingBytes = 1 << 20
+  private static let maximumWaiting = 64
+  private static let maximumWaitingBytes = 1 << 20
   /// Strangers of whom the user was told, at most; of later ones nothing is said.
-  nonisolated static let maximumReported = 100
-
-  var focuses: KnownFocuses
-  /// When the factory was asked for its focus because of a stranger.
-  var asked: Date?
-  /// Addresses of record, each said once.
-  var reported: Set<String> = []
-  /// Under the room's `conferenceKey`.
-  var waiting: [String: [IncomingMessage]] = [:]
-  var waitingBytes = 0
-  /// The stored address of rooms, by the From of their messages.
-  var addresses: [String: String] = [:]
-
-  init(_ account: AccountConfiguration) {
-    focuses = KnownFocuses(factory: account.conferenceFactory, domains: account.conferenceDomains)
-  }
-}
-
-extension ChatClient {
-  /// Rooms that nobody here has written into: more invitations are declined until some are left or forgotten.
-  nonisolated static let maximumUnansweredRooms = 2000
+  private static let maximumReported = 100
+  /// Spellings of rooms' addresses that are remembered.
+  private static let maximumAddresses = 10_000
   /// How long a message may wait for the invitation to its room.
-  private nonisolated static let overtakingTimeout: Duration = .seconds(5)
+  private static let overtakingTimeout: Duration = .seconds(5)
   /// Seconds between two questions to the factory that strangers cause.
-  private nonisolated static let askInterval: TimeInterval = 600
+  private static let askInterval: TimeInterval = 600
+
+  private let context: ChatContext
+  private let ownDevice: OwnDevice
+  private let factory: ConferenceFactory
+  /// When the factory was asked for its focus because of a stranger.
+  private var asked: Date?
+  /// Addresses of record, and devices with their room, each said once.
+  private var reported: Set<String> = []
+  /// Under the room's `conferenceKey`.
+  private var waiting: [String: [IncomingMessage]] = [:]
+  private var waitingBytes = 0
+  /// The stored address of rooms, by the From of their messages.
+  private var addresses: [String: String] = [:]
+
+  init(_ context: ChatContext, _ ownDevice: OwnDevice, _ factory: ConferenceFactory) {
+    (self.context, self.ownDevice, self.factory) = (context, ownDevice, factory)
+  }
 
   /// Whether the sender of a request is one of our conference servers.
   func isFocus(_ room: SIPURI, _ headers: [SIPHeader]) async -> Bool {
     guard !Self.hasOtherIdentity(room, headers) else { return false }
-    switch roomOrigins.focuses.verdict(on: room) {
+    switch factory.focuses.verdict(on: room) {
     case .ours: return true
     case .foreign: return false
     case .unproven:
-      if let asked = roomOrigins.asked, Date().timeIntervalSince(asked) < Self.askInterval { return false }
-      roomOrigins.asked = Date()
+      if let asked, Date().timeIntervalSince(asked) < Self.askInterval { return false }
+      asked = Date()
       // The answer names the focus; the room it is for is not entered.
-      _ = try? await askFactory(FactoryRequest(subject: "limeade", members: [account.address], isEncrypted: true))
-      return roomOrigins.focuses.verdict(on: room) == .ours
+      _ = try? await factory.ask(
+        FactoryRequest(subject: "limeade", members: [context.account.address], isEncrypted: true))
+      return factory.focuses.verdict(on: room) == .ours
     }
   }
 
@@ -63,19 +63,22 @@ extension ChatClient {
   /// The address under which the room is stored, in whichever spelling it is asked for.
   func storedAddress(of room: SIPURI) async throws -> String? {
     let text = room.description
-    if let known = roomOrigins.addresses[text] { return known }
-    let found = try await store.database.read { try Room.find($0, room)?.address }
-    if roomOrigins.addresses.count > 10_000 { roomOrigins.addresses = [:] }
-    roomOrigins.addresses[text] = found
+    if let known = addresses[text] { return known }
+    let found = try await context.store.database.read { try Room.find($0, room)?.address }
+    if addresses.count > Self.maximumAddresses { addresses = [:] }
+    addresses[text] = found
     return found
   }
+
+  /// After a room was removed.
+  func forgetAddresses() { addresses = [:] }
 
   /// A MESSAGE under the stored address of its room, or nil when it was refused or waits for the room's invitation.
   func fromItsRoom(_ message: IncomingMessage) async -> IncomingMessage? {
     guard let agent = ownDevice.agent else { return message }
     let room = message.from.uri
     do {
-      if let address = try await storedAddress(of: room), roomOrigins.focuses.verdict(on: room) != .foreign,
+      if let address = try await storedAddress(of: room), factory.focuses.verdict(on: room) != .foreign,
         !Self.hasOtherIdentity(room, message.headers)
       {
         guard address != room.description, let uri = SIPURI(address) else { return message }
@@ -97,15 +100,15 @@ extension ChatClient {
   }
 
   private func hold(_ message: IncomingMessage, in key: String) async {
-    let count = roomOrigins.waiting.values.reduce(0) { $0 + $1.count }
-    guard count < RoomOrigins.maximumWaiting,
-      roomOrigins.waitingBytes + message.body.count <= RoomOrigins.maximumWaitingBytes
+    let count = waiting.values.reduce(0) { $0 + $1.count }
+    guard count < Self.maximumWaiting,
+      waitingBytes + message.body.count <= Self.maximumWaitingBytes
     else {
       await ownDevice.agent?.respond(to: message.id, status: 503)
       return
     }
-    roomOrigins.waitingBytes += message.body.count
-    roomOrigins.waiting[key, default: []].append(message)
+    waitingBytes += message.body.count
+    waiting[key, default: []].append(message)
     Task { [weak self] in
       try? await Task.sleep(for: Self.overtakingTimeout)
       for late in self?.takeWaiting(key) ?? [] { await self?.ownDevice.agent?.respond(to: late.id, status: 503) }
@@ -114,19 +117,20 @@ extension ChatClient {
 
   /// What waited for the room to be known.
   func takeWaiting(_ key: String) -> [IncomingMessage] {
-    let messages = roomOrigins.waiting.removeValue(forKey: key) ?? []
-    roomOrigins.waitingBytes -= messages.reduce(0) { $0 + $1.body.count }
+    let messages = waiting.removeValue(forKey: key) ?? []
+    waitingBytes -= messages.reduce(0) { $0 + $1.body.count }
     return messages
   }
 
   /// Says, once for each, that somebody who is no conference server of ours wanted to open a room.
   func reportStranger(_ uri: SIPURI, _ what: String) {
     let address = uri.addressOfRecord.description
-    guard roomOrigins.reported.count < RoomOrigins.maximumReported, roomOrigins.reported.insert(address).inserted else {
+    guard reported.count < Self.maximumReported, reported.insert(address).inserted else {
       return
     }
-    logger.warning("refused \(what) of \(uri): it is no conference server of \(account.conferenceFactory)")
-    hub.send(
+    context.logger.warning(
+      "refused \(what) of \(uri): it is no conference server of \(context.account.conferenceFactory)")
+    context.hub.send(
       .security(
         room: nil, device: uri.gruu == nil ? nil : uri.description,
         text: """
@@ -135,9 +139,24 @@ extension ChatClient {
           """))
   }
 
+  /// A conference server that gives somebody a device at another address is in error, or wants to read along.
+  func reportForeignDevice(_ device: SIPURI, of user: SIPURI, in room: String) {
+    let key = "\(room) \(device.deviceKey)"
+    guard reported.count < Self.maximumReported, reported.insert(key).inserted else {
+      return
+    }
+    context.hub.send(
+      .security(
+        room: room, device: device.description,
+        text: """
+          the conference server says that \(device) is a device of \(user), whose address it does not have: an attack, \
+          or a fault of the server. Nothing is encrypted to it and nothing from it counts
+          """))
+  }
+
   /// - Throws: `ChatError.foreignRoom` for a room that is not of one of our conference servers: nothing is sent to it.
   func requireOurs(_ address: String) throws {
-    guard let uri = SIPURI(address), roomOrigins.focuses.verdict(on: uri) == .foreign else { return }
+    guard let uri = SIPURI(address), factory.focuses.verdict(on: uri) == .foreign else { return }
     throw ChatError.foreignRoom(address)
   }
 }
