@@ -38,6 +38,12 @@ import ServerConnection
   }
   lazy var oneToOne = OneToOneRooms(context, keyServer, factory, entry)
   lazy var administration = RoomAdministration(context, ownDevice, follower, resumption, expiry)
+  lazy var recipients = Recipients(context, ownDevice, resumption, peerSessions)
+  lazy var sender = MessageSender(context, ownDevice, origins, resumption, recipients, peerSessions)
+  lazy var outbox = Outbox(context, ownDevice, follower, resumption, oneToOne, recipients, sender)
+  lazy var writer = MessageWriter(context, ownDevice, recipients, outbox)
+  lazy var changes = ChangeWriter(context, ownDevice, recipients, outbox, expiry)
+  lazy var notices = NoticeSender(context, ownDevice, follower, outbox, sender, expiry)
   lazy var expiry = Expiry(context)
 
   private static let shortestRetry: Duration = .seconds(2)
@@ -54,22 +60,6 @@ import ServerConnection
   private var handling: Task<Void, Never>?
   private var startOutcome: Result<Void, any Error>?
   private var startWaiters: [CheckedContinuation<Void, any Error>] = []
-  var outboxTask: Task<Void, Never>?
-  /// Whether the outbox may hold more than its task read: what is written during the read is not in its result.
-  var hasNewsForOutbox = false
-  /// Rooms that took nothing just now, until when they are left alone, and how often in a row that was so.
-  var blockedRooms: [String: Date] = [:]
-  var postponements: [String: Int] = [:]
-  /// Rooms whose texts wait for the user's decision on a device, until when they are left alone, and the devices that
-  /// were told of.
-  var heldRooms: [String: Date] = [:]
-  var heldDevicesTold: [String: Set<String>] = [:]
-  /// One-to-one rooms that the factory is being asked about, in which nothing is sent meanwhile.
-  var confirmations: [String: Task<Void, Never>] = [:]
-  /// What became of entries of the outbox that could not be written down yet; they are not sent again.
-  var unrecordedOutcomes: [Int64: OutboxOutcome] = [:]
-  /// Until the notifications of large rooms are sent.
-  var notificationPause: Task<Void, Never>?
   let rekeyLimiter = RateLimiter()
   let strangerLimiter = RateLimiter()
   let stateLimiter = RateLimiter()
@@ -171,13 +161,9 @@ import ServerConnection
   /// - Parameter unregistering: the device is given up: the server takes it out of its rooms.
   public func stop(unregistering: Bool = false) async {
     if startOutcome == nil { settleStart(.failure(ChatError.notConnected)) }
-    outboxTask?.cancel()
-    outboxTask = nil
+    outbox.stop()
     resumption.stop()
-    notificationPause?.cancel()
-    notificationPause = nil
-    for confirmation in confirmations.values { confirmation.cancel() }
-    confirmations = [:]
+    notices.stop()
     keyUpkeep.stop()
     expiry.stop()
     stopTransfers()
@@ -232,14 +218,11 @@ import ServerConnection
 
   private func goOnline() async {
     await keyUpkeep.recoverIfRestored()
-    // What did not get through over the old connection may get through now.
-    blockedRooms = [:]
-    heldRooms = [:]
-    postponements = [:]
+    outbox.forgetFailures()
     hub.send(.connection(.registered(device: device ?? "")))
     await keyUpkeep.publishKeysIfNeeded()
     await resumption.resumeRooms()
-    wakeOutbox()
+    outbox.wake()
     await wakeUploads()
     // After the rooms, so that a slow key server does not delay them.
     keyUpkeep.begin()
@@ -334,17 +317,10 @@ import ServerConnection
 
   /// What waited for it may go on.
   private func stored(statesOf rooms: [String]) async {
-    // A device that is held may have gone.
-    for address in rooms { heldRooms[address] = nil }
+    for address in rooms { outbox.lookAgain(at: address) }
     await release(heldFor: rooms)
-    wakeOutbox()
+    outbox.wake()
   }
-
-  // MARK: Keys
-
-  /// Brings the published keys up to date now, whether due or not.
-  /// - Throws: `ChatError.keyServer`, `ChatError.noKeyServer`; the next attempt continues where this one ended.
-  public func updateKeys() async throws -> KeyUpdate { try await keyUpkeep.updateKeys() }
 
   func describe(_ error: any Error) -> String { context.describe(error) }
   func reportRoom(_ address: String) async { await context.reportRoom(address) }

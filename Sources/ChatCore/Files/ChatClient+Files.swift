@@ -5,6 +5,27 @@ import GRDB
 import MessageFormats
 
 extension ChatClient {
+  /// Sends the text and the files of a message to another room, with the name of its author.
+  public func forward(_ messageID: String, from room: String, to target: String) async throws -> Message {
+    guard let message = try await store.message(room: room, messageID: messageID)?.message else {
+      throw ChatError.noMessage(messageID)
+    }
+    guard message.state != .undecryptable, !message.isRetracted, !message.preview.isEmpty else {
+      throw ChatError.badInput("the message has nothing to forward")
+    }
+    guard message.lifetime == nil else {
+      throw ChatError.badInput("the message deletes itself after reading: it is not forwarded")
+    }
+    // Whom a stranger's text is from nobody knows.
+    let source = message.isStranger ? Self.unknownAuthor : message.forwardedFrom ?? message.sender
+    let options = MessageOptions(forwardedFrom: source, waits: false)
+    guard message.files.isEmpty else { return try await forward(message, to: target, options) }
+    return try await send(message.text, to: target, options)
+  }
+
+  /// As Linphone names one that is not to be known.
+  private nonisolated static let unknownAuthor = "Anonymous"
+
   /// Most files in one message.
   public nonisolated static let fileLimit = MessageContent.maximumFiles
   /// Messages whose files are uploaded at the same time.
@@ -24,7 +45,7 @@ extension ChatClient {
   public func send(
     _ text: String, files paths: [String], to address: String, _ options: MessageOptions = MessageOptions()
   ) async throws -> Message {
-    if !text.isEmpty { try Self.checkSize(text) }
+    if !text.isEmpty { try MessageWriter.checkSize(text) }
     guard (1...Self.fileLimit).contains(paths.count) else {
       throw ChatError.badInput("a message takes 1 to \(Self.fileLimit) files, not \(paths.count)")
     }
@@ -34,14 +55,16 @@ extension ChatClient {
       throw ChatError.unknownRoom(address, known: [])
     }
     guard room.state != .left else { throw ChatError.notInRoom(room.subject) }
-    try await check(options, in: address)
-    if let known = try await store.database.read({ try Self.written($0, options, in: address) }) { return known }
+    try await writer.check(options, in: address)
+    if let known = try await store.database.read({ try MessageWriter.written($0, options, in: address) }) {
+      return known
+    }
     let needsTrust = options.requireTrust || account.requiresTrust
     let files = try await copies(of: paths, encrypted: room.isEncrypted)
     let (account, now) = (account.address.description, Date().wholeSeconds)
     do {
       let message = try await store.database.write { db -> Message in
-        let message = try Self.write(
+        let message = try MessageWriter.write(
           db, text, files: files, to: address, options, account: account, device: gruu, time: now)
         if let row = message.id {
           try PendingUpload(message: row, requiresTrust: needsTrust, waits: options.waits).insert(db)
@@ -150,7 +173,7 @@ extension ChatClient {
     }
     try await hand(upload, to: SIPURI(message.room))
     folder.remove(message.files)
-    wakeOutbox()
+    outbox.wake()
   }
 
   /// All files have an address: from now on it is a message like others.
@@ -170,7 +193,7 @@ extension ChatClient {
         return file
       }
       try message.update(db)
-      try Self.enqueue(
+      try MessageWriter.enqueue(
         db, message, from: gruu, to: target, requiresTrust: upload.requiresTrust, waits: upload.waits)
     }
   }
@@ -178,7 +201,7 @@ extension ChatClient {
   /// The files of a message, which are on a server already, once more in another room.
   func forward(_ message: Message, to address: String, _ options: MessageOptions) async throws -> Message {
     guard let gruu = ownDevice.gruu, let target = SIPURI(address) else { throw ChatError.notConnected }
-    if !options.waits { try await checkAdmission(in: address) }
+    if !options.waits { try await recipients.checkAdmission(in: address) }
     guard message.files.allSatisfy(\.isOffered) else {
       throw ChatError.badInput("the message's files are not on the file server yet")
     }
@@ -195,12 +218,12 @@ extension ChatClient {
     let (account, now) = (account.address.description, Date().wholeSeconds)
     let needsTrust = options.requireTrust || self.account.requiresTrust
     let sent = try await store.database.write { db -> Message in
-      let sent = try Self.write(
+      let sent = try MessageWriter.write(
         db, message.text, files: files, to: address, options, account: account, device: gruu, time: now)
-      try Self.enqueue(db, sent, from: gruu, to: target, requiresTrust: needsTrust, waits: options.waits)
+      try MessageWriter.enqueue(db, sent, from: gruu, to: target, requiresTrust: needsTrust, waits: options.waits)
       return sent
     }
-    wakeOutbox()
+    outbox.wake()
     return sent
   }
 

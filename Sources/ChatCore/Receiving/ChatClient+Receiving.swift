@@ -81,36 +81,12 @@ extension ChatClient {
     for room in roomsRead { await reportRoom(room) }
     if hasDeletedText { expiry.forgetOnDisk() }
     if mayExpire { expiry.schedule() }
-    notify(of: rooms)
+    notices.notify(of: rooms)
     await receive(overdue)
   }
 
   /// Of all refusals the one after which a server keeps a message for later.
   private nonisolated static let keepForLater = 503
-
-  /// Devices of a room from which on its notifications wait a little.
-  private nonisolated static let largeRoom = 20
-  /// Such a wait, for each device of the room, and at most.
-  private nonisolated static let pausePerDevice: Duration = .milliseconds(10)
-  private nonisolated static let longestPause: Duration = .seconds(2)
-
-  /// Sends the delivery notifications of what came from these rooms. In a large room every device sends one to all
-  /// others, so they wait until the message itself is everywhere, and what came meanwhile goes into the same one.
-  /// (liblinphone waits half a second in any room.)
-  private func notify(of rooms: Set<String>) {
-    let devices = rooms.map { follower.deviceCount(of: $0) }
-    guard let fewest = devices.min(), fewest >= Self.largeRoom else { return wakeOutbox() }
-    guard notificationPause == nil else { return }
-    notificationPause = Task { [weak self] in
-      try? await Task.sleep(for: min(Self.pausePerDevice * fewest, Self.longestPause))
-      self?.endNotificationPause()
-    }
-  }
-
-  private func endNotificationPause() {
-    notificationPause = nil
-    wakeOutbox()
-  }
 
   /// What came of a message inside the transaction that it was opened in.
   enum Attempt: Sendable {
@@ -273,7 +249,7 @@ extension ChatClient {
     guard try MessageQueries.insertOnce(db, &message).isShown else { return Received() }
     if isMember {
       let imdn = IMDNMessage(messageID: messageID, dateTime: now, kind: .failed(.notAcceptable))
-      try self.enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: now, mustBePlain: true)
+      try context.enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: now, mustBePlain: true)
     }
     return Received(events: [.message(message)])
   }
@@ -339,7 +315,7 @@ extension ChatClient {
     {
       let kind = isFailed ? IMDNMessage.Kind.failed(.badExtension) : .delivered
       let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.writtenAt, kind: kind)
-      try self.enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: arrival.now)
+      try context.enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: arrival.now)
     }
     return received
   }
@@ -417,26 +393,5 @@ extension ChatClient {
       received.hasDeletedText = change.kind != .reaction
       return received
     }
-  }
-
-  // MARK: Reading
-
-  /// Marks messages of the room as read and tells the senders (display notifications), if they are to know.
-  /// - Parameter rows: which, by their `id`; nil for all.
-  public func markRead(_ address: String, rows: [Int64]? = nil) async throws {
-    guard let gruu = ownDevice.gruu else { return }
-    let now = clock.now()
-    let count = try await store.database.write { db -> Int in
-      let unread = try MessageQueries.markRead(db, room: address, rows: rows, now: now)
-      for message in unread where message.state == .received && !message.isStranger {
-        let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.writtenAt, kind: .displayed)
-        try self.enqueue(db, notice: imdn, room: address, gruu: gruu, time: Date())
-      }
-      return unread.count
-    }
-    guard count > 0 else { return }
-    expiry.schedule()
-    await reportRoom(address)
-    wakeOutbox()
   }
 }

@@ -199,7 +199,7 @@
       guard try Bool.fetchOne(db, sql: sql, arguments: [place.name, id, Self.alice.description]) == false else {
         return false
       }
-      var message = try ChatClient.write(
+      var message = try MessageWriter.write(
         db, text, files: [], to: place.name, options, account: Self.alice.description, device: Self.device,
         time: Date().wholeSeconds)
       message.state = .sent

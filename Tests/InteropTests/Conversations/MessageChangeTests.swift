@@ -203,6 +203,6 @@ extension ChatAccount {
       var entry = entry
       try entry.insert(db)
     }
-    await client.wakeOutbox()
+    await client.outbox.wake()
   }
 }

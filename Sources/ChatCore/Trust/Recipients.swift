@@ -1,16 +1,26 @@
-// ChatClient+Trust.swift: which devices a message may go to, and what happens when an identity key changes.
+// Recipients.swift: which devices a message may go to (SECURITY.md: new devices).
 import Foundation
 import GRDB
 import Lime
 
-extension ChatClient {
+@ChatActor final class Recipients {
+  private let context: ChatContext
+  private let ownDevice: OwnDevice
+  private let resumption: RoomResumption
+  private let peerSessions: PeerSessions
+
+  init(_ context: ChatContext, _ ownDevice: OwnDevice, _ resumption: RoomResumption, _ peerSessions: PeerSessions) {
+    (self.context, self.ownDevice) = (context, ownDevice)
+    (self.resumption, self.peerSessions) = (resumption, peerSessions)
+  }
+
   // MARK: Sending
 
   /// The devices of the room to encrypt to. A text fails when the user flagged one of them or one is held;
   /// notifications and typing leave these out.
   func allowedDevices(for entry: OutboxEntry, room: Room, lime: LimeAccount) async throws -> [DeviceID] {
-    let policy = account.newDevices
-    let (devices, held) = try await store.database.read { db in
+    let policy = context.account.newDevices
+    let (devices, held) = try await context.store.database.read { db in
       (
         try Self.devices(db, room: room.address, lime: lime).map { ($0, try lime.status(db, of: $0)) },
         try Self.heldDevices(db, policy, lime: lime, room: room.address)
@@ -34,13 +44,13 @@ extension ChatClient {
   func checkTrust(in address: String) async throws {
     guard let lime = ownDevice.lime else { throw ChatError.notConnected }
     await resumption.waitUntilResumed(address)
-    let (room, devices) = try await store.database.read { db in
+    let (room, devices) = try await context.store.database.read { db in
       (try Room.fetchOne(db, key: address), try Self.devices(db, room: address, lime: lime))
     }
     guard let room else { throw ChatError.unknownRoom(address, known: []) }
     guard room.isEncrypted else { throw ChatError.untrusted(room: room.subject, reasons: ["it is not encrypted"]) }
     let refused = try await peerSessions.ensureSessions(with: devices)
-    let statuses = try await store.database.read { db in
+    let statuses = try await context.store.database.read { db in
       try devices.filter { refused[$0] == nil }.map { ($0, try lime.status(db, of: $0)) }
     }
     try Self.checkTrust(statuses, room: room.subject)
@@ -92,12 +102,12 @@ extension ChatClient {
   /// Whether a text to the room would be sent. Fetches the keys of devices that are held, so that they can be compared.
   /// - Throws: `ChatError.newDevices`.
   func checkAdmission(in address: String) async throws {
-    let policy = account.newDevices
+    let policy = context.account.newDevices
     guard policy != .announce, let gruu = ownDevice.gruu else { return }
     if ownDevice.isConnected { await resumption.waitUntilResumed(address) }
-    let lime = LimeAccount(device: DeviceID(gruu.description), curve: account.curve)
+    let lime = LimeAccount(device: DeviceID(gruu.description), curve: context.account.curve)
     do {
-      try await store.database.read { db in
+      try await context.store.database.read { db in
         guard let room = try Room.find(db, address), room.isEncrypted else { return }
         try Self.checkAdmission(db, policy, lime: lime, room: room)
       }
@@ -107,10 +117,10 @@ extension ChatClient {
     }
   }
 
-  private func fetchKeys(of devices: [HeldDevice]) async {
+  func fetchKeys(of devices: [HeldDevice]) async {
     guard ownDevice.isConnected else { return }
     do { _ = try await peerSessions.ensureSessions(with: devices.map { DeviceID($0.device) }) } catch {
-      hub.send(.error(room: nil, text: describe(error)))
+      context.hub.send(.error(room: nil, text: context.describe(error)))
     }
   }
 
@@ -132,32 +142,15 @@ extension ChatClient {
     """
   }
 
-  /// The room's texts wait for the user, who is told once of each device.
-  func keepBack(_ room: String, _ devices: [HeldDevice]) async {
-    heldRooms[room] = Date().addingTimeInterval(Self.longestBackOff)
-    let news = devices.filter { heldDevicesTold[room, default: []].insert($0.device).inserted }
-    guard !news.isEmpty else { return }
-    await fetchKeys(of: news)
-    for device in news {
-      hub.send(.security(room: room, device: device.device, text: "what you write here waits: \(device.text)"))
-    }
-  }
-
-  /// The user decided on a device: what waited may go.
-  public func trustChanged() {
-    (heldRooms, heldDevicesTold) = ([:], [:])
-    wakeOutbox()
-  }
-
   // MARK: Comparing
 
   /// As `AccountStore.verification`, after fetching keys that are not known yet.
-  public func verification(of address: String) async throws -> Verification {
-    let uri = try SIPAddress.checked(address, domain: account.address.host)
-    let first = try await store.verification(of: uri, curve: account.curve)
+  func verification(of address: String) async throws -> Verification {
+    let uri = try SIPAddress.checked(address, domain: context.account.address.host)
+    let first = try await context.store.verification(of: uri, curve: context.account.curve)
     let missing = first.devices.filter { $0.code == nil }.map { DeviceID($0.trust.device) }
     guard !missing.isEmpty, ownDevice.isConnected else { return first }
     _ = try await peerSessions.ensureSessions(with: missing)
-    return try await store.verification(of: uri, curve: account.curve)
+    return try await context.store.verification(of: uri, curve: context.account.curve)
   }
 }
