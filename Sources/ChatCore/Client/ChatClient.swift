@@ -1,7 +1,6 @@
-// ChatClient.swift: the account at work: ties the SIP agent, LIME, the key server and the database together.
+// ChatClient.swift: the account at work: its connection, and the parts that do what comes and what is to be done.
 import Foundation
 import GRDB
-import HTTPClient
 import Lime
 import Logging
 import MessageFormats
@@ -14,62 +13,58 @@ import ServerConnection
 /// before the network learns of it (outgoing) or before the sender gets its 200 OK (incoming).
 @ChatActor public final class ChatClient {
   nonisolated let context: ChatContext
+  /// Its settings.
   public nonisolated var account: AccountConfiguration { context.account }
+  /// Its data.
   public nonisolated var store: AccountStore { context.store }
-  nonisolated var logger: Logger { context.logger }
-  nonisolated var hub: EventHub { context.hub }
-  nonisolated var clock: ChatClock { context.clock }
+  private nonisolated var hub: EventHub { context.hub }
 
+  /// Whether the account is registered.
   public var isConnected: Bool { ownDevice.isConnected }
   /// This device's id, its GRUU, while connected or after it was.
   public var device: String? { ownDevice.gruu?.description }
 
-  lazy var ownDevice = OwnDevice(context)
-  lazy var keyServer = KeyServerExchange(context)
-  lazy var keyUpkeep = KeyUpkeep(context, ownDevice, keyServer)
-  lazy var peerSessions = PeerSessions(context, ownDevice, keyServer, keyUpkeep)
-  lazy var contactLog = ContactLog(context)
-  lazy var factory = ConferenceFactory(context, ownDevice)
-  lazy var origins = RoomOrigins(context, ownDevice, factory)
-  lazy var follower = RoomFollower(context, ownDevice, origins) { [weak self] in await self?.stored(statesOf: $0) }
-  lazy var resumption = RoomResumption(context, ownDevice, origins, follower)
-  lazy var entry = RoomEntry(context, ownDevice, keyServer, factory, origins, follower, resumption) { [weak self] in
-    self?.takeAgain($0)
+  // The parts, each after those that it asks. What one tells those above it goes through a closure.
+  private(set) lazy var ownDevice = OwnDevice(context)
+  private(set) lazy var contactLog = ContactLog(context)
+  private(set) lazy var expiry = Expiry(context)
+  private(set) lazy var sipEvents = SIPEventQueue { [weak self] in await self?.handle($0) }
+
+  private(set) lazy var keyServer = KeyServerExchange(context)
+  private(set) lazy var keyUpkeep = KeyUpkeep(context, ownDevice, keyServer)
+  private(set) lazy var peerSessions = PeerSessions(context, ownDevice, keyServer, keyUpkeep)
+
+  private(set) lazy var factory = ConferenceFactory(context, ownDevice)
+  private(set) lazy var origins = RoomOrigins(context, ownDevice, factory)
+  private(set) lazy var follower = RoomFollower(context, ownDevice, origins) { [weak self] in
+    await self?.stored(statesOf: $0)
   }
-  lazy var oneToOne = OneToOneRooms(context, keyServer, factory, entry)
-  lazy var administration = RoomAdministration(context, ownDevice, follower, resumption, expiry)
-  lazy var recipients = Recipients(context, ownDevice, resumption, peerSessions)
-  lazy var sender = MessageSender(context, ownDevice, origins, resumption, recipients, peerSessions)
-  lazy var outbox = Outbox(context, ownDevice, follower, resumption, oneToOne, recipients, sender)
-  lazy var writer = MessageWriter(context, ownDevice, recipients, outbox)
-  lazy var changes = ChangeWriter(context, ownDevice, recipients, outbox, expiry)
-  lazy var notices = NoticeSender(context, ownDevice, follower, outbox, sender, expiry)
-  lazy var expiry = Expiry(context)
+  private(set) lazy var resumption = RoomResumption(context, ownDevice, origins, follower)
+  private(set) lazy var entry = RoomEntry(
+    context, ownDevice, keyServer, factory, origins, follower, resumption
+  ) { [sipEvents] in sipEvents.putBack($0) }
+  private(set) lazy var oneToOne = OneToOneRooms(context, keyServer, factory, entry)
+  private(set) lazy var administration = RoomAdministration(context, ownDevice, follower, resumption, expiry)
+
+  private(set) lazy var recipients = Recipients(context, ownDevice, resumption, peerSessions)
+  private(set) lazy var sender = MessageSender(context, ownDevice, origins, resumption, recipients, peerSessions)
+  private(set) lazy var outbox = Outbox(context, ownDevice, follower, resumption, oneToOne, recipients, sender)
+  private(set) lazy var writer = MessageWriter(context, ownDevice, recipients, outbox)
+  private(set) lazy var changes = ChangeWriter(context, ownDevice, recipients, outbox, expiry)
+  private(set) lazy var uploads = Uploads(context, ownDevice, writer, outbox)
+  private(set) lazy var forwarder = MessageForwarder(context, ownDevice, recipients, writer, uploads, outbox)
+
+  private(set) lazy var downloads = Downloads(context)
+  private(set) lazy var notices = NoticeSender(context, ownDevice, follower, outbox, sender, expiry)
+  private(set) lazy var receiver = MessageReceiver(
+    context, ownDevice, contactLog, follower, peerSessions, downloads, notices, expiry)
 
   private static let shortestRetry: Duration = .seconds(2)
   private static let longestRetry: Duration = .seconds(60)
 
   private var eventTask: Task<Void, Never>?
-  /// What came and is not handled yet, in order, and the task that does it.
-  private var arrived: [SIPEvent] = []
-  private var arrivedBytes = 0
-  /// Of the one who brings events, until there is room for more.
-  private var arrivalWaiter: CheckedContinuation<Void, Never>?
-  /// While events of more bytes wait, the agent keeps what comes, and reads no more from its server.
-  private static let maximumArrived = 2 << 20
-  private var handling: Task<Void, Never>?
   private var startOutcome: Result<Void, any Error>?
   private var startWaiters: [CheckedContinuation<Void, any Error>] = []
-  let rekeyLimiter = RateLimiter()
-  let strangerLimiter = RateLimiter()
-  let stateLimiter = RateLimiter()
-  var held = HeldMessages()
-  /// Takes what was held too long.
-  var holding: Task<Void, Never>?
-  /// By row of the message.
-  var uploads: [Int64: Task<Void, Never>] = [:]
-  var downloads: [FilePlace: Task<Void, Never>] = [:]
-
   private let trace: WireTrace?
 
   /// - Parameters:
@@ -111,7 +106,7 @@ import ServerConnection
       eventTask = Task { [weak self] in
         for await event in agent.events {
           guard let self else { return }
-          await self.take(event)
+          await self.sipEvents.add(event)
         }
       }
       await goOnline()
@@ -166,7 +161,8 @@ import ServerConnection
     notices.stop()
     keyUpkeep.stop()
     expiry.stop()
-    stopTransfers()
+    uploads.stop()
+    downloads.stop()
     let agent = ownDevice.release()
     await agent?.shutdown(keepingRegistration: !unregistering)
     eventTask?.cancel()
@@ -212,7 +208,8 @@ import ServerConnection
     try await contactLog.begin()
     let device = DeviceID(gruu.description)
     try await store.database.write { try Setting.gruu.write($0, gruu.description) }
-    ownDevice.open(LimeAccount(device: device, curve: account.curve, storageKey: store.storageKey, now: clock.now))
+    ownDevice.open(
+      LimeAccount(device: device, curve: account.curve, storageKey: store.storageKey, now: context.clock.now))
     keyServer.open(for: device)
   }
 
@@ -223,58 +220,39 @@ import ServerConnection
     await keyUpkeep.publishKeysIfNeeded()
     await resumption.resumeRooms()
     outbox.wake()
-    await wakeUploads()
+    await uploads.wake()
     // After the rooms, so that a slow key server does not delay them.
     keyUpkeep.begin()
   }
 
   // MARK: Events of the SIP agent
 
-  private func take(_ event: SIPEvent) async {
-    arrived.append(event)
-    arrivedBytes += event.size
-    if handling == nil { handling = Task { [weak self] in await self?.handleArrived() } }
-    if arrivedBytes > Self.maximumArrived { await withCheckedContinuation { arrivalWaiter = $0 } }
-  }
-
   /// One after the other, but messages, and states of rooms, that came meanwhile together: each commit waits for the
   /// disk.
-  private func handleArrived() async {
-    while !arrived.isEmpty {
-      let events = arrived
-      arrived = []
-      arrivedBytes = 0
-      arrivalWaiter?.resume()
-      arrivalWaiter = nil
-      var messages: [IncomingMessage] = []
-      var notifies: [SubscriptionNotify] = []
-      for event in events {
-        switch event {
-        case .message(let incoming):
-          guard let message = await origins.fromItsRoom(incoming) else { continue }
-          if messages.count == Self.messagesAtOnce || !notifies.isEmpty { await takeOver(&messages, &notifies) }
-          messages.append(message)
-        case .notify(let notify):
-          if !messages.isEmpty { await takeOver(&messages, &notifies) }
-          notifies.append(notify)
-        default:
+  private func handle(_ events: [SIPEvent]) async {
+    var messages: [IncomingMessage] = []
+    var notifies: [SubscriptionNotify] = []
+    for event in events {
+      switch event {
+      case .message(let incoming):
+        guard let message = await origins.fromItsRoom(incoming) else { continue }
+        if messages.count == MessageReceiver.messagesAtOnce || !notifies.isEmpty {
           await takeOver(&messages, &notifies)
-          await handle(event)
         }
+        messages.append(message)
+      case .notify(let notify):
+        if !messages.isEmpty { await takeOver(&messages, &notifies) }
+        notifies.append(notify)
+      default:
+        await takeOver(&messages, &notifies)
+        await handle(event)
       }
-      await takeOver(&messages, &notifies)
     }
-    handling = nil
-  }
-
-  /// Puts messages that waited in front of what has arrived.
-  func takeAgain(_ messages: [IncomingMessage]) {
-    arrived.insert(contentsOf: messages.map { .message($0) }, at: 0)
-    if handling == nil { handling = Task { [weak self] in await self?.handleArrived() } }
+    await takeOver(&messages, &notifies)
   }
 
   private func takeOver(_ messages: inout [IncomingMessage], _ notifies: inout [SubscriptionNotify]) async {
-    await receive(messages)
+    await receiver.receive(messages)
     await follower.notified(notifies)
     (messages, notifies) = ([], [])
   }
@@ -285,7 +263,7 @@ import ServerConnection
     case .invitation(let invitation): await entry.invited(invitation)
     case .subscriptionEnded(let end): follower.subscriptionEnded(end)
     case .dialogEnded(let id): await follower.dialogEnded(id)
-    // Messages and states are taken over by `handleArrived`, several at a time.
+    // Messages and states are taken over by `handle(_:)` above, several at a time.
     case .message, .notify, .reinvitation: break
     }
   }
@@ -304,7 +282,7 @@ import ServerConnection
       do {
         try await takeIdentity(gruu: registration.gruu)
         await goOnline()
-      } catch { hub.send(.error(room: nil, text: describe(error))) }
+      } catch { hub.send(.error(room: nil, text: context.describe(error))) }
     case .lost(let error, _), .failed(let error):
       guard isConnected else { return }
       ownDevice.disconnected()
@@ -318,48 +296,12 @@ import ServerConnection
   /// What waited for it may go on.
   private func stored(statesOf rooms: [String]) async {
     for address in rooms { outbox.lookAgain(at: address) }
-    await release(heldFor: rooms)
+    await receiver.release(heldFor: rooms)
     outbox.wake()
   }
 
-  func describe(_ error: any Error) -> String { context.describe(error) }
-  func reportRoom(_ address: String) async { await context.reportRoom(address) }
-  /// Messages that wait for the state of their room come again over the next connection.
   private func endContact() async {
-    holding?.cancel()
-    holding = nil
-    held.removeAll()
+    receiver.forgetHeld()
     await contactLog.end()
   }
-}
-
-/// Reading the database needs no connection: `history` and `room list` work while another process holds the account.
-extension AccountStore {
-  /// Rooms, the last used first, without those that are only for notifications.
-  public func rooms() async throws -> [RoomSummary] {
-    try await database.read { try RoomQueries.summaries($0, all: false) }
-  }
-
-  public func message(room: String, messageID: String) async throws -> MessageWithDeliveries? {
-    try await database.read { db in
-      let sql = "SELECT * FROM message WHERE room = ? AND messageID = ? ORDER BY isOutgoing DESC"
-      guard let message = try Message.fetchOne(db, sql: sql, arguments: [room, messageID]) else { return nil }
-      return try MessageQueries.withDeliveries(db, message)
-    }
-  }
-
-  /// - Parameter number: its `id`.
-  public func message(number: Int64) async throws -> MessageWithDeliveries? {
-    try await database.read { db in
-      try Message.fetchOne(db, key: number).map { try MessageQueries.withDeliveries(db, $0) }
-    }
-  }
-
-  /// nil for a room that is not known.
-  public func summary(ofRoom address: String) async throws -> RoomSummary? {
-    try await database.read { try RoomQueries.summary($0, address) }
-  }
-
-  /// The GRUU of the last registration, which is the LIME device id; nil before the first.
-  public func deviceID() async throws -> String? { try await database.read { try Setting.gruu.read($0) } }
 }

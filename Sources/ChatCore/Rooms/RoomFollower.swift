@@ -211,8 +211,7 @@ import SIPAgent
 
   /// A NOTIFY may have been lost.
   func askForState(of address: String) async {
-    guard ownDevice.isConnected, live[address]?.subscription != nil,
-      live[address]?.gapRepair == nil,
+    guard ownDevice.isConnected, live[address]?.subscription != nil, live[address]?.gapRepair == nil,
       let room = try? await context.store.database.read({ try Room.find($0, address) }), room.state == .active
     else { return }
     do { try await subscribe(to: room, repair: .missedChanges) } catch {
