@@ -160,6 +160,10 @@ extension ChatError {
     }
   }
 
+  static func noMessage(_ messageID: String) -> ChatError {
+    .badInput("no message \(messageID) is in this room; 'limeade history ROOM --ids' shows them")
+  }
+
   /// What an error of the SIP agent means to a user.
   init(from error: any Error, during what: String) {
     if let failure = ChatError(storing: error) {

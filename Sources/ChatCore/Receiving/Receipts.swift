@@ -55,9 +55,9 @@ extension Room {
   public func typing(in account: AccountConfiguration) -> Bool { typing ?? account.typing }
 }
 
-extension ChatClient {
+extension ChatContext {
   /// Puts a notice into the outbox, unless the user does not want the room to have it. All of them go this way.
-  nonisolated func enqueue(
+  func enqueue(
     _ db: Database, notice: IMDNMessage, room address: String, gruu: SIPURI, time: Date, mustBePlain: Bool = false
   ) throws {
     guard let target = SIPURI(address), let room = try Room.find(db, address),
@@ -68,12 +68,6 @@ extension ChatClient {
       room: address, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: mustBePlain,
       attempts: 0, createdAt: time)
     try entry.insertQuickly(db)
-  }
-
-  /// Whether the room is told that this account is writing.
-  func tellsTyping(in address: String) async -> Bool {
-    guard let room = try? await store.database.read({ try Room.find($0, address) }) else { return false }
-    return room.typing(in: account)
   }
 }
 
