@@ -8,6 +8,7 @@ import ServerConnection
 
 /// One run of the check. Results come through `report` as soon as a step has ended.
 public actor LiveCheck {
+  /// How long the check waits for others.
   public struct Timeouts: Sendable {
     /// For the answer to one request, in seconds.
     public var answer = 10.0
