@@ -165,7 +165,8 @@ public actor FileServer {
     links[name] = Link(path: path, size: size, type: file.type, until: until)
     let info = FileTransferInfo(
       FileTransferInfo.File(
-        url: origin + Self.linkFolder + name, size: size, name: file.name, contentType: file.type, until: until))
+        url: origin + Self.linkFolder + name, size: size, name: file.name.map(FileNameEscapes.read),
+        contentType: file.type, until: until))
     return HTTPAnswer(
       status: 200, headers: [("Content-Type", ContentType.fileTransfer.description)],
       body: configuration.fault == .fileServerChunked ? .chunked(info.serialized) : .data(info.serialized))
