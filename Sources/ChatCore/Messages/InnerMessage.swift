@@ -9,6 +9,7 @@ public enum MessageID {
   /// Letters: an id that begins with '-' would be an option on a command line.
   private static let beginnings = alphabet.prefix(52)
 
+  /// Twelve random characters, the first a letter.
   public static func make() -> String {
     var generator = SystemRandomNumberGenerator()
     return String(

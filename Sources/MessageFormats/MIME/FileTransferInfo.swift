@@ -18,6 +18,7 @@ public struct FileTransferInfo: Hashable, Sendable {
     /// As the sender named it, without escapes (`FileNameEscapes`): may hold paths and control characters. Not for use as
     /// a path.
     public var name: String?
+    /// Media type as written; nil when the document does not say.
     public var contentType: String?
     /// As written; to be checked before it is fetched.
     public var url: String
@@ -45,6 +46,7 @@ public struct FileTransferInfo: Hashable, Sendable {
     }
   }
 
+  /// The file itself (`type="file"`).
   public var file: File
   /// A small picture of the file, fetched by itself.
   public var thumbnail: File?
