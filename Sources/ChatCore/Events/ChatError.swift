@@ -3,6 +3,7 @@ import Foundation
 import HTTPClient
 import SIPAgent
 
+/// What a user asked for is not done. Texts say why, and what to do; each has an exit code.
 public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   case notConnected
   case serverUnreachable(String)

@@ -32,6 +32,7 @@ public enum ReceiptPolicy: String, Sendable, Codable, CaseIterable, DatabaseValu
 
 /// What a room has of its own; nil is as the account says.
 public struct RoomNotices: Sendable, Codable, Equatable {
+  /// What the senders of messages are told.
   public var receipts: ReceiptPolicy?
   /// Whether it is told that this account is writing.
   public var typing: Bool?
@@ -49,9 +50,12 @@ public struct RoomNotices: Sendable, Codable, Equatable {
 }
 
 extension Room {
+  /// What the room has of its own.
   public var notices: RoomNotices { RoomNotices(receipts: receipts, typing: typing) }
 
+  /// The room's own setting, else the account's.
   public func receipts(in account: AccountConfiguration) -> ReceiptPolicy { receipts ?? account.receipts }
+  /// The room's own setting, else the account's.
   public func typing(in account: AccountConfiguration) -> Bool { typing ?? account.typing }
 }
 
