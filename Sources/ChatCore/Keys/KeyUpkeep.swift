@@ -7,7 +7,9 @@ import Lime
 public struct KeyUpdate: Sendable, Equatable, Codable {
   /// The server did not know this device, or its keys had to be replaced: it was registered again.
   public var registeredAgain = false
+  /// Whether the signed prekey was replaced.
   public var renewedSignedPrekey = false
+  /// How many were published.
   public var oneTimeKeysAdded = 0
 
   /// Whether there was nothing to do.

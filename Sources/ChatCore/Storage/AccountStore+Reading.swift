@@ -9,6 +9,7 @@ extension AccountStore {
     try await database.read { try RoomQueries.summaries($0, all: false) }
   }
 
+  /// nil when the room has no message with that id.
   public func message(room: String, messageID: String) async throws -> MessageWithDeliveries? {
     try await database.read { db in
       let sql = "SELECT * FROM message WHERE room = ? AND messageID = ? ORDER BY isOutgoing DESC"
