@@ -1,5 +1,5 @@
 // Version.swift: the version this program calls itself on the wire and in --version.
 
 public enum Version {
-  public static let current = "0.1.0"
+  public static let current = "0.2.0"
 }
