@@ -68,12 +68,13 @@ let package = Package(
         "Lime", "CCrypto",
         .product(name: "Logging", package: "swift-log"),
       ]),
+    .target(name: "TraceFile", dependencies: ["MessageFormats", "SafeText"]),
     .target(name: "TerminalUI", dependencies: ["CNcurses", "SafeText"]),
     .executableTarget(
       name: "limeade",
       dependencies: [
         "AccountService", "ChatCore", "FileTransfer", "Lab", "KeyServer", "FlexisipCheck", "ServerConnection",
-        "TerminalUI", "MessageFormats", "DigestAuth", "Lime", "SIPAgent", "SafeText",
+        "TerminalUI", "MessageFormats", "DigestAuth", "Lime", "SIPAgent", "SafeText", "TraceFile",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "TOMLKit", package: "TOMLKit"), .product(name: "Logging", package: "swift-log"),
         .target(name: "CMalloc", condition: .when(platforms: [.linux])),
@@ -106,7 +107,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "ChatCore", "DigestAuth", "FlexisipCheck", "HTTPServer", "KeyServer", "Lime", "MessageFormats", "SIPAgent",
-        "TerminalUI", "TestSupport",
+        "TerminalUI", "TestSupport", "TraceFile",
         .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
       ], path: "Tests/Fuzz/Targets"),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"]),
@@ -134,6 +135,7 @@ let package = Package(
       ]),
     .testTarget(
       name: "FlexisipCheckTests", dependencies: ["FlexisipCheck", "Lab", "KeyServer", "TestSupport", "limeade"]),
+    .testTarget(name: "TraceFileTests", dependencies: ["ServerConnection", "TestSupport", "TraceFile", "limeade"]),
     .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI", "TestSupport"]),
     .testTarget(
       name: "InteropTests",

@@ -39,7 +39,7 @@ struct CheckCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let report = CheckReport(json: options.json)
+    let report = CheckReport(json: options.json, trace: options.trace)
     let isLive = flexisipConf == nil || options.account != nil || with != nil
     let account = isLive || options.config != nil ? try options.accountConfiguration() : nil
     let other = try with.map { try ConfigurationFile(path: options.config).account(named: $0) }

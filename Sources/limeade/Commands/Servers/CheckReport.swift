@@ -5,6 +5,8 @@ import Foundation
 
 struct CheckReport: Sendable {
   let json: Bool
+  /// Of --trace.
+  var trace: String?
 
   func show(_ finding: ConfFinding) {
     if json {
@@ -36,12 +38,13 @@ struct CheckReport: Sendable {
 
   func show(_ result: CheckResult) {
     if json {
-      return Output.line(
-        JSONLine.string([
-          "event": "step", "step": result.step.rawValue, "title": result.step.title, "result": result.outcome.rawValue,
-          "seconds": (result.seconds * 1000).rounded() / 1000, "seen": result.seen,
-          "causes": result.causes.map(Self.fields),
-        ]))
+      var object: [String: Any] = [
+        "event": "step", "step": result.step.rawValue, "title": result.step.title, "result": result.outcome.rawValue,
+        "seconds": (result.seconds * 1000).rounded() / 1000, "seen": result.seen,
+        "causes": result.causes.map(Self.fields),
+      ]
+      object["traceLine"] = result.traceLine
+      return Output.line(JSONLine.string(object))
     }
     let mark =
       switch result.outcome {
@@ -51,6 +54,7 @@ struct CheckReport: Sendable {
       }
     let time = result.outcome == .notTried ? "" : String(format: " (%.2f s)", result.seconds)
     Output.line("\(mark) \(result.step.title)\(time): \(SafeLine.text(result.seen))")
+    if let trace, let line = result.traceLine { Output.line("    see \(SafeLine.text(trace)):\(line)") }
     for (number, cause) in result.causes.enumerated() {
       Output.line("    \(number + 1). \(SafeLine.text(cause.text))")
       let place = cause.place.map { "\($0): " } ?? ""
