@@ -65,7 +65,7 @@ let package = Package(
       name: "FlexisipCheck",
       dependencies: [
         "ChatCore", "SIPAgent", "ServerConnection", "MessageFormats", "HTTPClient", "FileTransfer", "DigestAuth",
-        "Lime", "CCrypto",
+        "Lime", "CCrypto", "SafeText",
         .product(name: "Logging", package: "swift-log"),
       ]),
     .target(name: "TraceFile", dependencies: ["MessageFormats", "SafeText"]),
