@@ -12,6 +12,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/LebJe/TOMLKit", exact: "0.6.0"),
     .package(url: "https://github.com/swhitty/FlyingFox", exact: "0.27.1"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", exact: "0.2.0"),
   ],
   targets: [
     // One C library each. C functions of our own only where Swift cannot call (tag lists, macros, variadics).
@@ -68,6 +69,12 @@ let package = Package(
         "Lime", "CCrypto", "SafeText",
         .product(name: "Logging", package: "swift-log"),
       ]),
+    .target(
+      name: "Load",
+      dependencies: [
+        "ChatCore", "FlexisipCheck", "ServerConnection", .product(name: "Histogram", package: "hdrhistogram-swift"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     .target(name: "TraceFile", dependencies: ["MessageFormats", "SafeText"]),
     .target(name: "TerminalUI", dependencies: ["CNcurses", "SafeText"]),
     .executableTarget(
@@ -75,6 +82,7 @@ let package = Package(
       dependencies: [
         "AccountService", "ChatCore", "FileTransfer", "Lab", "KeyServer", "FlexisipCheck", "ServerConnection",
         "TerminalUI", "MessageFormats", "DigestAuth", "Lime", "SIPAgent", "SafeText", "TraceFile",
+        "Load",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "TOMLKit", package: "TOMLKit"), .product(name: "Logging", package: "swift-log"),
         .target(name: "CMalloc", condition: .when(platforms: [.linux])),
@@ -135,6 +143,7 @@ let package = Package(
       ]),
     .testTarget(
       name: "FlexisipCheckTests", dependencies: ["FlexisipCheck", "Lab", "KeyServer", "TestSupport", "limeade"]),
+    .testTarget(name: "LoadTests", dependencies: ["Load", "TestSupport", "limeade"]),
     .testTarget(name: "TraceFileTests", dependencies: ["ServerConnection", "TestSupport", "TraceFile", "limeade"]),
     .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI", "TestSupport"]),
     .testTarget(
