@@ -32,6 +32,7 @@ public actor LoadRun {
   private let trace: WireTrace?
   private let report: @Sendable (Progress) -> Void
   private let run = String(UUID().uuidString.prefix(8))
+  private let folder: URL
   private let ledger: TextLedger
   /// For the texts by which a room shows that it works.
   private let trials: TextLedger
@@ -46,6 +47,7 @@ public actor LoadRun {
     report: @escaping @Sendable (Progress) -> Void
   ) {
     (self.plan, self.accounts, self.trace, self.logger, self.report) = (plan, accounts, trace, logger, report)
+    folder = Self.folder(for: accounts.count)
     ledger = TextLedger(run: run)
     trials = TextLedger(run: "\(run)-trial")
     result = LoadResult(plan: plan)
@@ -75,6 +77,21 @@ public actor LoadRun {
 
   // MARK: Devices and rooms
 
+  private static let memory = "/dev/shm"
+  /// What a device's database may need, in bytes.
+  private static let spaceOfDevice: UInt64 = 8 << 20
+
+  /// In memory where there is room: each text waits for its author's disk else, and all devices share it. A TMPDIR that
+  /// somebody has set is obeyed.
+  private static func folder(for devices: Int) -> URL {
+    var space = statvfs()
+    guard ProcessInfo.processInfo.environment["TMPDIR"] == nil, access(memory, W_OK | X_OK) == 0,
+      statvfs(memory, &space) == 0,
+      UInt64(space.f_bavail) * UInt64(space.f_frsize) >= UInt64(devices) * spaceOfDevice
+    else { return FileManager.default.temporaryDirectory }
+    return URL(fileURLWithPath: memory)
+  }
+
   /// Runs `work` for all items, so many at a time, until it is to stop.
   private func each<Item: Sendable>(
     _ items: [Item], atOnce limit: Int, _ work: @escaping @Sendable (Item) async -> Void
@@ -95,7 +112,7 @@ public actor LoadRun {
   private func startDevice(_ index: Int) async {
     let (ledger, trials) = (self.ledger, self.trials)
     do {
-      let device = try VisitingDevice(accounts[index], logger: logger, trace: trace) { event in
+      let device = try VisitingDevice(accounts[index], in: folder, logger: logger, trace: trace) { event in
         ledger.take(event, by: index)
         trials.take(event, by: index)
       }

@@ -79,11 +79,10 @@ final class TextLedger: @unchecked Sendable {
           return
         }
         guard isComplete else { return }
-        if let number = numbers[id] {
-          acknowledge(number, at: now)
-        } else if early.count < Self.mostEarly {
-          early[id] = now
-        }
+        if let number = numbers[id] { return acknowledge(number, at: now) }
+        // Most of them are of texts that are over.
+        if early.count >= Self.mostEarly { early = [:] }
+        early[id] = now
       }
     default: break
     }

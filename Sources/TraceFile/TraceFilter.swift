@@ -4,8 +4,9 @@ import MessageFormats
 
 /// Learns in a first reading what belongs together, and tells in a second one.
 public struct TraceFilter: Sendable {
-  /// More calls than these are not remembered.
+  /// More calls and rooms than these are not remembered.
   public static let maximumCalls = 100_000
+  public static let maximumRooms = 10_000
 
   private let callID: String?
   private let room: String?
@@ -53,7 +54,7 @@ public struct TraceFilter: Sendable {
         named.insert(call)
       }
       if named.contains(call) {
-        for focus in focuses where rooms.count < Self.maximumCalls { rooms.insert(RoomKey(focus.uri)) }
+        for focus in focuses where rooms.count < Self.maximumRooms { rooms.insert(RoomKey(focus.uri)) }
       }
     }
     if concerns(message), calls.count < Self.maximumCalls { calls.insert(call) }

@@ -74,7 +74,13 @@ public struct TracedMessage: Hashable, Sendable {
 
   // MARK: Whose it is
 
-  public var callID: String? { headers["Call-ID"] }
+  /// What is remembered for later messages may not be longer, in bytes.
+  private static let maximumName = 512
+
+  /// nil also when it is longer than any that a program makes.
+  public var callID: String? {
+    headers["Call-ID"].flatMap { $0.utf8.count <= Self.maximumName ? $0 : nil }
+  }
 
   /// Of the request, also in its response.
   public var method: String {
@@ -91,7 +97,9 @@ public struct TracedMessage: Hashable, Sendable {
   /// The same for a request and its responses.
   var transaction: String? {
     guard isSIP, let via = headers["Via"], let branch = via.range(of: "branch=") else { return nil }
-    return "\(via[branch.upperBound...].prefix { $0 != ";" && $0 != "," }) \(method)"
+    let value = via[branch.upperBound...].prefix { $0 != ";" && $0 != "," }
+    guard value.utf8.count + method.utf8.count <= Self.maximumName else { return nil }
+    return "\(value) \(method)"
   }
 
   /// The account on this side: a request's author when it was sent, and whom it is for when it was received.

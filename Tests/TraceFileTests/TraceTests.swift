@@ -107,6 +107,11 @@ import Testing
     let entries = Self.entries(title + line + "\n" + line + "\n" + line + "\n" + title + "y")
     #expect(entries.count == 2 && entries[0].isCut && entries[0].lines.joined().utf8.count <= TraceReader.maximumEntry)
     #expect(entries[1].line == 5 && entries[1].lines == ["y"] && !entries[1].isCut)
+    // What is kept for later messages has a limit too.
+    let long = String(repeating: "b", count: 5000)
+    let head = "MESSAGE sip:a@h SIP/2.0\nVia: SIP/2.0/TCP h;branch=\(long)\nCall-ID: \(long)\nCSeq: 1 MESSAGE\n\n"
+    let message = Self.entries(title + head).first.flatMap(TracedMessage.init)
+    #expect(message?.method == "MESSAGE" && message?.callID == nil && message?.transaction == nil)
     let many = Self.entries(title + String(repeating: "\n", count: TraceReader.maximumLines + 10))
     #expect(many.count == 1 && many[0].lines.count == TraceReader.maximumLines)
   }

@@ -17,15 +17,18 @@ package final class VisitingDevice: Sendable {
   private let folder: URL
   private let following: Task<Void, Never>
 
-  /// - Parameter take: hears of every event, one after the other.
+  /// - Parameters:
+  ///   - parent: where its folder is made.
+  ///   - take: hears of every event, one after the other.
   package init(
-    _ account: AccountConfiguration, logger: Logger, trace: WireTrace? = nil,
+    _ account: AccountConfiguration, in parent: URL = FileManager.default.temporaryDirectory, logger: Logger,
+    trace: WireTrace? = nil,
     take: @escaping @Sendable (ChatEvent) -> Void
   ) throws {
     var account = account
     account.expires = Self.registrationLifetime
     self.account = account
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent("limeade-visit-\(UUID().uuidString)")
+    folder = parent.appendingPathComponent("limeade-visit-\(UUID().uuidString)")
     store = try AccountStore(directory: folder)
     client = ChatClient(account: account, store: store, logger: logger, trace: trace)
     let events = client.events()
