@@ -7,11 +7,13 @@ import SafeText
 ///
 /// `@unchecked Sendable`: `file`, `nextLine` and `titles` are only touched under `lock`.
 public final class WireTrace: @unchecked Sendable {
+  /// Which way a message went; the raw value stands in the file.
   public enum Direction: String, Sendable {
     case sent = "->"
     case received = "<-"
   }
 
+  /// The file cannot be written.
   public enum Failure: Error, LocalizedError, CustomStringConvertible {
     case cannotWrite(path: String, reason: String)
 

@@ -3,6 +3,7 @@ import Foundation
 import HTTPClient
 import SIPAgent
 
+/// What a user asked for is not done. Texts say why, and what to do; each has an exit code.
 public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   case notConnected
   case serverUnreachable(String)
@@ -158,6 +159,10 @@ extension ChatError {
     case .factoryDidNotRedirect: true
     default: false
     }
+  }
+
+  static func noMessage(_ messageID: String) -> ChatError {
+    .badInput("no message \(messageID) is in this room; 'limeade history ROOM --ids' shows them")
   }
 
   /// What an error of the SIP agent means to a user.

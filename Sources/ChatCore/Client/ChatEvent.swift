@@ -3,12 +3,14 @@ import Foundation
 
 /// Something that happened in the account.
 public enum ChatEvent: Sendable, Codable {
+  /// How the connection to the server is.
   public enum Connection: Sendable, Equatable, Codable {
     case connecting
     case registered(device: String)
     /// Not connected; the agent keeps trying unless it says otherwise.
     case offline(reason: String)
   }
+  /// What became of a member or a device.
   public enum Change: String, Sendable, Codable { case added, removed, changed }
 
   case connection(Connection)
@@ -35,6 +37,7 @@ extension ChatEvent {
   /// The event as one line of JSON with sorted keys.
   public var jsonLine: String { JSONLine.string(jsonFields) }
 
+  /// The event as an object of JSON; times are RFC 3339 in UTC. See limeade-rpc(7).
   public var jsonFields: [String: Any] {
     var object: [String: Any] = [:]
     switch self {
@@ -135,6 +138,8 @@ extension MessageChange {
 }
 
 extension RoomSummary {
+  /// The room as an object of JSON.
+  /// - Parameter name: as it is shown to this account.
   public func jsonFields(name: String) -> [String: Any] {
     var object: [String: Any] = [
       "room": room.address, "name": name, "encrypted": room.isEncrypted, "oneToOne": room.isOneToOne,

@@ -7,6 +7,7 @@ import SafeText
 public enum JSONLine {
   /// A value that is JSON already.
   public struct Fragment {
+    /// One value, without line ends.
     public let json: String
     public init(json: String) { self.json = json }
   }

@@ -8,6 +8,7 @@ import ServerConnection
 
 /// One run of the check. Results come through `report` as soon as a step has ended.
 public actor LiveCheck {
+  /// How long the check waits for others.
   public struct Timeouts: Sendable {
     /// For the answer to one request, in seconds.
     public var answer = 10.0
@@ -20,6 +21,7 @@ public actor LiveCheck {
   let account: AccountConfiguration
   let other: AccountConfiguration?
   let timeouts: Timeouts
+  let lookAround: LookAround
   let logger: Logger
   /// nil when nobody wants to see what goes over the wire.
   let trace: WireTrace?
@@ -62,12 +64,13 @@ public actor LiveCheck {
   public init(
     account: AccountConfiguration, other: AccountConfiguration? = nil, conf: FlexisipConf? = nil,
     findings: [ConfFinding] = [], conferenceServer: String? = nil, timeouts: Timeouts = Timeouts(),
-    trace: WireTrace? = nil,
-    logger: Logger, report: @escaping @Sendable (CheckResult) -> Void
+    lookAround: LookAround = LookAround(), trace: WireTrace? = nil, logger: Logger,
+    report: @escaping @Sendable (CheckResult) -> Void
   ) {
     self.account = account
     self.other = other
     self.timeouts = timeouts
+    self.lookAround = lookAround
     self.trace = trace
     self.logger = logger
     self.report = report

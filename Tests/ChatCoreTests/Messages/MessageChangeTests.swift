@@ -162,8 +162,11 @@ private struct Fixture {
     #expect(try change("linphone.In-Reply-To: abc", "", "no reaction") == nil)
     let edit = try change("linphone.Replaces: abc", "", "new text")
     #expect(edit?.kind == .edited && edit?.messageID == "abc" && edit?.text == "new text")
-    let retraction = try change("linphone.Retracts: abc", "", "")
-    #expect(retraction?.kind == .retracted && retraction?.messageID == "abc")
+    // The words are for clients that do not know retractions.
+    for words in ["", "(deleted an earlier message)"] {
+      let retraction = try change("linphone.Retracts: abc", "", words)
+      #expect(retraction?.kind == .retracted && retraction?.messageID == "abc" && retraction?.text == "")
+    }
     #expect(try change("linphone.Replying-To-Message-ID: abc", "", "an answer") == nil)
     // A clock that is ahead does not outdo later changes.
     let early = MessageChange(

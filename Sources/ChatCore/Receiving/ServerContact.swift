@@ -1,7 +1,5 @@
 // ServerContact.swift: when the server could reach us, and so how late what comes may be.
 import Foundation
-import GRDB
-import MessageFormats
 
 /// What comes while we are connected was written a moment ago, whatever it says; what waited for us, since we were
 /// connected last.
@@ -65,7 +63,7 @@ struct MessagePlace: Equatable {
   /// A time that is not believable counts for nothing: the message stands where it came, at the bottom, not above what
   /// was read already, nor below all that follows.
   init(claimed: Date?, arrival: Arrival) {
-    let now = ChatClient.wholeSeconds(arrival.now)
+    let now = arrival.now.wholeSeconds
     guard let claimed else {
       time = now
       return
@@ -81,45 +79,7 @@ struct MessagePlace: Equatable {
   }
 }
 
-extension ChatClient {
-  func beginContact() async throws {
-    let now = Date()
-    let before = contact.before
-    if before == nil {
-      let known = try await store.database.read { try Self.lastContact($0) }
-      contact.begin(at: now, before: known)
-    } else {
-      contact.begin(at: now)
-    }
-    contactSigns?.cancel()
-    contactSigns = Task { [weak self] in
-      while !Task.isCancelled {
-        do { try await Task.sleep(for: .seconds(ServerContact.interval)) } catch { return }
-        await self?.signContact()
-      }
-    }
-  }
-
-  private func signContact() { contact.sign(at: Date()) }
-
-  /// Messages that wait for the state of their room come again over the next connection.
-  func endContact() async {
-    contactSigns?.cancel()
-    contactSigns = nil
-    holding?.cancel()
-    holding = nil
-    held.removeAll()
-    guard contact.since != nil else { return }
-    contact.end(at: Date())
-    guard let end = contact.before else { return }
-    try? await store.database.write { db in try Setting.lastContact.write(db, "\(end.timeIntervalSince1970)") }
-  }
-
-  /// After a crash it is not written down: then we were there at least when the last message came.
-  private static func lastContact(_ db: Database) throws -> Date? {
-    let written = try Setting.lastContact.read(db).flatMap(TimeInterval.init).map(Date.init(timeIntervalSince1970:))
-    let received = try StoredDate.fetchOne(
-      db, sql: "SELECT receivedAt FROM message WHERE NOT isOutgoing ORDER BY id DESC LIMIT 1")?.date
-    return [written, received].compactMap(\.self).max()
-  }
+extension Date {
+  /// CPIM's DateTime has whole seconds: with more here, our message and an answer to it would change places.
+  var wholeSeconds: Date { Date(timeIntervalSince1970: timeIntervalSince1970.rounded(.down)) }
 }

@@ -1,16 +1,26 @@
-// ChatClient+Trust.swift: which devices a message may go to, and what happens when an identity key changes.
+// Recipients.swift: which devices a message may go to (SECURITY.md: new devices).
 import Foundation
 import GRDB
 import Lime
 
-extension ChatClient {
+@ChatActor final class Recipients {
+  private let context: ChatContext
+  private let ownDevice: OwnDevice
+  private let resumption: RoomResumption
+  private let peerSessions: PeerSessions
+
+  init(_ context: ChatContext, _ ownDevice: OwnDevice, _ resumption: RoomResumption, _ peerSessions: PeerSessions) {
+    (self.context, self.ownDevice) = (context, ownDevice)
+    (self.resumption, self.peerSessions) = (resumption, peerSessions)
+  }
+
   // MARK: Sending
 
   /// The devices of the room to encrypt to. A text fails when the user flagged one of them or one is held;
   /// notifications and typing leave these out.
   func allowedDevices(for entry: OutboxEntry, room: Room, lime: LimeAccount) async throws -> [DeviceID] {
-    let policy = account.newDevices
-    let (devices, held) = try await store.database.read { db in
+    let policy = context.account.newDevices
+    let (devices, held) = try await context.store.database.read { db in
       (
         try Self.devices(db, room: room.address, lime: lime).map { ($0, try lime.status(db, of: $0)) },
         try Self.heldDevices(db, policy, lime: lime, room: room.address)
@@ -32,34 +42,34 @@ extension ChatClient {
   /// verified.
   /// - Throws: `ChatError.untrusted`.
   func checkTrust(in address: String) async throws {
-    guard let lime else { throw ChatError.notConnected }
-    await waitUntilResumed(address)
-    let (room, devices) = try await store.database.read { db in
+    guard let lime = ownDevice.lime else { throw ChatError.notConnected }
+    await resumption.waitUntilResumed(address)
+    let (room, devices) = try await context.store.database.read { db in
       (try Room.fetchOne(db, key: address), try Self.devices(db, room: address, lime: lime))
     }
     guard let room else { throw ChatError.unknownRoom(address, known: []) }
     guard room.isEncrypted else { throw ChatError.untrusted(room: room.subject, reasons: ["it is not encrypted"]) }
-    let refused = try await ensureSessions(with: devices)
-    let statuses = try await store.database.read { db in
+    let refused = try await peerSessions.ensureSessions(with: devices)
+    let statuses = try await context.store.database.read { db in
       try devices.filter { refused[$0] == nil }.map { ($0, try lime.status(db, of: $0)) }
     }
     try Self.checkTrust(statuses, room: room.subject)
   }
 
-  static func checkTrust(_ statuses: [(device: DeviceID, status: PeerStatus)], room: String) throws {
+  nonisolated static func checkTrust(_ statuses: [(device: DeviceID, status: PeerStatus)], room: String) throws {
     let reasons = statuses.filter { $0.status != .trusted }.map { "\($0.device) is \($0.status.rawValue)" }
     guard reasons.isEmpty else { throw ChatError.untrusted(room: room, reasons: reasons) }
   }
 
   /// What can be said of a message to several devices: no more than of the least known one.
-  static func weakest(_ statuses: [PeerStatus]) -> PeerStatus {
+  nonisolated static func weakest(_ statuses: [PeerStatus]) -> PeerStatus {
     [.unsafe, .unknown, .untrusted].first { statuses.contains($0) } ?? .trusted
   }
 
   // MARK: New devices
 
   /// The devices of the room but this one and those that the user excluded.
-  private static func devices(_ db: Database, room: String, lime: LimeAccount) throws -> [DeviceID] {
+  private nonisolated static func devices(_ db: Database, room: String, lime: LimeAccount) throws -> [DeviceID] {
     let admissions = try Admissions(db, room: room)
     return try RoomQueries.devices(db, room: room).filter { device in
       device.gruu != lime.device.string && !admissions.isExcluded(device.gruu)
@@ -67,7 +77,7 @@ extension ChatClient {
   }
 
   /// The devices of the room that get nothing until the user decides.
-  static func heldDevices(
+  nonisolated static func heldDevices(
     _ db: Database, _ policy: NewDevicePolicy, lime: LimeAccount, room: String
   ) throws -> [HeldDevice] {
     guard policy != .announce else { return [] }
@@ -82,7 +92,9 @@ extension ChatClient {
   }
 
   /// - Throws: `ChatError.newDevices`.
-  static func checkAdmission(_ db: Database, _ policy: NewDevicePolicy, lime: LimeAccount, room: Room) throws {
+  nonisolated static func checkAdmission(_ db: Database, _ policy: NewDevicePolicy, lime: LimeAccount, room: Room)
+    throws
+  {
     let held = try heldDevices(db, policy, lime: lime, room: room.address)
     guard held.isEmpty else { throw ChatError.newDevices(room: room.subject, devices: held) }
   }
@@ -90,12 +102,12 @@ extension ChatClient {
   /// Whether a text to the room would be sent. Fetches the keys of devices that are held, so that they can be compared.
   /// - Throws: `ChatError.newDevices`.
   func checkAdmission(in address: String) async throws {
-    let policy = account.newDevices
-    guard policy != .announce, let gruu else { return }
-    if isConnected { await waitUntilResumed(address) }
-    let lime = LimeAccount(device: DeviceID(gruu.description), curve: account.curve)
+    let policy = context.account.newDevices
+    guard policy != .announce, let gruu = ownDevice.gruu else { return }
+    if ownDevice.isConnected { await resumption.waitUntilResumed(address) }
+    let lime = LimeAccount(device: DeviceID(gruu.description), curve: context.account.curve)
     do {
-      try await store.database.read { db in
+      try await context.store.database.read { db in
         guard let room = try Room.find(db, address), room.isEncrypted else { return }
         try Self.checkAdmission(db, policy, lime: lime, room: room)
       }
@@ -105,16 +117,16 @@ extension ChatClient {
     }
   }
 
-  private func fetchKeys(of devices: [HeldDevice]) async {
-    guard isConnected else { return }
-    do { _ = try await ensureSessions(with: devices.map { DeviceID($0.device) }) } catch {
-      hub.send(.error(room: nil, text: describe(error)))
+  func fetchKeys(of devices: [HeldDevice]) async {
+    guard ownDevice.isConnected else { return }
+    do { _ = try await peerSessions.ensureSessions(with: devices.map { DeviceID($0.device) }) } catch {
+      context.hub.send(.error(room: nil, text: context.describe(error)))
     }
   }
 
   /// Records that the devices get a text.
   /// - Returns: the new ones that were not compared, when others of the room had one before.
-  static func admit(
+  nonisolated static func admit(
     _ db: Database, _ devices: [(device: DeviceID, status: PeerStatus)], room: String
   ) throws -> [String] {
     let admissions = try Admissions(db, room: room)
@@ -123,50 +135,22 @@ extension ChatClient {
     return admissions.isEmpty ? [] : news.filter { $0.status != .trusted }.map(\.device.string)
   }
 
-  static func firstText(to device: String) -> String {
+  nonisolated static func firstText(to device: String) -> String {
     """
     \(device) gets a message of yours for the first time; whose device it is was not compared: 'limeade keys verify \
     \(CommandWord.address(device))'
     """
   }
 
-  /// The room's texts wait for the user, who is told once of each device.
-  func keepBack(_ room: String, _ devices: [HeldDevice]) async {
-    heldRooms[room] = Date().addingTimeInterval(Self.longestBackOff)
-    let news = devices.filter { heldDevicesTold[room, default: []].insert($0.device).inserted }
-    guard !news.isEmpty else { return }
-    await fetchKeys(of: news)
-    for device in news {
-      hub.send(.security(room: room, device: device.device, text: "what you write here waits: \(device.text)"))
-    }
-  }
-
-  /// The user decided on a device: what waited may go.
-  public func trustChanged() {
-    (heldRooms, heldDevicesTold) = ([:], [:])
-    wakeOutbox()
-  }
-
-  // MARK: Changed identities
-
-  /// Remembers that another identity key was offered, so that the rooms of the device count as unsafe, and gives the
-  /// event that tells the user; nil for other errors.
-  func identityAlert(_ error: any Error, room: String?) async throws -> ChatEvent? {
-    guard case LimeError.identityChanged(let device, let known, let offered) = error else { return nil }
-    try await store.database.write { try RefusedIdentity.record($0, device, offered: offered) }
-    return .security(
-      room: room, device: device.string, text: RefusedIdentity.text(device, known: known, offered: offered))
-  }
-
   // MARK: Comparing
 
   /// As `AccountStore.verification`, after fetching keys that are not known yet.
-  public func verification(of address: String) async throws -> Verification {
-    let uri = try SIPAddress.checked(address, domain: account.address.host)
-    let first = try await store.verification(of: uri, curve: account.curve)
+  func verification(of address: String) async throws -> Verification {
+    let uri = try SIPAddress.checked(address, domain: context.account.address.host)
+    let first = try await context.store.verification(of: uri, curve: context.account.curve)
     let missing = first.devices.filter { $0.code == nil }.map { DeviceID($0.trust.device) }
-    guard !missing.isEmpty, isConnected else { return first }
-    _ = try await ensureSessions(with: missing)
-    return try await store.verification(of: uri, curve: account.curve)
+    guard !missing.isEmpty, ownDevice.isConnected else { return first }
+    _ = try await peerSessions.ensureSessions(with: missing)
+    return try await context.store.verification(of: uri, curve: context.account.curve)
   }
 }

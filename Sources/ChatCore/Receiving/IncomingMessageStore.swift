@@ -1,4 +1,4 @@
-// ChatClient+Receiving.swift: what arrives: decrypted, stored and answered in that order (RFC 3428, RFC 3862).
+// IncomingMessageStore.swift: decrypting what came and storing it, in one transaction (RFC 3862, LIME).
 import Foundation
 import GRDB
 import Lime
@@ -21,97 +21,8 @@ struct Received: Sendable {
   }
 }
 
-/// What becomes of a message that arrived.
-private enum Outcome: Sendable {
-  case stored(Received)
-  /// For the room's state to show its author.
-  case waits(Room)
-  case failed(any Error)
-}
-
-extension ChatClient {
-  /// Messages that are stored in one commit.
-  static let messagesAtOnce = 64
-
-  /// Stores incoming MESSAGEs and only then answers them: a 200 OK means that it is on disk.
-  func receive(_ messages: [IncomingMessage]) async {
-    await receive(messages.map { (message: $0, deadline: nil) })
-  }
-
-  /// The same with messages that have waited for the state of their room.
-  func receive(_ entries: [HeldMessages.Entry]) async {
-    await receive(entries.map { (message: $0.message, deadline: $0.deadline) })
-  }
-
-  private typealias Arrived = (message: IncomingMessage, deadline: ContinuousClock.Instant?)
-
-  private func receive(_ messages: [Arrived]) async {
-    guard !messages.isEmpty, let agent else { return }
-    var (hasDeletedText, mayExpire) = (false, false)
-    var (rooms, roomsRead): (Set<String>, Set<String>) = ([], [])
-    var overdue: [HeldMessages.Entry] = []
-    for (arrived, outcome) in zip(messages, await store(messages)) {
-      let message = arrived.message
-      switch outcome {
-      case .failed(let error):
-        logger.error("an incoming message was not stored: \(describe(error))")
-        hub.send(.error(room: nil, text: "an incoming message could not be stored: \(describe(error))"))
-        await agent.respond(to: message.id, status: Self.keepForLater)
-      case .waits(let room):
-        if hold(message, room: room, until: arrived.deadline) { continue }
-        if room.version == 0 {
-          // Nobody is known to be in it yet, and its messages may be many.
-          held.refused.insert(room.address)
-          await agent.respond(to: message.id, status: Self.keepForLater)
-        } else {
-          overdue.append(HeldMessages.Entry(message: message, deadline: .now))
-        }
-      case .stored(let received):
-        await agent.respond(to: message.id, status: received.status)
-        for event in received.events {
-          hub.send(event)
-          if case .message(let message) = event { offer(message) }
-        }
-        rooms.insert(message.from.uri.description)
-        roomsRead.formUnion(received.roomsRead)
-        hasDeletedText = hasDeletedText || received.hasDeletedText
-        mayExpire = mayExpire || received.mayExpire
-      }
-    }
-    for room in roomsRead { await reportRoom(room) }
-    if hasDeletedText { forgetOnDisk() }
-    if mayExpire { scheduleExpiry() }
-    notify(of: rooms)
-    await receive(overdue)
-  }
-
-  /// Of all refusals the one after which a server keeps a message for later.
-  private static let keepForLater = 503
-
-  /// Devices of a room from which on its notifications wait a little.
-  private static let largeRoom = 20
-  /// Such a wait, for each device of the room, and at most.
-  private static let pausePerDevice: Duration = .milliseconds(10)
-  private static let longestPause: Duration = .seconds(2)
-
-  /// Sends the delivery notifications of what came from these rooms. In a large room every device sends one to all
-  /// others, so they wait until the message itself is everywhere, and what came meanwhile goes into the same one.
-  /// (liblinphone waits half a second in any room.)
-  private func notify(of rooms: Set<String>) {
-    let devices = rooms.map { live[$0]?.state.participants.reduce(0) { $0 + $1.devices.count } ?? 0 }
-    guard let fewest = devices.min(), fewest >= Self.largeRoom else { return wakeOutbox() }
-    guard notificationPause == nil else { return }
-    notificationPause = Task { [weak self] in
-      try? await Task.sleep(for: min(Self.pausePerDevice * fewest, Self.longestPause))
-      await self?.endNotificationPause()
-    }
-  }
-
-  private func endNotificationPause() {
-    notificationPause = nil
-    wakeOutbox()
-  }
-
+/// Works inside the transaction of whoever calls it, on the database's thread.
+struct IncomingMessageStore: Sendable {
   /// What came of a message inside the transaction that it was opened in.
   enum Attempt: Sendable {
     case stored(Received)
@@ -119,52 +30,16 @@ extension ChatClient {
     case unreadable(LimeEnvelope, Room, isMember: Bool, any Error)
   }
 
-  /// All in one transaction; when it fails each has one of its own, so that the fault of one is not that of others.
-  private func store(_ messages: [Arrived]) async -> [Outcome] {
-    guard let lime, let gruu else { return messages.map { _ in .failed(ChatError.notConnected) } }
-    let now = Date()
-    contact.sign(at: now)
-    let tick = ContinuousClock.now
-    let arrivals = messages.map {
-      ($0.message, arrival(at: now, mayWait: $0.deadline.map { $0 > tick } ?? true))
-    }
-    let attempts: [Attempt]
-    do {
-      attempts = try await store.writeRatchets { db in
-        try arrivals.map { try self.store(db, $0.0, $0.1, lime: lime, gruu: gruu) }
-      }
-    } catch {
-      guard messages.count > 1 else { return [.failed(error)] }
-      var outcomes: [Outcome] = []
-      for message in messages { outcomes += await store([message]) }
-      return outcomes
-    }
-    var outcomes: [Outcome] = []
-    for attempt in attempts {
-      switch attempt {
-      case .stored(let received): outcomes.append(.stored(received))
-      case .waits(let room): outcomes.append(.waits(room))
-      case .unreadable(let envelope, let room, let isMember, let error):
-        do {
-          let alert = try await identityAlert(error, room: room.address)
-          let reason = describe(error)
-          var received = try await store.database.write { db in
-            try self.recordUndecryptable(db, envelope, room: room, isMember: isMember, gruu: gruu, reason: reason)
-          }
-          if let alert { received.events.append(alert) }
-          outcomes.append(.stored(received))
-        } catch { outcomes.append(.failed(error)) }
-      }
-    }
-    return outcomes
+  private let context: ChatContext
+  private let noticeReader: NoticeReader
+  private let strangerLimiter = RateLimiter()
+
+  init(_ context: ChatContext) {
+    self.context = context
+    noticeReader = NoticeReader(context)
   }
 
-  private func arrival(at now: Date, mayWait: Bool) -> Arrival {
-    Arrival(
-      now: now, isCatchingUp: contact.isCatchingUp(at: now), earliest: contact.earliest(at: now), mayWait: mayWait)
-  }
-
-  nonisolated func store(
+  func store(
     _ db: Database, _ message: IncomingMessage, _ arrival: Arrival, lime: LimeAccount, gruu: SIPURI
   ) throws -> Attempt {
     if LimeEnvelope.matches(contentType: message.contentType) {
@@ -199,7 +74,7 @@ extension ChatClient {
 
   // MARK: Encrypted
 
-  private nonisolated func storeEncrypted(
+  private func storeEncrypted(
     _ db: Database, _ message: IncomingMessage, _ arrival: Arrival, lime: LimeAccount, gruu: SIPURI
   ) throws -> Attempt {
     let room = try Self.room(db, of: message, isEncrypted: true)
@@ -209,7 +84,7 @@ extension ChatClient {
       envelope = try LimeEnvelope(
         parsing: message.body, contentType: message.contentType, for: lime.device.string)
     } catch {
-      logger.warning("malformed multipart/encrypted in \(room.address): \(error)")
+      context.logger.warning("malformed multipart/encrypted in \(room.address): \(error)")
       return .stored(Received(status: 400))
     }
     let standing = try RoomQueries.standing(db, ofDevice: envelope.sender, in: room.address)
@@ -256,16 +131,16 @@ extension ChatClient {
 
   /// A message that cannot be read is a visible line, and its sender, if a member, is told so that it starts a new
   /// session.
-  nonisolated func recordUndecryptable(
+  func recordUndecryptable(
     _ db: Database, _ envelope: LimeEnvelope, room: Room, isMember: Bool, gruu: SIPURI, reason: String
   ) throws -> Received {
     // Notifications and typing carry no Message-ID: nothing to show, nothing to ask for again.
     guard let messageID = envelope.messageID else {
-      logger.notice("an unreadable notification from \(envelope.sender) in \(room.address): \(reason)")
+      context.logger.notice("an unreadable notification from \(envelope.sender) in \(room.address): \(reason)")
       return Received()
     }
     let now = Date()
-    let own = account.address.description
+    let own = context.account.address.description
     let sender = envelope.sender.addressOfRecord.description
     var message = Message(
       room: room.address, messageID: messageID, sender: sender, senderDevice: envelope.sender.description,
@@ -276,7 +151,7 @@ extension ChatClient {
     guard try MessageQueries.insertOnce(db, &message).isShown else { return Received() }
     if isMember {
       let imdn = IMDNMessage(messageID: messageID, dateTime: now, kind: .failed(.notAcceptable))
-      try self.enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: now, mustBePlain: true)
+      try context.enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: now, mustBePlain: true)
     }
     return Received(events: [.message(message)])
   }
@@ -284,14 +159,14 @@ extension ChatClient {
   // MARK: Content
 
   /// Applies one inner message: a text, notifications, or typing. Runs inside the transaction that decrypted it.
-  private nonisolated func apply(
+  private func apply(
     _ db: Database, _ cpim: CPIMMessage, _ arrival: Arrival, room: Room, author: Author, gruu: SIPURI
   ) throws -> Received {
     let type = cpim.contentType ?? .plainText
-    let own = account.address.description
+    let own = context.account.address.description
     let notUnderstood = cpim.notUnderstood.map(\.description).joined(separator: ", ")
     if !notUnderstood.isEmpty, cpim.isNotification || type.matches(ContentType.isComposing.mediaType) {
-      logger.notice("a notification of \(author.device) requires \(notUnderstood)")
+      context.logger.notice("a notification of \(author.device) requires \(notUnderstood)")
       return Received()
     }
     if type.matches(ContentType.isComposing.mediaType) {
@@ -302,10 +177,10 @@ extension ChatClient {
       return Received(events: [event])
     }
     if let notices = try? IMDNMessage.all(inContentType: type.description, body: cpim.body), !notices.isEmpty {
-      return try applyNotices(db, notices, room: room, author: author, gruu: gruu)
+      return try noticeReader.apply(db, notices, room: room, author: author, gruu: gruu)
     }
     if cpim.isNotification {
-      logger.notice("a notification of \(author.device) in \(room.address) cannot be read")
+      context.logger.notice("a notification of \(author.device) in \(room.address) cannot be read")
       return Received()
     }
 
@@ -342,13 +217,13 @@ extension ChatClient {
     {
       let kind = isFailed ? IMDNMessage.Kind.failed(.badExtension) : .delivered
       let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.writtenAt, kind: kind)
-      try self.enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: arrival.now)
+      try context.enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: arrival.now)
     }
     return received
   }
 
   /// What the user has to know of a message beside itself.
-  private nonisolated func warnings(
+  private func warnings(
     of insertion: MessageQueries.Insertion, _ message: Message, room: Room, author: Author
   ) -> [ChatEvent] {
     func warning(_ text: String) -> ChatEvent {
@@ -376,7 +251,7 @@ extension ChatClient {
   }
 
   /// Strangers may write often: they are told of once in a while.
-  private nonisolated func strangerWarning(_ author: Author, room: Room, what: String) -> [ChatEvent] {
+  private func strangerWarning(_ author: Author, room: Room, what: String) -> [ChatEvent] {
     let name = "\(room.address) \(author.device) \(what)"
     guard strangerLimiter.allows(name, every: Self.warningInterval) else { return [] }
     let place = author.isEncrypted ? "device" : "address"
@@ -392,7 +267,7 @@ extension ChatClient {
 
   /// A reaction, edit or retraction.
   /// - Parameter message: what the change is as a message of its own.
-  private nonisolated func applyChange(
+  private func applyChange(
     _ db: Database, _ change: MessageChange, _ message: Message, room: Room, author: Author
   ) throws -> Received {
     func refusal(_ text: String) -> Received {
@@ -420,26 +295,5 @@ extension ChatClient {
       received.hasDeletedText = change.kind != .reaction
       return received
     }
-  }
-
-  // MARK: Reading
-
-  /// Marks messages of the room as read and tells the senders (display notifications), if they are to know.
-  /// - Parameter rows: which, by their `id`; nil for all.
-  public func markRead(_ address: String, rows: [Int64]? = nil) async throws {
-    guard let gruu else { return }
-    let now = clock.now()
-    let count = try await store.database.write { db -> Int in
-      let unread = try MessageQueries.markRead(db, room: address, rows: rows, now: now)
-      for message in unread where message.state == .received && !message.isStranger {
-        let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.writtenAt, kind: .displayed)
-        try self.enqueue(db, notice: imdn, room: address, gruu: gruu, time: Date())
-      }
-      return unread.count
-    }
-    guard count > 0 else { return }
-    scheduleExpiry()
-    await reportRoom(address)
-    wakeOutbox()
   }
 }

@@ -1,20 +1,34 @@
-// ChatClient+Members.swift: changing a room one administers: members, roles, name (RFC 4579 §5; protocol/chat.md).
+// RoomAdministration.swift: changing a room one is in: members, roles, name, and leaving it (RFC 4579 §5).
 import Foundation
 import GRDB
 import MessageFormats
 import SIPAgent
 
-extension ChatClient {
-  public func invite(_ address: SIPURI, to room: String) async throws {
+@ChatActor final class RoomAdministration {
+  private let context: ChatContext
+  private let ownDevice: OwnDevice
+  private let follower: RoomFollower
+  private let resumption: RoomResumption
+  private let expiry: Expiry
+
+  init(
+    _ context: ChatContext, _ ownDevice: OwnDevice, _ follower: RoomFollower, _ resumption: RoomResumption,
+    _ expiry: Expiry
+  ) {
+    (self.context, self.ownDevice, self.follower) = (context, ownDevice, follower)
+    (self.resumption, self.expiry) = (resumption, expiry)
+  }
+
+  func invite(_ address: SIPURI, to room: String) async throws {
     try await refer(room, address, [], what: "inviting \(address)") { $0.member(address) != nil }
   }
 
-  public func remove(_ address: SIPURI, from room: String) async throws {
+  func remove(_ address: SIPURI, from room: String) async throws {
     let target = address.with(parameter: "method", "BYE")
     try await refer(room, target, [], what: "removing \(address)") { $0.member(address) == nil }
   }
 
-  public func makeAdmin(_ address: SIPURI, in room: String, _ isAdmin: Bool = true) async throws {
+  func makeAdmin(_ address: SIPURI, in room: String, _ isAdmin: Bool = true) async throws {
     let role = Parameter("admin", isAdmin ? "true" : "false")
     try await refer(room, address, [role], what: "changing the role of \(address)") {
       $0.member(address)?.isAdmin == isAdmin
@@ -23,12 +37,12 @@ extension ChatClient {
 
   /// Renames the room: a re-INVITE with another Subject, in a dialog that is made first when a restart ended it, ours
   /// or the server's.
-  public func rename(_ room: String, to subject: String) async throws {
-    guard let agent else { throw ChatError.notConnected }
-    try Self.requireName(subject)
+  func rename(_ room: String, to subject: String) async throws {
+    guard let agent = ownDevice.agent else { throw ChatError.notConnected }
+    try RoomEntry.requireName(subject)
     var headers = [SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite")]
     // A re-INVITE without it ends the lifetime that the administrators have set for all.
-    let lifetime = try await store.database.read { try RoomQueries.summary($0, room)?.room.lifetime } ?? 0
+    let lifetime = try await context.store.database.read { try RoomQueries.summary($0, room)?.room.lifetime } ?? 0
     if lifetime > 0 { headers.append(SIPHeader("Ephemeral-Life-Time", String(lifetime))) }
     do {
       let response = try await inDialog(with: room) { try await agent.reinvite($0, headers: headers) }
@@ -46,10 +60,10 @@ extension ChatClient {
   private func refer(
     _ room: String, _ target: SIPURI, _ parameters: [Parameter], what: String, until isSo: (RoomSummary) -> Bool
   ) async throws {
-    guard let agent else { throw ChatError.notConnected }
+    guard let agent = ownDevice.agent else { throw ChatError.notConnected }
     guard let uri = SIPURI(room) else { throw ChatError.badInput("'\(room)' is not a room address") }
     // The change comes over the subscription.
-    await waitUntilResumed(room)
+    await resumption.waitUntilResumed(room)
     do {
       let referTo = NameAddress(target, parameters: [Parameter("text")] + parameters)
       let response = try await agent.refer(to: uri, referTo: referTo)
@@ -65,7 +79,7 @@ extension ChatClient {
   private func stateCame(_ room: String, where isSo: (RoomSummary) -> Bool) async -> Bool {
     let deadline = ContinuousClock.now + .seconds(10)
     while ContinuousClock.now < deadline {
-      let now = try? await store.database.read { try RoomQueries.summary($0, room) }
+      let now = try? await context.store.database.read { try RoomQueries.summary($0, room) }
       if let now = now ?? nil, isSo(now) { return true }
       try? await Task.sleep(for: .milliseconds(20))
     }
@@ -73,24 +87,55 @@ extension ChatClient {
   }
 
   /// Does something in the dialog with the room's focus, and in a new one when that does not stand any more.
-  func inDialog<Value>(with room: String, _ request: (DialogID) async throws -> Value) async throws -> Value {
+  private func inDialog<Value>(with room: String, _ request: (DialogID) async throws -> Value) async throws -> Value {
     do { return try await request(try await dialog(with: room)) } catch SIPError.noSuchDialog {
-      live[room]?.dialog = nil
+      follower.closedDialog(with: room)
       return try await request(try await dialog(with: room))
     }
   }
 
   /// The dialog with the room's focus. After a restart there is none, so it is made by an INVITE without body.
   private func dialog(with room: String) async throws -> DialogID {
-    guard let agent else { throw ChatError.notConnected }
-    await waitUntilResumed(room)
-    if let dialog = live[room]?.dialog { return dialog }
+    guard let agent = ownDevice.agent else { throw ChatError.notConnected }
+    await resumption.waitUntilResumed(room)
+    if let dialog = follower.dialog(with: room) { return dialog }
     guard let uri = SIPURI(room) else { throw ChatError.badInput("'\(room)' is not a room address") }
     guard case .established(let dialog) = try await agent.invite(uri) else {
       throw ChatError.factoryDidNotRedirect(factory: room, status: 302)
     }
-    live[room]?.dialog = dialog.id
+    follower.opened(dialog.id, withKnown: room)
     return dialog.id
+  }
+
+  // MARK: Leaving
+
+  /// Leaves the room: un-SUBSCRIBE and BYE. After a restart, ours or the server's, there is no dialog to end, so one is
+  /// made first.
+  func leave(_ address: String) async throws {
+    guard let agent = ownDevice.agent else { throw ChatError.notConnected }
+    await resumption.waitUntilResumed(address)
+    await follower.unsubscribe(from: address)
+    do {
+      try await inDialog(with: address) { try await agent.bye($0) }
+    } catch SIPError.noSuchDialog {
+      // Not known although it was made just now: over.
+    } catch SIPError.refused(let status, _) where [403, 404, 481, 603].contains(status) {
+      // The focus no longer counts us as a member: that is what was wanted.
+    } catch { throw ChatError(from: error, during: "leaving the room") }
+    follower.closedDialog(with: address)
+    try await follower.markLeft(address)
+  }
+
+  /// Removes a room with its messages from this device. The focus is told, if it listens, for at most `limit`.
+  func forget(_ address: String, within limit: Duration = .seconds(5)) async throws {
+    if ownDevice.agent != nil, ownDevice.isConnected {
+      let leaving = Task { try? await self.leave(address) }
+      await withTimeout(limit) { await leaving.value }
+      leaving.cancel()
+    }
+    follower.forget(address)
+    try await context.store.forget(room: address)
+    expiry.forgetOnDisk()
   }
 }
 

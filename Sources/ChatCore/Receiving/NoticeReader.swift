@@ -1,14 +1,19 @@
-// ChatClient+Notices.swift: what members say of our messages, and our other devices of theirs (RFC 5438)
+// NoticeReader.swift: what members say of our messages, and our other devices of theirs (RFC 5438)
 import Foundation
 import GRDB
 import Lime
 import MessageFormats
 
-extension ChatClient {
+struct NoticeReader: Sendable {
   /// A device's failed-decryption notices lead to a new session at most this often; they are unauthenticated.
   private static let rekeyInterval: TimeInterval = 60
 
-  nonisolated func applyNotices(
+  private let context: ChatContext
+  private let rekeyLimiter = RateLimiter()
+
+  init(_ context: ChatContext) { self.context = context }
+
+  func apply(
     _ db: Database, _ notices: [IMDNMessage], room: Room, author: Author, gruu: SIPURI
   ) throws -> Received {
     var received = Received()
@@ -24,10 +29,10 @@ extension ChatClient {
         continue
       }
       guard author.isMember else {
-        logger.notice("a notice of \(author.device), who is no member, in \(room.address)")
+        context.logger.notice("a notice of \(author.device), who is no member, in \(room.address)")
         continue
       }
-      if author.address == account.address.description {
+      if author.address == context.account.address.description {
         if case .displayed = notice.kind, author.device != gruu {
           received.roomsRead.formUnion(try readElsewhere(db, notice.messageID, room: room, author: author))
         }
@@ -39,7 +44,7 @@ extension ChatClient {
   }
 
   /// What another member says of a message of ours.
-  private nonisolated func apply(
+  private func apply(
     _ db: Database, _ notice: IMDNMessage, room: Room, author: Author
   ) throws -> [ChatEvent] {
     let (state, reason): (Delivery.State, String?)
@@ -64,7 +69,7 @@ extension ChatClient {
     else { return events }
     if let message = try MessageQueries.confirmSent(db, row: target.row) { events.append(.messageState(message)) }
     if let event = try MessageQueries.applyDelivery(
-      db, row: target.row, by: author.address, state: state, reason: reason, time: clock.now())
+      db, row: target.row, by: author.address, state: state, reason: reason, time: context.clock.now())
     {
       events.append(event)
     }
@@ -75,7 +80,7 @@ extension ChatClient {
   ///
   /// From liblinphone 5.4 on those about messages of large rooms come through the one-to-one room with the author, who
   /// must be a member of the message's room too, and say it no less safely.
-  private nonisolated func speaks(_ db: Database, _ author: Author, in room: Room, of other: String) throws -> Bool {
+  private func speaks(_ db: Database, _ author: Author, in room: Room, of other: String) throws -> Bool {
     if other == room.address { return true }
     guard room.isOneToOne, let target = try Room.find(db, other) else { return false }
     if author.isEncrypted { return try RoomQueries.isDevice(db, author.device, in: other) }
@@ -84,7 +89,7 @@ extension ChatClient {
 
   /// Another device of ours displayed messages: they are read here too.
   /// - Returns: the rooms where there were any.
-  private nonisolated func readElsewhere(
+  private func readElsewhere(
     _ db: Database, _ messageID: String, room: Room, author: Author
   ) throws -> Set<String> {
     let unread = try MessageQueries.unread(db, messageID: messageID)
@@ -93,7 +98,7 @@ extension ChatClient {
       // The device must be ours by the state, in plain rooms too.
       guard try author.isEncrypted ? isOurs(db, author) : RoomQueries.isDevice(db, author.device, in: message.room)
       else { continue }
-      try MessageQueries.markRead(db, message, now: clock.now())
+      try MessageQueries.markRead(db, message, now: context.clock.now())
       rooms.insert(message.room)
     }
     return rooms
@@ -101,20 +106,20 @@ extension ChatClient {
 
   /// Whether a device of our address, that the state shows, is one of those that were here before: the focus can add
   /// one.
-  private nonisolated func isOurs(_ db: Database, _ author: Author) throws -> Bool {
+  private func isOurs(_ db: Database, _ author: Author) throws -> Bool {
     if author.trust == PeerStatus.trusted.rawValue { return true }
     let admission = try Admissions(db).admission(of: author.device.description, participant: author.address)
-    return author.isKnown && admission != .excluded && !admission.isHeld(by: account.newDevices)
+    return author.isKnown && admission != .excluded && !admission.isHeld(by: context.account.newDevices)
   }
 
   /// A member could not decrypt us: the next message to that device starts a new session. Such notices are not
   /// authenticated, so only members' devices count, and only once a minute.
-  private nonisolated func repairSession(_ db: Database, with device: SIPURI, room: Room) throws -> ChatEvent? {
+  private func repairSession(_ db: Database, with device: SIPURI, room: Room) throws -> ChatEvent? {
     guard room.isEncrypted, let own = try Setting.gruu.read(db) else { return nil }
     guard try RoomQueries.isDevice(db, device, in: room.address),
       rekeyLimiter.allows(device.description, every: Self.rekeyInterval)
     else { return nil }
-    let lime = LimeAccount(device: DeviceID(own), curve: account.curve, now: clock.now)
+    let lime = LimeAccount(device: DeviceID(own), curve: context.account.curve, now: context.clock.now)
     try lime.markSessionsStale(db, with: DeviceID(device.description))
     return .security(
       room: room.address, device: device.description,
