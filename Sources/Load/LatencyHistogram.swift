@@ -26,9 +26,14 @@ struct LatencyHistogram: Sendable {
 
 /// In seconds.
 public struct LoadLatency: Sendable, Equatable {
+  /// How many times were measured.
   public var count: Int
+  /// Half of the times are not longer.
   public var p50: Double
+  /// Nine in ten are not longer.
   public var p90: Double
+  /// 99 in a hundred are not longer.
   public var p99: Double
+  /// The longest.
   public var max: Double
 }

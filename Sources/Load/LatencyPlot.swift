@@ -1,6 +1,7 @@
 // LatencyPlot.swift: latency and texts over time as a picture (SVG 1.1)
 import Foundation
 
+/// Draws what `LoadResult.seconds` holds.
 public enum LatencyPlot {
   private static let width = 900.0
   private static let left = 70.0

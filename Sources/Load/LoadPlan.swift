@@ -1,9 +1,14 @@
 // LoadPlan.swift: how much is sent, by whom and how fast, and what stops it
 
+/// A load to be put on a server; within limits, as it may be somebody's.
 public struct LoadPlan: Sendable {
+  /// Accounts of one run.
   public static let mostAccounts = 1000
+  /// Rooms of one run.
   public static let mostRooms = 1000
+  /// Texts of one run.
   public static let mostTexts = 1_000_000
+  /// Seconds of one run.
   public static let longest = 86_400.0
 
   /// Rooms that are written to in turn.
@@ -18,6 +23,7 @@ public struct LoadPlan: Sendable {
   public var ramp = 5.0
   /// Of a text, in bytes.
   public var size = 60
+  /// Whether the rooms are.
   public var isEncrypted = true
   /// Seconds after which a text that has not come to all is lost.
   public var patience = 10.0
@@ -33,6 +39,7 @@ public struct LoadPlan: Sendable {
     return number < inRamp ? (2 * ramp * number / rate).squareRoot() : ramp + (number - inRamp) / rate
   }
 
+  /// How many texts fall due in the whole run.
   public var texts: Int { Int(rate * ramp / 2 + rate * time) }
 
   /// What is wrong with it; nil when nothing is.

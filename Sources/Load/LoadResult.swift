@@ -2,9 +2,11 @@
 
 /// Texts and copies so far. A text has a copy for each member but its author.
 public struct LoadCounts: Sendable, Equatable {
+  /// Texts that fell due and were written.
   public var sent = 0
   /// Taken by the conference server.
   public var taken = 0
+  /// Texts that every member has.
   public var receivedByAll = 0
   /// Every member has said that it came.
   public var acknowledged = 0
@@ -14,11 +16,13 @@ public struct LoadCounts: Sendable, Equatable {
   public var lost = 0
   /// Copies that a member got once more.
   public var doubled = 0
+  /// Copies that members got, each once.
   public var copies = 0
 
   public init() {}
 }
 
+/// The counts and latencies of one second, for the picture.
 public struct LoadSecond: Sendable {
   /// Since the first text was due.
   public var second: Int
@@ -30,16 +34,23 @@ public struct LoadSecond: Sendable {
   public var received: LoadLatency?
 }
 
+/// What a run measured, and whether it left anything behind.
 public struct LoadResult: Sendable {
+  /// What was to be sent.
   public var plan: LoadPlan
+  /// Devices that were registered.
   public var devices = 0
   /// Rooms in which a first text came to all.
   public var rooms = 0
+  /// At the end.
   public var counts = LoadCounts()
   /// From when a text was due until the conference server had it, a member had it, and all had said so.
   public var taken: LoadLatency?
+  /// See `taken`.
   public var received: LoadLatency?
+  /// See `taken`.
   public var acknowledged: LoadLatency?
+  /// In their order, from the first text on.
   public var seconds: [LoadSecond] = []
   /// That texts were sent for.
   public var duration = 0.0
@@ -54,6 +65,7 @@ public struct LoadResult: Sendable {
 
   public init(plan: LoadPlan) { self.plan = plan }
 
+  /// Everything that was sent came, once, and nothing is left on the server.
   public var isGood: Bool {
     stopped == nil && left.isEmpty && counts.failed == 0 && counts.lost == 0 && counts.doubled == 0
   }

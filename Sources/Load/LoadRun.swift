@@ -7,6 +7,7 @@ import ServerConnection
 
 /// One run: devices come, rooms are made, texts are sent, and everything is taken away again.
 public actor LoadRun {
+  /// How far the run is.
   public enum Progress: Sendable {
     case devices(Int, of: Int)
     case rooms(Int, of: Int)
@@ -64,6 +65,7 @@ public actor LoadRun {
     func set(_ reason: String) { lock.withLock { text = text ?? reason } }
   }
 
+  /// Runs to the end, or to what stops it; once only.
   public func perform() async -> LoadResult {
     await startDevices()
     if stopping.reason == nil { await makeRooms() }

@@ -32,6 +32,7 @@ public final class WireTrace: @unchecked Sendable {
     "authorization", "proxy-authorization", "authentication-info", "proxy-authentication-info", "cookie", "set-cookie",
   ]
 
+  /// As it was given.
   public let path: String
   private let lock = NSLock()
   private let file: FileHandle

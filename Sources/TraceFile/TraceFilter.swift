@@ -6,6 +6,7 @@ import MessageFormats
 public struct TraceFilter: Sendable {
   /// More calls and rooms than these are not remembered.
   public static let maximumCalls = 100_000
+  /// See `maximumCalls`.
   public static let maximumRooms = 10_000
 
   private let callID: String?
@@ -25,6 +26,7 @@ public struct TraceFilter: Sendable {
     if let key = room.flatMap(Self.address).map(RoomKey.init) { rooms = [key] }
   }
 
+  /// Whether it shows everything.
   public var isEmpty: Bool { room == nil && callID == nil }
 
   /// Rooms on one server may share all but `conf-id`.
@@ -67,6 +69,7 @@ public struct TraceFilter: Sendable {
     return [content.from, content.to].contains { $0.map { rooms.contains(RoomKey($0)) } ?? false }
   }
 
+  /// Whether the message belongs to what is looked for; before the first reading has ended that is not known.
   public func shows(_ message: TracedMessage) -> Bool {
     if isEmpty { return true }
     guard message.isSIP, let call = message.callID else { return false }

@@ -4,10 +4,12 @@ import MessageFormats
 
 /// One entry: a message that was sent or received, or a note.
 public struct TraceEntry: Hashable, Sendable {
+  /// Which way a message went, from this side.
   public enum Direction: String, Hashable, Sendable { case sent, received }
 
   /// Of its title in the file, from 1.
   public var line: Int
+  /// Of the title.
   public var time: Date
   /// nil for a note.
   public var direction: Direction?
@@ -25,6 +27,7 @@ public struct TraceReader {
   public static let maximumLine = 512 * 1024
   /// What the lines of an entry may have together, in bytes, and how many there may be.
   public static let maximumEntry = 1 << 20
+  /// See `maximumEntry`.
   public static let maximumLines = 100_000
 
   private var rest: [UInt8] = []
@@ -46,6 +49,8 @@ public struct TraceReader {
     }
   }
 
+  /// To be called at the end of the file.
+  /// - Parameter each: gets the last entry, if there is one.
   public mutating func finish(_ each: (TraceEntry) throws -> Void) rethrows {
     if !rest.isEmpty { try endLine(each) }
     if let entry { try each(entry) }

@@ -4,11 +4,15 @@ import MessageFormats
 
 /// Outside of the encryption, where there is one.
 public struct TracedContent: Hashable, Sendable {
+  /// Of the body, without parameters.
   public var mediaType: String
+  /// `imdn.Message-ID` of a CPIM message.
   public var messageID: String?
   /// Of the content of a CPIM message.
   public var cpimType: String?
+  /// The author that a CPIM message names.
   public var from: SIPURI?
+  /// Whom a CPIM message names as its receiver.
   public var to: SIPURI?
   /// `delivered of ID`
   public var notifications: [String] = []

@@ -4,13 +4,17 @@ import MessageFormats
 
 /// A message of a trace, read as far as it can be.
 public struct TracedMessage: Hashable, Sendable {
+  /// The first line, by its kind.
   public enum Start: Hashable, Sendable {
     case request(method: String, target: String)
     case response(status: Int, reason: String)
   }
 
+  /// What the message was read from.
   public var entry: TraceEntry
+  /// The request line or the status line.
   public var start: Start
+  /// Whether it is SIP and not HTTP.
   public var isSIP: Bool
   /// Names in full, also of fields that were written short (RFC 3261 §7.3.3).
   public var headers: HeaderFields
@@ -91,7 +95,9 @@ public struct TracedMessage: Hashable, Sendable {
     }
   }
 
+  /// The author of the request, also in its response; nil when the field is missing or cannot be read.
   public var from: SIPURI? { headers["From"].flatMap { NameAddress($0)?.uri } }
+  /// Whom the request is for; nil when the field is missing or cannot be read.
   public var to: SIPURI? { headers["To"].flatMap { NameAddress($0)?.uri } }
 
   /// The same for a request and its responses.

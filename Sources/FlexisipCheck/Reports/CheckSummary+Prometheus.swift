@@ -2,6 +2,7 @@
 import Foundation
 
 extension CheckSummary {
+  /// The whole report: outcomes and times as gauges.
   public var prometheus: String {
     let account = ("account", self.account ?? "")
     var lines: [String] = []

@@ -2,6 +2,7 @@
 import Foundation
 
 extension CheckSummary {
+  /// The whole report: a test for each step and each finding.
   public var tap: String {
     var lines = ["TAP version 13", "1..\(results.count + findings.count)"]
     var number = 0
