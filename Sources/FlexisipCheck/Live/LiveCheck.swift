@@ -122,6 +122,7 @@ public actor LiveCheck {
       let elapsed = start.duration(to: .now).components
       return Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18
     }
+    let place = trace?.position ?? 0
     do {
       let result = try await body()
       tell(CheckResult(step: step, outcome: .passed, seconds: seconds(), seen: result.seen, causes: []))
@@ -133,11 +134,12 @@ public actor LiveCheck {
       if let end { failure.seen += "; \(end.seen)" }
       let common = await causesOfDevices(at: step)
       failure.causes = (end.map { [$0.cause] } ?? []) + common + failure.causes
-      tell(
-        CheckResult(
-          step: step, outcome: .failed, seconds: elapsed, seen: failure.seen,
-          causes: ranking.rank(
-            failure.causes, serverIsDown: step == .reachability || end != nil, isFlexisips: step.isFlexisips)))
+      var result = CheckResult(
+        step: step, outcome: .failed, seconds: elapsed, seen: failure.seen,
+        causes: ranking.rank(
+          failure.causes, serverIsDown: step == .reachability || end != nil, isFlexisips: step.isFlexisips))
+      result.traceLine = trace?.placeOfFailure(since: place)
+      tell(result)
       if blocker == nil { blocker = "'\(step.title)' has failed" }
       return nil
     }
@@ -159,6 +161,7 @@ public actor LiveCheck {
 
   private func tell(_ result: CheckResult) {
     outcomes[result.step] = result.outcome
+    if result.outcome != .notTried { trace?.note("check: \(result.step.title): \(result.outcome.rawValue)") }
     report(result)
   }
 

@@ -34,7 +34,8 @@ struct Limeade: AsyncParsableCommand {
       ChatCommand.self, SendCommand.self, ListenCommand.self, MessageCommand.self, RoomCommand.self,
       HistoryCommand.self,
       FileCommand.self,
-      KeysCommand.self, AccountCommand.self, CheckCommand.self, LabCommand.self, KeyserverCommand.self,
+      KeysCommand.self, AccountCommand.self, CheckCommand.self, LoadCommand.self, TraceCommand.self, LabCommand.self,
+      KeyserverCommand.self,
     ])
 
   @OptionGroup var options: GlobalOptions
