@@ -15,7 +15,9 @@ struct CheckCommand: AsyncParsableCommand {
       and points at its lines
 
       The check uses devices of its own, made for it and removed afterwards, and sends each request once. The other \
-      members of the two accounts' rooms see these devices come and go: take accounts made for tests.
+      members of the two accounts' rooms see these devices come and go: take accounts made for tests. Ctrl-C and \
+      SIGTERM end it and remove them too, within 5 seconds. What a check has left that was killed, or whose server \
+      fell silent, the next one with the same account removes; until then it is in $XDG_STATE_HOME/limeade/check.
 
       Exit code 0 when every step that was tried has passed and the file has no error, 76 when a step has failed, 78 \
       when the file has an error. Warnings do not count.
@@ -70,9 +72,12 @@ struct CheckCommand: AsyncParsableCommand {
       timeouts.arrival = timeout * 2
       let check = LiveCheck(
         account: account, other: other, conf: conf, findings: findings, timeouts: timeouts,
-        trace: try options.wireTrace(continues: false), logger: try options.logger()
+        notes: ConfigurationFile.stateDirectory(account: "check"), trace: try options.wireTrace(continues: false),
+        logger: try options.logger()
       ) { report.show($0) }
-      passed = await check.run()
+      let end = await check.runUntilInterrupted()
+      if let signal = end.signal { throw ExitCode(128 + signal) }
+      passed = end.passed
     }
     if findings.contains(where: { $0.severity == .error }) { throw ExitCode(78) }
     if !passed { throw ExitCode(76) }
