@@ -54,6 +54,7 @@ public struct ConfCheck: Sendable {
     check.checkRouting()
     check.checkDatabases()
     check.checkCertificates()
+    check.checkMachine()
     func place(_ entry: (offset: Int, element: ConfFinding)) -> (Int, Int, Int) {
       (entry.element.severity == .error ? 0 : 1, entry.element.line ?? .max, entry.offset)
     }

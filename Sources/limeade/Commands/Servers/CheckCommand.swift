@@ -15,7 +15,9 @@ struct CheckCommand: AsyncParsableCommand {
       and points at its lines
 
       The check uses devices of its own, made for it and removed afterwards, and sends each request once. The other \
-      members of the two accounts' rooms see these devices come and go: take accounts made for tests.
+      members of the two accounts' rooms see these devices come and go: take accounts made for tests. Ctrl-C and \
+      SIGTERM end it and remove them too, within 5 seconds. What a check has left that was killed, or whose server \
+      fell silent, the next one with the same account removes; until then it is in $XDG_STATE_HOME/limeade/check.
 
       limeade check --with bob --watch 60 --format prometheus --output /var/lib/node_exporter/limeade.prom
 
@@ -98,9 +100,12 @@ struct CheckCommand: AsyncParsableCommand {
     if isLive, let account {
       let check = LiveCheck(
         account: account, other: other, conf: conf, findings: findings, timeouts: timeouts,
-        trace: try options.wireTrace(continues: false), logger: try options.logger()
+        notes: ConfigurationFile.stateDirectory(account: "check"), trace: try options.wireTrace(continues: false),
+        logger: try options.logger()
       ) { report.show($0) }
-      passed = await check.run()
+      let end = await check.runUntilInterrupted()
+      if let signal = end.signal { throw ExitCode(128 + signal) }
+      passed = end.passed
     }
     try report.finish(to: output.output)
     if format == .nagios {
