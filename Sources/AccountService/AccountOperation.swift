@@ -10,11 +10,13 @@ import Foundation
 /// `perform` of an `AccountSession`, and works with and without another program that holds the account.
 public protocol AccountOperation: Codable, Sendable {
   associatedtype Output: Codable & Sendable
+  /// The name of the JSON-RPC method, such as `room.list`.
   static var method: String { get }
   /// Whether the account has to be connected.
   static var needsConnection: Bool { get }
   /// Whether it may be done a second time when it is not known whether it was done.
   static var isRepeatable: Bool { get }
+  /// Carries the operation out, in the program that holds the account.
   func perform(on client: ChatClient) async throws -> Output
 }
 
@@ -22,13 +24,17 @@ public protocol AccountOperation: Codable, Sendable {
 public protocol StoreOperation: AccountOperation {
   // Again, so that the compiler finds it by the function below.
   associatedtype Output
+  /// Carries the operation out with the database alone.
   func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> Output
 }
 
 extension StoreOperation {
+  /// False: the database answers.
   public static var needsConnection: Bool { false }
+  /// True: a second time it finds the same, or has nothing more to change.
   public static var isRepeatable: Bool { true }
 
+  /// On the client's own database, whether it is connected or not.
   public func perform(on client: ChatClient) async throws -> Output {
     try await perform(on: client.store, of: client.account)
   }
@@ -41,8 +47,11 @@ public protocol ClientOperation: AccountOperation {
 }
 
 extension ClientOperation {
+  /// True.
   public static var needsConnection: Bool { true }
+  /// False, unless the operation says otherwise.
   public static var isRepeatable: Bool { false }
+  /// False, unless the operation says otherwise.
   public static var isQueued: Bool { false }
 }
 
@@ -58,6 +67,7 @@ public protocol AccountService: Sendable {
   func perform<Operation: AccountOperation>(_ operation: Operation) async throws -> Operation.Output
 }
 
+/// The operations by the names of their methods.
 public enum AccountOperations {
   /// Every operation that the socket serves.
   public static let all: [any AccountOperation.Type] = [

@@ -6,7 +6,9 @@ import Foundation
 public struct ReactToMessage: ClientOperation {
   public static let method = "message.react"
   public static let isQueued = true
+  /// As `ShowRoom.room`.
   public var room: String
+  /// Of the message that is reacted to.
   public var id: String
   /// One emoji; empty takes the reaction back.
   public var emoji: String
@@ -17,11 +19,15 @@ public struct ReactToMessage: ClientOperation {
   }
 }
 
+/// Gives an own message another text, for all members who take such changes.
 public struct EditMessage: ClientOperation {
   public static let method = "message.edit"
   public static let isQueued = true
+  /// As `ShowRoom.room`.
   public var room: String
+  /// Of an own message.
   public var id: String
+  /// What stands in place of the old text.
   public var text: String
   public init(room: String, id: String, text: String) { (self.room, self.id, self.text) = (room, id, text) }
   public func perform(on client: ChatClient) async throws -> MessageChange {
@@ -30,10 +36,13 @@ public struct EditMessage: ClientOperation {
   }
 }
 
+/// Deletes an own message for all members who take such changes.
 public struct RetractMessage: ClientOperation {
   public static let method = "message.retract"
   public static let isQueued = true
+  /// As `ShowRoom.room`.
   public var room: String
+  /// Of an own message.
   public var id: String
   public init(room: String, id: String) { (self.room, self.id) = (room, id) }
   public func perform(on client: ChatClient) async throws -> MessageChange {
@@ -46,7 +55,9 @@ public struct RetractMessage: ClientOperation {
 public struct ForwardMessage: ClientOperation {
   public static let method = "message.forward"
   public static let isQueued = true
+  /// As `ShowRoom.room`: where the message is.
   public var room: String
+  /// Of the message whose text and files are sent on.
   public var id: String
   /// As the TO of `limeade send`.
   public var to: String

@@ -11,6 +11,7 @@ public struct SendText: ClientOperation {
   public static let isQueued = true
   /// As the TO of `limeade send`.
   public var to: String
+  /// May be empty when there are files.
   public var text: String
   /// Nothing leaves while a device that would get it is not trusted.
   public var requireTrust: Bool?
@@ -24,6 +25,7 @@ public struct SendText: ClientOperation {
   public var waits: Bool?
   /// The new message's Message-ID. Asked for a second time with the same one, the message is not sent a second time.
   public var id: String?
+  /// Gives the message its Message-ID, so that the operation can be repeated.
   public init(
     to: String, text: String, requireTrust: Bool = false, replyTo: String? = nil, ephemeral: Int? = nil,
     files: [String] = [], waits: Bool = false
@@ -57,9 +59,11 @@ public struct SendTexts: ClientOperation {
   public static let maximumTexts = 64
   /// As the TO of `limeade send`.
   public var to: String
+  /// The first leaves first; at most `maximumTexts`.
   public var texts: [String]
   /// The new messages' Message-IDs, see `SendText.id`.
   public var ids: [String]?
+  /// Gives each message its Message-ID, so that the operation can be repeated.
   public init(to: String, texts: [String]) {
     ids = texts.map { _ in MessageID.make() }
     (self.to, self.texts) = (to, texts)
@@ -84,6 +88,7 @@ public struct CancelTransfers: ClientOperation {
   public static let isQueued = true
   /// The room's address.
   public var room: String
+  /// The message's Message-ID.
   public var id: String
   public init(room: String, id: String) { (self.room, self.id) = (room, id) }
   /// - Returns: whether there was something to end.
@@ -99,6 +104,7 @@ public struct ResendMessage: ClientOperation {
   public static let isQueued = true
   /// The room's address.
   public var room: String
+  /// Message-ID of the message that failed.
   public var id: String
   public init(room: String, id: String) { (self.room, self.id) = (room, id) }
   public func perform(on client: ChatClient) async throws -> Message {
@@ -114,6 +120,7 @@ public struct FindMessage: StoreOperation {
   public static let method = "message.show"
   /// The room's address.
   public var room: String
+  /// Its Message-ID.
   public var id: String
   public init(room: String, id: String) { (self.room, self.id) = (room, id) }
   public func perform(
@@ -126,10 +133,15 @@ public struct FindMessage: StoreOperation {
 /// The newest messages of a room, or of all rooms, oldest first. With `before` or `after` a page beside a message.
 public struct ReadHistory: StoreOperation {
   public static let method = "message.history"
+  /// How many messages come without a `limit`.
   public static let defaultLimit = 200
+  /// As `ShowRoom.room`; nil for all rooms.
   public var room: String?
+  /// Words that a message must hold; nil for any text.
   public var search: String?
+  /// Messages written before it are left out.
   public var since: Date?
+  /// At most so many messages; nil for `defaultLimit`.
   public var limit: Int?
   /// The number (`id`) of a message: those older than it, the nearest ones.
   public var before: Int64?
@@ -168,6 +180,7 @@ public struct MarkRoomRead: ClientOperation {
   public static let method = "message.markRead"
   public static let isRepeatable = true
   public static let isQueued = true
+  /// As `ShowRoom.room`.
   public var room: String
   /// Only these, by their numbers; nil for all.
   public var messages: [Int64]?
@@ -185,6 +198,7 @@ public struct SetComposing: ClientOperation {
   public static let isQueued = true
   /// The room's address.
   public var room: String
+  /// Whether it is writing.
   public var active: Bool
   public init(room: String, active: Bool) { (self.room, self.active) = (room, active) }
   public func perform(on client: ChatClient) async throws -> Done {
@@ -200,6 +214,7 @@ public struct SaveFile: ClientOperation {
   public static let isQueued = true
   /// The room's address.
   public var room: String
+  /// The message's Message-ID.
   public var id: String
   /// Absolute path of the folder, which is made if absent.
   public var folder: String
@@ -228,6 +243,7 @@ public struct SaveFile: ClientOperation {
   }
 }
 
+/// This device's keys, and what is known of the keys of others.
 public struct ShowKeys: StoreOperation {
   public static let method = "keys.show"
   public init() {}
@@ -253,6 +269,7 @@ public struct VerifyKeys: StoreOperation {
 public struct FetchKeys: ClientOperation {
   public static let method = "keys.fetch"
   public static let isRepeatable = true
+  /// A SIP address; a name alone is one of the account's domain.
   public var address: String
   public init(_ address: String) { self.address = address }
   public func perform(on client: ChatClient) async throws -> Verification {
@@ -274,8 +291,10 @@ extension DeviceDecision {
   }
 }
 
+/// The user has compared the codes: the device counts as verified.
 public struct TrustDevice: DeviceDecision {
   public static let method = "keys.trust"
+  /// As `DeviceDecision.device`.
   public var device: String
   public init(_ device: String) { self.device = device }
   public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> DeviceTrust {
@@ -286,6 +305,7 @@ public struct TrustDevice: DeviceDecision {
 /// A new device gets what is sent although it was not compared.
 public struct AdmitDevice: DeviceDecision {
   public static let method = "keys.admit"
+  /// As `DeviceDecision.device`.
   public var device: String
   public init(_ device: String) { self.device = device }
   public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> DeviceTrust {
@@ -296,6 +316,7 @@ public struct AdmitDevice: DeviceDecision {
 /// A device gets nothing, and the others of its rooms do.
 public struct ExcludeDevice: DeviceDecision {
   public static let method = "keys.exclude"
+  /// As `DeviceDecision.device`.
   public var device: String
   public init(_ device: String) { self.device = device }
   public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> DeviceTrust {
@@ -303,8 +324,10 @@ public struct ExcludeDevice: DeviceDecision {
   }
 }
 
+/// Flags a device as unsafe: nothing is sent to rooms it is in.
 public struct DistrustDevice: DeviceDecision {
   public static let method = "keys.distrust"
+  /// As `DeviceDecision.device`.
   public var device: String
   public init(_ device: String) { self.device = device }
   public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> DeviceTrust {
@@ -312,10 +335,12 @@ public struct DistrustDevice: DeviceDecision {
   }
 }
 
+/// Forgets a device's key and sessions: the next key that is offered for it is taken as its own.
 public struct ForgetDevice: DeviceDecision {
   public static let method = "keys.forget"
   /// A second time there may be no such device.
   public static let isRepeatable = false
+  /// As `DeviceDecision.device`.
   public var device: String
   public init(_ device: String) { self.device = device }
   public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> DeviceTrust {
@@ -323,6 +348,7 @@ public struct ForgetDevice: DeviceDecision {
   }
 }
 
+/// Does the daily upkeep of this device's keys on the key server now.
 public struct PublishKeys: ClientOperation {
   public static let method = "keys.publish"
   public static let isRepeatable = true

@@ -9,12 +9,17 @@ public struct ShowAccount: StoreOperation {
   /// Counts up when programs of different versions no longer understand each other.
   public static let protocolVersion = 1
 
+  /// The holder's account and version.
   public struct Output: Codable, Sendable {
+    /// Its name in the configuration.
     public var account: String
+    /// The SIP address.
     public var address: String
     /// This device's GRUU; absent before the first registration.
     public var device: String?
+    /// The holder's version, as `limeade --version` says it.
     public var version: String
+    /// The holder's `protocolVersion` of this operation.
     public var protocolVersion: Int
     /// Identifier of the holder's process.
     public var process: Int32
@@ -28,6 +33,7 @@ public struct ShowAccount: StoreOperation {
   }
 }
 
+/// All rooms that the database has, also those that were left.
 public struct ListRooms: StoreOperation {
   public static let method = "room.list"
   public init() {}
@@ -48,12 +54,17 @@ public struct CountMentions: StoreOperation {
 /// A room that is known, by its address or the beginning of its name, with its devices.
 public struct ShowRoom: StoreOperation {
   public static let method = "room.show"
+  /// The room with what a reader wants to know of its members' keys.
   public struct Output: Codable, Sendable {
+    /// The room with its members and counts of messages.
     public var summary: RoomSummary
+    /// Every member's devices, as the focus told them.
     public var devices: [Device]
+    /// What is known of the keys of these devices.
     public var trust: RoomTrust
   }
 
+  /// A room's address, a person's address for the one-to-one room, or the beginning of a room's name.
   public var room: String
   public init(_ room: String) { self.room = room }
   public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> Output {
@@ -68,15 +79,20 @@ public struct ShowRoom: StoreOperation {
 public struct OpenRoom: ClientOperation {
   public static let method = "room.open"
   public static let isRepeatable = true
+  /// As the TO of `limeade send`.
   public var to: String
   public init(to: String) { self.to = to }
   public func perform(on client: ChatClient) async throws -> RoomSummary { try await client.room(for: to) }
 }
 
+/// Asks the conference factory for a room with these members.
 public struct CreateRoom: ClientOperation {
   public static let method = "room.create"
+  /// The room's subject.
   public var name: String
+  /// SIP addresses; names alone are of the account's domain.
   public var members: [String]
+  /// Without end-to-end encryption.
   public var plain: Bool?
   public init(name: String, members: [String], plain: Bool = false) {
     (self.name, self.members, self.plain) = (name, members, plain)
@@ -90,30 +106,51 @@ public struct CreateRoom: ClientOperation {
   }
 }
 
+/// What became of somebody who was to be invited or removed.
+public struct MemberChange: Codable, Sendable, Equatable {
+  /// Address of record.
+  public var address: String
+  public var change: MembershipChange
+  /// Of a refusal.
+  public var why: String?
+
+  init(address: String, _ change: MembershipChange, why: String? = nil) {
+    (self.address, self.change, self.why) = (address, change, why)
+  }
+}
+
 /// The operations on a known room and people's addresses.
 public struct InviteToRoom: ClientOperation {
   public static let method = "room.invite"
+  /// As `ShowRoom.room`.
   public var room: String
+  /// SIP addresses; names alone are of the account's domain.
   public var members: [String]
   public init(room: String, members: [String]) { (self.room, self.members) = (room, members) }
-  public func perform(on client: ChatClient) async throws -> Done {
-    try await forEach(members, in: room, client) { try await client.invite($0, to: $1) }
+  public func perform(on client: ChatClient) async throws -> [MemberChange] {
+    try await changes(of: members, in: room, client) { try await client.invite($0, to: $1) }
   }
 }
 
+/// Takes members out of a room; the account must be its administrator.
 public struct RemoveFromRoom: ClientOperation {
   public static let method = "room.remove"
+  /// As `ShowRoom.room`.
   public var room: String
+  /// SIP addresses; names alone are of the account's domain.
   public var members: [String]
   public init(room: String, members: [String]) { (self.room, self.members) = (room, members) }
-  public func perform(on client: ChatClient) async throws -> Done {
-    try await forEach(members, in: room, client) { try await client.remove($0, from: $1) }
+  public func perform(on client: ChatClient) async throws -> [MemberChange] {
+    try await changes(of: members, in: room, client) { try await client.remove($0, from: $1) }
   }
 }
 
+/// Makes members administrators of a room, or takes that away.
 public struct MakeRoomAdmin: ClientOperation {
   public static let method = "room.admin"
+  /// As `ShowRoom.room`.
   public var room: String
+  /// SIP addresses; names alone are of the account's domain.
   public var members: [String]
   /// Takes the right away.
   public var revoke: Bool?
@@ -126,9 +163,12 @@ public struct MakeRoomAdmin: ClientOperation {
   }
 }
 
+/// Gives a room another subject; the account must be its administrator.
 public struct RenameRoom: ClientOperation {
   public static let method = "room.rename"
+  /// As `ShowRoom.room`.
   public var room: String
+  /// The new subject.
   public var name: String
   public init(room: String, name: String) { (self.room, self.name) = (room, name) }
   public func perform(on client: ChatClient) async throws -> Done {
@@ -145,6 +185,7 @@ public struct SetRoomNotices: StoreOperation {
   public static let method = "room.set"
   /// Takes a setting of the room's own away.
   public static let asAccount = "account"
+  /// As `ShowRoom.room`.
   public var room: String
   /// "all", "delivered", "none", or "account".
   public var receipts: String?
@@ -180,6 +221,7 @@ public struct SetRoomNotices: StoreOperation {
 /// - Returns: the room as it was before.
 public struct LeaveRoom: ClientOperation {
   public static let method = "room.leave"
+  /// As `ShowRoom.room`.
   public var room: String
   public init(_ room: String) { self.room = room }
   public func perform(on client: ChatClient) async throws -> RoomSummary {
@@ -194,6 +236,7 @@ public struct LeaveRoom: ClientOperation {
 /// - Returns: the room as it was before.
 public struct ForgetRoom: ClientOperation {
   public static let method = "room.forget"
+  /// As `ShowRoom.room`.
   public var room: String
   public init(_ room: String) { self.room = room }
   public func perform(on client: ChatClient) async throws -> RoomSummary {
@@ -211,6 +254,29 @@ func known(_ room: String, _ client: ChatClient) async throws -> RoomSummary {
 
 private func addresses(_ texts: [String], _ client: ChatClient) throws -> [SIPURI] {
   try texts.map { try SIPAddress.checked($0, domain: client.account.address.host) }
+}
+
+/// Carries out `change` for each address, also after a refusal.
+/// - Throws: the first refusal when all were refused; else whatever else goes wrong, at once.
+private func changes(
+  of members: [String], in room: String, _ client: ChatClient,
+  _ change: (SIPURI, String) async throws -> MembershipChange
+) async throws -> [MemberChange] {
+  let addresses = try addresses(members, client)
+  let room = try await known(room, client).room.address
+  var changes: [MemberChange] = []
+  var refusal: ChatError?
+  for address in addresses {
+    do {
+      changes.append(MemberChange(address: address.addressOfRecord.description, try await change(address, room)))
+    } catch let error as ChatError {
+      guard case .refused = error else { throw error }
+      refusal = refusal ?? error
+      changes.append(MemberChange(address: address.addressOfRecord.description, .refused, why: error.description))
+    }
+  }
+  if let refusal, changes.allSatisfy({ $0.change == .refused }) { throw refusal }
+  return changes
 }
 
 /// Carries out `change` for each address; a refusal ends it.

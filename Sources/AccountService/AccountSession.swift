@@ -12,6 +12,7 @@ public actor AccountSession: AccountService {
   public struct Opening: Sendable {
     /// The configuration, with or without its password.
     public var account: AccountConfiguration
+    /// Where the holder's socket is.
     public var folder: URL
     /// Opens the database beside a holder, or without one.
     public var store: @Sendable () throws -> AccountStore
@@ -39,6 +40,7 @@ public actor AccountSession: AccountService {
   /// How long the tasks of a connection that has ended may still use the account.
   private static let releaseTime: Duration = .seconds(5)
 
+  /// Without its password if a holder has the account.
   public nonisolated let account: AccountConfiguration
   /// Everything that happens from the first operation on, or from `attach()`. With each new holder the state of the
   /// connection comes again. Throws what ends the session.
@@ -64,6 +66,8 @@ public actor AccountSession: AccountService {
 
   // MARK: Operations
 
+  /// Asks the holder, or does it in this process once it has the account.
+  /// - Throws: `ServiceError` or `ChatError`.
   public func perform<Operation: AccountOperation>(_ operation: Operation) async throws -> Operation.Output {
     try await perform(operation, isLong: false)
   }

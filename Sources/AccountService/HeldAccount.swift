@@ -2,7 +2,9 @@
 import ChatCore
 import Foundation
 
+/// Operations of this process and of others go to the same client.
 public final class HeldAccount: AccountService {
+  /// Connected, or about to be.
   public let client: ChatClient
   private let server: AccountServer
 
@@ -14,6 +16,7 @@ public final class HeldAccount: AccountService {
     server = try AccountServer(client: client)
   }
 
+  /// Waits for the connection if the operation needs it.
   public func perform<Operation: AccountOperation>(_ operation: Operation) async throws -> Operation.Output {
     try await perform(operation, waiting: true)
   }

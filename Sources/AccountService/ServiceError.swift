@@ -3,6 +3,7 @@ import ChatCore
 import FileTransfer
 import Foundation
 
+/// Why an operation was not carried out, or failed in the program that holds the account.
 public enum ServiceError: Error, LocalizedError, CustomStringConvertible {
   /// The holder carried the operation out, and it failed there.
   case failed(code: Int32, text: String)
@@ -44,6 +45,7 @@ public enum ServiceError: Error, LocalizedError, CustomStringConvertible {
   }
   public var errorDescription: String? { description }
 
+  /// As of the command line (sysexits); the holder's own for `failed`.
   public var exitCode: Int32 {
     switch self {
     case .failed(let code, _): code

@@ -10,10 +10,13 @@ public enum DigestQualityOfProtection: String, Sendable, CaseIterable {
 
 /// A server's digest challenge.
 public struct DigestChallenge: Sendable, Hashable {
+  /// What the password belongs to; SIP servers name their domain.
   public var realm: String
+  /// The server's, to be used in every answer.
   public var nonce: String
   /// Returned unchanged in the credentials.
   public var opaque: String?
+  /// Without the parameter it is MD5.
   public var algorithm: DigestAlgorithm
   /// Understood options in the order offered; empty when the server offers none (RFC 2069 style).
   public var qop: [DigestQualityOfProtection]

@@ -3,19 +3,25 @@ import Foundation
 
 /// A client's answer to a digest challenge.
 public struct DigestCredentials: Sendable, Hashable {
+  /// As the server knows the user; it stands in the header unhashed.
   public var username: String
+  /// The challenge's.
   public var realm: String
+  /// The challenge's.
   public var nonce: String
   /// The request URI as the client computed with it.
   public var uri: String
   /// Lower-case hexadecimal digits, as many as the algorithm yields.
   public var response: String
+  /// Without the parameter it is MD5.
   public var algorithm: DigestAlgorithm
   /// Client nonce, present with `qop`.
   public var cnonce: String?
   /// Nonce count, present with `qop`: how many requests used this nonce, this one included.
   public var nc: UInt32?
+  /// nil for the digest of RFC 2069.
   public var qop: DigestQualityOfProtection?
+  /// The challenge's, if it has one.
   public var opaque: String?
 
   /// Reads the value of an Authorization or Proxy-Authorization header.

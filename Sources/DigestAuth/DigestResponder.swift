@@ -3,7 +3,9 @@ import Foundation
 
 /// Answers one challenge for any number of requests, counting the uses of its nonce.
 public struct DigestResponder: Sendable {
+  /// Stands in every answer.
   public let username: String
+  /// The one that is answered.
   public let challenge: DigestChallenge
   private let secret: DigestSecret
   private var count: UInt32 = 0

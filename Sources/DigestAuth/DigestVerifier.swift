@@ -36,7 +36,9 @@ public final class DigestVerifier: Sendable {
     }
   }
 
+  /// Of every challenge; credentials for another realm are refused.
   public let realm: String
+  /// In the order of the challenges.
   public let algorithms: [DigestAlgorithm]
   /// Seconds during which a nonce is accepted.
   public let nonceLifetime: TimeInterval

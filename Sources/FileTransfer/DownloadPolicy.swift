@@ -2,6 +2,8 @@
 import Foundation
 import HTTPClient
 
+/// The hosts that files are fetched from without a word of the user: the account's file server and what the
+/// configuration names.
 public struct DownloadPolicy: Sendable {
   /// In lower case, with their port; without one for the standard ports of http and https: another port is another
   /// server, which anybody with an account on that machine may run.

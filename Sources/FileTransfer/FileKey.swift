@@ -7,8 +7,10 @@ public struct FileKey: Sendable, CustomStringConvertible, CustomReflectable {
   /// 24 bytes AES-192 key, 8 bytes IV.
   public static let length = 32
   static let keyLength = 24
+  /// Bytes of the AES-GCM tag.
   public static let tagLength = 16
 
+  /// Key, then IV: 32 bytes, as `file-key` has them in base64.
   public let data: Data
 
   /// nil unless it has `length` bytes.

@@ -5,10 +5,13 @@ import MessageFormats
 
 /// The account's file server: uploads to it, downloads from it and from where else files are offered.
 public struct FileServerClient: Sendable {
+  /// Who uploads, for the server's digest challenge.
   public struct Account: Sendable {
+    /// The user part of the account's address.
     public var username: String
     /// The only realm whose challenges are answered: the SIP domain.
     public var realm: String
+    /// In clear; only digests of it leave.
     public var password: String
 
     public init(username: String, realm: String, password: String) {
@@ -24,6 +27,7 @@ public struct FileServerClient: Sendable {
   /// What the server gets to see of the name and type of an encrypted file.
   private static let hiddenName = "filename.txt"
 
+  /// Of the upload script; nil when the account can only download.
   public let url: URL?
   let sender: String
   let http: HTTPClient

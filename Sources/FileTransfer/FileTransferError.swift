@@ -1,6 +1,7 @@
 // FileTransferError.swift: why a file was not sent or not saved, each with what to do about it
 import Foundation
 
+/// The file was not transferred. Texts are for the user and say what to do.
 public enum FileTransferError: Error, Sendable, Equatable, CustomStringConvertible, LocalizedError {
   case noFileServer
   /// A setting of the account cannot work.

@@ -3,8 +3,11 @@ import Foundation
 
 /// What a message says of a file.
 public struct IncomingFile: Sendable {
+  /// As the sender wrote it; saved by what `SafeFileName` makes of it.
   public var name: String
+  /// nil for a file that is not encrypted.
   public var key: FileKey?
+  /// 16 bytes that the decrypted file must fit; nil when the sender gives none.
   public var tag: Data?
   /// Bytes, as announced.
   public var size: Int?

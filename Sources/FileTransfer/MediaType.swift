@@ -1,7 +1,9 @@
 // MediaType.swift: what kind of file it is, by its first bytes and its name's ending (RFC 2046 registry)
 import Foundation
 
+/// Media types of files.
 public enum MediaType {
+  /// For bytes and endings that say nothing.
   public static let unknown = "application/octet-stream"
   /// How many bytes of a file are looked at.
   static let headLength = 16

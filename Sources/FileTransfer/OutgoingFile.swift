@@ -4,11 +4,15 @@ import Foundation
 /// A copy to upload from. The original may change or go while the copy waits for the network, and a key must never meet
 /// two contents.
 public struct OutgoingFile: Sendable {
+  /// The original's, without its folder.
   public var name: String
+  /// Media type of the original.
   public var contentType: String
   /// Bytes, which encryption does not change.
   public var size: Int
+  /// nil when the copy is not encrypted.
   public var key: FileKey?
+  /// 16 bytes, with `key`.
   public var tag: Data?
 
   public init(name: String, contentType: String, size: Int, key: FileKey?, tag: Data?) {

@@ -1,11 +1,13 @@
 // SafeFileName.swift: a name from the network as a name in one of our folders
 import Foundation
 
+/// What a file may be called in a folder of the user's.
 public enum SafeFileName {
   /// Most bytes of UTF-8. File systems take 255; the rest is for the number of a double.
   public static let maximumLength = 200
   /// Longest ending that survives shortening, in bytes.
   private static let maximumExtension = 20
+  /// For names of which nothing is left.
   public static let fallback = "file"
 
   /// Devices on Windows and its file shares, whatever the ending.

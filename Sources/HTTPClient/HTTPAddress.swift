@@ -11,6 +11,7 @@ public struct HTTPAddress: Sendable {
   public let url: String
   /// IPv6 addresses in brackets.
   public let host: String
+  /// The scheme's own when none is written.
   public let port: Int
   /// Scheme, host and port: where a nonce may be used again.
   let origin: String
@@ -52,6 +53,7 @@ public struct HTTPAddress: Sendable {
     target = part(CURLUPART_QUERY).map { "\(path)?\($0)" } ?? path
   }
 
+  /// Whether it is https.
   public var isSecure: Bool { url.lowercased().hasPrefix("https:") }
 
   /// The host in lower case, with its port unless that is the scheme's own.

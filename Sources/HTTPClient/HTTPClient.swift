@@ -4,7 +4,9 @@ import Foundation
 
 /// A user's name and password for one realm of some hosts.
 public struct HTTPCredentials: Sendable {
+  /// As the server knows the user.
   public var username: String
+  /// In clear; only digests of it leave.
   public var password: String
   /// The only realm that gets an answer; nil answers any.
   public var realm: String?

@@ -3,7 +3,9 @@ import Foundation
 
 /// One header line. Names are compared without regard to case.
 public struct HTTPField: Sendable, Hashable {
+  /// In the spelling that is sent, or was received.
   public var name: String
+  /// Without line ends; blanks around it are not part of it.
   public var value: String
 
   public init(_ name: String, _ value: String) {
@@ -49,17 +51,25 @@ public struct HTTPDownload: Sendable {
 
 /// How far a transfer is, in bytes. Totals are nil while unknown.
 public struct HTTPProgress: Sendable, Equatable {
+  /// Of the request's body.
   public var sent: Int
+  /// The whole body of the request.
   public var toSend: Int?
+  /// Of the answer's body.
   public var received: Int
+  /// The answer's Content-Length, as far as it is known.
   public var toReceive: Int?
 }
 
 /// One request. The URL is http or https, without user name and password.
 public struct HTTPRequest: Sendable {
+  /// Absolute; its host is where the request goes.
   public var url: String
+  /// In capitals, such as `GET`.
   public var method: String
+  /// Beside those that come by themselves (Host, Content-Length, Authorization).
   public var headers: [HTTPField]
+  /// nil for none.
   public var body: HTTPBody?
   /// Takes the body of a 2xx answer; other answers stay in memory.
   public var download: HTTPDownload?
@@ -89,6 +99,7 @@ public struct HTTPRequest: Sendable {
 
 /// A server's answer, whatever its status.
 public struct HTTPResponse: Sendable {
+  /// From 200 on: interim answers are not returned.
   public var status: Int
   /// In the order received.
   public var headers: [HTTPField]

@@ -12,6 +12,7 @@ public struct HTTPListener: Sendable {
   /// Bytes of an answer that the system keeps for a client that is slow to read.
   private static let sendBuffer: Int32 = 128 * 1024
 
+  /// The port that is listened on, also if any was asked for.
   public let port: Int
   private let socket: Socket
   private let task: Task<Void, Never>

@@ -87,13 +87,17 @@ package struct HTTPRequestHead: Equatable {
 
 /// A request. Its body is read when the handler asks for it.
 public struct HTTPRequest: Sendable {
+  /// As the client wrote it: methods differ by case (RFC 9110 §9.1).
   public var method: String
   /// As it stands in the request line.
   public var target: String
   /// Values by name in lower case.
   public var headers: [String: String]
+  /// Not read yet.
   public var body: HTTPRequestBody
 
+  /// The value of a header, nil when it is absent.
+  /// - Parameter name: in lower case.
   public subscript(header name: String) -> String? { headers[name] }
 
   /// To be called when somebody has proved to be that user: from then on the request's connection is not given to
@@ -106,6 +110,7 @@ public struct HTTPRequest: Sendable {
 
 /// What the server answers.
 public struct HTTPAnswer: Sendable {
+  /// What follows the head.
   public enum Body: Sendable {
     case data(Data)
     /// Sent in chunks, without its length in the head (RFC 9112 §7.1).
@@ -123,8 +128,11 @@ public struct HTTPAnswer: Sendable {
     }
   }
 
+  /// Three digits; the reason is written by it.
   public var status: Int
+  /// Beside those that say where the body ends, and Connection.
   public var headers: [(name: String, value: String)]
+  /// Its kind decides how the head says where it ends.
   public var body: Body
 
   public init(status: Int, headers: [(name: String, value: String)] = [], body: Body = .data(Data())) {

@@ -1,6 +1,7 @@
 // HTTPServerError.swift: why a listener does not start
 import Foundation
 
+/// The address cannot be listened on.
 public enum HTTPServerError: Error, Sendable, Equatable, CustomStringConvertible, LocalizedError {
   case badAddress(String)
   case badPort(Int)

@@ -6,6 +6,7 @@ import Lime
 
 /// How a key server is set up. Without changes: loopback, any free port, in memory, no passwords, as a lab needs it.
 public struct KeyServerConfiguration: Sendable {
+  /// Where devices' public keys are kept.
   public enum Database: Sendable, Hashable {
     /// Gone when the server ends.
     case inMemory
@@ -40,6 +41,7 @@ public struct KeyServerConfiguration: Sendable {
     }
   }
 
+  /// What devices may store and ask for; more is refused with `resourceLimit`, or comes without one-time keys.
   public struct Limits: Sendable, Hashable {
     /// Bytes of a request's body.
     public var bodyLength = 64 * 1024
@@ -62,9 +64,11 @@ public struct KeyServerConfiguration: Sendable {
   public var address: String
   /// 0 for any free port.
   public var port: Int
+  /// Opened, or made, by the start.
   public var database: Database
   /// nil accepts every device id as given.
   public var authentication: Authentication?
+  /// As the public servers have them.
   public var limits = Limits()
   /// Of connections and requests at a time, and their speed.
   public var connections = HTTPLimits()

@@ -11,6 +11,7 @@ public enum ScalarTreatment: Sendable {
   case tab
   case lineBreak
 
+  /// By the character's class and direction (UAX #9), without regard to its neighbours.
   public init(of scalar: Unicode.Scalar) {
     switch scalar.value {
     case 0x20..<0x7F, 0xA0..<0xAD: self = .keep

@@ -1,6 +1,7 @@
 // ConnectionFailure.swift: why there is no connection to a server
 import Foundation
 
+/// Why a server was not reached, or is not reached any more.
 public enum ConnectionFailure: Error, Hashable, Sendable {
   /// A host name has no address.
   case unresolvable(host: String, reason: String)

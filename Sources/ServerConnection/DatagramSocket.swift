@@ -4,6 +4,7 @@ import Foundation
 /// Connected (connect(2)): the system drops what others send, and tells when nobody is there (ICMP). Never blocks.
 /// Belongs to one thread at a time. Closed when released.
 public final class DatagramSocket {
+  /// What the socket has at the moment.
   public enum Received {
     case datagram([UInt8])
     case nothing
@@ -14,7 +15,9 @@ public final class DatagramSocket {
 
   /// For `poll`.
   public let descriptor: Int32
+  /// Where datagrams come from for the peer.
   public let local: SocketAddress
+  /// Whom datagrams go to; others are not heard.
   public let peer: SocketAddress
 
   /// - Parameters:

@@ -4,7 +4,9 @@ import Foundation
 
 /// Where DNS questions go.
 public struct NameServer: Hashable, Sendable, CustomStringConvertible {
+  /// Numeric, IPv6 without brackets.
   public var address: String
+  /// 53 when none is written.
   public var port: Int
 
   /// Reads `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53` and `[2001:db8::53]:5353`. nil when it is no such text.

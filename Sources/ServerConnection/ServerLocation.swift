@@ -1,5 +1,6 @@
 // ServerLocation.swift: what DNS says of a SIP server, with what each address comes from (RFC 3263, RFC 2782)
 
+/// The way from a name to addresses, with each record on it.
 public struct ServerLocation: Sendable {
   /// By what a transport was chosen.
   public enum Reason: Sendable, Hashable {
@@ -15,17 +16,21 @@ public struct ServerLocation: Sendable {
 
   /// Where an SRV record leads.
   public struct Service: Sendable {
+    /// The target of the record.
     public var host: String
+    /// The record's.
     public var port: Int
     /// The lowest first.
     public var priority: Int
     /// Share among those of the same priority.
     public var weight: Int
+    /// Of the host, at the port.
     public var addresses: Result<[SocketAddress], ConnectionFailure>
   }
 
   /// As asked for.
   public let host: String
+  /// What the addresses are for.
   public let transport: SIPTransport
   /// The name that was asked for SRV records; nil for numeric addresses, names of this machine, and with a port.
   public let serviceName: String?

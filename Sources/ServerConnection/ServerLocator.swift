@@ -1,9 +1,11 @@
 // ServerLocator.swift: which addresses a SIP server has, and over what it is spoken to (RFC 3263)
 import Foundation
 
+/// What SIP is spoken over (RFC 3261 §18, §26.2.1).
 public enum SIPTransport: String, Sendable, CaseIterable {
   case udp, tcp, tls
 
+  /// 5061 for TLS, else 5060 (RFC 3261 §19.1.2).
   public var defaultPort: Int { self == .tls ? 5061 : 5060 }
 
   /// The name of its SRV records, before the domain.
@@ -30,6 +32,7 @@ public enum SIPTransport: String, Sendable, CaseIterable {
 public struct ServerTarget: Hashable, Sendable {
   /// Name or numeric address; IPv6 with or without brackets.
   public var host: String
+  /// nil: what SRV records say, else the transport's default.
   public var port: Int?
   /// nil: what DNS says, else TCP.
   public var transport: SIPTransport?

@@ -22,7 +22,9 @@ public final class ServerStream {
 
   /// For `poll`.
   public let descriptor: Int32
+  /// Our end of the connection.
   public let local: SocketAddress
+  /// The server's end.
   public let peer: SocketAddress
   private let session: TLSSession?
   /// Bytes for the socket that it did not take yet.
@@ -144,6 +146,8 @@ public final class ServerStream {
   /// Bytes that wait for `flush`.
   public var backlog: Int { output.count }
 
+  /// Takes bytes, encrypted where there is TLS, for `flush` to send; sends nothing itself.
+  /// - Throws: `.tls` when the session has ended.
   public func enqueue(_ bytes: [UInt8]) throws(ConnectionFailure) {
     guard let session else {
       output += bytes
@@ -171,12 +175,16 @@ public final class ServerStream {
     }
   }
 
+  /// What the connection has at the moment.
   public enum Received {
     case bytes([UInt8])
     case nothing
     case end
   }
 
+  /// What has arrived, without waiting. With TLS there may be more although the socket has nothing: call until
+  /// `.nothing`.
+  /// - Throws: `.tls`, or what broke the connection.
   public func receive() throws(ConnectionFailure) -> Received {
     guard let session else { return try readSocket() }
     // What was fed already comes before what the socket has, which poll(2) reports again.

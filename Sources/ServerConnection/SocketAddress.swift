@@ -1,10 +1,12 @@
 // SocketAddress.swift: the address of a socket, of any family
 import Foundation
 
+/// An address as the socket API has it: IPv4, IPv6 or a local path.
 public struct SocketAddress: Sendable {
   private var storage: sockaddr_storage
   private var length: socklen_t
 
+  /// `AF_INET`, `AF_INET6` or `AF_UNIX`.
   public var family: Int32 { Int32(storage.ss_family) }
 
   /// Copies what the socket API or the resolver gave; nil when it is longer than any address.
@@ -95,6 +97,7 @@ public struct SocketAddress: Sendable {
   /// More addresses of one name are not looked at.
   static let maximumAddresses = 16
 
+  /// For calls such as connect(2); the pointer is valid within `body` only.
   public func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
     withUnsafePointer(to: storage) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
@@ -104,6 +107,7 @@ public struct SocketAddress: Sendable {
   /// Without brackets, also for IPv6.
   public var numericHost: String { names().host }
 
+  /// 0 where the family has no ports.
   public var port: Int { Int(names().service) ?? 0 }
 
   /// `192.0.2.1:5060`, `[2001:db8::1]:5060`

@@ -17,21 +17,22 @@ import Testing
   }
 
   private static func check(
-    _ account: AccountConfiguration, with other: AccountConfiguration? = nil, conf: FlexisipConf? = nil
+    _ account: AccountConfiguration, with other: AccountConfiguration? = nil, conf: FlexisipConf? = nil,
+    lookAround: LiveCheck.LookAround = LiveCheck.LookAround()
   ) async -> CheckResult? {
     let results = Results()
     var timeouts = LiveCheck.Timeouts()
     timeouts.answer = 5
     timeouts.arrival = 10
     _ = await LiveCheck(
-      account: account, other: other, conf: conf, timeouts: timeouts,
+      account: account, other: other, conf: conf, timeouts: timeouts, lookAround: lookAround,
       logger: Logger(label: "check") { _ in SwiftLogNoOpLogHandler() }
     ) { results.add($0) }.run()
     return results.failed.first
   }
 
   private static func withLab(
-    domain: String = "sip.example.org", _ body: (LabAddresses) async throws -> Void
+    domain: String = "sip.\(TestDomain.name)", _ body: (LabAddresses) async throws -> Void
   ) async throws {
     var configuration = LabConfiguration.example
     configuration.domain = domain
@@ -60,12 +61,16 @@ import Testing
     }
   }
 
+  /// Whatever else listens on this machine.
   @Test func thePortBesideItIsTried() async throws {
+    var lookAround = LiveCheck.LookAround()
+    (lookAround.defaultPorts, lookAround.usualPorts, lookAround.readsTables) = ([], [], false)
     try await Self.withLab { lab in
       let port = try #require(SIPURI(lab.sip)?.port)
       let wrong = try #require([port + 1, port - 1].first { (try? LoopbackSocket.connected(to: $0)) == nil })
       let first = try #require(
-        await Self.check(Self.account("alice", of: lab, at: "sip:127.0.0.1:\(wrong);transport=tcp")))
+        await Self.check(
+          Self.account("alice", of: lab, at: "sip:127.0.0.1:\(wrong);transport=tcp"), lookAround: lookAround))
       #expect(first.step == .reachability)
       #expect(first.causes.first?.key == "transports", "\(first)")
       #expect(first.causes.first?.text.contains("sip:127.0.0.1:\(port);transport=tcp") == true, "\(first)")
@@ -75,13 +80,13 @@ import Testing
   /// bob is registered, but at the server of his own domain, and nobody has told this one's conference server of it.
   @Test func anotherDomainMustBeKnownToTheConferenceServer() async throws {
     try await Self.withLab { lab in
-      try await Self.withLab(domain: "other.example.org") { other in
+      try await Self.withLab(domain: "other.\(TestDomain.name)") { other in
         let first = try #require(
           await Self.check(Self.account("alice", of: lab), with: Self.account("bob", of: other)))
         #expect(first.step == .roomInvite, "\(first)")
         #expect(first.causes.first?.section == "conference-server", "\(first)")
         #expect(first.causes.first?.key == "local-domains", "\(first)")
-        #expect(first.causes.first?.value == "other.example.org")
+        #expect(first.causes.first?.value == "other.\(TestDomain.name)")
       }
     }
   }

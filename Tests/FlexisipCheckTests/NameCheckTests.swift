@@ -9,14 +9,15 @@ import ServerConnection
 import TestSupport
 import Testing
 
-@Suite struct RecordsOfServers {
-  private static let domain = "sip.example.org"
+private let zone = TestDomain.name
+private let domain = "sip.\(zone)"
 
+@Suite struct RecordsOfServers {
   /// A check with these records only.
   private static func check(
     _ records: [String], proxy: String? = nil, withBob: Bool = false
   ) async throws -> Results {
-    let names = try await Dnsmasq(zone: "example.org", records)
+    let names = try await Dnsmasq(zone: zone, records)
     defer { names.stop() }
     let accounts = try ["alice", "bob"].map { user in
       var account = AccountConfiguration(
@@ -38,7 +39,9 @@ import Testing
   }
 
   private static func withLab(_ body: (Int) async throws -> Void) async throws {
-    let lab = Lab(.example)
+    var configuration = LabConfiguration.example
+    configuration.domain = domain
+    let lab = Lab(configuration)
     let addresses = try await lab.start()
     do { try await body(try #require(SIPURI(addresses.sip)?.port)) } catch {
       await lab.stop()
@@ -62,17 +65,17 @@ import Testing
       defer { withExtendedLifetime(nobody) {} }
       let results = try await Self.check(
         [
-          "naptr-record=sip.example.org,10,0,s,SIP+D2T,,_chat._tcp.sip.example.org",
-          "srv-host=_chat._tcp.sip.example.org,gone.example.org,5060,10,0",
-          "srv-host=_chat._tcp.sip.example.org,old.example.org,\(nobody.port),20,0",
-          "srv-host=_chat._tcp.sip.example.org,new.example.org,\(port),30,5",
-          "host-record=old.example.org,127.0.0.1", "host-record=new.example.org,127.0.0.1",
+          "naptr-record=\(domain),10,0,s,SIP+D2T,,_chat._tcp.\(domain)",
+          "srv-host=_chat._tcp.\(domain),gone.\(zone),5060,10,0",
+          "srv-host=_chat._tcp.\(domain),old.\(zone),\(nobody.port),20,0",
+          "srv-host=_chat._tcp.\(domain),new.\(zone),\(port),30,5",
+          "host-record=old.\(zone),127.0.0.1", "host-record=new.\(zone),127.0.0.1",
         ], withBob: true)
       #expect(results.failed.isEmpty, "\(results.failed)")
       let name = try #require(results.list.first { $0.step == .name })
       for part in [
-        "SRV _chat._tcp.sip.example.org: 10 0 gone.example.org:5060 (no address), 20 0 old.example.org:",
-        "30 5 new.example.org:\(port) (127.0.0.1); TCP by the NAPTR record",
+        "SRV _chat._tcp.\(domain): 10 0 gone.\(zone):5060 (no address), 20 0 old.\(zone):",
+        "30 5 new.\(zone):\(port) (127.0.0.1); TCP by the NAPTR record",
       ] {
         #expect(name.seen.contains(part), "\(name.seen)")
       }
@@ -85,24 +88,24 @@ import Testing
   }
 
   @Test func aTargetWithoutAddressIsNamed() async throws {
-    let results = try await Self.check(["srv-host=_sip._tcp.sip.example.org,gone.example.org,5060,10,0"])
-    expect(results, fails: .name, words: "_sip._tcp.sip.example.org leads to gone.example.org, which has no address")
+    let results = try await Self.check(["srv-host=_sip._tcp.\(domain),gone.\(zone),5060,10,0"])
+    expect(results, fails: .name, words: "_sip._tcp.\(domain) leads to gone.\(zone), which has no address")
   }
 
   @Test func aServiceThatIsNotThereIsNamed() async throws {
     let results = try await Self.check(
-      ["srv-host=_sip._tcp.sip.example.org", "host-record=sip.example.org,127.0.0.1"],
-      proxy: "sip:sip.example.org;transport=tcp")
+      ["srv-host=_sip._tcp.\(domain)", "host-record=\(domain),127.0.0.1"],
+      proxy: "sip:\(domain);transport=tcp")
     expect(results, fails: .name, words: "there is no such service")
   }
 
   @Test func recordsOfAnotherTransportAreNamed() async throws {
     let records = [
-      "srv-host=_sips._tcp.sip.example.org,a.example.org,5061,10,0", "host-record=a.example.org,127.0.0.1",
+      "srv-host=_sips._tcp.\(domain),a.\(zone),5061,10,0", "host-record=a.\(zone),127.0.0.1",
     ]
-    var results = try await Self.check(records, proxy: "sip:sip.example.org;transport=tcp")
+    var results = try await Self.check(records, proxy: "sip:\(domain);transport=tcp")
     expect(results, fails: .name, words: "offer TLS only")
-    results = try await Self.check(records, proxy: "sip:sip.example.org:5061")
+    results = try await Self.check(records, proxy: "sip:\(domain):5061")
     expect(results, fails: .name, words: "names port 5061")
   }
 
@@ -110,29 +113,29 @@ import Testing
     let nobody = try LoopbackSocket.refusing()
     defer { withExtendedLifetime(nobody) {} }
     let results = try await Self.check([
-      "srv-host=_sip._tcp.sip.example.org,a.example.org,\(nobody.port),10,0", "host-record=a.example.org,127.0.0.1",
+      "srv-host=_sip._tcp.\(domain),a.\(zone),\(nobody.port),10,0", "host-record=a.\(zone),127.0.0.1",
     ])
     expect(
       results, fails: .reachability,
-      words: "_sip._tcp.sip.example.org leads to a.example.org port \(nobody.port), ")
+      words: "_sip._tcp.\(domain) leads to a.\(zone) port \(nobody.port), ")
   }
 
   @Test func aTargetWithoutTLSIsNamed() async throws {
     try await Self.withLab { port in
       let results = try await Self.check([
-        "srv-host=_sips._tcp.sip.example.org,a.example.org,\(port),10,0", "host-record=a.example.org,127.0.0.1",
+        "srv-host=_sips._tcp.\(domain),a.\(zone),\(port),10,0", "host-record=a.\(zone),127.0.0.1",
       ])
-      expect(results, fails: .tls, words: "leads to a.example.org port \(port), where no TLS is spoken")
+      expect(results, fails: .tls, words: "leads to a.\(zone) port \(port), where no TLS is spoken")
     }
   }
 
   @Test func aTargetWithTLSIsNamed() async throws {
     let authority = try await TestAuthority()
-    let server = try await TLSServer(try await authority.issue("DNS:sip.example.org"))
+    let server = try await TLSServer(try await authority.issue("DNS:\(domain)"))
     let results = try await Self.check([
-      "srv-host=_sip._tcp.sip.example.org,a.example.org,\(server.port),10,0", "host-record=a.example.org,127.0.0.1",
+      "srv-host=_sip._tcp.\(domain),a.\(zone),\(server.port),10,0", "host-record=a.\(zone),127.0.0.1",
     ])
     server.process.stop()
-    expect(results, fails: .challenge, words: "leads to a.example.org port \(server.port), where TLS is spoken")
+    expect(results, fails: .challenge, words: "leads to a.\(zone) port \(server.port), where TLS is spoken")
   }
 }

@@ -36,6 +36,26 @@ struct FileTransferInfoTests {
     #expect(text.contains("<file-authTag>\(Data(0..<16).base64EncodedString())</file-authTag>"))
   }
 
+  @Test(
+    "names that Linphone escapes from 5.3 on, and those that 5.1 does not",
+    arguments: [
+      ("my%20report.pdf", "my report.pdf"), ("%e2%82%ac.txt", "€.txt"), ("100%2525.txt", "100%25.txt"),
+      ("100%.txt", "100%.txt"), ("my 100%25.txt", "my 100%25.txt"), ("€%20.txt", "€%20.txt"), ("%ff.txt", "%ff.txt"),
+      ("a%0d%0ab", "a%0d%0ab"), ("a%00b", "a%00b"), ("%", "%"), ("a%2", "a%2"),
+    ])
+  func escapedNames(written: String, name: String) throws {
+    var info = FileTransferInfo(.init(url: "http://h/f", name: "NAME"))
+    let text = String(decoding: info.serialized, as: UTF8.self).replacing("NAME", with: written)
+    #expect(try FileTransferInfo(parsing: Data(text.utf8)).file.name == name)
+    info.file.name = name
+    #expect(try FileTransferInfo(parsing: info.serialized) == info)
+    // 5.3 and later undo each escape that they find, and nothing else: to them it is the same name.
+    let sent = try #require(
+      String(decoding: info.serialized, as: UTF8.self).firstMatch(of: /<file-name>(.*)<\/file-name>/))
+    #expect(String(sent.1).removingPercentEncoding ?? String(sent.1) == name)
+    #expect(name.contains("%") || sent.1 == name)
+  }
+
   @Test("a bad thumbnail does not hide the file; a bad key is an error")
   func faults() throws {
     func parse(_ inner: String) throws -> FileTransferInfo {

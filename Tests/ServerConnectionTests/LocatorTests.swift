@@ -5,39 +5,42 @@ import Testing
 
 @testable import ServerConnection
 
+private let zone = TestDomain.name
+
 @Suite(.timeLimit(.minutes(1)))
 struct LocatorTests {
   private static let records = [
-    "host-record=a.example.test,127.0.0.1", "host-record=b.example.test,127.0.0.2",
-    "host-record=six.example.test,::1", "host-record=example.test,127.0.0.9",
+    "host-record=a.example.\(zone),127.0.0.1", "host-record=b.example.\(zone),127.0.0.2",
+    "host-record=six.example.\(zone),::1", "host-record=example.\(zone),127.0.0.9",
     // NAPTR: TLS before TCP before something unknown, whatever the order of the records.
-    "naptr-record=example.test,30,50,s,SIP+D2T,,_sip._tcp.example.test",
-    "naptr-record=example.test,20,50,s,SIPS+D2T,,_secure.example.test",
-    "naptr-record=example.test,10,50,s,SIP+D2S,,_sip._sctp.example.test",
-    "naptr-record=example.test,1,50,u,E2U+sip,!^.*$!sip:x@example.test!",
-    "srv-host=_secure.example.test,a.example.test,5071,20,0", "srv-host=_secure.example.test,b.example.test,5072,10,0",
-    "srv-host=_sips._tcp.example.test,six.example.test,5073,10,0",
-    "srv-host=_sip._tcp.example.test,gone.example.test,5074,10,0",
-    "srv-host=_sip._tcp.example.test,b.example.test,5075,20,0",
+    "naptr-record=example.\(zone),30,50,s,SIP+D2T,,_sip._tcp.example.\(zone)",
+    "naptr-record=example.\(zone),20,50,s,SIPS+D2T,,_secure.example.\(zone)",
+    "naptr-record=example.\(zone),10,50,s,SIP+D2S,,_sip._sctp.example.\(zone)",
+    "naptr-record=example.\(zone),1,50,u,E2U+sip,!^.*$!sip:x@example.\(zone)!",
+    "srv-host=_secure.example.\(zone),a.example.\(zone),5071,20,0",
+    "srv-host=_secure.example.\(zone),b.example.\(zone),5072,10,0",
+    "srv-host=_sips._tcp.example.\(zone),six.example.\(zone),5073,10,0",
+    "srv-host=_sip._tcp.example.\(zone),gone.example.\(zone),5074,10,0",
+    "srv-host=_sip._tcp.example.\(zone),b.example.\(zone),5075,20,0",
     // No NAPTR, SRV of TCP only.
-    "srv-host=_sip._tcp.plain.test,a.example.test,5076,0,0", "host-record=plain.test,127.0.0.8",
+    "srv-host=_sip._tcp.plain.\(zone),a.example.\(zone),5076,0,0", "host-record=plain.\(zone),127.0.0.8",
     // Nothing but an address.
-    "host-record=bare.test,127.0.0.7",
+    "host-record=bare.\(zone),127.0.0.7",
     // The service is decidedly not there.
-    "srv-host=_sip._tcp.none.test", "host-record=none.test,127.0.0.6",
+    "srv-host=_sip._tcp.none.\(zone)", "host-record=none.\(zone),127.0.0.6",
   ]
 
   private func withNames(_ body: (ServerLocator) throws -> Void) async throws {
-    let server = try await Dnsmasq(zone: "test", Self.records)
+    let server = try await Dnsmasq(zone: zone, Self.records)
     defer { server.stop() }
     try body(ServerLocator(nameServer: NameServer("127.0.0.1:\(server.port)")))
   }
 
   @Test func aNameServerMayHaveAnIPv6Address() async throws {
-    let server = try await Dnsmasq(zone: "test", on: "::1", Self.records)
+    let server = try await Dnsmasq(zone: zone, on: "::1", Self.records)
     defer { server.stop() }
     let locator = ServerLocator(nameServer: NameServer("[::1]:\(server.port)"))
-    let target = ServerTarget(host: "example.test")
+    let target = ServerTarget(host: "example.\(zone)")
     #expect(locator.transport(of: target) == .tls)
     try expect(["127.0.0.2:5072", "127.0.0.1:5071"], for: target, over: .tls, locator)
   }
@@ -64,7 +67,7 @@ struct LocatorTests {
 
   @Test func theFirstUsableNAPTRRecordDecides() async throws {
     try await withNames { locator in
-      let target = ServerTarget(host: "example.test")
+      let target = ServerTarget(host: "example.\(zone)")
       #expect(locator.transport(of: target) == .tls)
       try expect(["127.0.0.2:5072", "127.0.0.1:5071"], for: target, over: .tls, locator)
     }
@@ -72,13 +75,13 @@ struct LocatorTests {
 
   @Test func aNamedTransportSkipsNAPTRAndANamedPortSkipsSRV() async throws {
     try await withNames { locator in
-      var target = ServerTarget(host: "example.test", transport: .tls)
+      var target = ServerTarget(host: "example.\(zone)", transport: .tls)
       #expect(locator.transport(of: target) == .tls)
       try expect(["[::1]:5073"], for: target, over: .tls, locator)
-      target = ServerTarget(host: "example.test", transport: .tcp)
+      target = ServerTarget(host: "example.\(zone)", transport: .tcp)
       // The target without an address is passed over.
       try expect(["127.0.0.2:5075"], for: target, over: .tcp, locator)
-      target = ServerTarget(host: "example.test", port: 5080)
+      target = ServerTarget(host: "example.\(zone)", port: 5080)
       #expect(locator.transport(of: target) == .tcp)
       try expect(["127.0.0.9:5080"], for: target, over: .tcp, locator)
     }
@@ -86,20 +89,20 @@ struct LocatorTests {
 
   @Test func withoutNAPTRTheServicesDecide() async throws {
     try await withNames { locator in
-      let target = ServerTarget(host: "plain.test")
+      let target = ServerTarget(host: "plain.\(zone)")
       #expect(locator.transport(of: target) == .tcp)
       try expect(["127.0.0.1:5076"], for: target, over: .tcp, locator)
-      let secure = ServerTarget(host: "plain.test", transport: .tls)
+      let secure = ServerTarget(host: "plain.\(zone)", transport: .tls)
       try expect(["127.0.0.8:5061"], for: secure, over: .tls, locator)
     }
   }
 
   @Test func withoutAnyServiceTheAddressIsUsed() async throws {
     try await withNames { locator in
-      let target = ServerTarget(host: "bare.test")
+      let target = ServerTarget(host: "bare.\(zone)")
       #expect(locator.transport(of: target) == .tcp)
       try expect(["127.0.0.7:5060"], for: target, over: .tcp, locator)
-      for host in ["none.test", "unknown.test"] {
+      for host in ["none.\(zone)", "unknown.\(zone)"] {
         #expect {
           try locator.addresses(of: ServerTarget(host: host, transport: .tcp), over: .tcp)
         } throws: { error in
@@ -122,11 +125,11 @@ struct LocatorTests {
 
   @Test func equalPrioritiesAreChosenByWeight() async throws {
     let server = try await Dnsmasq(
-      zone: "test",
-      (1...3).map { "srv-host=_sip._tcp.w.test,h\($0).test,506\($0),5,\($0 * 10)" }
-        + (1...3).map { "host-record=h\($0).test,127.0.0.\($0)" })
+      zone: zone,
+      (1...3).map { "srv-host=_sip._tcp.w.\(zone),h\($0).\(zone),506\($0),5,\($0 * 10)" }
+        + (1...3).map { "host-record=h\($0).\(zone),127.0.0.\($0)" })
     defer { server.stop() }
-    let target = ServerTarget(host: "w.test", transport: .tcp)
+    let target = ServerTarget(host: "w.\(zone)", transport: .tcp)
     func expect(_ ports: [Int], _ random: @escaping @Sendable (ClosedRange<Int>) -> Int) throws {
       let locator = ServerLocator(nameServer: NameServer("127.0.0.1:\(server.port)"), random: random)
       let found = try locator.addresses(of: target, over: .tcp).map(\.port)

@@ -12,6 +12,7 @@ public struct AccountConfiguration: Sendable {
   public let address: SIPURI
   /// The same with the port and the parameters that the user wrote, which may say how to reach the server.
   public let registrationAddress: SIPURI
+  /// For SIP, key server and file server alike.
   public var password: Password
   /// The realm that the password is for; the domain of `address` when absent.
   public var realm: String?
@@ -21,7 +22,9 @@ public struct AccountConfiguration: Sendable {
   public var conferenceFactory: SIPURI
   /// The LIME key server. Without it no room can be encrypted.
   public var keyServer: URL?
+  /// Where files are uploaded. Without it files can only be received.
   public var fileServer: URL?
+  /// Of LIME: what the others' devices have, by default c25519.
   public var curve: Curve
   /// PEM file with the certificate authorities to trust, instead of the system's.
   public var caFile: String?
@@ -34,6 +37,7 @@ public struct AccountConfiguration: Sendable {
   public var passphraseCommand: String?
   /// Seconds that the commands for password and passphrase may take: somebody may have to type something.
   public var passwordTimeout = defaultPasswordTimeout
+  /// Seconds.
   public static let defaultPasswordTimeout = 120.0
 
   /// Texts only go to rooms whose devices are all trusted.
@@ -58,9 +62,12 @@ public struct AccountConfiguration: Sendable {
   /// Most bytes of a file that is fetched.
   public var downloadLimit = AccountConfiguration.defaultDownloadLimit
 
+  /// Seconds that a registration is asked for: a day.
   public static let defaultExpires = 86_400
+  /// Bytes: 4 GiB.
   public static let defaultDownloadLimit = 4 << 30
 
+  /// What is not among the parameters has its default, and is set afterwards.
   public init(
     name: String, address: SIPURI, password: Password, outboundProxy: SIPURI? = nil, conferenceFactory: SIPURI? = nil,
     keyServer: URL? = nil, fileServer: URL? = nil, curve: Curve = .c25519, caFile: String? = nil,

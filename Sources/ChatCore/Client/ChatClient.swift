@@ -1,7 +1,6 @@
-// ChatClient.swift: the account at work: ties the SIP agent, LIME, the key server and the database together.
+// ChatClient.swift: the account at work: its connection, and the parts that do what comes and what is to be done.
 import Foundation
 import GRDB
-import HTTPClient
 import Lime
 import Logging
 import MessageFormats
@@ -12,105 +11,71 @@ import ServerConnection
 ///
 /// `start()` once, then `events()` tells what happens. Everything that must survive is in the account's database
 /// before the network learns of it (outgoing) or before the sender gets its 200 OK (incoming).
-public actor ChatClient {
-  public nonisolated let account: AccountConfiguration
-  public nonisolated let store: AccountStore
-  let logger: Logger
-  let hub = EventHub()
+@ChatActor public final class ChatClient {
+  nonisolated let context: ChatContext
+  /// Its settings.
+  public nonisolated var account: AccountConfiguration { context.account }
+  /// Its data.
+  public nonisolated var store: AccountStore { context.store }
+  private nonisolated var hub: EventHub { context.hub }
 
-  var agent: SIPAgent?
-  var lime: LimeAccount?
-  var keyServer: KeyServerClient?
-  /// This device's GRUU; nil before the first registration.
-  var gruu: SIPURI?
-  public internal(set) var isConnected = false
+  /// Whether the account is registered.
+  public var isConnected: Bool { ownDevice.isConnected }
   /// This device's id, its GRUU, while connected or after it was.
-  public var device: String? { gruu?.description }
+  public var device: String? { ownDevice.gruu?.description }
 
-  /// What only lives as long as the connection.
-  struct LiveRoom {
-    var dialog: DialogID?
-    var subscription: SubscriptionID?
-    var state: ConferenceState
-    /// Devices that left since the state was stored.
-    var departed: [Device] = []
-    /// What was asked for when a version was missed, until a state fits again.
-    var gapRepair: GapRepair?
+  // The parts, each after those that it asks. What one tells those above it goes through a closure.
+  private(set) lazy var ownDevice = OwnDevice(context)
+  private(set) lazy var contactLog = ContactLog(context)
+  private(set) lazy var expiry = Expiry(context)
+  private(set) lazy var backlog = EventBacklog { [weak self] in await self?.handle($0) }
+
+  private(set) lazy var keyServer = KeyServerExchange(context)
+  private(set) lazy var keyUpkeep = KeyUpkeep(context, ownDevice, keyServer)
+  private(set) lazy var peerSessions = PeerSessions(context, ownDevice, keyServer, keyUpkeep)
+
+  private(set) lazy var factory = ConferenceFactory(context, ownDevice)
+  private(set) lazy var origins = RoomOrigins(context, ownDevice, factory)
+  private(set) lazy var follower = RoomFollower(context, ownDevice, origins) { [weak self] in
+    await self?.stored(statesOf: $0)
   }
-  enum GapRepair { case missedChanges, fullState }
-  var live: [String: LiveRoom] = [:]
+  private(set) lazy var resumption = RoomResumption(context, ownDevice, origins, follower)
+  private(set) lazy var entry = RoomEntry(
+    context, ownDevice, keyServer, factory, origins, follower, resumption
+  ) { [backlog] in backlog.putBack($0) }
+  private(set) lazy var oneToOne = OneToOneRooms(context, keyServer, factory, entry)
+  private(set) lazy var administration = RoomAdministration(context, ownDevice, follower, resumption, expiry)
+
+  private(set) lazy var recipients = Recipients(context, ownDevice, resumption, peerSessions)
+  private(set) lazy var sender = MessageSender(context, ownDevice, origins, resumption, recipients, peerSessions)
+  private(set) lazy var outbox = Outbox(context, ownDevice, follower, resumption, oneToOne, recipients, sender)
+  private(set) lazy var writer = MessageWriter(context, ownDevice, recipients, outbox)
+  private(set) lazy var changes = ChangeWriter(context, ownDevice, recipients, outbox, expiry)
+  private(set) lazy var uploads = Uploads(context, ownDevice, writer, outbox)
+  private(set) lazy var forwarder = MessageForwarder(context, ownDevice, recipients, writer, uploads, outbox)
+
+  private(set) lazy var downloads = Downloads(context)
+  private(set) lazy var notices = NoticeSender(context, ownDevice, follower, outbox, sender, expiry)
+  private(set) lazy var receiver = MessageReceiver(
+    context, ownDevice, contactLog, follower, peerSessions, downloads, notices, expiry)
 
   private static let shortestRetry: Duration = .seconds(2)
   private static let longestRetry: Duration = .seconds(60)
 
   private var eventTask: Task<Void, Never>?
-  /// What came and is not handled yet, in order, and the task that does it.
-  private var arrived: [SIPEvent] = []
-  private var arrivedBytes = 0
-  /// Of the one who brings events, until there is room for more.
-  private var arrivalWaiter: CheckedContinuation<Void, Never>?
-  /// While events of more bytes wait, the agent keeps what comes, and reads no more from its server.
-  private static let maximumArrived = 2 << 20
-  private var handling: Task<Void, Never>?
   private var startOutcome: Result<Void, any Error>?
   private var startWaiters: [CheckedContinuation<Void, any Error>] = []
-  var outboxTask: Task<Void, Never>?
-  /// Whether the outbox may hold more than its task read: what is written during the read is not in its result.
-  var hasNewsForOutbox = false
-  /// Rooms that took nothing just now, until when they are left alone, and how often in a row that was so.
-  var blockedRooms: [String: Date] = [:]
-  var postponements: [String: Int] = [:]
-  /// Rooms whose texts wait for the user's decision on a device, until when they are left alone, and the devices that
-  /// were told of.
-  var heldRooms: [String: Date] = [:]
-  var heldDevicesTold: [String: Set<String>] = [:]
-  /// One-to-one rooms that the factory is being asked about, in which nothing is sent meanwhile.
-  var confirmations: [String: Task<Void, Never>] = [:]
-  /// What became of entries of the outbox that could not be written down yet; they are not sent again.
-  var unrecordedOutcomes: [Int64: OutboxOutcome] = [:]
-  /// Until the notifications of large rooms are sent.
-  var notificationPause: Task<Void, Never>?
-  let rekeyLimiter = RateLimiter()
-  let strangerLimiter = RateLimiter()
-  let stateLimiter = RateLimiter()
-  var held = HeldMessages()
-  /// Takes what was held too long.
-  var holding: Task<Void, Never>?
-  var contact = ServerContact()
-  var contactSigns: Task<Void, Never>?
-  /// Devices that the key server does not know, and when we asked: not asked again for a few seconds.
-  var keylessDevices: [DeviceID: Date] = [:]
-  /// By row of the message.
-  var uploads: [Int64: Task<Void, Never>] = [:]
-  var downloads: [FilePlace: Task<Void, Never>] = [:]
-  var stateWaiters: [String: [AsyncStream<Void>.Continuation]] = [:]
-  var roomsToResume = RoomsToResume()
-  var roomOrigins: RoomOrigins
-  var resumption: Task<Void, Never>?
-
   private let trace: WireTrace?
-  let clock: ChatClock
-  var keyHold = KeyServerHold()
-  var keyUpdate: Task<KeyUpdate, any Error>?
-  private var maintenance: Task<Void, Never>?
-  var expiryTask: Task<Void, Never>?
-  /// Whether deleted text may still be in the search index or the write-ahead log; at the start, of the last run.
-  var needsScrub = true
-  var nextPurge = ContinuousClock.now
 
   /// - Parameters:
   ///   - clock: for the lifetimes of keys.
   ///   - trace: hears of every SIP message.
-  public init(
+  public nonisolated init(
     account: AccountConfiguration, store: AccountStore, logger: Logger, clock: ChatClock = ChatClock(),
     trace: WireTrace? = nil
   ) {
     self.trace = trace
-    self.clock = clock
-    self.account = account
-    roomOrigins = RoomOrigins(account)
-    self.store = store
-    self.logger = logger
+    context = ChatContext(account: account, store: store, logger: logger, clock: clock)
   }
 
   /// Events from now on. Ends when the client stops.
@@ -120,8 +85,8 @@ public actor ChatClient {
 
   /// From here on what is written waits in the outbox, under the address of last time; `start()` does it too.
   public func prepare() async throws {
-    if gruu == nil { gruu = try await store.deviceID().flatMap { SIPURI($0) } }
-    roomOrigins.focuses = try await store.database.read { [account] in try KnownFocuses($0, of: account) }
+    try await ownDevice.recall()
+    try await factory.recall()
   }
 
   /// Registers, publishes keys when they are not yet, and takes up every room.
@@ -131,8 +96,7 @@ public actor ChatClient {
     hub.send(.connection(.connecting))
     try await prepare()
     try await TransferFolder(store).sweep(store)
-    let agent = try await makeAgent()
-    self.agent = agent
+    let agent = try await ownDevice.makeAgent(trace: trace)
     do {
       let registration = try await register(agent, retrying: retrying)
       try await takeIdentity(gruu: registration.gruu)
@@ -141,11 +105,11 @@ public actor ChatClient {
       eventTask = Task { [weak self] in
         for await event in agent.events {
           guard let self else { return }
-          await self.take(event)
+          await self.backlog.add(event)
         }
       }
       await goOnline()
-      scheduleExpiry()
+      expiry.schedule()
       settleStart(.success(()))
     } catch {
       let cause = ChatError(from: error, during: "REGISTER at \(account.address.host)")
@@ -160,12 +124,12 @@ public actor ChatClient {
     while true {
       do { return try await agent.register() } catch {
         let cause = ChatError(from: error, during: "REGISTER at \(account.address.host)")
-        guard retrying, cause.mayPass, self.agent === agent else { throw error }
+        guard retrying, cause.mayPass, ownDevice.agent === agent else { throw error }
         // Others need not wait for a server that may never answer.
         settleStart(.failure(cause))
         hub.send(.connection(.offline(reason: cause.description)))
         try await Task.sleep(for: pause)
-        guard self.agent === agent else { throw cause }
+        guard ownDevice.agent === agent else { throw cause }
         pause = min(pause * 2, Self.longestRetry)
       }
     }
@@ -191,22 +155,14 @@ public actor ChatClient {
   /// - Parameter unregistering: the device is given up: the server takes it out of its rooms.
   public func stop(unregistering: Bool = false) async {
     if startOutcome == nil { settleStart(.failure(ChatError.notConnected)) }
-    outboxTask?.cancel()
-    outboxTask = nil
-    resumption?.cancel()
-    resumption = nil
-    notificationPause?.cancel()
-    notificationPause = nil
-    for confirmation in confirmations.values { confirmation.cancel() }
-    confirmations = [:]
-    maintenance?.cancel()
-    maintenance = nil
-    expiryTask?.cancel()
-    expiryTask = nil
-    stopTransfers()
-    let agent = self.agent
-    self.agent = nil
-    isConnected = false
+    outbox.stop()
+    resumption.stop()
+    notices.stop()
+    keyUpkeep.stop()
+    expiry.stop()
+    uploads.stop()
+    downloads.stop()
+    let agent = ownDevice.release()
     await agent?.shutdown(keepingRegistration: !unregistering)
     eventTask?.cancel()
     eventTask = nil
@@ -218,121 +174,73 @@ public actor ChatClient {
   /// Gives this device up: takes its keys off the key server, and the device out of its rooms. The account's data are
   /// worth nothing afterwards.
   public func giveUp() async throws {
-    try await removeKeys()
+    try await keyUpkeep.removeKeys()
     await stop(unregistering: true)
-  }
-
-  private func makeAgent() async throws -> SIPAgent {
-    let instance = try await store.database.write { db -> String in
-      if let known = try Setting.instanceID.read(db) { return known }
-      let fresh = "urn:uuid:\(UUID().uuidString.lowercased())"
-      try Setting.instanceID.write(db, fresh)
-      return fresh
-    }
-    let account = self.account
-    var configuration = SIPAgentConfiguration(
-      address: account.registrationAddress, password: { account.password.reveal() }, instanceID: instance)
-    configuration.realm = account.realm
-    configuration.outboundProxy = account.outboundProxy
-    configuration.expires = account.expires
-    configuration.caFile = account.caFile
-    configuration.nameServer = account.nameServer
-    configuration.specs =
-      account.keyServer == nil ? "groupchat/1.1,ephemeral/1.1" : "groupchat/1.1,lime,ephemeral/1.1"
-    configuration.trace = trace
-    configuration.userAgent = "limeade/\(Version.current)"
-    return try SIPAgent(configuration: configuration)
   }
 
   /// This device has its address: from now on it can encrypt and decrypt.
   private func takeIdentity(gruu: SIPURI?) async throws {
     guard let gruu else { throw ChatError.noGRUU(domain: account.address.host) }
-    self.gruu = gruu
-    isConnected = true
-    try await beginContact()
+    ownDevice.connected(as: gruu)
+    try await contactLog.begin()
     let device = DeviceID(gruu.description)
     try await store.database.write { try Setting.gruu.write($0, gruu.description) }
-    lime = LimeAccount(device: device, curve: account.curve, storageKey: store.storageKey, now: clock.now)
-    if let url = account.keyServer {
-      keyServer = KeyServerClient(
-        url: url, device: device, username: account.address.user ?? "", realm: account.digestRealm,
-        password: account.password, caFile: account.caFile)
-    }
+    ownDevice.open(
+      LimeAccount(device: device, curve: account.curve, storageKey: store.storageKey, now: context.clock.now))
+    keyServer.open(for: device)
   }
 
   private func goOnline() async {
-    await recoverIfRestored()
-    // What did not get through over the old connection may get through now.
-    blockedRooms = [:]
-    heldRooms = [:]
-    postponements = [:]
+    await keyUpkeep.recoverIfRestored()
+    outbox.forgetFailures()
     hub.send(.connection(.registered(device: device ?? "")))
-    await publishKeysIfNeeded()
-    await resumeRooms()
-    wakeOutbox()
-    await wakeUploads()
+    await keyUpkeep.publishKeysIfNeeded()
+    await resumption.resumeRooms()
+    outbox.wake()
+    await uploads.wake()
     // After the rooms, so that a slow key server does not delay them.
-    if maintenance == nil { maintenance = Task { [weak self] in await self?.maintainKeys() } }
+    keyUpkeep.begin()
   }
 
   // MARK: Events of the SIP agent
 
-  private func take(_ event: SIPEvent) async {
-    arrived.append(event)
-    arrivedBytes += event.size
-    if handling == nil { handling = Task { [weak self] in await self?.handleArrived() } }
-    if arrivedBytes > Self.maximumArrived { await withCheckedContinuation { arrivalWaiter = $0 } }
-  }
-
   /// One after the other, but messages, and states of rooms, that came meanwhile together: each commit waits for the
   /// disk.
-  private func handleArrived() async {
-    while !arrived.isEmpty {
-      let events = arrived
-      arrived = []
-      arrivedBytes = 0
-      arrivalWaiter?.resume()
-      arrivalWaiter = nil
-      var messages: [IncomingMessage] = []
-      var notifies: [SubscriptionNotify] = []
-      for event in events {
-        switch event {
-        case .message(let incoming):
-          guard let message = await fromItsRoom(incoming) else { continue }
-          if messages.count == Self.messagesAtOnce || !notifies.isEmpty { await takeOver(&messages, &notifies) }
-          messages.append(message)
-        case .notify(let notify):
-          if !messages.isEmpty { await takeOver(&messages, &notifies) }
-          notifies.append(notify)
-        default:
+  private func handle(_ events: [SIPEvent]) async {
+    var messages: [IncomingMessage] = []
+    var notifies: [SubscriptionNotify] = []
+    for event in events {
+      switch event {
+      case .message(let incoming):
+        guard let message = await origins.fromItsRoom(incoming) else { continue }
+        if messages.count == MessageReceiver.messagesAtOnce || !notifies.isEmpty {
           await takeOver(&messages, &notifies)
-          await handle(event)
         }
+        messages.append(message)
+      case .notify(let notify):
+        if !messages.isEmpty { await takeOver(&messages, &notifies) }
+        notifies.append(notify)
+      default:
+        await takeOver(&messages, &notifies)
+        await handle(event)
       }
-      await takeOver(&messages, &notifies)
     }
-    handling = nil
-  }
-
-  /// Puts messages that waited in front of what has arrived.
-  func takeAgain(_ messages: [IncomingMessage]) {
-    arrived.insert(contentsOf: messages.map { .message($0) }, at: 0)
-    if handling == nil { handling = Task { [weak self] in await self?.handleArrived() } }
+    await takeOver(&messages, &notifies)
   }
 
   private func takeOver(_ messages: inout [IncomingMessage], _ notifies: inout [SubscriptionNotify]) async {
-    await receive(messages)
-    await notified(notifies)
+    await receiver.receive(messages)
+    await follower.notified(notifies)
     (messages, notifies) = ([], [])
   }
 
   private func handle(_ event: SIPEvent) async {
     switch event {
     case .registration(let state): await registrationChanged(state)
-    case .invitation(let invitation): await invited(invitation)
-    case .subscriptionEnded(let end): subscriptionEnded(end)
-    case .dialogEnded(let id): await dialogEnded(id)
-    // Messages and states are taken over by `handleArrived`, several at a time.
+    case .invitation(let invitation): await entry.invited(invitation)
+    case .subscriptionEnded(let end): follower.subscriptionEnded(end)
+    case .dialogEnded(let id): await follower.dialogEnded(id)
+    // Messages and states are taken over by `handle(_:)` above, several at a time.
     case .message, .notify, .reinvitation: break
     }
   }
@@ -340,75 +248,37 @@ public actor ChatClient {
   private func registrationChanged(_ state: RegistrationState) async {
     switch state {
     case .registered(let registration):
-      guard gruu != nil else { return }
+      guard ownDevice.gruu != nil else { return }
       guard !isConnected else {
         if registration.isReconnected {
-          contact.reconnect(at: Date())
-          await resumeRooms()
+          contactLog.reconnect()
+          await resumption.resumeRooms()
         }
         return
       }
       do {
         try await takeIdentity(gruu: registration.gruu)
         await goOnline()
-      } catch { hub.send(.error(room: nil, text: describe(error))) }
+      } catch { hub.send(.error(room: nil, text: context.describe(error))) }
     case .lost(let error, _), .failed(let error):
       guard isConnected else { return }
-      isConnected = false
-      live = live.mapValues { LiveRoom(dialog: nil, subscription: nil, state: $0.state) }
+      ownDevice.disconnected()
+      follower.disconnected()
       hub.send(.connection(.offline(reason: error.description)))
       await endContact()
     case .unregistered: break
     }
   }
 
-  // MARK: Reading
-
-  public func rooms() async throws -> [RoomSummary] { try await store.rooms() }
-
-  func report(_ summary: RoomSummary) {
-    guard !summary.isForNotifications else { return }
-    hub.send(.room(summary, displayName: summary.displayName(for: account.address)))
+  /// What waited for it may go on.
+  private func stored(statesOf rooms: [String]) async {
+    for address in rooms { outbox.lookAgain(at: address) }
+    await receiver.release(heldFor: rooms)
+    outbox.wake()
   }
 
-  func reportRoom(_ address: String) async {
-    guard let summary = try? await store.database.read({ try RoomQueries.summary($0, address) }) else { return }
-    report(summary)
+  private func endContact() async {
+    receiver.forgetHeld()
+    await contactLog.end()
   }
-
-  func describe(_ error: any Error) -> String {
-    let error: any Error = ChatError(storing: error) ?? error
-    return (error as? LocalizedError)?.errorDescription ?? "\(error)"
-  }
-}
-
-/// Reading the database needs no connection: `history` and `room list` work while another process holds the account.
-extension AccountStore {
-  /// Rooms, the last used first, without those that are only for notifications.
-  public func rooms() async throws -> [RoomSummary] {
-    try await database.read { try RoomQueries.summaries($0, all: false) }
-  }
-
-  public func message(room: String, messageID: String) async throws -> MessageWithDeliveries? {
-    try await database.read { db in
-      let sql = "SELECT * FROM message WHERE room = ? AND messageID = ? ORDER BY isOutgoing DESC"
-      guard let message = try Message.fetchOne(db, sql: sql, arguments: [room, messageID]) else { return nil }
-      return try MessageQueries.withDeliveries(db, message)
-    }
-  }
-
-  /// - Parameter number: its `id`.
-  public func message(number: Int64) async throws -> MessageWithDeliveries? {
-    try await database.read { db in
-      try Message.fetchOne(db, key: number).map { try MessageQueries.withDeliveries(db, $0) }
-    }
-  }
-
-  /// nil for a room that is not known.
-  public func summary(ofRoom address: String) async throws -> RoomSummary? {
-    try await database.read { try RoomQueries.summary($0, address) }
-  }
-
-  /// The GRUU of the last registration, which is the LIME device id; nil before the first.
-  public func deviceID() async throws -> String? { try await database.read { try Setting.gruu.read($0) } }
 }

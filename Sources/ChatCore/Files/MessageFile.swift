@@ -5,6 +5,7 @@ import MessageFormats
 
 /// Stored with its message.
 public struct MessageFile: Codable, Sendable, Equatable, CustomStringConvertible, CustomReflectable {
+  /// Where the file is on its way.
   public enum State: String, Codable, Sendable {
     /// Ours: waits for the file server.
     case waiting
@@ -21,9 +22,11 @@ public struct MessageFile: Codable, Sendable, Equatable, CustomStringConvertible
   public var name: String
   /// Bytes; nil when the sender did not say.
   public var size: Int?
+  /// Media type, as the sender says.
   public var contentType: String
   /// When the file server deletes it.
   public var until: Date?
+  /// Changes as the transfer goes on.
   public var state: State
   /// Where it was sent from, or saved.
   public var path: String?
@@ -39,6 +42,7 @@ public struct MessageFile: Codable, Sendable, Equatable, CustomStringConvertible
   public var isEncrypted: Bool { key != nil }
   /// Whether there is something to fetch.
   public var isOffered: Bool { url != nil }
+  /// Whether the file server has deleted it by now.
   public var isExpired: Bool { until.map { $0 < Date() } ?? false }
 
   init(_ offer: FileTransferInfo.File) {
@@ -83,6 +87,7 @@ public struct MessageFile: Codable, Sendable, Equatable, CustomStringConvertible
     }
   }
 
+  /// The file as an object of JSON, without its key.
   public var jsonFields: [String: Any] {
     var object: [String: Any] = [
       "name": name, "type": contentType, "state": state.rawValue, "encrypted": isEncrypted,
@@ -96,6 +101,7 @@ public struct MessageFile: Codable, Sendable, Equatable, CustomStringConvertible
 }
 
 extension Message {
+  /// In the order in which they were sent.
   public var files: [MessageFile] { attachments ?? [] }
 
   /// The text, or the names of the files when there is none.
@@ -107,17 +113,22 @@ extension Message {
 
 /// How far a file is.
 public struct FileProgress: Sendable, Equatable, Codable {
+  /// What has happened to the file.
   public enum Step: String, Sendable, Codable {
     case offered, uploading, uploaded, downloading, saved, failed, cancelled
   }
 
+  /// The address of the message's room.
   public var room: String
+  /// The imdn Message-ID of its message.
   public var messageID: String
   /// Place in the message, from 0.
   public var index: Int
   /// As `Message.fileID`.
   public var id: String
+  /// As it is stored now.
   public var file: MessageFile
+  /// What has just happened.
   public var step: Step
   /// Bytes that were moved, of `file.size`.
   public var done: Int?
@@ -132,6 +143,7 @@ public struct FileProgress: Sendable, Equatable, Codable {
     self.done = done
   }
 
+  /// The file's own fields, with how far it is.
   public var jsonFields: [String: Any] {
     var object = file.jsonFields
     object["room"] = room

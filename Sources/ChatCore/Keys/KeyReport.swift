@@ -2,16 +2,24 @@
 import Foundation
 import Lime
 
+/// What this device's keys are, and which keys of others are known.
 public struct KeyReport: Sendable, Codable {
+  /// A device of somebody else.
   public struct Peer: Sendable, Codable {
+    /// GRUU.
     public var device: String
+    /// The whole identity key, in groups of four hexadecimal digits, or `not seen yet`.
     public var fingerprint: String
+    /// `PeerStatus` in a word.
     public var trust: String
     /// Another key that was offered for the device and refused.
     public var refusedFingerprint: String?
   }
+  /// This device's GRUU.
   public var device: String
+  /// The whole identity key of this device, in groups of four hexadecimal digits.
   public var fingerprint: String
+  /// Whether the key server acknowledged the keys.
   public var isPublished: Bool
   /// nil before the first one was made.
   public var signedPrekeyCreatedAt: Date?
@@ -20,7 +28,9 @@ public struct KeyReport: Sendable, Codable {
   /// First messages accepted with a one-time key, and without one because the server had none left: many of the latter
   /// mean that somebody empties the server.
   public var firstMessagesWithOneTimeKey: Int
+  /// See `firstMessagesWithOneTimeKey`.
   public var firstMessagesWithoutOneTimeKey: Int
+  /// Every device that keys or decisions are stored of.
   public var peers: [Peer]
 }
 
@@ -46,6 +56,8 @@ extension AccountStore {
     }
   }
 
+  /// The devices of all members, as the focus told them.
+  /// - Parameter room: its address.
   public func devices(room: String) async throws -> [Device] {
     try await database.read { try RoomQueries.devices($0, room: room) }
   }

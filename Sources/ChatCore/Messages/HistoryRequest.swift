@@ -4,7 +4,9 @@ import GRDB
 
 /// A place between messages in the order of a room.
 public struct MessagePosition: Sendable, Hashable {
+  /// The message's place in its room: `Message.time`.
   public var time: Date
+  /// Tells messages of the same time apart: `Message.id`.
   public var id: Int64
 
   public init(time: Date, id: Int64) {
@@ -12,19 +14,23 @@ public struct MessagePosition: Sendable, Hashable {
     self.id = id
   }
 
+  /// The place of a stored message.
   public init(_ message: Message) { self.init(time: message.time, id: message.id ?? 0) }
 }
 
+/// Which messages are wanted, and how many.
 public struct HistoryRequest: Sendable {
   /// nil: of every room.
   public var room: String?
   /// What was typed to find messages: see `SearchTerms`.
   public var search: String?
+  /// Messages whose place is before it are left out.
   public var since: Date?
   /// Older ones than this. A search, and a request of every room, goes by the order of arrival (`id`).
   public var before: MessagePosition?
   /// Newer ones than this, the oldest of them first to be taken; not with `before`.
   public var after: MessagePosition?
+  /// The most messages that come: the newest, unless `after` is given.
   public var limit: Int
   /// Messages that have expired by now are left out.
   var now = Date()
@@ -145,10 +151,13 @@ private struct MessageKey: Hashable {
 }
 
 extension AccountStore {
+  /// Oldest first, each with its deliveries and reactions.
   public func history(_ request: HistoryRequest) async throws -> [MessageWithDeliveries] {
     try await database.read { try MessageQueries.withDeliveries($0, MessageQueries.messages($0, request)) }
   }
 
+  /// The newest messages of a room, oldest first.
+  /// - Parameter search: see `SearchTerms`.
   public func history(
     room: String, search: String? = nil, since: Date? = nil, limit: Int = 200
   ) async throws -> [MessageWithDeliveries] {

@@ -9,6 +9,7 @@ public enum MessageID {
   /// Letters: an id that begins with '-' would be an option on a command line.
   private static let beginnings = alphabet.prefix(52)
 
+  /// Twelve random characters, the first a letter.
   public static func make() -> String {
     var generator = SystemRandomNumberGenerator()
     return String(
@@ -25,6 +26,9 @@ public enum MessageID {
 }
 
 enum InnerMessage {
+  /// What Linphone before 5.5 shows in place of a retraction; who knows `linphone.Retracts` does not show it.
+  private static let retractionFallback = "(deleted an earlier message)"
+
   static func text(_ message: Message, from gruu: SIPURI, to room: SIPURI) -> CPIMMessage {
     var cpim = CPIMMessage(from: gruu, to: room, dateTime: message.time, body: Data(message.text.utf8))
     cpim.ephemeralLifetime = message.lifetime
@@ -50,7 +54,9 @@ enum InnerMessage {
     case .edited:
       cpim.replaces = change.messageID
       cpim.ephemeralLifetime = lifetime
-    case .retracted: cpim.retracts = change.messageID
+    case .retracted:
+      cpim.retracts = change.messageID
+      cpim.body = Data(retractionFallback.utf8)
     case .expired: break
     }
     return cpim

@@ -3,11 +3,13 @@ import Foundation
 
 /// The name is a word of the text: "alice: look", "thanks @alice", but not "malice". Case does not matter.
 public struct Mention: Sendable, Hashable {
+  /// Empty means that nothing is a mention.
   public let name: String
 
   /// - Parameter name: as the user part of an address; an empty one is mentioned nowhere.
   public init(_ name: String) { self.name = name }
 
+  /// Whether the text calls the name.
   public func isIn(_ text: String) -> Bool {
     guard !name.isEmpty else { return false }
     var rest = text[...]

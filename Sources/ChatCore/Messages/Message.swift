@@ -4,6 +4,7 @@ import GRDB
 
 /// A message as stored and shown.
 public struct Message: DatedRecord, MutablePersistableRecord, Sendable, Equatable {
+  /// How far the message is.
   public enum State: String, Codable, Sendable {
     /// Waits in the outbox.
     case queued
@@ -16,20 +17,27 @@ public struct Message: DatedRecord, MutablePersistableRecord, Sendable, Equatabl
     case undecryptable
   }
 
+  /// Its row in the database, by the order of arrival; nil before it is stored.
   public var id: Int64?
+  /// The room's address.
   public var room: String
   /// The imdn Message-ID (RFC 5438 §6.3).
   public var messageID: String
   /// Address of record of the sender.
   public var sender: String
+  /// GRUU of the sending device, which LIME authenticated if the message is encrypted.
   public var senderDevice: String?
+  /// Whether this account sent it.
   public var isOutgoing: Bool
+  /// Its words; empty for files alone, and when it was retracted or could not be decrypted.
   public var text: String
   /// Its place in the room: when the sender wrote it by its own clock, or when it came if that cannot be.
   public var time: Date
   /// When the sender says that it wrote it, where that is not `time`.
   public var claimedTime: Date?
+  /// By this device's clock.
   public var receivedAt: Date
+  /// Whether it came, or goes, through LIME.
   public var isEncrypted: Bool
   /// Whether its author was, by the room's state, no member's device: then `sender` says no more than that it claims so.
   public var isStranger = false
@@ -38,8 +46,11 @@ public struct Message: DatedRecord, MutablePersistableRecord, Sendable, Equatabl
   public var trust: String
   /// The identity key of the device that wrote it, for those of others.
   public var identity: Data?
+  /// Of own messages, where the message is on its way; `received` for those of others.
   public var state: State
+  /// Why it failed, in words; nil unless it has.
   public var failure: String?
+  /// Whether the user has seen it; own messages count as read.
   public var isRead: Bool
   /// nil for none: see `files`.
   var attachments: [MessageFile]? {
@@ -50,6 +61,7 @@ public struct Message: DatedRecord, MutablePersistableRecord, Sendable, Equatabl
 
   /// Message-ID of the message that this one answers, and the address of its author.
   public var replyTo: String?
+  /// See `replyTo`.
   public var replySender: String?
   /// Whom the text is from that was forwarded: an address, or "Anonymous".
   public var forwardedFrom: String?
@@ -66,6 +78,7 @@ public struct Message: DatedRecord, MutablePersistableRecord, Sendable, Equatabl
   /// When the message is deleted; nil while nobody has read it.
   public var expiresAt: Date?
 
+  /// For GRDB: the row that the message got.
   public mutating func didInsert(_ inserted: InsertionSuccess) { id = inserted.rowID }
 
   /// By the sender's clock: what notifications about the message name (RFC 5438 §7.1.1).
@@ -74,6 +87,7 @@ public struct Message: DatedRecord, MutablePersistableRecord, Sendable, Equatabl
 
 /// What one member thinks of a message: the last one of each member counts.
 public struct Reaction: DatedRecord, PersistableRecord, Sendable, Equatable {
+  /// The room's address.
   public var room: String
   /// Of the message it is about.
   public var messageID: String
@@ -87,6 +101,7 @@ public struct Reaction: DatedRecord, PersistableRecord, Sendable, Equatable {
 
 /// The message that a reply answers.
 public struct Quote: Sendable, Equatable, Codable {
+  /// Address of the author of the message that is answered.
   public var sender: String
   /// nil when the message is not here: it is from before we came, or was deleted.
   public var text: String?
@@ -99,6 +114,7 @@ public struct Quote: Sendable, Equatable, Codable {
 
 /// What one member did with one of our messages.
 public struct Delivery: DatedRecord, PersistableRecord, Sendable, Equatable {
+  /// How far the message came; later states include earlier ones.
   public enum State: String, Codable, Sendable, Comparable {
     case pending, failed, delivered, displayed
 
@@ -113,16 +129,23 @@ public struct Delivery: DatedRecord, PersistableRecord, Sendable, Equatable {
     public static func < (left: Self, right: Self) -> Bool { left.rank < right.rank }
   }
 
+  /// The row of the message: `Message.id`.
   public var message: Int64
+  /// The member's address.
   public var participant: String
+  /// The furthest of this member's devices.
   public var state: State
+  /// Why it failed, in words; nil unless it has.
   public var reason: String?
+  /// When the member's notification came; nil while `pending`.
   public var time: Date?
 }
 
 /// A message with its deliveries, its reactions and what it answers, for display.
 public struct MessageWithDeliveries: Sendable, Equatable, Codable {
+  /// As it is stored.
   public var message: Message
+  /// One for each member who should get it; none for messages of others.
   public var deliveries: [Delivery]
   /// In the order in which they were made.
   public var reactions: [Reaction] = []

@@ -25,7 +25,7 @@ extension AccountStore {
       return try String.fetchOne(db, sql: sql, arguments: [room])
     }
     if let found { return found }
-    guard text == "last" else { throw ChatClient.noMessage(text) }
+    guard text == "last" else { throw ChatError.noMessage(text) }
     switch author {
     case .own: throw ChatError.badInput("you have written nothing in this room")
     case .others: throw ChatError.badInput("nobody else has written in this room")

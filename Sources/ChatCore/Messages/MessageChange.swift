@@ -5,6 +5,7 @@ import MessageFormats
 
 /// A change of an earlier message, by its author or, for reactions, by anyone in the room.
 public struct MessageChange: Sendable, Equatable, Codable {
+  /// What is changed.
   public enum Kind: String, Sendable, Codable {
     /// `text` is the emoji; empty when the reaction was taken back.
     case reaction
@@ -19,16 +20,21 @@ public struct MessageChange: Sendable, Equatable, Codable {
   /// Longer reactions are not kept, in bytes of UTF-8. The longest emoji have some 40.
   public static let reactionLimit = 64
 
+  /// Says what `text` is.
   public var kind: Kind
+  /// The room's address.
   public var room: String
   /// Message-ID of the message that changes.
   public var messageID: String
   /// Address of record.
   public var sender: String
+  /// The reaction or the new text, by `kind`.
   public var text: String
+  /// When the change was made, by its author's clock.
   public var time: Date
   /// received; or of our own: queued, sent, failed.
   public var state: Message.State
+  /// Why a change of our own failed, in words.
   public var failure: String?
 
   public init(

@@ -116,4 +116,14 @@ struct OutboxOutcome: Sendable {
     return try Message.fetchOne(
       db.cachedStatement(sql: "SELECT * FROM message WHERE id = ?"), arguments: [row])
   }
+
+  /// What became of a change of ours, for the user; nil for other entries. A failed one stays as it is here.
+  func change(by own: String) -> MessageChange? {
+    guard entry.message == nil, entry.isUrgent, let cpim = try? CPIMMessage(parsing: entry.content),
+      var change = MessageChange(cpim, room: entry.room, sender: own, now: .distantFuture)
+    else { return nil }
+    change.state = state
+    change.failure = failure
+    return change
+  }
 }

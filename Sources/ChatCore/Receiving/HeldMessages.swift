@@ -1,4 +1,4 @@
-// HeldMessages.swift: messages that overtook the state of their room wait for it, unanswered.
+// HeldMessages.swift: messages wait, unanswered, for what they overtook: the invitation to their room, or its state.
 import Foundation
 import SIPAgent
 
@@ -18,18 +18,22 @@ struct HeldMessages {
   /// Of bodies, in bytes.
   static let maximumSize = 1 << 19
 
-  /// Whose messages found no place, and are to come again.
-  var refused: Set<String> = []
+  private let maximumCount: Int
+  private let maximumSize: Int
   private(set) var rooms: [String: [Entry]] = [:]
   private var count = 0
   private var size = 0
+
+  init(maximumCount: Int = HeldMessages.maximumCount, maximumSize: Int = HeldMessages.maximumSize) {
+    (self.maximumCount, self.maximumSize) = (maximumCount, maximumSize)
+  }
 
   var isEmpty: Bool { count == 0 }
   var nextDeadline: ContinuousClock.Instant? { rooms.values.joined().map(\.deadline).min() }
 
   /// - Returns: false when there is no place for it.
   mutating func add(_ entry: Entry, room: String) -> Bool {
-    guard count < Self.maximumCount, size + entry.message.body.count <= Self.maximumSize else { return false }
+    guard count < maximumCount, size + entry.message.body.count <= maximumSize else { return false }
     rooms[room, default: []].append(entry)
     count += 1
     size += entry.message.body.count
@@ -53,62 +57,10 @@ struct HeldMessages {
     return overdue.sorted { $0.deadline < $1.deadline }
   }
 
-  mutating func removeAll() { self = HeldMessages() }
+  mutating func removeAll() { self = HeldMessages(maximumCount: maximumCount, maximumSize: maximumSize) }
 
   private mutating func forget(_ entries: [Entry]) {
     count -= entries.count
     size -= entries.reduce(0) { $0 + $1.message.body.count }
-  }
-}
-
-extension ChatClient {
-  /// A room is asked for its state for the sake of a waiting message at most this often, in seconds.
-  private static let stateQuestionInterval: TimeInterval = 60
-  /// The state usually comes by itself within this.
-  private static let stateQuestionPause: Duration = .seconds(2)
-
-  /// The author of a message is not in the state of its room yet.
-  /// - Returns: false when it cannot wait.
-  func hold(_ message: IncomingMessage, room: Room, until deadline: ContinuousClock.Instant?) -> Bool {
-    let patience = room.version == 0 ? HeldMessages.longPatience : clock.patience
-    let entry = HeldMessages.Entry(message: message, deadline: deadline ?? .now + patience)
-    let room = room.address
-    guard held.add(entry, room: room) else { return false }
-    if holding == nil { holding = Task { [weak self] in await self?.endHolding() } }
-    if stateLimiter.allows(room, every: Self.stateQuestionInterval) {
-      Task { [weak self] in
-        try? await Task.sleep(for: Self.stateQuestionPause)
-        await self?.askForState(of: room)
-      }
-    }
-    return true
-  }
-
-  /// After a room's state has come.
-  func release(heldFor rooms: [String]) async {
-    let entries = rooms.flatMap { held.take(room: $0) }
-    if !entries.isEmpty { await receive(entries) }
-    guard !held.refused.isDisjoint(with: rooms), let agent else { return }
-    held.refused.subtract(rooms)
-    // A server brings what it keeps after a REGISTER.
-    Task { _ = try? await agent.register() }
-  }
-
-  private func endHolding() async {
-    while !Task.isCancelled, let next = held.nextDeadline {
-      do { try await Task.sleep(until: next) } catch { return }
-      await receive(held.takeOverdue(at: .now))
-    }
-    if !Task.isCancelled { holding = nil }
-  }
-
-  /// A NOTIFY may have been lost.
-  private func askForState(of address: String) async {
-    guard isConnected, held.rooms[address] != nil, live[address]?.subscription != nil, live[address]?.gapRepair == nil,
-      let room = try? await store.database.read({ try Room.find($0, address) }), room.state == .active
-    else { return }
-    do { try await subscribe(to: room, repair: .missedChanges) } catch {
-      logger.notice("\(address) was asked for its state: \(describe(error))")
-    }
   }
 }

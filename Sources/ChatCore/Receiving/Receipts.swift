@@ -32,6 +32,7 @@ public enum ReceiptPolicy: String, Sendable, Codable, CaseIterable, DatabaseValu
 
 /// What a room has of its own; nil is as the account says.
 public struct RoomNotices: Sendable, Codable, Equatable {
+  /// What the senders of messages are told.
   public var receipts: ReceiptPolicy?
   /// Whether it is told that this account is writing.
   public var typing: Bool?
@@ -49,15 +50,18 @@ public struct RoomNotices: Sendable, Codable, Equatable {
 }
 
 extension Room {
+  /// What the room has of its own.
   public var notices: RoomNotices { RoomNotices(receipts: receipts, typing: typing) }
 
+  /// The room's own setting, else the account's.
   public func receipts(in account: AccountConfiguration) -> ReceiptPolicy { receipts ?? account.receipts }
+  /// The room's own setting, else the account's.
   public func typing(in account: AccountConfiguration) -> Bool { typing ?? account.typing }
 }
 
-extension ChatClient {
+extension ChatContext {
   /// Puts a notice into the outbox, unless the user does not want the room to have it. All of them go this way.
-  nonisolated func enqueue(
+  func enqueue(
     _ db: Database, notice: IMDNMessage, room address: String, gruu: SIPURI, time: Date, mustBePlain: Bool = false
   ) throws {
     guard let target = SIPURI(address), let room = try Room.find(db, address),
@@ -68,12 +72,6 @@ extension ChatClient {
       room: address, message: nil, content: cpim.serialized, messageID: nil, isUrgent: false, mustBePlain: mustBePlain,
       attempts: 0, createdAt: time)
     try entry.insertQuickly(db)
-  }
-
-  /// Whether the room is told that this account is writing.
-  func tellsTyping(in address: String) async -> Bool {
-    guard let room = try? await store.database.read({ try Room.find($0, address) }) else { return false }
-    return room.typing(in: account)
   }
 }
 

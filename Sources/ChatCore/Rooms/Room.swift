@@ -5,9 +5,11 @@ import MessageFormats
 
 /// A room's address: opaque, compared with all its URI parameters.
 public struct RoomAddress: Hashable, Sendable, Codable, CustomStringConvertible {
+  /// As the focus writes it.
   public let uri: SIPURI
 
   public init(_ uri: SIPURI) { self.uri = uri }
+  /// nil when it is no SIP URI.
   public init?(_ string: String) {
     guard let uri = SIPURI(string) else { return nil }
     self.uri = uri
@@ -20,6 +22,7 @@ public struct RoomAddress: Hashable, Sendable, Codable, CustomStringConvertible 
 
 /// A room as stored.
 public struct Room: DatedRecord, PersistableRecord, Sendable, Equatable {
+  /// Whether this account is in the room.
   public enum State: String, Codable, Sendable {
     /// Known, but the focus has not yet sent its state.
     case joining
@@ -32,15 +35,21 @@ public struct Room: DatedRecord, PersistableRecord, Sendable, Equatable {
   public var address: String
   /// The same for all spellings of the address: ``SIPURI/conferenceKey``.
   var key: String
+  /// As the focus has it; empty in one-to-one rooms.
   public var subject: String
+  /// Whether messages go through LIME; fixed when the room is made.
   public var isEncrypted: Bool
+  /// Whether it is the room with one person, which takes no further members.
   public var isOneToOne: Bool
   /// Of a one-to-one room: our factory named it as the one of its two members.
   public internal(set) var isConfirmed = false
+  /// Followed from the focus's notifications.
   public var state: State
   /// Version of the last conference-info applied; 0 before the first.
   public var version: Int
+  /// When this device first knew of the room.
   public var createdAt: Date
+  /// Of the last message or change; orders the list.
   public var lastActivity: Date
   /// Seconds that the administrators let messages live after being read; 0 when they stay.
   public var lifetime = 0
@@ -87,23 +96,33 @@ extension Room {
 
 /// A member of a room.
 public struct Participant: Codable, FetchableRecord, PersistableRecord, Sendable, Equatable {
+  /// The room's address.
   public var room: String
+  /// Address of record.
   public var address: String
+  /// Whether the member may change the room.
   public var isAdmin: Bool
 }
 
 /// A member's device: the GRUU is also its LIME device id.
 public struct Device: Codable, FetchableRecord, PersistableRecord, Sendable, Equatable {
+  /// The room's address.
   public var room: String
+  /// Address of record of the member.
   public var participant: String
+  /// Public GRUU (RFC 5627).
   public var gruu: String
 }
 
 /// What a room list shows of a room.
 public struct RoomSummary: Sendable, Equatable, Codable {
+  /// As it is stored.
   public var room: Room
+  /// All members, this account among them while it is in the room.
   public var participants: [Participant]
+  /// Devices of all members.
   public var deviceCount: Int
+  /// Messages of others that were not read.
   public var unread: Int
   /// Made by liblinphone from 5.4 on for nothing but its delivery notifications of large rooms, and no text in it yet:
   /// not worth showing.

@@ -1,6 +1,7 @@
 // SIPAddress.swift: addresses as people type them.
 import MessageFormats
 
+/// Addresses as people type them.
 public enum SIPAddress {
   /// A SIP URI as it is; `bob@example.org` without "sip:"; `bob` means bob of the account's own domain.
   public static func parse(_ text: String, domain: String) -> SIPURI? {

@@ -21,6 +21,7 @@ extension AccountStore {
   /// For `LimeAccount`; nil without a passphrase, and before it was given.
   public var storageKey: StorageKey? { unlocked.current }
 
+  /// Whether keys can be used only after `unlock`.
   public var hasPassphrase: Bool {
     get throws { try database.read { try StorageProtection.isOn($0) } }
   }

@@ -9,7 +9,9 @@ import Lime
 /// Folder 0700, files 0600. Every commit is durable before it returns (WAL with `synchronous = FULL`), because a
 /// ratchet must be on disk before its ciphertext leaves.
 public final class AccountStore: Sendable {
+  /// The account's folder: database, transfers and socket.
   public let directory: URL
+  /// Readers go beside the one writer.
   public let database: DatabasePool
   private let lock: FileLock?
   private let useRecord: UseRecord?
@@ -246,6 +248,7 @@ public final class AccountStore: Sendable {
   }
 }
 
+/// Why the database is not opened. Texts are for the user.
 public enum StoreError: Error, LocalizedError, CustomStringConvertible {
   case cannotCreate(String, String)
   case cannotOpen(String, String)

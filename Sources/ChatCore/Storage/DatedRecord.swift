@@ -8,10 +8,12 @@ import MessageFormats
 public protocol DatedRecord: Codable, FetchableRecord, EncodableRecord {}
 
 extension DatedRecord {
+  /// For GRDB: dates as `StoredDate` writes them, in every column.
   public static func databaseDateEncodingStrategy(for column: String) -> DatabaseDateEncodingStrategy {
     .custom { StoredDate($0) }
   }
 
+  /// For GRDB: dates as `StoredDate` reads them, in every column.
   public static func databaseDateDecodingStrategy(for column: String) -> DatabaseDateDecodingStrategy {
     .custom { StoredDate.date($0) }
   }

@@ -6,13 +6,18 @@ import MessageFormats
 
 /// What two people compare.
 public struct Verification: Sendable, Codable {
+  /// One device of the other.
   public struct Device: Sendable, Codable {
+    /// What is known of it, with its key.
     public var trust: DeviceTrust
     /// `ComparisonCode` of this device and that one; nil while its key is not known.
     public var code: String?
   }
+  /// This device's GRUU.
   public var ownDevice: String
+  /// This device's whole identity key, as the other's screen shows it.
   public var ownFingerprint: String
+  /// All known devices of the other.
   public var devices: [Device]
 }
 

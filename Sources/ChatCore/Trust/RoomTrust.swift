@@ -4,6 +4,7 @@ import GRDB
 import Lime
 import MessageFormats
 
+/// How far a room can be trusted, by its least trusted device: the levels of Linphone.
 public enum SecurityLevel: String, Sendable {
   case notEncrypted
   /// Encrypted, and the identity of some device was not compared.
@@ -30,21 +31,26 @@ public struct DeviceTrust: Sendable, Equatable, Codable {
   public var participant: String
   /// GRUU.
   public var device: String
+  /// What the user decided of its identity key, and what was seen.
   public var status: PeerStatus
   /// The identity key; nil until the first message or session.
   public var fingerprint: String?
   /// Another identity key that was offered for the device and refused.
   public var refusedFingerprint: String?
+  /// Whether it may have what is sent although nobody compared its key.
   public var admission: Admission
 
   /// Whether it gets nothing until the user decides.
   public func isHeld(by policy: NewDevicePolicy) -> Bool { status != .trusted && admission.isHeld(by: policy) }
+  /// Whether nothing is sent to a room with it: flagged by the user, or another key was offered for it.
   public var isUnsafe: Bool { status == .unsafe || refusedFingerprint != nil }
 }
 
 /// The devices of a room but this one.
 public struct RoomTrust: Sendable, Equatable, Codable {
+  /// The room's; without encryption devices do not count.
   public var isEncrypted: Bool
+  /// In the order of their members.
   public var devices: [DeviceTrust]
 
   public init(isEncrypted: Bool, devices: [DeviceTrust]) {
@@ -52,9 +58,11 @@ public struct RoomTrust: Sendable, Equatable, Codable {
     self.devices = devices
   }
 
+  /// `notEncrypted`, or that of the least trusted device.
   public var level: SecurityLevel {
     isEncrypted ? Self.level(devices) : .notEncrypted
   }
+  /// How many devices were compared and are not unsafe.
   public var trustedCount: Int { devices.count { $0.status == .trusted && !$0.isUnsafe } }
 
   /// The level of one member's devices.

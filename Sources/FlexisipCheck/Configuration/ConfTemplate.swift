@@ -10,13 +10,17 @@ public struct ConfTemplate: Sendable {
     case v25 = "2.5"
   }
 
+  /// The newest, unless the Flexisip at hand is older.
   public var version = Version.v25
+  /// The SIP domain that is served.
   public var domain: String
   /// User part of the factory's address.
   public var factoryUser = "conference-factory"
+  /// In clear, as Flexisip's file of users has them.
   public var users: [(name: String, password: String)]
   /// Address and port of the proxy for clients, numeric.
   public var host: String
+  /// Of `host`, for TCP and UDP, or for TLS.
   public var port: Int
   /// Whether clients speak TLS only; the certificate and its key are at ``certificatePath`` and ``keyPath``.
   public var usesTLS = false
@@ -35,8 +39,11 @@ public struct ConfTemplate: Sendable {
     self.port = port
   }
 
+  /// Path of the file that ``usersFile`` is for.
   public var usersPath: String { "\(folder)/users.db" }
+  /// PEM file of the certificate with its chain.
   public var certificatePath: String { "\(folder)/server.pem" }
+  /// PEM file of the certificate's key.
   public var keyPath: String { "\(folder)/server.key" }
 
   /// The file that `[module::Authentication]/file-path` names.
@@ -44,6 +51,7 @@ public struct ConfTemplate: Sendable {
     "version:1\n" + users.map { "\($0.name)@\(domain) clrtxt:\($0.password) ;\n" }.joined()
   }
 
+  /// The text of flexisip.conf.
   public var conf: String {
     let focusPort = focusPort ?? (port == 6064 ? 6065 : 6064)
     let shownHost = host.contains(":") ? "[\(host)]" : host

@@ -1,5 +1,6 @@
 // EditDistance.swift: the known name that a misspelt one was meant to be
 
+/// Damerau's and Levenshtein's count of changes between two names, whatever their case.
 public enum EditDistance {
   /// The candidate that needs the fewest changes, if they are at most a third of the name's letters.
   public static func nearest(to name: String, of candidates: some Sequence<String>) -> String? {

@@ -3,7 +3,9 @@ import Foundation
 
 /// One `key=value` of a section.
 public struct ConfSetting: Sendable, Equatable {
+  /// Without brackets, as `module::Registrar`.
   public var section: String
+  /// As written, misspelt or not.
   public var key: String
   /// As meant: continued lines joined, `key+=` appended, blanks at both ends removed.
   public var value: String
@@ -23,7 +25,9 @@ public struct FlexisipConf: Sendable {
   /// Larger files are refused, in bytes.
   public static let maximumSize = 4 << 20
 
+  /// As given; findings name it.
   public let path: String
+  /// In the order of the file.
   public private(set) var settings: [ConfSetting] = []
   /// Sections in the order of their first line.
   public private(set) var sections: [(name: String, line: Int)] = []
@@ -37,6 +41,7 @@ public struct FlexisipConf: Sendable {
     self.init(path: path, text: String(decoding: data, as: UTF8.self))
   }
 
+  /// Reads a text as `init(path:)` reads a file; what cannot be read is among `syntax`.
   public init(path: String, text: String) {
     self.path = path
     var reader = ConfReader(path: path)
@@ -59,12 +64,14 @@ public struct FlexisipConf: Sendable {
 
   // MARK: Looking up; names without regard to case, as Flexisip compares them
 
+  /// The first setting of that section and key, whatever their case.
   public func setting(_ section: String, _ key: String) -> ConfSetting? {
     settings.first {
       $0.section.caseInsensitiveCompare(section) == .orderedSame && $0.key.caseInsensitiveCompare(key) == .orderedSame
     }
   }
 
+  /// Whether the section is there, even without settings.
   public func has(section: String) -> Bool { line(ofSection: section) != nil }
 
   func line(ofSection name: String) -> Int? {
@@ -86,6 +93,7 @@ public struct FlexisipConf: Sendable {
   func line(of section: String, _ key: String) -> Int? { setting(section, key)?.line ?? line(ofSection: section) }
 }
 
+/// Why a configuration cannot be read.
 public enum ConfError: Error, LocalizedError, CustomStringConvertible {
   case unreadable(String)
   case tooLarge(String, Int)

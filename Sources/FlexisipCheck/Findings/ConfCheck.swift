@@ -4,8 +4,11 @@ import MessageFormats
 
 /// What the client side has, to be compared with the server's file.
 public struct ConfClient: Sendable {
+  /// The account's.
   public var address: SIPURI
+  /// As in the account's configuration; nil for the domain's own servers.
   public var outboundProxy: SIPURI?
+  /// The factory that the account asks for rooms.
   public var conferenceFactory: SIPURI
 
   public init(address: SIPURI, outboundProxy: SIPURI? = nil, conferenceFactory: SIPURI) {

@@ -1,6 +1,8 @@
 // ConfFinding.swift: something in flexisip.conf that does not fit, and the line that does
 
+/// One setting of a file, what is wrong with it, and what it should be.
 public struct ConfFinding: Sendable, Equatable {
+  /// How bad it is.
   public enum Severity: String, Sendable {
     /// Chat rooms do not work with it.
     case error
@@ -8,12 +10,17 @@ public struct ConfFinding: Sendable, Equatable {
     case warning
   }
 
+  /// Errors come first.
   public var severity: Severity
+  /// Path, as it was given.
   public var file: String
   /// nil when neither the key nor its section is in the file.
   public var line: Int?
+  /// The section that the setting is in or belongs to.
   public var section: String
+  /// The setting's, as Flexisip spells it.
   public var key: String
+  /// A sentence that says what follows from it.
   public var problem: String
   /// What the line should be, without its section.
   public var correction: String

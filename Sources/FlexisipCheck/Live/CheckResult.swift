@@ -1,25 +1,34 @@
 // CheckResult.swift: the outcome of one step, and what probably causes a failure
 
+/// What one step of the live check came to.
 public struct CheckResult: Sendable {
+  /// Whether the step was tried, and went well.
   public enum Outcome: String, Sendable {
     case passed, failed
     case notTried = "not-tried"
   }
 
+  /// Which step it was.
   public var step: CheckStep
+  /// Whether it passed.
   public var outcome: Outcome
+  /// How long it took; 0 for a step that was not tried.
   public var seconds: Double
   /// What was seen on the wire; for a step that was not tried, why.
   public var seen: String
   /// The most probable first. Empty unless failed.
   public var causes: [CheckCause]
+  /// Where the trace shows the failure, if there is one.
+  public var traceLine: Int?
 }
 
 /// One possible cause of a failure and where to change it.
 public struct CheckCause: Sendable, Equatable {
+  /// A sentence for people.
   public var text: String
   /// Of flexisip.conf; nil when the cause is on the client's side or outside both.
   public var section: String?
+  /// Of the setting in `section`.
   public var key: String?
   /// A right value.
   public var value: String?

@@ -1,5 +1,6 @@
 // CheckStep.swift: what the live check tries, in this order
 
+/// The steps, which later ones build upon; their raw values stand in JSON.
 public enum CheckStep: String, Sendable, CaseIterable {
   case name
   case reachability
@@ -69,6 +70,7 @@ public enum CheckStep: String, Sendable, CaseIterable {
     }
   }
 
+  /// A sentence of what holds when the step passes.
   public var title: String {
     switch self {
     case .name: "the server's name has an address"

@@ -10,8 +10,20 @@ extension LiveCheck {
   private static let usualFactories = ["conference-factory", "chatroom-factory", "chat-factory", "factory"]
   /// An address of this machine that no configuration names.
   private static let unusualAddress = "127.83.77.9"
-  /// Ports in examples beside 5060 and 5061.
-  private static let usualPorts = [5062, 5070, 5080]
+
+  /// Where a server is looked for that the account's place does not lead to, beside the ports next to that.
+  public struct LookAround: Sendable {
+    /// Those that SIP has over TCP and TLS.
+    public var defaultPorts: [(transport: SIPTransport, port: Int)] = [SIPTransport.tcp, .tls].map {
+      ($0, $0.defaultPort)
+    }
+    /// Ports over TCP in examples beside them.
+    public var usualPorts = [5062, 5070, 5080]
+    /// Whether the system's tables say where a Flexisip listens, when the place is of this machine.
+    public var readsTables = true
+
+    public init() {}
+  }
 
   // MARK: Nothing answers
 
@@ -23,7 +35,7 @@ extension LiveCheck {
     var known: [(transport: SIPTransport, port: Int)] = listeners.flatMap { listener in
       [SIPTransport.tcp, .tls].filter { listener.protocols.contains($0.rawValue) }.map { ($0, listener.port) }
     }
-    known += [SIPTransport.tcp, .tls].map { ($0, $0.defaultPort) }
+    known += lookAround.defaultPorts
     let places = known.filter { $0.port != place.port }
     let listener = try? await capped(limit * Double(1 + places.count) + 1) { () -> String? in
       if UDPExchange.answersOPTIONS(host: host, port: port, from: address, timeout: limit) {
@@ -50,14 +62,14 @@ extension LiveCheck {
       let isIPv6 = place.numericHost.contains(":")
       places.append(isIPv6 ? ("127.0.0.1", port, "127.0.0.1") : ("::1", port, "[::1]"))
     }
-    if place.isOfThisMachine {
+    if place.isOfThisMachine, lookAround.readsTables {
       places += FlexisipListeners().places.map { found in
         let isOpen = SIPTransportAddress.isWildcard(found.host)
         let shown = found.host.contains(":") ? "[\(found.host)]" : found.host
         return isOpen ? (place.numericHost, found.port, name) : (found.host, found.port, shown)
       }
     }
-    for port in [place.port + 1, place.port - 1] + Self.usualPorts {
+    for port in [place.port + 1, place.port - 1] + lookAround.usualPorts {
       guard let number = UInt16(exactly: port), number > 0 else { continue }
       places.append((place.numericHost, number, name))
     }

@@ -8,6 +8,7 @@ import ServerConnection
 
 /// One run of the check. Results come through `report` as soon as a step has ended.
 public actor LiveCheck {
+  /// How long the check waits for others.
   public struct Timeouts: Sendable {
     /// For the answer to one request, in seconds.
     public var answer = 10.0
@@ -20,6 +21,7 @@ public actor LiveCheck {
   let account: AccountConfiguration
   let other: AccountConfiguration?
   let timeouts: Timeouts
+  let lookAround: LookAround
   let logger: Logger
   /// nil when nobody wants to see what goes over the wire.
   let trace: WireTrace?
@@ -84,11 +86,13 @@ public actor LiveCheck {
   public init(
     account: AccountConfiguration, other: AccountConfiguration? = nil, conf: FlexisipConf? = nil,
     findings: [ConfFinding] = [], conferenceServer: String? = nil, timeouts: Timeouts = Timeouts(),
-    notes: URL? = nil, trace: WireTrace? = nil, logger: Logger, report: @escaping @Sendable (CheckResult) -> Void
+    lookAround: LookAround = LookAround(), notes: URL? = nil, trace: WireTrace? = nil, logger: Logger,
+    report: @escaping @Sendable (CheckResult) -> Void
   ) {
     self.account = account
     self.other = other
     self.timeouts = timeouts
+    self.lookAround = lookAround
     self.trace = trace
     self.logger = logger
     self.report = report
@@ -172,6 +176,7 @@ public actor LiveCheck {
     }
     // What was begun before an interruption goes on until it notices.
     guard !isInterrupted || step == .cleanup else { return nil }
+    let place = trace?.position ?? 0
     do {
       let result = try await body()
       tell(CheckResult(step: step, outcome: .passed, seconds: seconds(), seen: result.seen, causes: []))
@@ -191,11 +196,12 @@ public actor LiveCheck {
       }
       let common = await causesOfDevices(at: step) + causesOfMachine(at: step)
       failure.causes = (end.map { [$0.cause] } ?? []) + common + failure.causes
-      tell(
-        CheckResult(
-          step: step, outcome: .failed, seconds: elapsed, seen: failure.seen,
-          causes: ranking.rank(
-            failure.causes, serverIsDown: step == .reachability || end != nil, isFlexisips: step.isFlexisips)))
+      var result = CheckResult(
+        step: step, outcome: .failed, seconds: elapsed, seen: failure.seen,
+        causes: ranking.rank(
+          failure.causes, serverIsDown: step == .reachability || end != nil, isFlexisips: step.isFlexisips))
+      result.traceLine = trace?.placeOfFailure(since: place)
+      tell(result)
       if blocker == nil { blocker = "'\(step.title)' has failed" }
       return nil
     }
@@ -220,6 +226,7 @@ public actor LiveCheck {
       return
     }
     outcomes[result.step] = result.outcome
+    if result.outcome != .notTried { trace?.note("check: \(result.step.title): \(result.outcome.rawValue)") }
     report(result)
   }
 

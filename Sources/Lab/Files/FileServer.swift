@@ -6,7 +6,9 @@ import MessageFormats
 
 /// Keeps uploads in a folder of its own until their links expire or it stops. Large files pass through piece by piece.
 public actor FileServer {
+  /// Where a file server listens and what it takes. Without changes: loopback, any free port, uploads of anybody.
   public struct Configuration: Sendable {
+    /// Numeric.
     public var address = "127.0.0.1"
     /// 0 for any free port.
     public var port = 0
@@ -30,9 +32,13 @@ public actor FileServer {
     public init() {}
   }
 
+  /// Digest authentication (RFC 7616) as production servers ask for it.
   public struct Authentication: Sendable {
+    /// The SIP domain.
     public var realm: String
+    /// One challenge each, in this order.
     public var algorithms: [DigestAlgorithm]
+    /// The secret of a user, nil for an unknown one.
     public var secret: @Sendable (String) -> DigestSecret?
 
     public init(
@@ -159,7 +165,8 @@ public actor FileServer {
     links[name] = Link(path: path, size: size, type: file.type, until: until)
     let info = FileTransferInfo(
       FileTransferInfo.File(
-        url: origin + Self.linkFolder + name, size: size, name: file.name, contentType: file.type, until: until))
+        url: origin + Self.linkFolder + name, size: size, name: file.name.map(FileNameEscapes.read),
+        contentType: file.type, until: until))
     return HTTPAnswer(
       status: 200, headers: [("Content-Type", ContentType.fileTransfer.description)],
       body: configuration.fault == .fileServerChunked ? .chunked(info.serialized) : .data(info.serialized))

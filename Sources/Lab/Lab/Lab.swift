@@ -6,6 +6,7 @@ import SIPAgent
 
 /// Serves SIP chat rooms to a handful of clients. All state is in memory and ends with `stop()`.
 public final class Lab: Sendable {
+  /// As it was given; where the lab listens in the end, `start()` returns.
   public let configuration: LabConfiguration
   /// What happens, for people to read. One listener.
   public var events: AsyncStream<LabEvent> { log.events }
@@ -29,6 +30,7 @@ public final class Lab: Sendable {
   private let running = RunningLab()
 }
 
+/// Why a lab does not start.
 public enum LabError: Error, LocalizedError, CustomStringConvertible {
   case alreadyRunning
 

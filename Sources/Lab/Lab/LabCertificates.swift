@@ -44,7 +44,9 @@ final class LabCertificates: Sendable {
 
 /// A server's certificate for 30 days, with its key and an authority that is made for it; all PEM.
 public struct LabIdentity: Sendable {
+  /// PEM, without its issuer's.
   public let certificate: String
+  /// PEM, not encrypted.
   public let key: String
   /// What clients have as `ca-file`.
   public let authority: String
@@ -56,6 +58,7 @@ public struct LabIdentity: Sendable {
   /// Of the certificate's name with `certificateForAnotherName`.
   private static let otherName = "old.example.com"
 
+  /// - Throws: what OpenSSL finds wrong.
   public init(_ configuration: LabConfiguration) throws {
     let fault = configuration.fault
     let authority = try Certificate(authority: "limeade lab")

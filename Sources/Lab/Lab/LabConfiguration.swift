@@ -2,6 +2,7 @@
 import DigestAuth
 import Foundation
 
+/// The lab's users, servers and faults.
 public struct LabConfiguration: Sendable {
   /// How the addresses of rooms are written.
   public enum RoomAddresses: String, Sendable, CaseIterable {
@@ -13,9 +14,11 @@ public struct LabConfiguration: Sendable {
     case confID = "conf-id"
   }
 
+  /// Somebody who can register.
   public struct User: Sendable, Hashable {
     /// The user part of the address: `alice` for `sip:alice@sip.example.org`
     public var name: String
+    /// For SIP, key server and file server.
     public var password: String
 
     public init(name: String, password: String) {
@@ -34,9 +37,11 @@ public struct LabConfiguration: Sendable {
   public var domain = "sip.example.org"
   /// Address of the conference factory in that domain.
   public var factoryUser = "conference-factory"
+  /// How the conference server names its rooms.
   public var roomAddresses = RoomAddresses.chatroom
   /// User part of the address of all rooms, where they differ in `conf-id` alone.
   public var focusUser = "conference-focus"
+  /// Who can register; nobody else gets past the challenges.
   public var users: [User]
   /// One challenge each, in this order, in every 401 and 407.
   public var algorithms: [DigestAlgorithm] = [.md5, .sha256]
@@ -75,6 +80,7 @@ public struct LabConfiguration: Sendable {
 public struct LabAddresses: Sendable, Hashable {
   /// For clients' outbound proxy setting: `sip:127.0.0.1:40123;transport=tcp`, or `transport=tls`
   public var sip: String
+  /// The part behind the "@" of every address.
   public var domain: String
   /// `sip:conference-factory@sip.example.org`
   public var factory: String
@@ -99,14 +105,18 @@ public struct LabAddresses: Sendable, Hashable {
 
 /// Something that happened in a lab, for people to read.
 public struct LabEvent: Sendable, CustomStringConvertible {
+  /// Which part of the lab it happened in.
   public enum Area: String, Sendable {
     case registrar, proxy, focus, store
     case keyServer = "key server"
     case fileServer = "file server"
   }
 
+  /// When it happened.
   public let time: Date
+  /// Where it happened.
   public let area: Area
+  /// One line, without the area.
   public let text: String
 
   public var description: String { "[\(area.rawValue)] \(text)" }

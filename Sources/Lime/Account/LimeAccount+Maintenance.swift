@@ -5,7 +5,9 @@ import GRDB
 
 /// The state of the keys of this device, for its user.
 public struct KeyReport: Hashable, Sendable {
+  /// Public: what others compare.
   public var identity: IdentityKey
+  /// Whether the key server acknowledged the device's keys.
   public var isRegistered: Bool
   /// Seconds since 1970.
   public var signedPrekeyCreatedAt: Int64?
@@ -14,6 +16,7 @@ public struct KeyReport: Hashable, Sendable {
   /// First messages accepted with a one-time key, and without one because the server had none left: many of the latter
   /// mean that somebody empties the server.
   public var sessionsWithOneTimeKey: Int
+  /// See `sessionsWithOneTimeKey`.
   public var sessionsWithoutOneTimeKey: Int
 }
 

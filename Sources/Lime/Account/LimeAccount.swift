@@ -11,7 +11,9 @@ import GRDB
 /// message leaves, so that no message key is ever used twice; and commit the decrypted message together with the
 /// ratchet that opened it, as its key is gone afterwards.
 public struct LimeAccount: Sendable {
+  /// This device, as the registrar named it.
   public let device: DeviceID
+  /// Of all its keys; devices of another curve cannot be talked to.
   public let curve: Curve
   /// nil while there is no passphrase.
   let storageKey: StorageKey?

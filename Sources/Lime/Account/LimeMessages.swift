@@ -6,6 +6,7 @@ import Foundation
 public struct EncryptedMessage: Sendable {
   /// The part of the message for one device.
   public struct RatchetMessage: Hashable, Sendable {
+    /// Whose ratchet opens it.
     public var device: DeviceID
     /// Binary; it travels base64 encoded.
     public var data: Data
@@ -23,6 +24,7 @@ public struct EncryptedMessage: Sendable {
 
 /// A message that was opened, and who wrote it.
 public struct DecryptedMessage: Hashable, Sendable {
+  /// As it was given to the sender's encryption.
   public var plaintext: Data
   /// What was known of the sender before this message: `unknown` for the first one.
   public var status: PeerStatus

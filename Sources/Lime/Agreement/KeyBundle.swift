@@ -35,8 +35,11 @@ public struct OneTimeKey: Hashable, Sendable {
 ///
 /// Nothing in it is trusted yet: `LimeAccount.startSessions` checks the signature and the identity.
 public struct KeyBundle: Hashable, Sendable {
+  /// What X3DH needs of a device (X3DH §3.3).
   public struct Keys: Hashable, Sendable {
+    /// The device's EdDSA key.
     public var identity: IdentityKey
+    /// Renewed every few days; its signature is not checked yet.
     public var signedPrekey: SignedPrekey
     /// nil when the device has none left.
     public var oneTimeKey: OneTimeKey?
@@ -48,6 +51,7 @@ public struct KeyBundle: Hashable, Sendable {
     }
   }
 
+  /// The device that was asked for.
   public var device: DeviceID
   /// nil when the server knows no such device.
   public var keys: Keys?

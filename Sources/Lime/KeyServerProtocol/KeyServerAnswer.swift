@@ -9,6 +9,7 @@ public struct KeyServerAnswer: Hashable, Sendable {
     case registered, deviceDeleted, signedPrekeyPosted, oneTimeKeysPosted
   }
 
+  /// What the server says.
   public enum Content: Hashable, Sendable {
     case acknowledged(Acknowledgement)
     case bundles([KeyBundle])
@@ -19,6 +20,7 @@ public struct KeyServerAnswer: Hashable, Sendable {
 
   /// nil in an error answer to a request whose curve the server could not read (curve byte 0).
   public var curve: Curve?
+  /// Read with the type that the header names.
   public var content: Content
 
   public init(curve: Curve?, content: Content) {

@@ -34,20 +34,32 @@ enum KeyServerMessageType: UInt8 {
 
 /// The error code of an error answer. Codes of newer servers keep their number.
 public struct KeyServerErrorCode: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+  /// The byte of the error answer.
   public let rawValue: UInt8
 
   public init(rawValue: UInt8) { self.rawValue = rawValue }
 
+  /// The request's media type is not `keyServerMediaType`.
   public static let badContentType = Self(rawValue: 0)
+  /// The server serves another curve.
   public static let badCurve = Self(rawValue: 1)
+  /// The request does not say which device asks (`From`).
   public static let missingSender = Self(rawValue: 2)
+  /// The first byte is not the server's version.
   public static let badProtocolVersion = Self(rawValue: 3)
+  /// The request is shorter or longer than its fields.
   public static let badSize = Self(rawValue: 4)
+  /// Other keys are registered under the device's id.
   public static let deviceAlreadyRegistered = Self(rawValue: 5)
+  /// The asking device has no keys here.
   public static let deviceNotFound = Self(rawValue: 6)
+  /// The server could not store or read.
   public static let databaseFailure = Self(rawValue: 7)
+  /// The request is no message of the protocol.
   public static let badRequest = Self(rawValue: 8)
+  /// Anything else on the server's side.
   public static let serverFailure = Self(rawValue: 9)
+  /// The device has more keys, or asks for more devices, than the server allows.
   public static let resourceLimit = Self(rawValue: 0x0A)
 
   public var description: String {

@@ -9,6 +9,7 @@ public struct KeyServerRequest: Hashable, Sendable {
   /// Devices to ask for at once. The format takes 65535; a server may take less, and answers some 300 bytes for each.
   public static let devicesPerRequest = 256
 
+  /// What is asked, with its fields.
   public enum Content: Hashable, Sendable {
     /// Publishes a device's keys; accepted again with the same identity and signed prekey.
     case register(identity: IdentityKey, signedPrekey: SignedPrekey, oneTimeKeys: [OneTimeKey])
@@ -24,7 +25,9 @@ public struct KeyServerRequest: Hashable, Sendable {
     case getOneTimeKeyIDs
   }
 
+  /// Of all keys in the request and its answer.
   public var curve: Curve
+  /// Decides the message type of the header.
   public var content: Content
 
   public init(curve: Curve, content: Content) {
@@ -76,6 +79,7 @@ public struct KeyServerRequest: Hashable, Sendable {
   /// The bytes to post.
   public var body: Data { serialized }
 
+  /// The bytes of the body: version, type and curve, then the fields.
   public var serialized: Data {
     var data = KeyServerMessageReader.header(type, curveByte: curve.rawValue)
     switch content {

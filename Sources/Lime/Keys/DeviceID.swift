@@ -4,10 +4,12 @@
 ///
 /// Compared byte for byte: two spellings of one URI are two devices, as they give different associated data.
 public struct DeviceID: Hashable, Sendable, Codable, Comparable, CustomStringConvertible {
+  /// As the registrar gave it, never rewritten.
   public let string: String
 
   public init(_ string: String) { self.string = string }
 
+  /// From a plain string.
   public init(from decoder: any Decoder) throws {
     string = try decoder.singleValueContainer().decode(String.self)
   }

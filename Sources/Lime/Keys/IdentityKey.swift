@@ -6,7 +6,9 @@ import Foundation
 ///
 /// The length is right by construction; whether it is a usable point is checked where it is used.
 public struct IdentityKey: Hashable, Sendable, CustomStringConvertible {
+  /// Ed25519 or Ed448 by it.
   public let curve: Curve
+  /// 32 on c25519, 57 on c448 (RFC 8032 §5.1.5, §5.2.5).
   public let bytes: Data
 
   /// - Returns: nil unless `bytes` has the length of the curve's public keys.

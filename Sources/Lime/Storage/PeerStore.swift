@@ -5,9 +5,11 @@ import GRDB
 
 /// A device that messages were exchanged with, or whose identity the user verified.
 public struct Peer: Hashable, Sendable {
+  /// As its messages and the key server name it.
   public var device: DeviceID
   /// nil when the user flagged the device before its key was seen.
   public var identity: IdentityKey?
+  /// What the user decided of it, and what was seen.
   public var status: PeerStatus
 }
 

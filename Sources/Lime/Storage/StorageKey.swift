@@ -6,7 +6,8 @@ import Foundation
 /// The random data key of a database with a passphrase; see `StorageProtection`.
 ///
 /// It is held as long as the program runs, so it has a page of its own that nothing can read but while it is in use.
-// Unchecked, yet safe: the count of users, and with it the page's protection, changes only under the lock.
+///
+/// `@unchecked Sendable`: the count of users, and with it the page's protection, changes only under the lock.
 public final class StorageKey: @unchecked Sendable {
   static let length = Int(crypto_aead_xchacha20poly1305_ietf_KEYBYTES)
 

@@ -6,6 +6,7 @@ import GRDB
 
 /// What a user types to unlock an account's keys. Never printed.
 public struct Passphrase: Sendable {
+  /// Bytes of UTF-8.
   public static let maximumLength = 1024
 
   let bytes: SecretBytes

@@ -8,7 +8,9 @@ public struct NameAddress: Hashable, Sendable, CustomStringConvertible, Lossless
   /// No more addresses than this are read from one field.
   public static let maximumAddresses = 256
 
+  /// Without quotes and escapes; nil when there is none.
   public var displayName: String?
+  /// The address itself, with its own parameters.
   public var uri: SIPURI
   /// Header parameters (`tag`, `expires`, feature tags such as `+sip.instance`), values without quotes.
   public var parameters: [Parameter]
@@ -87,13 +89,16 @@ public struct NameAddress: Hashable, Sendable, CustomStringConvertible, Lossless
     return "\(name)<\(uri)>\(parameters.headerText)"
   }
 
+  /// The dialog's tag of From or To (RFC 3261 §19.3).
   public var tag: String? { parameters[parameter: "tag"] }
 
+  /// Value of a header parameter: empty when it has none, nil when it is absent. Setting nil removes it.
   public subscript(parameter name: String) -> String? {
     get { parameters[parameter: name] }
     set { parameters[parameter: name] = newValue }
   }
 
+  /// Whether the header parameter is there, with or without a value.
   public func has(parameter name: String) -> Bool { parameters.has(parameter: name) }
 }
 

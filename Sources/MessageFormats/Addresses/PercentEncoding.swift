@@ -44,6 +44,14 @@ enum PercentEncoding {
     return String(decoding: bytes(of: text), as: UTF8.self)
   }
 
+  /// nil when an escape is broken, or they stand for what is no UTF-8, or for control characters.
+  static func decodeWhole(_ text: String) -> String? {
+    let percents = text.utf8.count { $0 == ASCII.percent }
+    let bytes = bytes(of: text)
+    guard text.utf8.count - bytes.count == 2 * percents, !bytes.contains(where: ASCII.isControl) else { return nil }
+    return String(validating: bytes, as: UTF8.self)
+  }
+
   /// The one spelling of what has several: an escape only where there must be one, and in capitals.
   static func canonical(_ text: String, where isAllowed: (UInt8) -> Bool) -> String {
     guard text.utf8.contains(ASCII.percent) else { return text }

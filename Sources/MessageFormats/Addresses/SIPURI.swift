@@ -109,8 +109,10 @@ public struct SIPURI: Hashable, Sendable, Codable, CustomStringConvertible, Loss
     set { parameters[parameter: name] = newValue }
   }
 
+  /// Whether the URI parameter is there, with or without a value.
   public func has(parameter name: String) -> Bool { parameters.has(parameter: name) }
 
+  /// The same without one parameter, all of that name.
   public func without(parameter name: String) -> SIPURI {
     var copy = self
     copy.parameters.removeAll { $0.name.equalsIgnoringCase(name) }
@@ -180,6 +182,8 @@ extension SIPURI {
     hasher.combine(UInt8(0))
   }
 
+  /// From a string.
+  /// - Throws: `DecodingError.dataCorrupted` when it is no SIP URI.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     guard let uri = SIPURI(try container.decode(String.self)) else {

@@ -5,7 +5,9 @@ import Foundation
 public struct CPIMHeader: Hashable, Sendable {
   /// What a header is called, whatever prefix stands for its namespace.
   public struct Name: Hashable, Sendable, CustomStringConvertible {
+    /// URI of the namespace; nil for RFC 3862's own headers, and for an undeclared prefix.
     public var namespace: String?
+    /// Without prefix, unless that is undeclared.
     public var name: String
 
     public init(namespace: String?, name: String) {
@@ -42,6 +44,7 @@ public struct CPIMHeader: Hashable, Sendable {
 public enum CPIMNamespace {
   /// RFC 5438 §6.
   public static let imdn = "urn:ietf:params:imdn"
+  /// Of Linphone's headers: Reply, Reaction, Replaces, Retracts, Ephemeral-Time.
   public static let linphone = "tag:linphone.org,2020:params:groupchat"
 
   static let usualPrefixes = ["imdn": imdn, "linphone": linphone]

@@ -3,12 +3,17 @@ import Foundation
 
 /// What the sender of a message wants to be told (RFC 5438 §6.2).
 public struct DispositionNotification: OptionSet, Hashable, Sendable {
+  /// One bit each; only their names travel.
   public let rawValue: Int
   public init(rawValue: Int) { self.rawValue = rawValue }
 
+  /// `positive-delivery`: say when it has arrived.
   public static let positiveDelivery = DispositionNotification(rawValue: 1)
+  /// `negative-delivery`: say when it could not be delivered.
   public static let negativeDelivery = DispositionNotification(rawValue: 2)
+  /// `display`: say when it was read.
   public static let display = DispositionNotification(rawValue: 4)
+  /// `processing`: say what a store or gateway made of it.
   public static let processing = DispositionNotification(rawValue: 8)
 
   /// What Linphone asks for with every message.
@@ -73,6 +78,7 @@ extension CPIMMessage {
 
   /// The message that this one answers.
   public struct Reply: Hashable, Sendable {
+    /// `imdn.Message-ID` of the message that is answered.
     public var messageID: String
     /// Address of its author, without device.
     public var sender: SIPURI?

@@ -20,6 +20,7 @@ public struct CPIMMessage: Hashable, Sendable {
 
   /// The author. In an encrypted room it must be the device that LIME authenticated.
   public var from: NameAddress?
+  /// The room, or the person.
   public var to: NameAddress?
   /// Written to the second.
   public var dateTime: Date?

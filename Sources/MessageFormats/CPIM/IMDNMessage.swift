@@ -16,6 +16,7 @@ public struct IMDNMessage: Hashable, Sendable {
     case processing = "processing-notification"
   }
 
+  /// What became of the message: the `status` element.
   public enum Kind: Hashable, Sendable {
     case delivered
     case displayed
@@ -30,7 +31,9 @@ public struct IMDNMessage: Hashable, Sendable {
 
   /// A SIP status code with its text.
   public struct Reason: Hashable, Sendable {
+    /// As SIP has them: 488 for a message that could not be decrypted.
     public var code: Int
+    /// The reason phrase.
     public var text: String
 
     public init(code: Int, text: String) {
@@ -48,7 +51,9 @@ public struct IMDNMessage: Hashable, Sendable {
   public var messageID: String
   /// DateTime of that message, not of the notification. Written to the second; without one, 1970-01-01.
   public var dateTime: Date?
+  /// Which element carries the status.
   public var notification: Notification
+  /// The status itself.
   public var kind: Kind
 
   /// - Parameter notification: by default the one that `kind` belongs to; delivery for `forbidden` and `error`.
@@ -67,6 +72,7 @@ public struct IMDNMessage: Hashable, Sendable {
     }
   }
 
+  /// - Throws: ``FormatError`` when it is no such document, names no message, or has no status that is known.
   public init(parsing data: Data) throws {
     let root = try XMLReader.parse(data, root: "imdn", namespace: Self.namespace, format: Self.format)
     guard let messageID = root.first("message-id")?.text, !messageID.isEmpty else {

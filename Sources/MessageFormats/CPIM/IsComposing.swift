@@ -1,6 +1,7 @@
 // IsComposing.swift: typing indications, application/im-iscomposing+xml (RFC 3994)
 import Foundation
 
+/// One indication: a sender began to type, goes on, or has stopped.
 public struct IsComposing: Hashable, Sendable {
   static let namespace = "urn:ietf:params:xml:ns:im-iscomposing"
   private static let format = "is-composing indication"
@@ -19,6 +20,7 @@ public struct IsComposing: Hashable, Sendable {
     self.refresh = refresh
   }
 
+  /// - Throws: ``FormatError`` when it is no such document or has no state.
   public init(parsing data: Data) throws {
     let root = try XMLReader.parse(data, root: "isComposing", namespace: Self.namespace, format: Self.format)
     guard let state = root.first("state") else {

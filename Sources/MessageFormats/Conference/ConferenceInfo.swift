@@ -5,6 +5,7 @@ import Foundation
 public struct ConferenceInfo: Hashable, Sendable {
   /// Larger rooms are refused: users of one document, and devices of one user.
   public static let maximumUsers = 2000
+  /// See ``maximumUsers``.
   public static let maximumEndpoints = 500
 
   /// The `state` attribute (RFC 4575 §4.5).
@@ -14,13 +15,17 @@ public struct ConferenceInfo: Hashable, Sendable {
     case deleted
   }
 
+  /// A `user` element: a member with the devices that take part.
   public struct User: Hashable, Sendable {
     /// Address-of-record.
     public var entity: SIPURI
+    /// Full: replaces the user; partial: changes it; deleted: the user is gone.
     public var state: State
+    /// Name of the member, where the server tells it.
     public var displayText: String?
     /// `admin`, `participant`; nil when the document does not say.
     public var roles: [String]?
+    /// In written order.
     public var endpoints: [Endpoint]
 
     public init(
@@ -35,9 +40,11 @@ public struct ConferenceInfo: Hashable, Sendable {
     }
   }
 
+  /// An `endpoint` element: one device.
   public struct Endpoint: Hashable, Sendable {
     /// GRUU of the device.
     public var entity: SIPURI
+    /// As for a user.
     public var state: State
     /// Name of the device, where the server tells it.
     public var displayText: String?
@@ -51,6 +58,7 @@ public struct ConferenceInfo: Hashable, Sendable {
 
   /// The room's address.
   public var entity: SIPURI
+  /// Full: the whole room; partial: changes of it; deleted: the room is gone.
   public var state: State
   /// Rises by one with each change; nil when the server does not number.
   public var version: Int?

@@ -21,10 +21,13 @@ public enum ConferenceChange: Hashable, Sendable {
 
 /// The room as known here. Codable, so that it can be kept between runs.
 public struct ConferenceState: Hashable, Sendable, Codable {
+  /// A member with the devices that take part.
   public struct Participant: Hashable, Sendable, Codable {
     /// See ``SIPURI/addressOfRecord``.
     public var address: SIPURI
+    /// Where the server tells it.
     public var displayName: String?
+    /// `admin`, `participant`.
     public var roles: [String]
     /// GRUUs in the order in which they were told.
     public var devices: [SIPURI]
@@ -36,6 +39,7 @@ public struct ConferenceState: Hashable, Sendable, Codable {
       self.devices = devices
     }
 
+    /// Whether the member may change the room.
     public var isAdmin: Bool { roles.contains("admin") }
   }
 
@@ -44,15 +48,20 @@ public struct ConferenceState: Hashable, Sendable, Codable {
   /// More devices of one participant than this are not kept.
   public static let maximumDevices = 500
 
+  /// The room's address.
   public var entity: SIPURI
   /// Version of the last notification applied: the value for `Last-Notify-Version`. 0 before the first.
   public private(set) var version: Int
+  /// Empty until a notification tells one.
   public private(set) var subject: String
   /// Seconds; 0 when messages do not delete themselves.
   public private(set) var ephemeralLifetime: Int
+  /// In the order in which they were told.
   public private(set) var participants: [Participant]
+  /// Whether the conference was deleted; nothing follows then.
   public private(set) var hasEnded: Bool
 
+  /// Before any notification: no participants, version 0.
   public init(entity: SIPURI, subject: String = "") {
     self.entity = entity
     self.subject = subject
@@ -62,6 +71,7 @@ public struct ConferenceState: Hashable, Sendable, Codable {
     hasEnded = false
   }
 
+  /// The participant of that address, whatever its device part.
   public func participant(_ address: SIPURI) -> Participant? {
     let address = address.addressOfRecord
     return participants.first { $0.address == address }

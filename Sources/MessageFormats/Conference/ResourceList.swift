@@ -8,6 +8,7 @@ public struct ResourceList: Hashable, Sendable {
   /// More entries than this are refused.
   public static let maximumEntries = 4096
 
+  /// In written order, doubles too.
   public var entries: [SIPURI]
 
   public init(_ entries: [SIPURI]) { self.entries = entries }

@@ -33,20 +33,29 @@ public struct ContentType: Hashable, Sendable, CustomStringConvertible, Lossless
 
   public var description: String { mediaType + parameters.headerText }
 
+  /// The value of a parameter, without quotes; nil when it is absent.
   public subscript(parameter name: String) -> String? { parameters[parameter: name] }
 
   /// Whether type and subtype are these; parameters do not count.
   public func matches(_ mediaType: String) -> Bool { self.mediaType.equalsIgnoringCase(mediaType) }
 
+  /// Whether the body has parts.
   public var isMultipart: Bool { mediaType.hasPrefix("multipart/") }
 }
 
 extension ContentType {
+  /// RFC 2046 §4.1.3.
   public static let plainText = ContentType(known: "text/plain")
+  /// RFC 3862.
   public static let cpim = ContentType(known: "message/cpim")
+  /// RFC 5438.
   public static let imdn = ContentType(known: "message/imdn+xml")
+  /// RFC 3994.
   public static let isComposing = ContentType(known: "application/im-iscomposing+xml")
+  /// RFC 4826.
   public static let resourceLists = ContentType(known: "application/resource-lists+xml")
+  /// RFC 4575.
   public static let conferenceInfo = ContentType(known: "application/conference-info+xml")
+  /// GSMA RCC.07 §3.5.4.8.
   public static let fileTransfer = ContentType(known: "application/vnd.gsma.rcs-ft-http+xml")
 }

@@ -4,6 +4,7 @@ import Foundation
 
 /// Compression of whole bodies in memory.
 public enum Deflate {
+  /// Why a body cannot be unpacked.
   public enum Failure: Error, Hashable, Sendable, CustomStringConvertible, LocalizedError {
     /// The data is neither zlib nor raw deflate data, or it is damaged.
     case damaged

@@ -15,8 +15,10 @@ public struct FileTransferInfo: Hashable, Sendable {
   public struct File: Hashable, Sendable {
     /// Bytes, as the sender says; nil when it does not.
     public var size: Int?
-    /// As the sender wrote it: may hold paths and control characters. Not for use as a path.
+    /// As the sender named it, without escapes (`FileNameEscapes`): may hold paths and control characters. Not for use as
+    /// a path.
     public var name: String?
+    /// Media type as written; nil when the document does not say.
     public var contentType: String?
     /// As written; to be checked before it is fetched.
     public var url: String
@@ -44,6 +46,7 @@ public struct FileTransferInfo: Hashable, Sendable {
     }
   }
 
+  /// The file itself (`type="file"`).
   public var file: File
   /// A small picture of the file, fetched by itself.
   public var thumbnail: File?
@@ -74,7 +77,7 @@ public struct FileTransferInfo: Hashable, Sendable {
     }
     var file = File(url: url)
     file.size = node.first("file-size").flatMap { ASCII.decimal($0.text.utf8, maximum: .max) }
-    file.name = node.first("file-name")?.text
+    file.name = (node.first("file-name")?.text).map(FileNameEscapes.read)
     file.contentType = node.first("content-type")?.text
     file.until = data.attributes["until"].flatMap(RFC3339.date(from:))
     file.key = try secret(node.first("file-key"), "file-key")
@@ -104,7 +107,7 @@ public struct FileTransferInfo: Hashable, Sendable {
   private static func write(_ file: File, type: String, _ writer: inout XMLWriter) {
     writer.element("file-info", [("type", type)]) { info in
       if let size = file.size { info.element("file-size", text: String(size)) }
-      if let name = file.name { info.element("file-name", text: name) }
+      if let name = file.name { info.element("file-name", text: FileNameEscapes.write(name)) }
       if let contentType = file.contentType { info.element("content-type", text: contentType) }
       if let length = file.playingLength { info.element("am:playing-length", text: String(length)) }
       if let key = file.key { info.element("file-key", text: key.base64EncodedString()) }

@@ -3,8 +3,11 @@ import Foundation
 
 /// Header fields in written order. Names compare without case.
 public struct HeaderFields: Hashable, Sendable, ExpressibleByArrayLiteral {
+  /// One field: folded lines are joined.
   public struct Field: Hashable, Sendable {
+    /// As written.
     public var name: String
+    /// Without blanks around it.
     public var value: String
 
     public init(_ name: String, _ value: String) {
@@ -15,11 +18,14 @@ public struct HeaderFields: Hashable, Sendable, ExpressibleByArrayLiteral {
 
   /// A block with more fields, or one longer than this (in bytes), is refused.
   public static let maximumFields = 256
+  /// See ``maximumFields``.
   public static let maximumBlockLength = 65_536
 
+  /// In written order, doubles too.
   public var fields: [Field]
 
   public init(_ fields: [Field] = []) { self.fields = fields }
+  /// `[Field("Content-Type", "text/plain")]`
   public init(arrayLiteral elements: Field...) { fields = elements }
 
   /// The first field of that name. Setting changes it where it stands, or appends; setting nil removes all.
@@ -35,6 +41,7 @@ public struct HeaderFields: Hashable, Sendable, ExpressibleByArrayLiteral {
     }
   }
 
+  /// The values of all fields of that name, in written order.
   public func all(_ name: String) -> [String] {
     fields.filter { $0.name.equalsIgnoringCase(name) }.map(\.value)
   }

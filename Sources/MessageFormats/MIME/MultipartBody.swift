@@ -3,7 +3,9 @@ import Foundation
 
 /// One part of a multipart body.
 public struct MIMEPart: Hashable, Sendable {
+  /// Of the part.
   public var headers: HeaderFields
+  /// As it travels, still in its Content-Transfer-Encoding.
   public var body: Data
 
   public init(headers: HeaderFields = [], body: Data) {
@@ -43,6 +45,7 @@ public struct MultipartBody: Hashable, Sendable {
 
   private static let format = "multipart body"
 
+  /// In written order.
   public var parts: [MIMEPart]
 
   public init(_ parts: [MIMEPart]) { self.parts = parts }
@@ -55,6 +58,8 @@ public struct MultipartBody: Hashable, Sendable {
     return boundary
   }
 
+  /// - Parameter contentType: the whole field, for its boundary.
+  /// - Throws: ``FormatError`` when the boundary is missing, the body is cut, or it has too many parts.
   public init(parsing data: Data, contentType: String) throws {
     guard let boundary = Self.boundary(inContentType: contentType) else {
       throw FormatError.missing(format: Self.format, field: "boundary parameter in the Content-Type")

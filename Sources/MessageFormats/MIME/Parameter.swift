@@ -3,7 +3,9 @@ import Foundation
 
 /// One parameter of a URI or of a header field. `value` is without quotes; nil when there was no "=".
 public struct Parameter: Hashable, Sendable, Codable {
+  /// As written; compared without case.
   public var name: String
+  /// Without quotes; nil when there was no "=".
   public var value: String?
 
   public init(_ name: String, _ value: String? = nil) {

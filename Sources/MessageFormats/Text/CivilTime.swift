@@ -8,11 +8,17 @@ import Foundation
 public struct CivilTime: Hashable, Sendable {
   /// 1 to 9999
   public var year: Int
+  /// 1 to 12
   public var month: Int
+  /// 1 to 31
   public var day: Int
+  /// 0 to 23
   public var hour: Int
+  /// 0 to 59
   public var minute: Int
+  /// 0 to 59: POSIX time has no leap seconds.
   public var second: Int
+  /// 0 to 999
   public var millisecond: Int
   /// 0 is Sunday.
   public var weekday: Int

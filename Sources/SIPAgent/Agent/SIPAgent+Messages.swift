@@ -5,7 +5,9 @@ import MessageFormats
 
 /// A MESSAGE to be sent.
 public struct OutgoingMessage: Sendable {
+  /// Beside those that the agent writes (From, To, Call-ID, CSeq, Via, Route).
   public var headers: [SIPHeader]
+  /// The whole field.
   public var contentType: String
   /// Any bytes; over UDP, what does not fit a packet goes by TCP.
   public var body: Data

@@ -10,6 +10,7 @@ import MessageFormats
 /// last reference goes.
 @SIPActor
 public final class SIPAgent {
+  /// As it was given.
   public nonisolated let configuration: SIPAgentConfiguration
   /// One consumer; ends after `shutdown()`.
   public nonisolated let events: AsyncStream<SIPEvent>
@@ -109,6 +110,7 @@ public final class SIPAgent {
     try await parts().dialogs.accept(invite.dialog, contact: contact)
   }
 
+  /// Answers a final response: by default 603 (Decline). Nothing happens when the inviter has given up.
   public func reject(_ invite: IncomingInvite, status: Int = 603) {
     startedNow?.dialogs.reject(invite.dialog, status: status)
   }

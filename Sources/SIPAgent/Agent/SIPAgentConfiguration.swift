@@ -3,6 +3,7 @@ import Foundation
 import MessageFormats
 import ServerConnection
 
+/// The account, its server and the timers of the agent.
 public struct SIPAgentConfiguration: Sendable {
   /// The address-of-record, such as `sip:alice@sip.example.org`.
   public var address: SIPURI
@@ -20,6 +21,7 @@ public struct SIPAgentConfiguration: Sendable {
   public var instanceID: String
   /// Value of the feature parameter `+org.linphone.specs`, empty for none.
   public var specs: String
+  /// Value of User-Agent.
   public var userAgent: String
   /// Asked for in REGISTER and SUBSCRIBE, seconds.
   public var expires: Int

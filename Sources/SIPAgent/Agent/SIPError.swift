@@ -2,6 +2,7 @@
 import Foundation
 import ServerConnection
 
+/// Why a request has no successful answer.
 public enum SIPError: Error, Hashable, Sendable {
   /// The configuration cannot work; `reason` names the setting.
   case invalidConfiguration(String)

@@ -2,6 +2,7 @@
 import Foundation
 import MessageFormats
 
+/// In the order in which things happened at the agent.
 public enum SIPEvent: Sendable {
   case registration(RegistrationState)
   /// Answered only by `SIPAgent.respond(to:status:)`.
@@ -50,6 +51,7 @@ public struct Registration: Hashable, Sendable {
   }
 }
 
+/// What the registrar last said, or that it cannot be asked.
 public enum RegistrationState: Sendable, Hashable {
   /// Sent for the first registration, after each refresh and after each recovery.
   case registered(Registration)
@@ -62,24 +64,35 @@ public enum RegistrationState: Sendable, Hashable {
 
 // MARK: - Incoming requests
 
+/// A MESSAGE that waits for its answer.
 public struct IncomingMessage: Sendable {
+  /// For the answer.
   public var id: IncomingRequestID
+  /// Who claims to have sent it; nothing proves it.
   public var from: NameAddress
+  /// The address it was sent to.
   public var to: NameAddress
+  /// All fields as received.
   public var headers: [SIPHeader]
   /// The whole Content-Type field, empty when absent.
   public var contentType: String
   /// As on the wire; `body` has it undone already.
   public var contentEncoding: String?
+  /// With Content-Encoding undone.
   public var body: Data
 }
 
+/// An INVITE that waits for its answer.
 public struct IncomingInvite: Sendable {
+  /// For the answer, and for what follows in the dialog.
   public var dialog: DialogID
+  /// The inviter, as it calls itself.
   public var from: NameAddress
+  /// The address it was sent to.
   public var to: NameAddress
   /// The focus and its feature parameters (`isfocus`, `text`).
   public var contact: NameAddress?
+  /// All fields as received.
   public var headers: [SIPHeader]
   /// The whole Content-Type field, empty when absent.
   public var contentType: String
@@ -91,24 +104,30 @@ public struct IncomingInvite: Sendable {
 
 /// An established dialog.
 public struct SIPDialog: Hashable, Sendable {
+  /// For `reinvite` and `bye`.
   public var id: DialogID
   /// The peer's Contact, with its feature parameters such as `isfocus`.
   public var contact: NameAddress?
+  /// Of every request in the dialog.
   public var callID: String
 }
 
+/// What became of an INVITE.
 public enum InviteResult: Sendable, Hashable {
   /// 3xx: a new INVITE to this Contact is the caller's to send. With the factory it is the new room.
   case moved(to: NameAddress)
   case established(SIPDialog)
 }
 
+/// A NOTIFY, already answered with 200.
 public struct SubscriptionNotify: Sendable {
+  /// Which subscription it belongs to.
   public var subscription: SubscriptionID
   /// What was subscribed to.
   public var resource: SIPURI
   /// The event package.
   public var event: String
+  /// All fields as received.
   public var headers: [SIPHeader]
   /// The whole Content-Type field, empty when the NOTIFY has no body.
   public var contentType: String
@@ -116,8 +135,11 @@ public struct SubscriptionNotify: Sendable {
   public var body: Data
 }
 
+/// Why a subscription is over.
 public struct SubscriptionEnd: Sendable, Hashable {
+  /// Which one; its identifier is not used again.
   public var subscription: SubscriptionID
+  /// What was subscribed to.
   public var resource: SIPURI
   /// `reason` of Subscription-State (`noresource`, `timeout` …), or the refused refresh.
   public var reason: String

@@ -5,7 +5,9 @@ import MessageFormats
 /// A header field: name and unparsed value, without CRLF. Compact names (RFC 3261 §7.3.3) are not expanded here:
 /// messages read from the network carry full names already.
 public struct SIPHeader: Hashable, Sendable, CustomStringConvertible {
+  /// As written; compared without case.
   public var name: String
+  /// Without line ends, folded lines joined.
   public var value: String
 
   public init(_ name: String, _ value: String) {
@@ -13,6 +15,7 @@ public struct SIPHeader: Hashable, Sendable, CustomStringConvertible {
     self.value = value
   }
 
+  /// The same as `init(_:_:)`.
   public init(name: String, value: String) {
     self.init(name, value)
   }
@@ -47,6 +50,7 @@ extension Sequence<SIPHeader> {
     compactMap { $0.name.equalsIgnoringCase(name) ? $0.value : nil }
   }
 
+  /// The value of the first field of that name.
   public subscript(name: String) -> String? { first(named: name) }
 }
 

@@ -10,6 +10,7 @@ public struct SIPRequest: Hashable, Sendable {
   public var uri: String
   /// In order, one value a field. Content-Length is written from the body and is not kept.
   public var headers: [SIPHeader]
+  /// As it travels; Content-Length is its length.
   public var body: Data
 
   public init(method: String, uri: String, headers: [SIPHeader] = [], body: Data = Data()) {
@@ -19,15 +20,20 @@ public struct SIPRequest: Hashable, Sendable {
     self.body = body
   }
 
+  /// The Request-URI; nil when it is no SIP URI.
   public var target: SIPURI? { SIPURI(uri) }
+  /// nil when it is missing or cannot be read.
   public var from: NameAddress? { self[header: "From"].flatMap(NameAddress.init) }
+  /// nil when it is missing or cannot be read.
   public var to: NameAddress? { self[header: "To"].flatMap(NameAddress.init) }
+  /// nil when it is missing.
   public var callID: String? { self[header: "Call-ID"] }
   /// The number of CSeq.
   public var sequence: UInt32? {
     self[header: "CSeq"]?.split(separator: " ").first.flatMap { UInt32($0) }
   }
 
+  /// The value of the first field of that name.
   public subscript(header name: String) -> String? { headers.first(named: name) }
 
   /// The message as it goes over the wire. nil when a header field or the start line would break it.

@@ -14,6 +14,7 @@ public final class SIPServer {
   /// More requests without a final answer than this are answered 503.
   public nonisolated static let maximumOpenTransactions = 20_000
 
+  /// Why a server does not start.
   public enum ListenError: Error, LocalizedError, CustomStringConvertible {
     case cannotListen(address: String, port: UInt16, reason: String)
 

@@ -21,6 +21,7 @@ public enum SIPConnection: Hashable, Sendable, CustomStringConvertible {
 /// once the server has stopped.
 @SIPActor
 public final class ServerTransaction {
+  /// Where it came from, and where the answer goes.
   public nonisolated let connection: SIPConnection
   /// Called when the client takes an INVITE back; the 487 has gone out already.
   public var onCancel: (() -> Void)?
@@ -34,6 +35,7 @@ public final class ServerTransaction {
     self.connection = connection
   }
 
+  /// Whether a final response was given, or the transaction has ended without one.
   public var isAnswered: Bool { handle == nil }
 
   /// The tag that this server puts into To, and so its tag of a dialog that the answer opens.

@@ -6,7 +6,9 @@ import Foundation
 /// not discipline, keeps Sofia single-threaded.
 @globalActor
 public actor SIPActor {
+  /// The only one.
   public static let shared = SIPActor()
+  /// Sofia's thread.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { SofiaLoop.shared.asUnownedSerialExecutor() }
 
   /// Runs `body` at once; for C callbacks, which Sofia makes on the loop's thread. Traps on any other thread.

@@ -1,7 +1,10 @@
 // CellGrid.swift: a screen as values: rows of cells, and where the cursor rests.
 
+/// A terminal's size in character cells.
 public struct ScreenSize: Hashable, Sendable {
+  /// Cells in a row, 0 or more.
   public var columns: Int
+  /// Rows of the screen, 0 or more.
   public var rows: Int
 
   /// Negative sizes count as 0.
@@ -11,30 +14,40 @@ public struct ScreenSize: Hashable, Sendable {
   }
 }
 
+/// One column of one row.
 public struct Cell: Hashable, Sendable {
   /// One printable grapheme cluster; empty for the columns after the first of a wide cluster.
   public var text: String
+  /// The look of the cluster, and of the blank behind it.
   public var style: Style
 
+  /// A space without any style.
   public static let blank = Cell(text: " ", style: .plain)
 }
 
+/// What is to be seen on the whole screen, row by row; compared to find out which rows have to be painted.
 public struct CellGrid: Equatable, Sendable {
+  /// A cell's place.
   public struct Position: Hashable, Sendable {
+    /// From 0, at the top.
     public var row: Int
+    /// From 0, at the left.
     public var column: Int
   }
 
+  /// Fixed for a grid; another size needs another grid.
   public let size: ScreenSize
   /// Where the cursor rests; nil hides it.
   public var cursor: Position?
   private var cells: [Cell]
 
+  /// All blank, the cursor hidden.
   public init(size: ScreenSize) {
     self.size = size
     cells = Array(repeating: .blank, count: size.rows * size.columns)
   }
 
+  /// The cells of a row from left to right, `size.columns` of them; none for a row that is not on the screen.
   public func cells(inRow row: Int) -> ArraySlice<Cell> {
     guard (0..<size.rows).contains(row) else { return [] }
     return cells[row * size.columns..<(row + 1) * size.columns]
@@ -47,6 +60,7 @@ public struct CellGrid: Equatable, Sendable {
     return text
   }
 
+  /// Every row as `text(inRow:)` has it, from the top.
   public var lines: [String] { (0..<size.rows).map(text(inRow:)) }
 
   /// Writes clusters from `column` on and stops before `end`; a wide cluster that does not fit is left out whole.

@@ -1,5 +1,6 @@
 // TextWrap.swift: breaks text into lines of a width, by words where they fit.
 
+/// Line breaks in text of any script, by the columns that a terminal gives each cluster.
 public enum TextWrap {
   /// Lines of at most `width` columns (at least 2, so that a wide cluster fits). Breaks at "\n", at spaces, between
   /// wide clusters, and inside a word only when the word alone is longer than a line. Expects cleaned text. Always at

@@ -22,6 +22,7 @@ public struct InputLine: Hashable, Sendable {
     case clear
   }
 
+  /// What was typed so far, with "\n" between its lines.
   public private(set) var text: String
   /// Clusters before the cursor.
   public private(set) var cursor: Int
@@ -37,20 +38,25 @@ public struct InputLine: Hashable, Sendable {
   /// Clusters of the last insertion for which there was no room.
   public private(set) var dropped = 0
 
+  /// The cursor is put behind the text.
+  /// - Parameter history: lines sent before, oldest first; the last `maximumHistory` are kept.
   public init(text: String = "", history: [String] = []) {
     self.text = text
     self.history = Array(history.suffix(Self.maximumHistory))
     cursor = text.count
   }
 
+  /// Nothing is typed, not even blanks.
   public var isEmpty: Bool { text.isEmpty }
 
+  /// The line after an edit.
   public func applying(_ edit: Edit) -> InputLine {
     var copy = self
     copy.apply(edit)
     return copy
   }
 
+  /// Carries out an edit. A completion under way ends.
   public mutating func apply(_ edit: Edit) {
     completion = nil
     dropped = 0

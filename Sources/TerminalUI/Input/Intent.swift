@@ -1,5 +1,6 @@
 // Intent.swift: what the user wants of the program, beyond the screen itself.
 
+/// What the program is to do after a key press; the screen itself has changed already.
 public enum Intent: Hashable, Sendable {
   /// To the open room.
   case sendMessage(String, room: RoomRow.ID)

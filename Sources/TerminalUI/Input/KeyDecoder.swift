@@ -22,6 +22,7 @@ public struct KeyDecoder: Sendable {
   /// True when bytes are kept back that may be a key by themselves.
   public var isWaiting: Bool { paste == nil && !pending.isEmpty }
 
+  /// The events that these bytes complete, in order; an unfinished sequence is kept for the next call.
   public mutating func decode(_ bytes: some Sequence<UInt8>) -> [KeyEvent] {
     var events: [KeyEvent] = []
     for byte in bytes {

@@ -66,6 +66,7 @@ extension Action {
 }
 
 extension Keymap {
+  /// Why a binding of the configuration is refused.
   public enum Failure: Error, Hashable, Sendable, CustomStringConvertible {
     case unknownKey(String)
     case unknownAction(String)

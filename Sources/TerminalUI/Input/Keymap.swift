@@ -32,7 +32,9 @@ public enum Action: Hashable, Sendable {
   case redraw, suspend
 }
 
+/// Which key does what; keys without an entry insert their character.
 public struct Keymap: Hashable, Sendable {
+  /// One action a key.
   public var bindings: [KeyStroke: Action]
 
   public init(bindings: [KeyStroke: Action]) { self.bindings = bindings }
@@ -44,6 +46,7 @@ public struct Keymap: Hashable, Sendable {
     return nil
   }
 
+  /// What is bound without a configuration: Emacs's keys in the input line, and arrows.
   public static let standard: Keymap = {
     var bindings: [KeyStroke: Action] = [
       KeyStroke(.enter): .submit,

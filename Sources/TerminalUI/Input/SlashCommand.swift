@@ -1,17 +1,26 @@
 // SlashCommand.swift: the commands of the input line, their help, and how a line is read as one.
 
+/// One command of the input line, for reading it and for /help.
 public struct SlashCommand: Hashable, Sendable {
+  /// Without the slash.
   public var name: String
   /// As shown by /help; names in capitals are to be filled in, those in brackets may be left out.
   public var arguments: String
+  /// One line that says what it does.
   public var help: String
+  /// Fewer arguments are refused with the usage.
   public var minimumArguments: Int
+  /// More arguments are refused with the usage; for `takesText` the rest of the line counts as one.
   public var maximumArguments: Int
   /// The last argument is the rest of the line, as it was typed.
   public var takesText: Bool
   /// All arguments together are a room's name, with or without quotation marks.
   public var takesRoom: Bool
 
+  /// - Parameters:
+  ///   - name: without the slash.
+  ///   - arguments: as /help shows them, empty for none.
+  ///   - help: one line.
   public init(
     _ name: String, _ arguments: String, _ help: String, minimum: Int = 0, maximum: Int = 0, takesText: Bool = false,
     takesRoom: Bool = false
@@ -25,12 +34,15 @@ public struct SlashCommand: Hashable, Sendable {
     self.takesRoom = takesRoom
   }
 
+  /// The name with its arguments, as `/invite ADDRESS...`.
   public var usage: String { "/" + name + (arguments.isEmpty ? "" : " " + arguments) }
 }
 
 /// A command as typed.
 public struct CommandCall: Hashable, Sendable {
+  /// Without the slash, as it was typed or completed.
   public var name: String
+  /// Quotation marks and backslashes are resolved.
   public var arguments: [String]
 
   public init(name: String, arguments: [String] = []) {
@@ -39,7 +51,9 @@ public struct CommandCall: Hashable, Sendable {
   }
 }
 
+/// All commands that the input line takes.
 public struct CommandTable: Hashable, Sendable {
+  /// Why a line that begins with a slash is no command.
   public enum Failure: Error, Hashable, Sendable, CustomStringConvertible {
     case unknown(name: String)
     case wrongArguments(usage: String)
@@ -62,10 +76,12 @@ public struct CommandTable: Hashable, Sendable {
 
   private static let helpColumn = 24
 
+  /// In the order of /help.
   public var commands: [SlashCommand]
 
   public init(_ commands: [SlashCommand]) { self.commands = commands }
 
+  /// The commands of the chat.
   public static let standard = CommandTable([
     SlashCommand("help", "[COMMAND]", "list the commands and keys", maximum: 1),
     SlashCommand(

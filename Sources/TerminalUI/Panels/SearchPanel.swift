@@ -3,6 +3,7 @@ import Foundation
 
 /// One search, as the program is asked for it.
 public struct SearchRequest: Hashable, Sendable {
+  /// The words as typed; a message must hold all of them.
   public var text: String
   /// nil: every room.
   public var room: RoomRow.ID?
@@ -10,14 +11,23 @@ public struct SearchRequest: Hashable, Sendable {
   public var before: MessageRow.ID?
 }
 
+/// A message that was found, as one line of the panel.
 public struct SearchResult: Identifiable, Hashable, Sendable {
+  /// Names the message for a jump to it.
   public var id: MessageRow.ID
+  /// The room it is in, which a jump opens.
   public var room: RoomRow.ID
+  /// Shown when every room is searched.
   public var roomName: String
+  /// When it was written.
   public var time: Date
+  /// The sender's display name.
   public var sender: String
+  /// What the sender's colour is made from, as `MessageRow.senderID`.
   public var senderID: String
+  /// Whether this account sent it.
   public var isOwn: Bool
+  /// The whole text; the panel cuts it to a line.
   public var text: String
 
   public init(
@@ -37,10 +47,13 @@ public struct SearchResult: Identifiable, Hashable, Sendable {
 
 /// Stands in the panes' place. The newest result is at the top.
 public struct SearchPanel: Hashable, Sendable {
+  /// The words being typed.
   public internal(set) var input: InputLine
   /// The room that is searched while not everywhere; nil when none was open.
   public let room: RoomRow.ID?
+  /// Whether all rooms are searched, and not only `room`.
   public internal(set) var isEverywhere: Bool
+  /// Newest first.
   public internal(set) var results: [SearchResult] = []
   /// True until the answer to the last request is there.
   var isWaiting = false

@@ -2,6 +2,7 @@
 
 /// The open switcher: what was typed, and which match is chosen.
 public struct Switcher: Hashable, Sendable {
+  /// What was typed so far: words of a room's name.
   public internal(set) var query = ""
   /// May be out of range after rooms have changed; `selection(among:)` wraps it.
   var position = 0

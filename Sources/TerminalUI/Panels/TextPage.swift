@@ -1,7 +1,10 @@
 // TextPage.swift: a text to read and close again, as the help, in the panes' place.
 
+/// A text with a heading that covers the panes until a key closes it.
 public struct TextPage: Hashable, Sendable {
+  /// Shown in the last row, beside the keys.
   public var title: String
+  /// Each is wrapped to the width of the screen.
   public var lines: [String]
   /// Rows that are scrolled out at the top.
   var offset = 0

@@ -3,6 +3,7 @@
 /// Stands in the panes' place. Both people look at the code of each pair of devices; it is the same on both screens
 /// when nobody stands between them.
 public struct VerificationPanel: Hashable, Sendable {
+  /// What a key press decides about the chosen device; it must be pressed twice.
   public enum Decision: Hashable, Sendable {
     case trust, admit, exclude, distrust, forget
 
@@ -17,12 +18,15 @@ public struct VerificationPanel: Hashable, Sendable {
     }
   }
 
+  /// One device of the member.
   public struct Device: Identifiable, Hashable, Sendable {
     /// Its address.
     public var id: String
+    /// How far it is trusted at present.
     public var trust: MemberRow.Trust
     /// Groups of digits; nil while the device's key is not known.
     public var code: String?
+    /// Its whole identity key, in groups of hexadecimal digits; nil while the key is not known.
     public var fingerprint: String?
     /// Of another key that was offered for the device and refused.
     public var refusedFingerprint: String?
@@ -40,9 +44,13 @@ public struct VerificationPanel: Hashable, Sendable {
 
   /// The member's.
   public var address: String
+  /// This account's address: what the other person types after /verify.
   public var ownAddress: String
+  /// The address (GRUU) of this device.
   public var ownDevice: String
+  /// The whole identity key of this device, as the other's screen shows it.
   public var ownFingerprint: String
+  /// The member's devices, one of which is chosen.
   public var devices: [Device]
   var position = 0
   /// What is done when its key is pressed again.

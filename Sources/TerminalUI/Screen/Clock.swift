@@ -1,6 +1,7 @@
 // Clock.swift: times and days of messages as text, in one time zone and without the locale's surprises.
 import Foundation
 
+/// Writes times for the screen.
 public struct Clock: Sendable {
   struct Day: Hashable {
     var year: Int

@@ -1,13 +1,16 @@
 // MessageRow.swift: one message or notice as the screen shows it.
 import Foundation
 
+/// A message of the open room, or a notice among its messages.
 public struct MessageRow: Identifiable, Hashable, Sendable {
+  /// What is drawn: a message with its sender, or a notice.
   public enum Kind: Hashable, Sendable {
     case text
     /// Something that happened in the room, or an answer of the program; drawn without a sender.
     case notice(Level)
   }
 
+  /// How urgent a notice is; each level has its style and its sign before the text.
   public enum Level: Hashable, Sendable { case information, warning, error }
 
   /// How the message was protected. Drawn as a letter.
@@ -23,6 +26,7 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
     /// Not from a member's device: whoever it is, the name is only claimed.
     case stranger
 
+    /// One ASCII letter or sign before the text.
     public var letter: String {
       switch self {
       case .notEncrypted: "-"
@@ -34,6 +38,7 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
       }
     }
 
+    /// For /info and where there is room.
     public var words: String {
       switch self {
       case .notEncrypted: "not encrypted"
@@ -56,6 +61,7 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
     case displayed(Int, of: Int)
     case failed(reason: String)
 
+    /// One ASCII letter or sign before the text of an own message.
     public var letter: String {
       switch self {
       case .queued: "q"
@@ -67,6 +73,7 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
       }
     }
 
+    /// For /info, and on the screen when not all members got the message.
     public var words: String {
       switch self {
       case .queued: "queued"
@@ -87,17 +94,23 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
     }
   }
 
+  /// Unique in its room; what intents call the message by.
   public var id: String
+  /// When it was written, as far as that is believed.
   public var time: Date
+  /// Text of somebody or notice; notices are made by `notice`.
   public var kind: Kind
   /// Display name.
   public var sender: String
   /// What the sender's colour is made from: an address, so that it stays when the name changes.
   public var senderID: String
+  /// Whether this account sent it.
   public var isOwn: Bool
   /// Calls the user by name.
   public var isMention = false
+  /// May have several lines, and come from the network as it is.
   public var text: String
+  /// How it was protected on its way; `.notEncrypted` for notices.
   public var encryption: Encryption
   /// Of own messages.
   public var delivery: Delivery?
@@ -110,6 +123,8 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
   /// Such as "edited": in brackets behind the text.
   public var remarks: [String] = []
 
+  /// A message; a notice is made by `notice`.
+  /// - Parameter senderID: by default the sender's name.
   public init(
     id: String, time: Date, sender: String, senderID: String? = nil, isOwn: Bool = false, text: String,
     encryption: Encryption = .encrypted, delivery: Delivery? = nil
@@ -125,6 +140,7 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
     self.delivery = delivery
   }
 
+  /// A line of the program among the messages, without a sender.
   public static func notice(id: String, time: Date, text: String, level: Level = .information) -> MessageRow {
     var row = MessageRow(id: id, time: time, sender: "", text: text, encryption: .notEncrypted)
     row.kind = .notice(level)

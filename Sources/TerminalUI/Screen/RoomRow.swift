@@ -2,8 +2,10 @@
 
 /// One line of the room list.
 public struct RoomRow: Identifiable, Hashable, Sendable {
+  /// A room of several people, or with one person.
   public enum Kind: Hashable, Sendable { case group, direct }
 
+  /// Whether something can be sent to the room.
   public enum Presence: Hashable, Sendable {
     case active
     /// Being created or joined.
@@ -12,18 +14,25 @@ public struct RoomRow: Identifiable, Hashable, Sendable {
     case offline
   }
 
+  /// The room's address.
   public var id: String
   /// The one by which Alt and a digit open it; stays when rooms change places.
   public var number: Int
+  /// As the list shows it: the subject, or the other person's name.
   public var name: String
+  /// Orders and marks the room in the list.
   public var kind: Kind
+  /// Whether messages in it are encrypted end to end.
   public var isEncrypted: Bool
+  /// How many messages were not read.
   public var unread: Int
   /// How many of the unread messages mention the account.
   public var mentions: Int
+  /// Drawn behind the name, unless something can be sent.
   public var presence: Presence
   /// Larger is more recent; orders the switcher and the search for the next unread room.
   public var activity: Int64
+  /// Whether somebody else is writing in it.
   public var isTyping: Bool
 
   public init(
@@ -59,6 +68,7 @@ public enum RoomSecurity: Hashable, Sendable {
   /// A member's device is marked unsafe or its identity has changed.
   case unsafe
 
+  /// As the header shows it.
   public var words: String {
     switch self {
     case .notEncrypted: "not encrypted"
@@ -82,8 +92,11 @@ extension RoomSecurity {
   }
 }
 
+/// The first row of the screen: what the open room is.
 public struct RoomHeader: Hashable, Sendable {
+  /// The room's subject, or the other person's name.
   public var name: String
+  /// Drawn in words; an unsafe room gets another style.
   public var security: RoomSecurity
   /// Devices of all members; nil draws no count.
   public var deviceCount: Int?
@@ -97,7 +110,9 @@ public struct RoomHeader: Hashable, Sendable {
   }
 }
 
+/// A member in the list, with the devices below.
 public struct MemberRow: Identifiable, Hashable, Sendable {
+  /// How far a device is trusted, or a member by the least trusted device.
   public enum Trust: Hashable, Sendable {
     case verified, notVerified, unsafe, notEncrypted
     /// New: it gets nothing until the user decides.
@@ -116,6 +131,7 @@ public struct MemberRow: Identifiable, Hashable, Sendable {
       }
     }
 
+    /// As lists and the comparing panel show it.
     public var words: String {
       switch self {
       case .verified: "verified"
@@ -128,9 +144,11 @@ public struct MemberRow: Identifiable, Hashable, Sendable {
     }
   }
 
+  /// A device below its member.
   public struct DeviceRow: Identifiable, Hashable, Sendable {
     /// Its address.
     public var id: String
+    /// How far this device is trusted.
     public var trust: Trust
 
     public init(id: String, trust: Trust) {
@@ -142,11 +160,17 @@ public struct MemberRow: Identifiable, Hashable, Sendable {
     var shortName: String { "…" + DisplayText.line(String(id.suffix(8))) }
   }
 
+  /// The member's address.
   public var id: String
+  /// Display name.
   public var name: String
+  /// Whether it is this account.
   public var isSelf: Bool
+  /// Whether the member may invite and remove others.
   public var isAdmin: Bool
+  /// The least of the devices' trust.
   public var trust: Trust
+  /// In the order in which they are drawn.
   public var devices: [DeviceRow]
 
   public init(

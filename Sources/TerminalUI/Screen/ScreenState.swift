@@ -6,7 +6,9 @@ import Foundation
 public struct ScreenState: Equatable, Sendable {
   /// In the order of their numbers (Alt-1 is the first).
   public var rooms: [RoomRow] = []
+  /// nil before a room is opened; the input line takes commands then.
   public var openRoom: RoomRow.ID?
+  /// Of the open room.
   public var header = RoomHeader()
   /// Of the open room, oldest first.
   public var messages: [MessageRow] = []
@@ -18,10 +20,14 @@ public struct ScreenState: Equatable, Sendable {
   public var firstUnread: MessageRow.ID?
   /// Of the open room.
   public var members: [MemberRow] = []
+  /// The row above the input line.
   public var status = StatusBar()
 
+  /// What is typed, for the open room.
   public var input = InputLine()
+  /// Which part of the messages is on the screen.
   public var scroll = Scroll.end
+  /// Which lists stand beside the messages.
   public var panes = Panes()
   /// Not nil while the room switcher is open.
   public var switcher: Switcher?
@@ -32,6 +38,7 @@ public struct ScreenState: Equatable, Sendable {
   /// A text that is read at the moment; in place of the panes.
   public var page: TextPage?
 
+  /// Times of messages are drawn in it.
   public var timeZone = TimeZone.current
 
   public init() {}
@@ -45,7 +52,9 @@ public enum Scroll: Hashable, Sendable {
   case held(message: MessageRow.ID, line: Int)
 }
 
+/// Whether the lists of rooms and members are shown.
 public struct Panes: Hashable, Sendable {
+  /// When a list is drawn.
   public enum Visibility: Hashable, Sendable {
     /// Rooms are shown where the screen is wide enough, members are not.
     case automatic
@@ -54,7 +63,9 @@ public struct Panes: Hashable, Sendable {
     case hidden
   }
 
+  /// The list at the left.
   public var rooms = Visibility.automatic
+  /// The list at the right.
   public var members = Visibility.automatic
 
   public init() {}

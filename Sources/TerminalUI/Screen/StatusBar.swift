@@ -1,12 +1,15 @@
 // StatusBar.swift: the line between messages and input.
 
+/// The account and its connection, an error, or who is typing.
 public struct StatusBar: Hashable, Sendable {
+  /// How the connection is; other than good changes the row's style.
   public enum Health: Hashable, Sendable { case good, pending, bad }
 
   /// The account's address.
   public var account: String
   /// The connection's state in words, as "registered (tls)".
   public var connection: String
+  /// Of the connection.
   public var health: Health
   /// Takes the place of all but a troubled connection and the encryption until the next key press.
   public var error: String?

@@ -6,10 +6,15 @@ public struct UserInterface: Sendable {
   /// Lines of the last page that stay visible after paging.
   static let pageOverlap = 2
 
+  /// What is drawn. Only `rooms`, `header`, `messages`, `members` and `status` are the program's.
   public var screen: ScreenState
+  /// Changed by the event `.resize`.
   public var size: ScreenSize
+  /// Styles of all parts.
   public var theme: Theme
+  /// Which key does what.
   public var keymap: Keymap
+  /// What a line with a slash can be.
   public var commands: CommandTable
   /// More words for Tab, as known addresses; members, rooms and commands are offered anyway.
   public var completionWords: [String] = []
@@ -30,6 +35,7 @@ public struct UserInterface: Sendable {
     self.commands = commands
   }
 
+  /// The screen as it is to be painted.
   public var grid: CellGrid { draw(screen, size: size, theme: theme) }
 
   /// True when the newest message is on the screen: what arrives now is seen.
@@ -85,6 +91,8 @@ public struct UserInterface: Sendable {
     screen.status.typing = []
   }
 
+  /// Takes one event of the terminal and changes the screen accordingly.
+  /// - Returns: what the program is to do, in this order.
   public mutating func handle(_ event: KeyEvent) -> [Intent] {
     switch event {
     case .resize(let newSize):
@@ -115,6 +123,7 @@ public struct UserInterface: Sendable {
     }
   }
 
+  /// Carries out an action as if its key had been pressed.
   public mutating func perform(_ action: Action) -> [Intent] {
     switch action {
     case .edit(let change): return edit(change)

@@ -1,5 +1,6 @@
 // NotificationForm.swift: how a terminal is asked for a desktop notification (xterm's OSC 9 and 777, tmux's passthrough).
 
+/// The escape sequences for notifications that terminals know.
 public enum NotificationForm: String, CaseIterable, Sendable {
   /// iTerm2, kitty, Windows Terminal, foot: one text.
   case osc9

@@ -6,6 +6,7 @@ import Foundation
 /// libraries write there. However the process ends, short of SIGKILL, the terminal is given back as it was.
 @MainActor
 public final class Terminal {
+  /// Why the terminal cannot be taken.
   public enum Failure: Error, Equatable, CustomStringConvertible {
     case notATerminal
     case unknownTerminal(name: String)
@@ -34,6 +35,7 @@ public final class Terminal {
   private var reader: TerminalReader?
   private var painted: CellGrid?
 
+  /// Touches nothing yet: `start` takes the terminal.
   public init() {
     (keyEvents, continuation) = AsyncStream.makeStream()
   }

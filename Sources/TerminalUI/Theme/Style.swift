@@ -2,6 +2,7 @@
 
 /// A colour of the 256-colour palette; terminals with 8 colours get its nearest relative.
 public struct Color: Hashable, Sendable {
+  /// 0 to 15 are the terminal's own colours, 16 to 231 the cube, 232 to 255 greys.
   public let index: UInt8
 
   public init(_ index: UInt8) { self.index = index }
@@ -22,14 +23,22 @@ public struct Color: Hashable, Sendable {
   }
 }
 
+/// Colours and attributes of a cell.
 public struct Style: Hashable, Sendable {
+  /// nil: the terminal's own.
   public var foreground: Color?
+  /// nil: the terminal's own.
   public var background: Color?
+  /// Bright on some terminals.
   public var isBold: Bool
+  /// Left out by terminals that do not know it.
   public var isDim: Bool
+  /// Under the whole cell, blanks too.
   public var isUnderlined: Bool
+  /// Foreground and background exchanged.
   public var isReversed: Bool
 
+  /// Without arguments the same as `plain`.
   public init(
     foreground: Color? = nil, background: Color? = nil, bold: Bool = false, dim: Bool = false,
     underlined: Bool = false, reversed: Bool = false
@@ -42,5 +51,6 @@ public struct Style: Hashable, Sendable {
     isReversed = reversed
   }
 
+  /// The terminal's own colours and no attribute.
   public static let plain = Style()
 }

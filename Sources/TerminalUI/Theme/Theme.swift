@@ -1,23 +1,42 @@
 // Theme.swift: which style each part of the screen has.
 
+/// The styles of the screen's parts. A file can set each of them by name.
 public struct Theme: Hashable, Sendable {
+  /// Messages, the input line, and what has no style of its own.
   public var text = Style.plain
+  /// What can be overlooked: times, fingerprints, hints.
   public var faint = Style(dim: true)
+  /// The first row, and the headings of panels.
   public var header = Style(bold: true, reversed: true)
+  /// The first row while the open room is not safe.
   public var headerWarning = Style(bold: true, underlined: true, reversed: true)
+  /// The row above the input line, and the switcher.
   public var status = Style(reversed: true)
+  /// The same row while something is wrong.
   public var statusError = Style(bold: true, reversed: true)
+  /// The open room in the list, and the chosen one in the switcher.
   public var openRoom = Style(bold: true, reversed: true)
+  /// A room with unread messages.
   public var unreadRoom = Style(bold: true)
+  /// A room with messages that concern the user in person.
   public var importantRoom = Style(bold: true, underlined: true)
+  /// Lines between the panes.
   public var border = Style(dim: true)
+  /// The line with the date between two days.
   public var separator = Style(dim: true)
+  /// The line above the first unread message.
   public var unreadLine = Style(bold: true)
+  /// What happened in the room, and answers of the program.
   public var notice = Style(dim: true)
+  /// Notices that should be read.
   public var warning = Style(bold: true)
+  /// Failures, and whatever makes a message or a device doubtful.
   public var error = Style(bold: true)
+  /// The user's own name before messages.
   public var ownName = Style(bold: true)
+  /// Devices and messages whose keys were compared.
   public var verified = Style(bold: true)
+  /// What stands before the input, and headings in panels.
   public var prompt = Style(bold: true)
   /// A message that calls the user by name.
   public var mention = Style(bold: true)
@@ -31,6 +50,7 @@ public struct Theme: Hashable, Sendable {
   /// No colours: NO_COLOR, monochrome terminals, and the base of the others.
   public static let monochrome = Theme()
 
+  /// For a dark background.
   public static let dark: Theme = {
     var theme = Theme()
     theme.header = Style(foreground: Color(15), background: Color(24), bold: true)
@@ -54,6 +74,7 @@ public struct Theme: Hashable, Sendable {
     return theme
   }()
 
+  /// For a light background.
   public static let light: Theme = {
     var theme = Theme.dark
     theme.status = Style(foreground: Color(235), background: Color(252))
@@ -75,6 +96,7 @@ public struct Theme: Hashable, Sendable {
     return theme
   }()
 
+  /// What `named` takes, the default first.
   public static let names = ["dark", "light", "none"]
 
   /// The theme of that name, or nil. A non-empty NO_COLOR in `environment` (no-color.org), or a terminal of fewer than

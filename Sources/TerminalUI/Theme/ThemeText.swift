@@ -19,6 +19,7 @@ extension Color {
 }
 
 extension Theme {
+  /// Why a setting of a theme is refused.
   public enum Failure: Error, Hashable, Sendable, CustomStringConvertible {
     case unknownPart(String)
     case badStyle(String)
@@ -53,6 +54,9 @@ extension Theme {
     self[keyPath: path] = try Self.style(style)
   }
 
+  /// Replaces the colours of senders' names.
+  /// - Parameter names: as `Color.init(named:)` reads them; none leaves names plain.
+  /// - Throws: `.badColor` with the first that is no colour; then nothing has changed.
   public mutating func setSenderColors(_ names: [String]) throws(Failure) {
     var colors: [Color] = []
     for name in names {

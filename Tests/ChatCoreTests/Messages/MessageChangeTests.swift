@@ -13,15 +13,11 @@ private let carol = "sip:carol@sip.example.org"
 private let now = Date(timeIntervalSince1970: 1_800_000_000)
 
 private struct Fixture {
-  let folder = try? TemporaryFolder()
-  let store: AccountStore
+  let stored: StoredAccount
+  var store: AccountStore { stored.store }
 
   init() throws {
-    guard let folder else { throw TestFailure("no folder") }
-    store = try AccountStore(directory: folder.url)
-    try store.database.write { db in
-      _ = try RoomQueries.join(db, address: room, subject: "Team", encrypted: true, oneToOne: false, now: now)
-    }
+    stored = try StoredAccount(rooms: [(room, "Team")], now: now)
   }
 
   func text(_ text: String, id: String, from sender: String = bob, state: Message.State = .received) -> Message {
@@ -162,8 +158,11 @@ private struct Fixture {
     #expect(try change("linphone.In-Reply-To: abc", "", "no reaction") == nil)
     let edit = try change("linphone.Replaces: abc", "", "new text")
     #expect(edit?.kind == .edited && edit?.messageID == "abc" && edit?.text == "new text")
-    let retraction = try change("linphone.Retracts: abc", "", "")
-    #expect(retraction?.kind == .retracted && retraction?.messageID == "abc")
+    // The words are for clients that do not know retractions.
+    for words in ["", "(deleted an earlier message)"] {
+      let retraction = try change("linphone.Retracts: abc", "", words)
+      #expect(retraction?.kind == .retracted && retraction?.messageID == "abc" && retraction?.text == "")
+    }
     #expect(try change("linphone.Replying-To-Message-ID: abc", "", "an answer") == nil)
     // A clock that is ahead does not outdo later changes.
     let early = MessageChange(

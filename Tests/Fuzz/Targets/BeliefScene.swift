@@ -72,16 +72,19 @@
     static let device = alice.with(parameter: "gr", "urn:uuid:terminal")
     private static let lime = LimeAccount(device: DeviceID(device.description), curve: .c25519)
 
-    let client: ChatClient
+    private let store: AccountStore
+    private let incoming: IncomingMessageStore
     private let folder: TemporaryFolder
 
     init() throws {
       folder = try TemporaryFolder()
       let configuration = AccountConfiguration(name: "alice", address: Self.alice, password: Password(""))
-      client = ChatClient(
-        account: configuration, store: try AccountStore(directory: folder.url, exclusive: false),
-        logger: Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() })
-      try client.store.database.write { db in
+      store = try AccountStore(directory: folder.url, exclusive: false)
+      incoming = IncomingMessageStore(
+        ChatContext(
+          account: configuration, store: store, logger: Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() },
+          clock: ChatClock()))
+      try store.database.write { db in
         try Setting.gruu.write(db, Self.device.description)
         try Self.makeSessions(db)
         for place in Place.allCases {
@@ -125,7 +128,7 @@
     /// Runs `body` and undoes what it did.
     func play(_ body: @escaping (Database) throws -> Bool) throws -> Bool {
       var outcome: Result<Bool, any Error> = .failure(FuzzTarget.Refused())
-      try client.store.database.writeWithoutTransaction { db in
+      try store.database.writeWithoutTransaction { db in
         try db.inTransaction {
           outcome = Result { try body(db) }
           return .rollback
@@ -181,11 +184,11 @@
     func receive(_ message: IncomingMessage, _ arrival: Arrival, _ db: Database) throws -> (
       end: End, events: [ChatEvent]
     ) {
-      switch try client.store(db, message, arrival, lime: Self.lime, gruu: Self.device) {
+      switch try incoming.store(db, message, arrival, lime: Self.lime, gruu: Self.device) {
       case .stored(let received): return (.stored, received.events)
       case .waits: return (.waits, [])
       case .unreadable(let envelope, let room, let isMember, let error):
-        let received = try client.recordUndecryptable(
+        let received = try incoming.recordUndecryptable(
           db, envelope, room: room, isMember: isMember, gruu: Self.device, reason: "\(error)")
         return (.unreadable, received.events)
       }
@@ -199,9 +202,9 @@
       guard try Bool.fetchOne(db, sql: sql, arguments: [place.name, id, Self.alice.description]) == false else {
         return false
       }
-      var message = try ChatClient.write(
+      var message = try MessageWriter.write(
         db, text, files: [], to: place.name, options, account: Self.alice.description, device: Self.device,
-        time: ChatClient.wholeSeconds(Date()))
+        time: Date().wholeSeconds)
       message.state = .sent
       try message.update(db)
       return true

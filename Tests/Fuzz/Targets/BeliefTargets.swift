@@ -116,7 +116,7 @@ import TestSupport
 
     /// By the clock of its author: earlier than it comes, for a former member perhaps before it left.
     private func time(_ step: Step) -> Date {
-      ChatClient.wholeSeconds(Date().addingTimeInterval(step.variant & 4 == 0 ? 2 : -5))
+      Date().addingTimeInterval(step.variant & 4 == 0 ? 2 : -5).wholeSeconds
     }
 
     private func content(_ step: Step, _ text: String) -> CPIMMessage {

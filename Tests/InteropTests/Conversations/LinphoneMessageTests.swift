@@ -107,6 +107,8 @@ import Testing
       try await bob.message("regretted", within: 60)
       _ = try await alice.client.retract(second.messageID, in: address)
       try await bob.change(.retracted, of: second.messageID)
+      // Where there is nothing that it could take away, it says so.
+      try await carol.event("message", within: 60, ["text": "(deleted an earlier message)", "secured": "1"])
 
       // The conversation goes on both ways, and what it says about its messages is understood.
       let after = try await alice.client.send("still here?", to: address)

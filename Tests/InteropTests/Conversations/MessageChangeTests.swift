@@ -193,7 +193,7 @@ extension ChatAccount {
 extension ChatAccount {
   /// Sends a change as a client that checks nothing.
   fileprivate func post(_ change: MessageChange, in room: String, mustBePlain: Bool = false) async throws {
-    let gruu = try #require(await client.gruu)
+    let gruu = try #require(await client.ownDevice.gruu)
     let cpim = InnerMessage.change(
       change, id: MessageID.make(), lifetime: nil, from: gruu, to: try #require(SIPURI(room)))
     let entry = OutboxEntry(
@@ -203,6 +203,6 @@ extension ChatAccount {
       var entry = entry
       try entry.insert(db)
     }
-    await client.wakeOutbox()
+    await client.outbox.wake()
   }
 }

@@ -141,7 +141,7 @@ import Testing
     try await Stage.play { stage in
       let domain = stage.addresses.domain
       try await stage.alice.client.store.database.write { db in
-        for number in 0..<ChatClient.maximumUnansweredRooms {
+        for number in 0..<RoomEntry.maximumUnansweredRooms {
           _ = try RoomQueries.join(
             db, uri: #require(SIPURI("sip:chatroom-\(number)@\(domain);gr=1")), subject: "Room \(number)",
             encrypted: true, oneToOne: false, now: Date())
@@ -149,7 +149,7 @@ import Testing
       }
       _ = try await stage.bob.client.createRoom(named: "One more", members: [stage.alice.configuration.address])
       try await stage.security("an invitation was declined")
-      #expect(try await stage.alice.client.rooms().count == ChatClient.maximumUnansweredRooms)
+      #expect(try await stage.alice.client.rooms().count == RoomEntry.maximumUnansweredRooms)
     }
   }
 

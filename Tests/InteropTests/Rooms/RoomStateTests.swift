@@ -17,7 +17,7 @@ extension ChatClient {
     room.version -= count
     let earlier = room
     try await store.database.write { try earlier.update($0) }
-    live[address]?.state = try await store.database.read { try Self.storedState($0, earlier, entity: uri) }
+    try await follower.recall(earlier, entity: uri)
   }
 }
 

@@ -10,11 +10,11 @@ import Testing
 
 extension ChatClient {
   /// Keeps what is written to a room in the outbox.
-  fileprivate func hold(_ room: String) { blockedRooms[room] = .distantFuture }
+  fileprivate func hold(_ room: String) { outbox.block(room, until: .distantFuture) }
 
   fileprivate func release(_ room: String) {
-    blockedRooms[room] = nil
-    wakeOutbox()
+    outbox.unblock(room)
+    outbox.wake()
   }
 }
 

@@ -10,7 +10,7 @@ struct DialogTests {
   private let list = Data(
     """
     <?xml version="1.0"?><resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list>\
-    <entry uri="sip:bob@sip.example.org"/></list></resource-lists>
+    <entry uri="sip:bob@\(Kamailio.domain)"/></list></resource-lists>
     """.utf8)
   private let headers = [
     SIPHeader("Subject", "Team"), SIPHeader("Require", "recipient-list-invite"),
@@ -31,7 +31,7 @@ struct DialogTests {
         Issue.record("not redirected")
         return
       }
-      #expect(room.uri.description == "sip:chatroom-1@sip.example.org;gr=abc")
+      #expect(room.uri.description == "sip:chatroom-1@\(Kamailio.domain);gr=abc")
       #expect(room.parameters.has(parameter: "isfocus"))
     }
     // The challenged one and the authenticated one: the agent does not follow by itself.

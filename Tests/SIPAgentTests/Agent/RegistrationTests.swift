@@ -15,7 +15,7 @@ struct RegistrationTests {
     defer { server.stop() }
     let alice = try Client("alice", server: server.port, transport: transport)
     let registration = try await alice.agent.register()
-    #expect(registration.gruu?.description == "sip:alice@sip.example.org;gr=\(alice.instanceID)")
+    #expect(registration.gruu?.description == "sip:alice@\(Kamailio.domain);gr=\(alice.instanceID)")
     #expect((500...600).contains(registration.expires))
     #expect(await alice.agent.registration == registration)
     await alice.agent.shutdown()

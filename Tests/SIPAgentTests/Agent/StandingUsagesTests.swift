@@ -69,7 +69,8 @@ struct StandingUsagesTests {
         Data(
           ([
             "MESSAGE sip:alice@127.0.0.1 SIP/2.0", "Via: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK\(UUID().uuidString)",
-            "Max-Forwards: 70", "From: <sip:bob@sip.example.org>;tag=\(number)", "To: <sip:alice@sip.example.org>",
+            "Max-Forwards: 70", "From: <sip:bob@\(Kamailio.domain)>;tag=\(number)",
+            "To: <sip:alice@\(Kamailio.domain)>",
             "Call-ID: \(UUID().uuidString)", "CSeq: 1 MESSAGE", "Content-Length: 0",
           ].joined(separator: "\r\n") + "\r\n\r\n").utf8)
       }

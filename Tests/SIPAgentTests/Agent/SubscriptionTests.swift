@@ -18,7 +18,7 @@ struct SubscriptionTests {
       switch message.method {
       case "REGISTER":
         let contact = message.headers["Contact"] ?? ""
-        let gruu = #";pub-gruu="sip:alice@sip.example.org;gr=urn:uuid:1""#
+        let gruu = #";pub-gruu="sip:alice@\#(Kamailio.domain);gr=urn:uuid:1""#
         return [message.answer("200 OK", ["Contact: \(contact)\(gruu)", "Expires: 600"])]
       case "SUBSCRIBE": return subscribe(message)
       default: return []
@@ -70,7 +70,7 @@ struct SubscriptionTests {
 
       let sent = try #require(server.messages.first { $0.method == "SUBSCRIBE" })
       #expect(sent.firstLine == "SUBSCRIBE \(room) SIP/2.0")
-      #expect(sent.headers["From"]?.hasPrefix("<sip:alice@sip.example.org;gr=urn:uuid:1>") == true)
+      #expect(sent.headers["From"]?.hasPrefix("<sip:alice@\(Kamailio.domain);gr=urn:uuid:1>") == true)
       #expect(sent.headers["Event"] == "conference")
       #expect(sent.headers["Expires"] == "600")
       #expect(sent.headers["Last-Notify-Version"] == "7")
@@ -78,7 +78,7 @@ struct SubscriptionTests {
       #expect(sent.headers["Supported"] == "replaces, outbound, gruu")
       #expect(
         sent.headers["Contact"]
-          == #"<sip:alice@sip.example.org;gr=urn:uuid:1>;+org.linphone.specs="groupchat/1.1,lime,ephemeral/1.1""#)
+          == #"<sip:alice@\#(Kamailio.domain);gr=urn:uuid:1>;+org.linphone.specs="groupchat/1.1,lime,ephemeral/1.1""#)
     }
     // shutdown() has ended the subscription and the registration.
     #expect(server.messages.last { $0.method == "SUBSCRIBE" }?.headers["Expires"] == "0")
@@ -185,11 +185,11 @@ struct ScriptedRegistrationTests {
   @Test func ourBindingIsFoundByItsURIWhenTheInstanceIsNotRepeated() async throws {
     let registration = try await register { message in
       let contact = (message.headers["Contact"] ?? "").prefix { $0 != ">" } + ">"
-      let other = "<sip:alice@192.0.2.7:5060>;expires=9;pub-gruu=\"sip:alice@sip.example.org;gr=urn:uuid:other\""
-      let ours = "\(contact);expires=77;pub-gruu=\"sip:alice@sip.example.org;gr=urn:uuid:ours\""
+      let other = "<sip:alice@192.0.2.7:5060>;expires=9;pub-gruu=\"sip:alice@\(Kamailio.domain);gr=urn:uuid:other\""
+      let ours = "\(contact);expires=77;pub-gruu=\"sip:alice@\(Kamailio.domain);gr=urn:uuid:ours\""
       return [message.answer("200 OK", ["Contact: \(other), \(ours)"])]
     }
-    #expect(registration == Registration(gruu: SIPURI("sip:alice@sip.example.org;gr=urn:uuid:ours"), expires: 77))
+    #expect(registration == Registration(gruu: SIPURI("sip:alice@\(Kamailio.domain);gr=urn:uuid:ours"), expires: 77))
   }
 
   @Test func aRegistrarWithoutGRUUStillRegisters() async throws {

@@ -59,7 +59,7 @@ struct DatagramTests {
     var buffer = [UInt8](repeating: 0, count: 4096)
     let count = recv(silent.descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
     let request = try #require(SIPDatagram(Array(buffer.prefix(max(0, count)))))
-    #expect(request.head.starts(with: Array("REGISTER sip:sip.example.org SIP/2.0\r\n".utf8)))
+    #expect(request.head.starts(with: Array("REGISTER sip:\(Kamailio.domain) SIP/2.0\r\n".utf8)))
     let branch = try #require(request.transaction?.split(separator: " ").first)
     let random = branch.dropFirst("z9hG4bK".count)
     let registers = server.finalRequests().filter { $0.hasPrefix("REGISTER udp") }

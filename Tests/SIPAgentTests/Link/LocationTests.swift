@@ -9,6 +9,9 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2)))
 struct LocationTests {
+  /// Where DNS leads to.
+  private static let host = "host.\(TestDomain.name)"
+
   @Test func theNextTargetIsTakenWhenOneFails() async throws {
     let dead = try LoopbackSocket.refusing()
     let (first, second) = try await (Kamailio(), Kamailio())
@@ -17,10 +20,10 @@ struct LocationTests {
       second.stop()
     }
     let names = try await Dnsmasq(
-      zone: "example.org",
+      zone: TestDomain.name,
       [(dead.port, 10), (first.port, 20), (second.port, 30)].map {
-        "srv-host=_sip._tcp.sip.example.org,host.example.org,\($0.0),\($0.1),0"
-      } + ["host-record=host.example.org,127.0.0.1"])
+        "srv-host=_sip._tcp.\(Kamailio.domain),\(Self.host),\($0.0),\($0.1),0"
+      } + ["host-record=\(Self.host),127.0.0.1"])
     defer { names.stop() }
     let alice = try Client("alice", server: 0) { configuration in
       configuration.outboundProxy = nil
@@ -39,17 +42,17 @@ struct LocationTests {
   }
 
   /// The certificate must be for the domain of the account, not for the host that DNS names.
-  @Test(arguments: ["DNS:sip.example.org", "DNS:host.example.org"])
+  @Test(arguments: ["DNS:\(Kamailio.domain)", "DNS:\(host)"])
   func dnsChoosesTLS(name: String) async throws {
     let authority = try await TestAuthority()
     let server = try await Kamailio(tls: try await authority.issue(name))
     defer { server.stop() }
     let names = try await Dnsmasq(
-      zone: "example.org",
+      zone: TestDomain.name,
       [
-        "naptr-record=sip.example.org,10,50,s,SIPS+D2T,,_sips._tcp.sip.example.org",
-        "srv-host=_sips._tcp.sip.example.org,host.example.org,\(server.tlsPort),10,0",
-        "host-record=host.example.org,127.0.0.1",
+        "naptr-record=\(Kamailio.domain),10,50,s,SIPS+D2T,,_sips._tcp.\(Kamailio.domain)",
+        "srv-host=_sips._tcp.\(Kamailio.domain),\(Self.host),\(server.tlsPort),10,0",
+        "host-record=\(Self.host),127.0.0.1",
       ])
     defer { names.stop() }
     let alice = try Client("alice", server: 0) { configuration in
@@ -57,17 +60,17 @@ struct LocationTests {
       configuration.nameServer = NameServer("127.0.0.1:\(names.port)")
       configuration.caFile = authority.certificate.path
     }
-    if name == "DNS:sip.example.org" {
+    if name == "DNS:\(Kamailio.domain)" {
       try await alice.agent.register()
     } else {
       await #expect(
         throws: SIPError.insecure(
-          server: "sip.example.org", .wrongName(expected: "sip.example.org", names: ["host.example.org"]))
+          server: Kamailio.domain, .wrongName(expected: Kamailio.domain, names: [Self.host]))
       ) { try await alice.agent.register() }
     }
     await alice.agent.shutdown()
     let requests = server.finalRequests().filter { $0.hasPrefix("REGISTER") }
-    #expect(requests.isEmpty == (name != "DNS:sip.example.org"))
+    #expect(requests.isEmpty == (name != "DNS:\(Kamailio.domain)"))
     #expect(requests.allSatisfy { $0.hasPrefix("REGISTER tls SIP/2.0/TLS ") })
   }
 
@@ -98,8 +101,8 @@ struct LocationTests {
     MESSAGE sip:alice@127.0.0.1 SIP/2.0\r
     Via: SIP/2.0/\(transport) 127.0.0.2:5070;branch=z9hG4bK\(UUID().uuidString);rport\r
     Max-Forwards: 70\r
-    From: <sip:bob@sip.example.org>;tag=intruder\r
-    To: <sip:alice@sip.example.org>\r
+    From: <sip:bob@\(Kamailio.domain)>;tag=intruder\r
+    To: <sip:alice@\(Kamailio.domain)>\r
     Call-ID: \(UUID().uuidString)\r
     CSeq: 1 MESSAGE\r
     Content-Type: text/plain\r

@@ -28,7 +28,7 @@ struct TLSTests {
     let alice = try Self.client("alice", server, authority)
     let bob = try Self.client("bob", server, authority, host: "localhost", sips: true)
     let registration = try await alice.agent.register()
-    #expect(registration.gruu?.description == "sip:alice@sip.example.org;gr=\(alice.instanceID)")
+    #expect(registration.gruu?.description == "sip:alice@\(Kamailio.domain);gr=\(alice.instanceID)")
     try await bob.agent.register()
     for (sender, receiver) in [(alice, bob), (bob, alice)] {
       let body = Data((0..<60_000).map { UInt8(truncatingIfNeeded: $0) })

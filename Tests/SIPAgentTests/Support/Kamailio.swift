@@ -20,7 +20,7 @@ final class Kamailio: Sendable {
     case onDemand(retryAfter: Int)
   }
 
-  static let domain = "sip.example.org"
+  static let domain = "sip.\(TestDomain.name)"
   private static let startSeconds = 10.0
 
   let port: Int

@@ -11,9 +11,9 @@ extension Dnsmasq {
     let name = transport.servicePrefix + Kamailio.domain
     let service = transport == .udp ? "SIP+D2U" : transport == .tcp ? "SIP+D2T" : "SIPS+D2T"
     return try await Dnsmasq(
-      zone: "example.org",
-      ["naptr-record=\(Kamailio.domain),10,50,s,\(service),,\(name)", "host-record=host.example.org,127.0.0.1"]
-        + ports.enumerated().map { "srv-host=\(name),host.example.org,\($0.element),\(10 + $0.offset),0" })
+      zone: TestDomain.name,
+      ["naptr-record=\(Kamailio.domain),10,50,s,\(service),,\(name)", "host-record=host.\(TestDomain.name),127.0.0.1"]
+        + ports.enumerated().map { "srv-host=\(name),host.\(TestDomain.name),\($0.element),\(10 + $0.offset),0" })
   }
 }
 

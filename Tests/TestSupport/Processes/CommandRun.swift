@@ -29,7 +29,7 @@ public struct CommandRun: Sendable {
     let child = try ChildProcess(
       ChildLaunch(
         program: executable.path, arguments: arguments,
-        environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }, folder: nil,
+        environment: TestEnvironment.variables.merging(environment) { $1 }, folder: nil,
         descriptors: descriptors))
     let deadline = ContinuousClock.now + .seconds(seconds)
     while child.exitCode == nil, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(5)) }

@@ -13,7 +13,7 @@ public final class PeerProcess: @unchecked Sendable {
   private var input: Int32
 
   /// - Parameters:
-  ///   - environment: variables beside those of the tests, or in place of them.
+  ///   - environment: variables beside those of `TestEnvironment`, or in place of them.
   ///   - folder: the working directory, that of the tests when nil.
   ///   - keepsErrors: whether standard error is among the lines; otherwise it is dropped.
   ///   - descriptor: an open file that the program finds as its descriptor 3.
@@ -34,7 +34,7 @@ public final class PeerProcess: @unchecked Sendable {
       child = try ChildProcess(
         ChildLaunch(
           program: executable.path, arguments: arguments,
-          environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }, folder: folder?.path,
+          environment: TestEnvironment.variables.merging(environment) { $1 }, folder: folder?.path,
           descriptors: [inputEnd, outputEnd, keepsErrors ? outputEnd : -1] + (descriptor.map { [$0] } ?? [])))
     } catch {
       for end in [input, output] { close(end) }

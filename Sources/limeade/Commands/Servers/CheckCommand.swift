@@ -19,11 +19,19 @@ struct CheckCommand: AsyncParsableCommand {
       SIGTERM end it and remove them too, within 5 seconds. What a check has left that was killed, or whose server \
       fell silent, the next one with the same account removes; until then it is in $XDG_STATE_HOME/limeade/check.
 
+      limeade check --with bob --watch 60 --format prometheus --output /var/lib/node_exporter/limeade.prom
+
+      With --watch one room and a device of each account are kept, and each round sends a text each way: quiet enough \
+      for a server in use, on which it prints what changes (-v: each round). Ctrl-C and SIGTERM end it and take \
+      everything away again.
+
       Exit code 0 when every step that was tried has passed and the file has no error, 76 when a step has failed, 78 \
-      when the file has an error. Warnings do not count.
+      when the file has an error. Warnings do not count. With --format nagios 0 (OK), 1 (warnings in the file), 2 \
+      (something failed) and 3 (nothing could be tried).
       """)
 
   @OptionGroup var options: GlobalOptions
+  @OptionGroup var output: CheckOutputOptions
   @Option(help: ArgumentHelp("A second account of the configuration file, to be invited.", valueName: "account2"))
   var with: String?
   @Option(help: ArgumentHelp("The server's configuration file.", valueName: "file"), completion: .file())
@@ -38,16 +46,28 @@ struct CheckCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard (0.5...300).contains(timeout) else { throw ValidationError("--timeout is between 0.5 and 300 seconds") }
+    _ = try output.format(json: options.json)
+    if output.watch != nil, with == nil { throw ValidationError("--watch needs a second account: --with ACCOUNT2") }
   }
 
   func run() async throws {
-    let report = CheckReport(json: options.json)
+    let format = try output.format(json: options.json)
+    do { try await check(format) } catch let error where format == .nagios && ExitStatus.isOurs(error) {
+      // A plugin's words are on standard output.
+      Output.printed(CheckSummary.nagios(unknown: ExitStatus.text(of: error)))
+      throw ExitCode(3)
+    }
+  }
+
+  private func check(_ format: CheckFormat) async throws {
     let isLive = flexisipConf == nil || options.account != nil || with != nil
     let account = isLive || options.config != nil ? try options.accountConfiguration() : nil
     let other = try with.map { try ConfigurationFile(path: options.config).account(named: $0) }
     if let account, let other, account.address == other.address {
       throw ValidationError("--with needs an account with another address than \(account.address)")
     }
+    let report = CheckReport(
+      format, account: isLive ? account?.address.description : nil, trace: options.trace)
     var conf: FlexisipConf?
     var findings: [ConfFinding] = []
     if let flexisipConf {
@@ -66,10 +86,18 @@ struct CheckCommand: AsyncParsableCommand {
       report.conclude(findings, path: flexisipConf)
     }
     var passed = true
+    var timeouts = LiveCheck.Timeouts()
+    timeouts.answer = timeout
+    timeouts.arrival = timeout * 2
+    if let interval = output.watch, let account, let other {
+      let watch = RoomWatch(
+        account: account, other: other, conf: conf, findings: findings, timeouts: timeouts,
+        trace: try options.wireTrace(continues: false), logger: try options.logger())
+      return try await CheckWatch(
+        watch: watch, interval: interval, format: format, output: output.output, isVerbose: options.verbose
+      ).run()
+    }
     if isLive, let account {
-      var timeouts = LiveCheck.Timeouts()
-      timeouts.answer = timeout
-      timeouts.arrival = timeout * 2
       let check = LiveCheck(
         account: account, other: other, conf: conf, findings: findings, timeouts: timeouts,
         notes: ConfigurationFile.stateDirectory(account: "check"), trace: try options.wireTrace(continues: false),
@@ -78,6 +106,11 @@ struct CheckCommand: AsyncParsableCommand {
       let end = await check.runUntilInterrupted()
       if let signal = end.signal { throw ExitCode(128 + signal) }
       passed = end.passed
+    }
+    try report.finish(to: output.output)
+    if format == .nagios {
+      if report.verdict != .good { throw ExitCode(report.verdict.rawValue) }
+      return
     }
     if findings.contains(where: { $0.severity == .error }) { throw ExitCode(78) }
     if !passed { throw ExitCode(76) }

@@ -1,0 +1,62 @@
+// ChatClient+Rooms.swift: what a user does with rooms.
+import Foundation
+import MessageFormats
+
+extension ChatClient {
+  /// Rooms, the last used first.
+  public func rooms() async throws -> [RoomSummary] { try await store.rooms() }
+
+  /// What a user's TO means: a SIP address is the one-to-one room with that person, anything else a known room
+  /// (`RoomLookup`).
+  public func room(for target: String) async throws -> RoomSummary {
+    switch try await store.target(target, for: account.address) {
+    case .room(let room): room
+    case .person(let address): try await oneToOne.room(with: address)
+    }
+  }
+
+  /// Makes a room through the conference factory and waits for its first state.
+  /// - Returns: the room with its members.
+  public func createRoom(
+    named subject: String, members: [SIPURI], encrypted: Bool = true, oneToOne: Bool = false
+  ) async throws -> RoomSummary {
+    try await entry.createRoom(named: subject, members: members, encrypted: encrypted, oneToOne: oneToOne)
+  }
+
+  /// The one-to-one room with `address`, made if absent: the one that the factory answers for.
+  ///
+  /// A room that somebody else made is taken for it only after the factory named the same one for the pair.
+  public func oneToOneRoom(with address: SIPURI, encrypted: Bool = true) async throws -> RoomSummary {
+    try await oneToOne.room(with: address, encrypted: encrypted)
+  }
+
+  /// Makes somebody a member of a room that this account administers.
+  @discardableResult
+  public func invite(_ address: SIPURI, to room: String) async throws -> MembershipChange {
+    try await administration.invite(address, to: room)
+  }
+
+  /// Takes a member out of a room that this account administers.
+  @discardableResult
+  public func remove(_ address: SIPURI, from room: String) async throws -> MembershipChange {
+    try await administration.remove(address, from: room)
+  }
+
+  /// Makes a member an administrator, or an administrator an ordinary member.
+  public func makeAdmin(_ address: SIPURI, in room: String, _ isAdmin: Bool = true) async throws {
+    try await administration.makeAdmin(address, in: room, isAdmin)
+  }
+
+  /// Renames a room that this account administers.
+  public func rename(_ room: String, to subject: String) async throws {
+    try await administration.rename(room, to: subject)
+  }
+
+  /// Leaves the room: un-SUBSCRIBE and BYE.
+  public func leave(_ address: String) async throws { try await administration.leave(address) }
+
+  /// Removes a room with its messages from this device. The focus is told, if it listens, for at most `limit`.
+  public func forget(_ address: String, within limit: Duration = .seconds(5)) async throws {
+    try await administration.forget(address, within: limit)
+  }
+}

@@ -1,0 +1,188 @@
+// ChatError.swift: what can go wrong for a user of the domain, each with a text to act on and its sysexits code.
+import Foundation
+import HTTPClient
+import SIPAgent
+
+/// What a user asked for is not done. Texts say why, and what to do; each has an exit code.
+public enum ChatError: Error, LocalizedError, CustomStringConvertible {
+  case notConnected
+  case serverUnreachable(String)
+  case wrongCredentials(String)
+  case noGRUU(domain: String)
+  case refused(what: String, status: Int, reason: String)
+  case factoryDidNotRedirect(factory: String, status: Int)
+  case noStateFromFocus(room: String)
+  case unknownRoom(String, known: [String])
+  case ambiguousRoom(String, candidates: [String])
+  case notInRoom(String)
+  /// The room is not of one of the account's conference servers.
+  case foreignRoom(String)
+  /// It says that it is the room with these people, and the factory names another one.
+  case notTheOneToOneRoom(String)
+  case noKeyServer
+  case keyServer(String)
+  case nobodyToEncryptFor(room: String, reasons: [String])
+  /// This device has no keys yet.
+  case noKeys
+  /// The message may only go to trusted devices.
+  case untrusted(room: String, reasons: [String])
+  /// Devices that nothing was sent to yet are held, see `NewDevicePolicy`.
+  case newDevices(room: String, devices: [HeldDevice])
+  /// The user flagged devices of the room.
+  case unsafeDevices(room: String, devices: [String])
+  case messageTooLarge(Int, limit: Int)
+  case badInput(String)
+  /// A setting of the account cannot work.
+  case badConfiguration(String)
+  /// The account's data cannot be written or read.
+  case cannotStore(String)
+
+  public var description: String {
+    switch self {
+    case .notConnected: "not connected to the SIP server"
+    case .serverUnreachable(let cause): cause
+    case .wrongCredentials(let cause): cause
+    case .noGRUU(let domain):
+      """
+      the server of \(domain) gave no pub-gruu (RFC 5627), so this device has no address of its own and cannot join \
+      chat rooms: set enable-gruu=true in [module::Registrar] of flexisip.conf
+      """
+    case .refused(let what, let status, let reason): "\(what) was refused: \(status) \(reason)\(Self.hint(status))"
+    case .factoryDidNotRedirect(let factory, let status):
+      """
+      \(factory) answered \(status) and not 302, so it is not a chat conference factory: check conference-factory in \
+      the configuration against conference-factory-uris in [conference-server] of flexisip.conf
+      """
+    case .noStateFromFocus(let room):
+      """
+      \(room) was joined but its state never came (no NOTIFY): the focus cannot reach this client; check \
+      trusted-hosts and outbound-proxy of [conference-server] in flexisip.conf
+      """
+    case .unknownRoom(let name, let known):
+      "no room is called '\(name)'; "
+        + (known.isEmpty
+          ? "'limeade room create NAME ADDRESS...' makes one"
+          : "a person is written as sip:NAME@DOMAIN; there are: " + NameList.text(NameList.nearest(to: name, known)))
+    case .ambiguousRoom(let name, let candidates):
+      """
+      '\(name)' could be \(NameList.text(candidates, separator: " or ")); write more of it, name:NAME for a whole \
+      name, or the room's address
+      """
+    case .notInRoom(let room): "this account is no longer a member of \(room)"
+    case .foreignRoom(let room):
+      """
+      \(room) is not a room of this account's conference server, so nothing is sent to it; if it is one of yours, add \
+      its domain to conference-domains
+      """
+    case .notTheOneToOneRoom(let people):
+      """
+      this is not the room that the conference factory keeps for you and \(people.isEmpty ? "one other" : people) \
+      alone, although it says so: nothing was sent to it
+      """
+    case .noKeyServer:
+      "no key-server is configured for this account, so nothing can be encrypted; add key-server = \"https://…\""
+    case .keyServer(let cause): cause
+    case .nobodyToEncryptFor(let room, let reasons):
+      "no device in \(room) can receive an encrypted message"
+        + (reasons.isEmpty ? ": nobody else is in the room" : ": " + reasons.joined(separator: "; "))
+    case .noKeys: "this account has no keys yet: they are made at its first connection with a key-server configured"
+    case .untrusted(let room, let reasons):
+      """
+      not sent, as not every device in \(room) is trusted: \(reasons.joined(separator: "; ")). Compare the codes that \
+      'limeade keys verify ADDRESS' shows, then 'limeade keys trust DEVICE'
+      """
+    case .newDevices(let room, let devices):
+      "not sent to \(room): " + devices.map(\.text).joined(separator: "; ")
+    case .unsafeDevices(let room, let devices):
+      """
+      not sent, as a device in \(room) is flagged as unsafe: \(devices.joined(separator: ", ")). Remove its user from \
+      the room, or take the flag away with 'limeade keys trust DEVICE' or 'limeade keys forget DEVICE'
+      """
+    case .messageTooLarge(let size, let limit): "the message has \(size) bytes; at most \(limit) are sent"
+    case .badInput(let text), .badConfiguration(let text): text
+    case .cannotStore(let cause): "the account's data cannot be written: \(cause)"
+    }
+  }
+
+  public var errorDescription: String? { description }
+
+  private static func hint(_ status: Int) -> String {
+    switch status {
+    case 404:
+      """
+       (nobody answers at this address: for the factory, check conference-factory against conference-factory-uris in \
+      [conference-server] of flexisip.conf, and that the conference server runs)
+      """
+    case 403: " (this account may not do that)"
+    case 488: " (no invited person has a registered device that can take part in this kind of room)"
+    default: ""
+    }
+  }
+
+  /// Whether another attempt to send would fail in the same way.
+  var isFinal: Bool {
+    switch self {
+    case .nobodyToEncryptFor, .untrusted, .newDevices, .unsafeDevices, .foreignRoom, .notTheOneToOneRoom: true
+    default: false
+    }
+  }
+
+  /// The exit code of the command line (sysexits).
+  public var exitCode: Int32 {
+    switch self {
+    case .untrusted, .newDevices, .unsafeDevices: 10
+    case .notConnected, .serverUnreachable, .noKeys: 69
+    case .wrongCredentials: 77
+    case .noGRUU, .factoryDidNotRedirect, .noKeyServer, .badConfiguration: 78
+    case .refused, .keyServer, .notInRoom, .nobodyToEncryptFor, .foreignRoom, .notTheOneToOneRoom: 76
+    case .noStateFromFocus: 75
+    case .unknownRoom, .ambiguousRoom, .badInput, .messageTooLarge: 65
+    case .cannotStore: 73
+    }
+  }
+}
+
+extension ChatError {
+  /// Whether the same may work later without anybody changing something: the server is away or overloaded.
+  var mayPass: Bool {
+    switch self {
+    case .serverUnreachable: true
+    case .refused(_, let status, _): status == 408 || status >= 500
+    default: false
+    }
+  }
+
+  /// Whether the server has answered, and said no.
+  var isRefusal: Bool {
+    switch self {
+    case .refused(_, let status, _): status != 408 && !(500..<600).contains(status)
+    case .factoryDidNotRedirect: true
+    default: false
+    }
+  }
+
+  static func noMessage(_ messageID: String) -> ChatError {
+    .badInput("no message \(messageID) is in this room; 'limeade history ROOM --ids' shows them")
+  }
+
+  /// What an error of the SIP agent means to a user.
+  init(from error: any Error, during what: String) {
+    if let failure = ChatError(storing: error) {
+      self = failure
+      return
+    }
+    switch error {
+    case let error as ChatError: self = error
+    case SIPError.refused(let status, let reason): self = .refused(what: what, status: status, reason: reason)
+    case let error as SIPError:
+      switch error {
+      case .wrongCredentials, .unsupportedChallenge, .otherRealm: self = .wrongCredentials(error.description)
+      case .noGRUU(let registrar): self = .noGRUU(domain: registrar)
+      case .invalidConfiguration: self = .badConfiguration(error.description)
+      case .invalidArgument: self = .badInput(error.description)
+      default: self = .serverUnreachable("\(what): \(error.description)")
+      }
+    default: self = .serverUnreachable("\(what): \(error)")
+    }
+  }
+}

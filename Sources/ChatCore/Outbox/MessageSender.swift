@@ -1,0 +1,138 @@
+// MessageSender.swift: one attempt to send: encrypted for the devices of the room, and handed to the SIP agent (RFC 3428).
+import Foundation
+import GRDB
+import Lime
+import MessageFormats
+import SIPAgent
+
+@ChatActor final class MessageSender {
+  private let context: ChatContext
+  private let ownDevice: OwnDevice
+  private let origins: RoomOrigins
+  private let resumption: RoomResumption
+  private let recipients: Recipients
+  private let peerSessions: PeerSessions
+
+  init(
+    _ context: ChatContext, _ ownDevice: OwnDevice, _ origins: RoomOrigins, _ resumption: RoomResumption,
+    _ recipients: Recipients, _ peerSessions: PeerSessions
+  ) {
+    (self.context, self.ownDevice, self.origins) = (context, ownDevice, origins)
+    (self.resumption, self.recipients, self.peerSessions) = (resumption, recipients, peerSessions)
+  }
+
+  /// One attempt: encrypts (the ratchets are on disk before anything leaves) and sends.
+  ///
+  /// A repeated attempt encrypts anew under the same Message-ID: the receivers drop the double by its id, while the
+  /// same ciphertext twice would be an undecryptable replay to them.
+  /// - Parameter items: of one room and one kind.
+  /// - Returns: what became of each of the first ones; the others were left alone.
+  func transmit(_ items: [OutboxItem]) async throws -> [Result<SIPResponse, any Error>] {
+    guard let agent = ownDevice.agent, let gruu = ownDevice.gruu, ownDevice.isConnected,
+      let first = items.first?.content
+    else { throw ChatError.notConnected }
+    await resumption.waitUntilResumed(first.room)
+    guard let room = try await context.store.database.read({ try Room.find($0, first.room) }),
+      let address = RoomAddress(first.room)
+    else { throw ChatError.notInRoom(first.room) }
+    try origins.requireOurs(room.address)
+    if room.isOneToOne, !room.isConfirmed { throw ChatError.noStateFromFocus(room: room.subject) }
+
+    var headers = [SIPHeader("Date", CivilTime(Date()).headerText)]
+    if !first.isUrgent { headers.append(SIPHeader("Priority", "non-urgent")) }
+    let contents: [Result<OutgoingMessage, any Error>]
+    if room.isEncrypted, !first.mustBePlain {
+      contents = try await encrypt(items.map(\.content), room: room, address: address, gruu: gruu, headers: headers)
+    } else {
+      contents = items.map {
+        .success(OutgoingMessage(headers: headers, contentType: "message/cpim", body: $0.content.content))
+      }
+    }
+    let sent = await agent.messages(to: address.uri, from: gruu, contents.compactMap { try? $0.get() })
+    var answers = sent.makeIterator()
+    return contents.map { content in
+      content.flatMap { _ in
+        (answers.next() ?? .failure(ChatError.notConnected))
+          .mapError { ChatError(from: $0, during: "MESSAGE to \(room.subject)") }
+      }
+    }
+  }
+
+  private struct EncryptedItem: Sendable {
+    var envelope: LimeEnvelope?
+    var failures: [DeviceID: LimeError]
+    var recipients: [(device: DeviceID, status: PeerStatus)] = []
+  }
+
+  private func encrypt(
+    _ entries: [OutboxEntry], room: Room, address: RoomAddress, gruu: SIPURI, headers: [SIPHeader]
+  ) async throws -> [Result<OutgoingMessage, any Error>] {
+    guard let lime = ownDevice.lime, let first = entries.first else { throw ChatError.notConnected }
+    let devices = try await recipients.allowedDevices(for: first, room: room, lime: lime)
+    let (policy, urgent) = (context.account.newDevices, first.isUrgent)
+    // New sessions and the messages in one commit, as each waits for the disk. When a message may yet be refused they
+    // have a commit of their own, as their bundles are spent.
+    var (bundles, reasons) =
+      first.requiresTrust
+      ? ([], try await peerSessions.ensureSessions(with: devices)) : try await peerSessions.missingBundles(for: devices)
+    let candidates = devices.filter { reasons[$0] == nil }
+    let (items, started, news) = try await context.store.writeRatchets {
+      [bundles] db -> ([EncryptedItem], [DeviceID: Result<Void, LimeError>], [String]) in
+      let started = try lime.startSessions(db, with: bundles)
+      let reachable = candidates.filter { started[$0].map { (try? $0.get()) != nil } ?? true }
+      if first.requiresTrust {
+        try Recipients.checkTrust(try reachable.map { ($0, try lime.status(db, of: $0)) }, room: room.subject)
+      } else if urgent {
+        // Another program may have decided since the look at the devices.
+        try Recipients.checkAdmission(db, policy, lime: lime, room: room)
+      }
+      // A session that ends with one of these messages is followed by another one, whose bundle is not here yet.
+      let count = try lime.messagesBeforeNewSession(db, to: reachable, of: entries.count)
+      let items = try entries.prefix(count).map {
+        try Self.encrypt(db, $0, lime: lime, recipientUser: address.limeUser, devices: reachable, gruu: gruu)
+      }
+      let news = urgent ? try Recipients.admit(db, items.first?.recipients ?? [], room: room.address) : []
+      return (items, started, news)
+    }
+    for device in news {
+      context.hub.send(.security(room: room.address, device: device, text: Recipients.firstText(to: device)))
+    }
+    reasons.merge(try await peerSessions.reasons(of: started)) { $1 }
+    return zip(entries, items).map { entry, item in
+      let reasons = reasons.merging(item.failures.mapValues(\.description)) { $1 }
+      if entry.isUrgent {
+        for (device, reason) in reasons {
+          context.hub.send(
+            .security(room: room.address, device: device.string, text: "\(device) cannot read this: \(reason)"))
+        }
+      }
+      guard let envelope = item.envelope else {
+        let reasons = reasons.map { "\($0.key): \($0.value)" }.sorted()
+        return .failure(ChatError.nobodyToEncryptFor(room: room.subject, reasons: reasons))
+      }
+      let (contentType, body) = envelope.serialized
+      return .success(OutgoingMessage(headers: headers, contentType: contentType, body: body))
+    }
+  }
+
+  private nonisolated static func encrypt(
+    _ db: Database, _ entry: OutboxEntry, lime: LimeAccount, recipientUser: String, devices: [DeviceID], gruu: SIPURI
+  ) throws -> EncryptedItem {
+    let encrypted = try lime.encrypt(
+      db, plaintext: entry.content, recipientUser: recipientUser, devices: devices, policy: .cipherMessage)
+    guard !encrypted.ratchetMessages.isEmpty else { return EncryptedItem(failures: encrypted.failures) }
+    try db.cachedStatement(sql: "UPDATE outbox SET attempts = attempts + 1 WHERE id = ?").execute(arguments: [entry.id])
+    if let row = entry.message {
+      let trust = Recipients.weakest(encrypted.ratchetMessages.map(\.status))
+      try db.cachedStatement(sql: "UPDATE message SET trust = ?1 WHERE id = ?2 AND trust <> ?1")
+        .execute(arguments: [trust.rawValue, row])
+    }
+    let envelope = LimeEnvelope(
+      sender: gruu, messageID: entry.messageID,
+      deviceParts: Dictionary(encrypted.ratchetMessages.map { ($0.device.string, $0.data) }) { first, _ in first },
+      cipherMessage: encrypted.cipherMessage)
+    return EncryptedItem(
+      envelope: envelope, failures: encrypted.failures,
+      recipients: encrypted.ratchetMessages.map { ($0.device, $0.status) })
+  }
+}

@@ -1,0 +1,300 @@
+// RoomFollower.swift: keeping up with the state of the rooms we are in (RFC 4575, RFC 6665)
+import Foundation
+import GRDB
+import MessageFormats
+import SIPAgent
+
+/// Subscribes to rooms, and stores what the focus tells of them.
+@ChatActor final class RoomFollower {
+  private static let subscriptionLifetime = 600
+  /// Between the end of a subscription and the next attempt.
+  private static let resubscribePause: Duration = .seconds(1)
+  /// How long the focus may take to send the room's first state.
+  private static let firstStateTimeout: Duration = .seconds(15)
+
+  /// What only lives as long as the connection.
+  private struct LiveRoom {
+    var dialog: DialogID?
+    var subscription: SubscriptionID?
+    var state: ConferenceState
+    /// Devices that left since the state was stored.
+    var departed: [Device] = []
+    /// What was asked for when a version was missed, until a state fits again.
+    var gapRepair: GapRepair?
+  }
+  private enum GapRepair { case missedChanges, fullState }
+
+  private let context: ChatContext
+  private let ownDevice: OwnDevice
+  private let origins: RoomOrigins
+  /// Told of rooms whose state is stored.
+  private let stored: @ChatActor ([String]) async -> Void
+  private var live: [String: LiveRoom] = [:]
+  private var stateWaiters: [String: [AsyncStream<Void>.Continuation]] = [:]
+
+  init(
+    _ context: ChatContext, _ ownDevice: OwnDevice, _ origins: RoomOrigins,
+    stored: @escaping @ChatActor ([String]) async -> Void
+  ) {
+    (self.context, self.ownDevice, self.origins) = (context, ownDevice, origins)
+    self.stored = stored
+  }
+
+  func disconnected() {
+    live = live.mapValues { LiveRoom(dialog: nil, subscription: nil, state: $0.state) }
+  }
+
+  // MARK: Subscribing
+
+  /// The focus tells what we missed since the version we know.
+  func subscribe(to room: Room) async throws { try await subscribe(to: room, repair: nil) }
+
+  /// - Parameter repair: by the full state, the focus tells all of it.
+  private func subscribe(to room: Room, repair: GapRepair?) async throws {
+    guard let agent = ownDevice.agent, let gruu = ownDevice.gruu else { throw ChatError.notConnected }
+    guard let uri = SIPURI(room.address) else { return }
+    if let old = live[room.address]?.subscription {
+      live[room.address]?.subscription = nil
+      await agent.unsubscribe(old)
+    }
+    try await recall(room, entity: uri)
+    live[room.address]?.gapRepair = repair
+    let version = repair == .fullState ? 0 : room.version
+    do {
+      let id = try await agent.subscribe(
+        to: uri, from: gruu, headers: [SIPHeader("Last-Notify-Version", "\(version)")],
+        expires: Self.subscriptionLifetime)
+      live[room.address]?.subscription = id
+      // An up-to-date subscriber gets no NOTIFY: the room is what we know.
+      if room.version > 0 { stateArrived(room.address) }
+    } catch let error as SIPError {
+      if case .refused(let status, _) = error, status == 403 || status == 404 || status == 603 {
+        try await dropUnentered(room.address)
+        try await markLeft(room.address)
+      }
+      throw ChatError(from: error, during: "SUBSCRIBE to \(room.subject)")
+    }
+  }
+
+  /// From here on the state is that of the last NOTIFY that was stored.
+  func recall(_ room: Room, entity: SIPURI) async throws {
+    let state = try await context.store.database.read { try Self.storedState($0, room, entity: entity) }
+    live[room.address, default: LiveRoom(state: state)].state = state
+  }
+
+  private nonisolated static func storedState(_ db: Database, _ room: Room, entity: SIPURI) throws -> ConferenceState {
+    var state = ConferenceState(entity: entity, subject: room.subject)
+    guard room.version > 0 else { return state }
+    let members = try RoomQueries.participants(db, room: room.address)
+    let devices = try RoomQueries.devices(db, room: room.address)
+    let users = members.compactMap { member -> ConferenceInfo.User? in
+      guard let address = SIPURI(member.address) else { return nil }
+      let endpoints = devices.filter { $0.participant == member.address }.compactMap { SIPURI($0.gruu) }
+      return ConferenceInfo.User(
+        entity: address, roles: [member.isAdmin ? "admin" : "participant"],
+        endpoints: endpoints.map { ConferenceInfo.Endpoint(entity: $0) })
+    }
+    _ = state.apply(
+      ConferenceInfo(
+        entity: entity, state: .full, version: room.version, subject: room.subject, ephemeralLifetime: room.lifetime,
+        users: users))
+    return state
+  }
+
+  /// Takes NOTIFYs over in order, and stores what came of them in one commit.
+  func notified(_ notifies: [SubscriptionNotify]) async {
+    var changed: [String] = []
+    for notify in notifies {
+      // By its resource, because the first NOTIFY may overtake the answer to SUBSCRIBE.
+      let address = notify.resource.description
+      guard var state = live[address]?.state, !notify.body.isEmpty else { continue }
+      do {
+        let infos = try ConferenceInfo.all(inContentType: notify.contentType, body: notify.body)
+        var refused: [(device: SIPURI, user: SIPURI)] = []
+        let isComplete = infos.allSatisfy { info in
+          state.apply(info).allSatisfy { change in
+            switch change {
+            case .versionGap: return false
+            case .deviceRefused(let device, let user): refused.append((device, user))
+            case .deviceRemoved(let device, let user):
+              live[address]?.departed.append(
+                Device(room: address, participant: user.description, gruu: device.description))
+            default: break
+            }
+            return true
+          }
+        }
+        for (device, user) in refused { origins.reportForeignDevice(device, of: user, in: address) }
+        guard isComplete else {
+          // What is asked for follows what is stored.
+          await storeStates(of: changed)
+          changed = []
+          try await repairGap(in: address)
+          continue
+        }
+        live[address]?.state = state
+        live[address]?.gapRepair = nil
+        if state.hasEnded {
+          await storeStates(of: changed)
+          changed = []
+          try await markLeft(address)
+          continue
+        }
+        if !changed.contains(address) { changed.append(address) }
+      } catch {
+        context.hub.send(.error(room: address, text: "the room's state cannot be read: \(context.describe(error))"))
+      }
+    }
+    await storeStates(of: changed)
+  }
+
+  private func storeStates(of rooms: [String]) async {
+    let states = rooms.compactMap { address in live[address].map { (address, $0.state) } }
+    guard !states.isEmpty else { return }
+    // Also those that came and went while we were away.
+    let departed = rooms.flatMap { live[$0]?.departed ?? [] }
+    for address in rooms { live[address]?.departed = [] }
+    do {
+      let results = try await context.store.database.write { db in
+        try states.map { address, state -> (events: [ChatEvent], summary: RoomSummary?) in
+          guard var room = try Room.fetchOne(db, key: address) else { return ([], nil) }
+          for device in departed where device.room == address { try FormerDevice.record(db, device, at: Date()) }
+          let events = try RoomQueries.store(db, state: state, room: &room)
+          return (events, try RoomQueries.summary(db, address))
+        }
+      }
+      for (events, summary) in results {
+        guard let summary, !summary.isForNotifications else { continue }
+        for event in events { context.hub.send(event) }
+        context.report(summary)
+      }
+    } catch {
+      for (address, _) in states {
+        context.hub.send(.error(room: address, text: "the room's state cannot be stored: \(context.describe(error))"))
+      }
+    }
+    for address in rooms { stateArrived(address) }
+    await stored(rooms)
+  }
+
+  /// A partial state is missing: asks for what we lack. The focus may lack it too (liblinphone's tells only the changes
+  /// that it keeps), so a gap in the answer is repaired by the full state, and no gap by asking the same again.
+  private func repairGap(in address: String) async throws {
+    guard let room = try await context.store.database.read({ try Room.fetchOne($0, key: address) }) else { return }
+    switch live[address]?.gapRepair {
+    case nil: try await subscribe(to: room, repair: .missedChanges)
+    case .missedChanges: try await subscribe(to: room, repair: .fullState)
+    case .fullState: break
+    }
+  }
+
+  /// The focus, or a refused refresh, ended the subscription. A room we are still in takes us back; one that we were
+  /// removed from refuses, and is then left.
+  func subscriptionEnded(_ end: SubscriptionEnd) {
+    let address = end.resource.description
+    guard live[address]?.subscription == end.subscription else { return }
+    live[address]?.subscription = nil
+    Task { [weak self] in
+      try? await Task.sleep(for: Self.resubscribePause)
+      await self?.resubscribe(to: address)
+    }
+  }
+
+  private func resubscribe(to address: String) async {
+    guard ownDevice.isConnected, live[address] != nil, live[address]?.subscription == nil,
+      let room = try? await context.store.database.read({ try Room.fetchOne($0, key: address) }), room.state != .left
+    else { return }
+    do { try await subscribe(to: room) } catch {
+      context.hub.send(.error(room: address, text: context.describe(error)))
+    }
+  }
+
+  /// A NOTIFY may have been lost.
+  func askForState(of address: String) async {
+    guard ownDevice.isConnected, live[address]?.subscription != nil, live[address]?.gapRepair == nil,
+      let room = try? await context.store.database.read({ try Room.find($0, address) }), room.state == .active
+    else { return }
+    do { try await subscribe(to: room, repair: .missedChanges) } catch {
+      context.logger.notice("\(address) was asked for its state: \(context.describe(error))")
+    }
+  }
+
+  /// Of all members, as far as the room is followed.
+  func deviceCount(of address: String) -> Int {
+    live[address]?.state.participants.reduce(0) { $0 + $1.devices.count } ?? 0
+  }
+
+  // MARK: Dialogs
+
+  /// The INVITE to or from the room's focus was accepted.
+  func opened(_ dialog: DialogID, with address: String, entity: SIPURI) {
+    live[address, default: LiveRoom(state: ConferenceState(entity: entity))].dialog = dialog
+  }
+
+  func opened(_ dialog: DialogID, withKnown address: String) { live[address]?.dialog = dialog }
+
+  func dialog(with address: String) -> DialogID? { live[address]?.dialog }
+
+  func closedDialog(with address: String) { live[address]?.dialog = nil }
+
+  /// The focus ended our dialog: we were removed, or the room is gone.
+  func dialogEnded(_ id: DialogID) async {
+    guard let address = live.first(where: { $0.value.dialog == id })?.key else { return }
+    do { try await markLeft(address) } catch { context.hub.send(.error(room: address, text: context.describe(error))) }
+  }
+
+  // MARK: Leaving
+
+  func unsubscribe(from address: String) async {
+    if let subscription = live[address]?.subscription { await ownDevice.agent?.unsubscribe(subscription) }
+  }
+
+  func markLeft(_ address: String) async throws {
+    live[address] = nil
+    try await context.store.database.write { db in
+      guard var room = try Room.fetchOne(db, key: address), room.state != .left else { return }
+      room.state = .left
+      try room.update(db)
+      try db.execute(sql: "DELETE FROM outbox WHERE room = ?", arguments: [address])
+      try db.execute(
+        sql: "UPDATE message SET state = 'failed', failure = 'the room was left' WHERE room = ? AND state = 'queued'",
+        arguments: [address])
+    }
+    await context.reportRoom(address)
+    stateArrived(address)
+  }
+
+  /// Removes a room that we asked for and never came into.
+  func dropUnentered(_ address: String) async throws {
+    forget(address)
+    try await context.store.database.write { db in
+      let sql = """
+        DELETE FROM room WHERE address = ? AND version = 0 AND NOT EXISTS (SELECT 1 FROM message WHERE room = address)
+        """
+      try db.execute(sql: sql, arguments: [address])
+    }
+  }
+
+  func forget(_ address: String) {
+    live[address] = nil
+    origins.forgetAddresses()
+  }
+
+  // MARK: Waiting for the first state
+
+  func waitForState(of address: String) async throws {
+    // Before the look into the database: the state may arrive during it.
+    let (arrivals, waiter) = AsyncStream.makeStream(of: Void.self)
+    stateWaiters[address, default: []].append(waiter)
+    let isThere = { () async throws -> Bool in
+      try await self.context.store.database.read { try Room.fetchOne($0, key: address)?.version ?? 0 } > 0
+    }
+    if try await isThere() { return }
+    await withTimeout(Self.firstStateTimeout) { for await _ in arrivals {} }
+    guard try await isThere() else { throw ChatError.noStateFromFocus(room: address) }
+  }
+
+  private func stateArrived(_ address: String) {
+    for waiter in stateWaiters.removeValue(forKey: address) ?? [] { waiter.finish() }
+  }
+}
