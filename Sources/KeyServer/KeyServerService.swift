@@ -44,13 +44,15 @@ struct KeyServerService: Sendable {
       let body = try Self.checked(body, of: request, limits: limits)
       let sender = try sender(of: request, authenticatedAs: username)
       let question = try KeyServerRequest(parsing: body)
-      return answer(with: try await store.answer(question, from: sender))
+      return answer(with: try await store.answer(question, from: sender).serialized)
     } catch {
       let refusal = refusal(for: error)
       logger.info("key server: request refused", metadata: ["reason": "\(refusal.text)"])
-      // The curve as the request names it, so that the device can match the answer; 0 if it names none.
-      let curve = body?.dropFirst(2).first.flatMap(Curve.init(rawValue:))
-      return answer(with: KeyServerAnswer(curve: curve, content: .error(refusal.code, text: refusal.text)))
+      var bytes = KeyServerAnswer(curve: nil, content: .error(refusal.code, text: refusal.text)).serialized
+      // The algorithm as the request names it, also one that is not served, so that the device can match the answer:
+      // accounts with two algorithms refuse one with another byte. 0 if it names none.
+      if let byte = body?.dropFirst(2).first { bytes[bytes.startIndex + 2] = byte }
+      return answer(with: bytes)
     }
   }
 
@@ -122,9 +124,9 @@ struct KeyServerService: Sendable {
       status: 401, headers: verifier.challenges(stale: stale).map { ("WWW-Authenticate", $0.headerValue) })
   }
 
-  private func answer(with answer: KeyServerAnswer) -> HTTPAnswer {
+  private func answer(with bytes: Data) -> HTTPAnswer {
     HTTPAnswer(
       status: 200, headers: [("Content-Type", keyServerMediaType), ("Cache-Control", "no-store")],
-      body: .data(answer.serialized))
+      body: .data(bytes))
   }
 }

@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test(arguments: [
-    (Data([2, 7, 1]), KeyServerErrorCode.badProtocolVersion, UInt8(1)), (Data([1, 7, 9]), .badCurve, 0),
+    (Data([2, 7, 1]), KeyServerErrorCode.badProtocolVersion, UInt8(1)), (Data([1, 7, 9]), .badCurve, 9),
     (Data(), .badSize, 0), (Data([1]), .badSize, 0), (Data([1, 7, 1, 0]), .badSize, 1),
     (Data([1, 9, 2, 0]), .badSize, 2), (Data([1, 5, 1, 0xFF, 0xFF]), .badSize, 1),
     (Data([1, 0x42, 1]), .badRequest, 1),

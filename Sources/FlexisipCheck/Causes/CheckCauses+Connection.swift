@@ -153,16 +153,21 @@ extension CheckCauses {
 
   /// Between proxy and conference server.
   /// - Parameters:
+  ///   - sender: who sends, and to whom in `receiver`.
   ///   - source: the sender's address; nil when it is not known.
   ///   - key: of `[conference-server]`, which names the target.
   static func lost(
-    _ state: ConnectionState, _ sender: String, from source: String?, to target: SIPTransportAddress, key: String
+    _ state: ConnectionState, _ sender: String, _ receiver: String, from source: String?,
+    to target: SIPTransportAddress, key: String
   ) -> CheckCause? {
     let way = way(from: source, to: target.host, target.port)
     let text: String
     switch state {
     case .taken: return nil
-    case .refused: text = "nothing listens where \(sender) sends (\(way): refused): 'ss -ltn' shows what does"
+    case .refused:
+      text =
+        "nothing listens where \(sender) sends (\(way): refused): \(receiver) does not run, or listens elsewhere "
+        + "('ss -ltn' shows where)"
     case .dropped:
       text = "a firewall drops what \(sender) sends (\(way): no answer, not refused): 'nft list ruleset' shows it"
     case .rejected(let reason):

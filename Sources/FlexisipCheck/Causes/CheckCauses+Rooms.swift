@@ -8,6 +8,8 @@ enum FactoryEvidence: Sendable, Equatable {
   case none
   /// A factory answers at another address.
   case otherAddress(SIPURI)
+  /// A conference server runs on the machine; whether it is this proxy's is not known.
+  case running
   /// Nothing listens where the conference server should.
   case notThere
   /// The conference server runs, and refuses the factory's address itself.
@@ -44,6 +46,7 @@ extension CheckCauses {
     let order =
       switch evidence {
       case .none: reads ? [notListed, off, stopped, apart] : [notListed, stopped, apart]
+      case .running: [notListed, apart] + (reads ? [off] : []) + [stopped]
       case .otherAddress, .doesNotKnowIt: [notListed, off, stopped, apart]
       case .notThere: [stopped, off, notListed, apart]
       case .notRegistered: reads ? [off, apart, notListed, stopped] : [apart, notListed, stopped]

@@ -99,7 +99,7 @@ extension LiveCheck {
       !SIPTransportAddress.isWildcard(place.host)
     else { return nil }
     let state = await connectionState(of: place, from: nil)
-    return CheckCauses.lost(state, "the proxy", from: nil, to: place, key: "transport")
+    return CheckCauses.lost(state, "the proxy", "the conference server", from: nil, to: place, key: "transport")
   }
 
   /// The same for what the conference server sends to the proxy.
@@ -107,7 +107,7 @@ extension LiveCheck {
     guard causes.isSameMachine, let place = outboundProxy else { return nil }
     let source = focusSource.flatMap { SIPTransportAddress.isWildcard($0) || !$0.isNumericAddress ? nil : $0 }
     let state = await connectionState(of: place, from: source)
-    return CheckCauses.lost(state, "the conference server", from: source, to: place, key: "outbound-proxy")
+    return CheckCauses.lost(state, "the conference server", "the proxy", from: source, to: place, key: "outbound-proxy")
   }
 
   private func connectionState(of place: SIPTransportAddress, from source: String?) async -> ConnectionState {

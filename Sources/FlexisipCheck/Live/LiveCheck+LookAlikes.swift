@@ -225,7 +225,7 @@ extension LiveCheck {
         // Another proxy's, perhaps: no room is made there.
         let greeting = await direct.perform(
           "OPTIONS", "\(wanted)", from: account.address, to: wanted, credentials: nil)
-        if Self.isConferenceServer(greeting.final) {
+        if Self.isConferenceServer(greeting.final) || place.isNamedSo {
           seen.append("a conference server listens at port \(place.port), perhaps this proxy's")
         }
         continue
@@ -243,22 +243,27 @@ extension LiveCheck {
       seen.append("the proxy's answer for that room: \(known.summary)")
       return (isKnown ? .notRegistered : .otherRegistrations, seen.joined(separator: "; "))
     }
-    return (.none, seen.isEmpty ? nil : seen.joined(separator: "; "))
+    let isRunning = seen.contains { $0.hasPrefix("a conference server listens") }
+    return (isRunning ? .running : .none, seen.isEmpty ? nil : seen.joined(separator: "; "))
   }
 
   private static let guess = " (a guess: where Flexisip has it by default)"
 
   /// Where the conference server of this machine may listen: where its configuration says, else where a Flexisip does
   /// beside the proxy, and where it does by default.
-  private func conferenceServers() -> [(host: String, port: UInt16, isGuess: Bool)] {
-    var places: [(host: String, port: UInt16, isGuess: Bool)] = []
+  private func conferenceServers() -> [(host: String, port: UInt16, isGuess: Bool, isNamedSo: Bool)] {
+    var places: [(host: String, port: UInt16, isGuess: Bool, isNamedSo: Bool)] = []
     if isConferenceServerGuessed {
-      places = FlexisipListeners().places.filter { $0.port != probe?.port }.map { ($0.host, $0.port, true) }
+      places = FlexisipListeners().places.filter { $0.port != probe?.port }.map {
+        ($0.host, $0.port, true, $0.isConferenceServer)
+      }
     }
     if let own = conferenceServer, let port = UInt16(exactly: own.port), !places.contains(where: { $0.port == port }) {
-      places.append((own.host, port, isConferenceServerGuessed))
+      places.append((own.host, port, isConferenceServerGuessed, false))
     }
-    return places.map { (SIPTransportAddress.isWildcard($0.host) ? "127.0.0.1" : $0.host, $0.port, $0.isGuess) }
+    return places.map {
+      (SIPTransportAddress.isWildcard($0.host) ? "127.0.0.1" : $0.host, $0.port, $0.isGuess, $0.isNamedSo)
+    }
   }
 
   /// As it calls itself.

@@ -39,7 +39,7 @@ extension LiveCheck {
         causes.append(evident(text))
       }
     }
-    if let user = ServerMachine.flexisips.first?.user {
+    for user in Set(ServerMachine.flexisips.map(\.user)).sorted() {
       for file in files {
         var paths = [file.path]
         if file.isWritten { paths.append((file.path as NSString).deletingLastPathComponent) }

@@ -7,6 +7,8 @@ struct FlexisipListeners: Sendable {
     /// `0.0.0.0` and `::` for every address.
     var host: String
     var port: UInt16
+    /// Whether the process is one of flexisip-conference.
+    var isConferenceServer = false
   }
 
   private static let procFolder = "/proc"
@@ -22,15 +24,24 @@ struct FlexisipListeners: Sendable {
   init() {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: Self.procFolder)) ?? []
     var inodes = Set<String>()
+    var focuses = Set<String>()
     for name in names where name.allSatisfy(\.isNumber) {
       let command = try? String(contentsOfFile: "\(Self.procFolder)/\(name)/comm", encoding: .utf8)
       guard command?.hasPrefix("flexisip") == true else { continue }
-      inodes.formUnion(Self.sockets(of: "\(Self.procFolder)/\(name)/fd"))
+      let sockets = Self.sockets(of: "\(Self.procFolder)/\(name)/fd")
+      inodes.formUnion(sockets)
+      // The kernel cuts names after 15 bytes.
+      if command?.hasPrefix("flexisip-confer") == true { focuses.formUnion(sockets) }
     }
     guard !inodes.isEmpty else { return }
     for table in ["tcp", "tcp6"] {
       let text = (try? String(contentsOfFile: "\(Self.procFolder)/net/\(table)", encoding: .utf8)) ?? ""
-      places += text.split(separator: "\n").dropFirst().compactMap { Self.place(in: $0, inodes) }
+      let lines = text.split(separator: "\n").dropFirst()
+      places += lines.compactMap { line in
+        var place = Self.place(in: line, inodes)
+        place?.isConferenceServer = Self.place(in: line, focuses) != nil
+        return place
+      }
     }
   }
 

@@ -54,6 +54,7 @@ struct WebServersInFront {
     let (failed, seen) = try await Self.behindNginx("location / { proxy_pass BACKEND; }")
     #expect(failed == nil, "\(String(describing: failed))")
     #expect(seen[.keyServerAccount]?.contains("accepted, c25519, serves c448 too") == true, "\(seen)")
+    #expect(seen[.keyServerAccount]?.contains("curve byte 0") == false, "\(seen)")
   }
 
   @Test(arguments: [

@@ -110,7 +110,8 @@ final class FlexisipServer: @unchecked Sendable {
   /// Rooms that the conference server keeps, whoever is in them.
   func rooms() throws -> Int {
     var configuration = Configuration()
-    configuration.readonly = true
+    // Not read-only: what the server is writing may have to be read from its journal.
+    configuration.busyMode = .timeout(5)
     let path = folder.file("conference.db").path
     // Without a conference server there is none.
     guard FileManager.default.fileExists(atPath: path) else { return 0 }
