@@ -88,6 +88,7 @@ public struct ConfCheck: Sendable {
     }
     checkDatabases()
     if setup.proxy != nil { checkCertificates() }
+    checkMachine()
   }
 
   // MARK: Reporting

@@ -18,6 +18,8 @@ public struct CheckResult: Sendable {
   public var seen: String
   /// The most probable first. Empty unless failed.
   public var causes: [CheckCause]
+  /// Where the trace shows the failure, if there is one.
+  public var traceLine: Int?
 }
 
 /// One possible cause of a failure and where to change it.

@@ -17,13 +17,23 @@ struct CheckCommand: AsyncParsableCommand {
       Flexisip from 2.6 on, and what they must have in common
 
       The check uses devices of its own, made for it and removed afterwards, and sends each request once. The other \
-      members of the two accounts' rooms see these devices come and go: take accounts made for tests.
+      members of the two accounts' rooms see these devices come and go: take accounts made for tests. Ctrl-C and \
+      SIGTERM end it and remove them too, within 5 seconds. What a check has left that was killed, or whose server \
+      fell silent, the next one with the same account removes; until then it is in $XDG_STATE_HOME/limeade/check.
+
+      limeade check --with bob --watch 60 --format prometheus --output /var/lib/node_exporter/limeade.prom
+
+      With --watch one room and a device of each account are kept, and each round sends a text each way: quiet enough \
+      for a server in use, on which it prints what changes (-v: each round). Ctrl-C and SIGTERM end it and take \
+      everything away again.
 
       Exit code 0 when every step that was tried has passed and the files have no error, 76 when a step has failed, 78 \
-      when a file has an error. Warnings do not count.
+      when a file has an error. Warnings do not count. With --format nagios 0 (OK), 1 (warnings in the files), 2 \
+      (something failed) and 3 (nothing could be tried).
       """)
 
   @OptionGroup var options: GlobalOptions
+  @OptionGroup var output: CheckOutputOptions
   @Option(help: ArgumentHelp("A second account of the configuration file, to be invited.", valueName: "account2"))
   var with: String?
   @Option(
@@ -57,16 +67,28 @@ struct CheckCommand: AsyncParsableCommand {
     guard conferenceVersion.map({ FlexisipVersion($0) != nil }) ?? true else {
       throw ValidationError("--conference-version is a version such as 1.0")
     }
+    _ = try output.format(json: options.json)
+    if output.watch != nil, with == nil { throw ValidationError("--watch needs a second account: --with ACCOUNT2") }
   }
 
   func run() async throws {
-    let report = CheckReport(json: options.json)
+    let format = try output.format(json: options.json)
+    do { try await check(format) } catch let error where format == .nagios && ExitStatus.isOurs(error) {
+      // A plugin's words are on standard output.
+      Output.printed(CheckSummary.nagios(unknown: ExitStatus.text(of: error)))
+      throw ExitCode(3)
+    }
+  }
+
+  private func check(_ format: CheckFormat) async throws {
     let isLive = (flexisipConf.isEmpty && conferenceConf == nil) || options.account != nil || with != nil
     let account = isLive || options.config != nil ? try options.accountConfiguration() : nil
     let other = try with.map { try ConfigurationFile(path: options.config).account(named: $0) }
     if let account, let other, account.address == other.address {
       throw ValidationError("--with needs an account with another address than \(account.address)")
     }
+    let report = CheckReport(
+      format, account: isLive ? account?.address.description : nil, trace: options.trace)
     let trace = isLive ? try options.wireTrace(continues: false) : nil
     var setup = try readSetup()
     var findings: [ConfFinding] = []
@@ -83,15 +105,31 @@ struct CheckCommand: AsyncParsableCommand {
       report.conclude(findings, setup)
     }
     var passed = true
-    if isLive, let account {
-      var timeouts = LiveCheck.Timeouts()
-      timeouts.answer = timeout
-      timeouts.arrival = timeout * 2
-      let check = LiveCheck(
+    var timeouts = LiveCheck.Timeouts()
+    timeouts.answer = timeout
+    timeouts.arrival = timeout * 2
+    if let interval = output.watch, let account, let other {
+      let watch = RoomWatch(
         account: account, other: other, conf: setup?.joined, findings: findings, timeouts: timeouts, trace: trace,
+        logger: try options.logger())
+      return try await CheckWatch(
+        watch: watch, interval: interval, format: format, output: output.output, isVerbose: options.verbose
+      ).run()
+    }
+    if isLive, let account {
+      let check = LiveCheck(
+        account: account, other: other, conf: setup?.joined, findings: findings, timeouts: timeouts,
+        notes: ConfigurationFile.stateDirectory(account: "check"), trace: trace,
         logger: try options.logger()
       ) { report.show($0) }
-      passed = await check.run()
+      let end = await check.runUntilInterrupted()
+      if let signal = end.signal { throw ExitCode(128 + signal) }
+      passed = end.passed
+    }
+    try report.finish(to: output.output)
+    if format == .nagios {
+      if report.verdict != .good { throw ExitCode(report.verdict.rawValue) }
+      return
     }
     if findings.contains(where: { $0.severity == .error }) { throw ExitCode(78) }
     if !passed { throw ExitCode(76) }
