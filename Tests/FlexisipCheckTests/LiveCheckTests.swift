@@ -48,7 +48,7 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
     FaultCase(fault: .realmExpression, step: .challenge, section: "module::Authentication", key: "realm-regex"),
     FaultCase(fault: .redirected, step: .registration, section: "module::Redirect", key: "enabled"),
     FaultCase(
-      fault: .noContactsTaken, step: .registration, section: "module::Registrar", key: "max-contacts-per-registration"),
+      fault: .noContactsTaken, step: .registration, section: "module::Registrar", key: "max-contacts-by-aor"),
     FaultCase(fault: .invitesCaught, step: .factory, section: "module::B2bua", key: "enabled"),
     FaultCase(fault: .invitesFiltered, step: .factory, section: "module::Router", key: "filter"),
     FaultCase(fault: .subscribesFiltered, step: .notify, section: "module::Router", key: "filter"),

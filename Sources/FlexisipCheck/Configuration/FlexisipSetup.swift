@@ -37,6 +37,7 @@ public struct FlexisipSetup: Sendable {
     if proxy == nil, !others.isEmpty { proxy = others.removeFirst() }
   }
 
+  /// Of one file, whatever it is for.
   public init(_ file: FlexisipConf) { self.init(files: [file]) }
 
   /// Says which programs read the files: decides what is known to them, and what is the default.

@@ -1,5 +1,6 @@
 // FlexisipVersion.swift: which Flexisip answers or reads a file: what settings mean differs between versions, to the patch
 
+/// A release of Flexisip or flexisip-conference.
 public struct FlexisipVersion: Sendable, Comparable, Hashable, CustomStringConvertible {
   /// Of a version that was given without its patch release: later than any.
   private static let newestPatch = 999
@@ -28,6 +29,7 @@ public struct FlexisipVersion: Sendable, Comparable, Hashable, CustomStringConve
 
   public var description: String { patch == Self.newestPatch ? "\(major).\(minor)" : "\(major).\(minor).\(patch)" }
 
+  /// By the numbers from left to right.
   public static func < (one: FlexisipVersion, other: FlexisipVersion) -> Bool {
     (one.major, one.minor, one.patch) < (other.major, other.minor, other.patch)
   }

@@ -11,7 +11,9 @@ extension ConfCheck {
   mutating func checkMachine() {
     checkRoutes()
     guard isServersMachine else { return }
-    for text in conf.words("global", "transports") { checkListener(text, "global", "transports") }
+    if setup.proxy != nil {
+      for text in conf.words("global", "transports") { checkListener(text, "global", "transports") }
+    }
     if conf.has(section: Self.conference) {
       checkListener(conf.value(Self.conference, "transport"), Self.conference, "transport")
     }

@@ -1,6 +1,8 @@
 // FlexisipDefaultsTests.swift: what a real Flexisip prints as its default configuration, read with the table of keys
+import ChatCore
 import FlexisipCheck
 import Foundation
+import MessageFormats
 import TestSupport
 import Testing
 
@@ -38,6 +40,17 @@ import Testing
     var setup = FlexisipSetup(FlexisipConf(path: "flexisip.conf", text: try await Self.defaults(of: program)))
     setup.assign(version: try await Self.version(of: program))
     Self.expectNone(setup)
+  }
+
+  @Test(.enabled(if: FlexisipServer.isHere)) func theServerSaysWhichVersionItIs() async throws {
+    let server = try await FlexisipServer()
+    try await server.start()
+    defer { server.stop() }
+    let account = AccountConfiguration(
+      name: "alice", address: SIPURI(user: "alice", host: ChatService.domain), password: Password("alice"),
+      outboundProxy: SIPURI(server.proxy), conferenceFactory: server.factory, keyServer: nil, caFile: server.caFile)
+    let version = try await Self.version(of: try #require(FlexisipServer.program))
+    #expect(await FlexisipVersion.ofServer(of: account, timeout: 5) == version)
   }
 
   @Test(.enabled(if: conference != nil)) func thoseOfFlexisipConferenceHaveNone() async throws {

@@ -73,7 +73,8 @@ extension ConfCheck {
     guard !["true", "false", "1", "0"].contains(setting.value) else { return }
     let isYes = ["yes", "on", "true", "enabled", "y"].contains(setting.value.lowercased())
     report(
-      setting.section, setting.key, "'\(setting.value)' is no truth value: Flexisip takes true, false, 1 and 0, and does not start",
+      setting.section, setting.key,
+      "'\(setting.value)' is no truth value: Flexisip takes true, false, 1 and 0, and does not start",
       correction: "\(setting.key)=\(isYes)", preventsStart: true)
     markAsValue()
   }
