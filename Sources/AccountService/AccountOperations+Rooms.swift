@@ -110,6 +110,7 @@ public struct CreateRoom: ClientOperation {
 public struct MemberChange: Codable, Sendable, Equatable {
   /// Address of record.
   public var address: String
+  /// What the room's state says of it.
   public var change: MembershipChange
   /// Of a refusal.
   public var why: String?

@@ -82,7 +82,7 @@ extension LiveCheck {
         answer.summary, causes.noSIPAnswer(isTLS: await speaksTLS(), isSilent: !answer.isClosed))
     }
     let server = final[header: "Server"]
-    causes.version = server.flatMap(FlexisipVersion.init)
+    causes.version = server.flatMap { FlexisipVersion(server: $0) }
     switch final.status {
     case 401, 407:
       let lines = final.headers.all(named: final.status == 401 ? "WWW-Authenticate" : "Proxy-Authenticate")

@@ -153,9 +153,12 @@ private struct RecordedConversation {
   private func write(_ room: String) async throws -> Message {
     let text = try await alice.client.send("hello", to: room)
     try await alice.outcome(of: text)
-    for options in [MessageOptions(replyTo: text.messageID), MessageOptions(lifetime: 3600)] {
-      try await alice.outcome(of: try await alice.client.send("more", to: room, options))
-    }
+    try await alice.outcome(
+      of: try await alice.client.send("more", to: room, MessageOptions(replyTo: text.messageID)))
+    let brief = try await alice.client.send("for now", to: room, MessageOptions(lifetime: 3600))
+    try await alice.outcome(of: brief)
+    _ = try await alice.client.edit(brief.messageID, in: room, to: "for an hour")
+    try await alice.change(.edited, of: brief.messageID, "for an hour")
     try await alice.outcome(of: try await alice.client.forward(text.messageID, from: room, to: room))
     _ = try await alice.client.react("👍", to: text.messageID, in: room)
     try await alice.change(.reaction, of: text.messageID, "👍")
@@ -165,8 +168,8 @@ private struct RecordedConversation {
     try await alice.change(.retracted, of: text.messageID)
     let note = folder.file("note.txt")
     try Data("a note\n".utf8).write(to: note)
-    for words in ["", "look"] {
-      try await alice.outcome(of: try await alice.client.send(words, files: [note.path], to: room))
+    for (words, options) in [("", MessageOptions(replyTo: text.messageID)), ("look", MessageOptions(lifetime: 3600))] {
+      try await alice.outcome(of: try await alice.client.send(words, files: [note.path], to: room, options))
     }
     await alice.client.sendComposing(true, to: room)
     await alice.client.sendComposing(false, to: room)
@@ -333,7 +336,6 @@ private struct RecordedConversation {
     case "multipart/mixed":
       title = cpim.isNotification ? "Several notices" : "Text with files"
       lines += Self.parts(cpim.body, type.description)
-      return Sent(title: title, common: ["Every message in CPIM"], lines: lines)
     case "application/vnd.gsma.rcs-ft-http+xml": title = "File"
     default:
       title =
@@ -342,7 +344,9 @@ private struct RecordedConversation {
         : cpim.replaces != nil
           ? "Edit" : cpim.retracts != nil ? "Retraction" : "Text"
     }
-    return Sent(title: title, common: ["Every message in CPIM"], lines: lines + Self.xml(cpim.body))
+    if type.mediaType.hasSuffix("+xml") { lines += Self.xml(cpim.body) }
+    let common = ["Every message in CPIM"] + (["File", "Text with files"].contains(title) ? ["Text"] : [])
+    return Sent(title: title, common: common, lines: lines)
   }
 
   private static func noticeTitle(_ body: Data) -> String {

@@ -49,16 +49,25 @@ final class CheckReport: @unchecked Sendable {
     if let remedy = finding.remedy { Output.line("    (\(SafeLine.text(remedy)))") }
   }
 
-  func conclude(_ findings: [ConfFinding], path: String) {
+  /// How many of each file, and which files were not seen.
+  func conclude(_ findings: [ConfFinding], _ setup: FlexisipSetup) {
     guard format.isStream else { return }
-    let errors = findings.count { $0.severity == .error }
-    let warnings = findings.count - errors
-    if format == .json {
-      return Output.line(
-        JSONLine.string(["event": "configuration", "file": path, "errors": errors, "warnings": warnings]))
+    for file in setup.files {
+      let ofFile = findings.filter { $0.file == file.path }
+      let errors = ofFile.count { $0.severity == .error }
+      let warnings = ofFile.count - errors
+      if format == .json {
+        Output.line(
+          JSONLine.string(["event": "configuration", "file": file.path, "errors": errors, "warnings": warnings]))
+      } else {
+        Output.line(
+          ofFile.isEmpty ? "\(file.path): nothing wrong" : "\(file.path): \(errors) error(s), \(warnings) warning(s)")
+      }
     }
-    Output.line(
-      findings.isEmpty ? "\(path): nothing wrong" : "\(path): \(errors) error(s), \(warnings) warning(s)")
+    for unseen in setup.unseen {
+      Output.line(
+        format == .json ? JSONLine.string(["event": "unseen", "what": unseen]) : "not seen: \(SafeLine.text(unseen))")
+    }
   }
 
   // MARK: The live check
