@@ -12,6 +12,8 @@ public struct LadderDiagram: Sendable {
   /// Requests whose response is waited for.
   private static let maximumPending = 10_000
   private static let others = "others"
+  /// What stands beside the ladder is not broken into less, in characters.
+  private static let leastText = 20
 
   /// Accounts on this side, and servers on the other, as they appear.
   private var accounts: [String] = []
@@ -106,14 +108,24 @@ public struct LadderDiagram: Sendable {
     let start = "\(time.dropFirst(11).prefix(12))\(pad)\(number) "
     var text = ""
     var lead = start + ladder + "  "
+    let next = String(repeating: " ", count: 20) + Self.poles(columns.count) + "    "
     for part in parts {
-      let next = text.isEmpty ? part : "\(text), \(part)"
-      if let width, lead.count + next.count > width, !text.isEmpty {
-        result.append(lead + text + ",")
-        (lead, text) = (String(repeating: " ", count: 20) + Self.poles(columns.count) + "    ", part)
-      } else {
-        text = next
+      let joined = text.isEmpty ? part : "\(text), \(part)"
+      guard let width, lead.count + joined.count > width else {
+        text = joined
+        continue
       }
+      if !text.isEmpty {
+        result.append(lead + text + ",")
+        lead = next
+      }
+      var rest = Substring(part)
+      while lead.count + rest.count > width, width - lead.count >= Self.leastText {
+        let space = width - lead.count
+        result.append(lead + rest.prefix(space))
+        (rest, lead) = (rest.dropFirst(space), next)
+      }
+      text = String(rest)
     }
     result.append(lead + text)
     return result.map(Self.printable)

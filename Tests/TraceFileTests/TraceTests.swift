@@ -99,6 +99,11 @@ import Testing
     // In a terminal nothing is left out either.
     let narrow = ladder.rows(messages[0], width: 70)
     #expect(narrow.count > 1 && narrow.joined().contains("Message-ID -Qr7"))
+    let narrower = ladder.rows(messages[0], width: 65)
+    #expect(narrower.count > narrow.count && narrower.allSatisfy { $0.count <= 66 }, "\(narrower)")
+    // Broken where a row ends, and each row has the ladder's poles.
+    let text = narrower.map { String($0.dropFirst(21 + 18 + 1)).trimmingCharacters(in: .whitespaces) }.joined()
+    #expect(text.contains("MESSAGE sip:room@example.org"))
   }
 
   @Test func aFileThatIsMadeToHurtIsBounded() {

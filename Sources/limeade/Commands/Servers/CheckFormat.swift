@@ -67,6 +67,8 @@ enum WholeFile {
     }
     // Not `.prom`: node_exporter reads every file of that name.
     let part = "\(path).\(getpid()).part"
+    // Of a program of that number that was killed.
+    unlink(part)
     let descriptor = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw failure(errno) }
     let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
