@@ -162,6 +162,30 @@ struct LinphoneTests {
     throw TestFailure("no room \(subject) within 60 s: \(client.output.suffix(20))")
   }
 
+  /// liblinphone 5.1 names no participant for such an acknowledgement.
+  @Test func anAccountsSecondDeviceAcknowledgesWhatTheFirstSent() async throws {
+    try await withLab({ $0.hasKeyServer = true }) { addresses, _ in
+      let clients = try ["alice", "alice", "bob"].map { user in
+        try LinphoneClient(
+          user: user, domain: addresses.domain, proxy: addresses.sip, factory: addresses.factory,
+          keyServer: addresses.keyServer?.absoluteString)
+      }
+      defer { for client in clients { client.process.stop() } }
+      for client in clients { try await client.waitUntilReady() }
+      let (first, second) = (clients[0].process, clients[1].process)
+      try first.send("create Team sip:bob@sip.example.org")
+      let room = try await first.nextEvent("joined")["room"] ?? ""
+      for client in clients.dropFirst() { try await client.process.nextEvent("joined") }
+      // Then nobody else acknowledges.
+      clients[2].process.stop()
+      try first.send("send \(room) hello")
+      try await second.nextEvent("message", ["text": "hello", "secured": "1"])
+      try await first.nextEvent("imdn")
+      try first.send("rooms")
+      try await first.nextEvent("rooms-end")
+    }
+  }
+
   @Test func aRoomsLifetimeIsItsMembersLifetime() async throws {
     try await withClients { alice, bob, carol in
       try alice.send("create-ephemeral Hourly \(others)")

@@ -133,13 +133,25 @@ struct RoomAddressTests {
     }
   }
 
+  /// Linphone 5.5 aborts when one of the three is missing.
+  @Test func aRoomsLifetimeIsWrittenWithModeAndBothTimes() throws {
+    let address = try #require(SIPURI("sip:room@sip.example.org"))
+    let room = ConferenceRoom(address: address, subject: "", lifetime: .init(read: 3600, unread: 86_400))
+    let document = String(decoding: ConferenceDocument(room: room).full, as: UTF8.self)
+    let elements = document.components(separatedBy: "<linphone-cie:").dropFirst().compactMap {
+      $0.components(separatedBy: "</").first
+    }
+    #expect(elements.dropFirst() == ["mode>admin-managed", "lifetime>3600", "not-read-lifetime>86400"])
+  }
+
   @Test func theLifetimeOfARoomReachesItsMembersAndChangesWithItsAdministrators() async throws {
     try await withLab { addresses, _ in
       let (alice, bob, room, answer) = try await makeRoom(
-        addresses, "Ephemerable: true\r\nEphemeral-Life-Time: 3600\r\n")
+        addresses, "Ephemerable: true\r\nEphemeral-Life-Time: 3600\r\nEphemeral-Not-Read-Life-Time: 86400\r\n")
       let invite = try await bob.request("INVITE")
       #expect(invite["Ephemerable"] == "true")
       #expect(invite["Ephemeral-Life-Time"] == "3600")
+      #expect(invite["Ephemeral-Not-Read-Life-Time"] == "86400")
       bob.send(invite.answer("200 OK"))
       #expect(try await subscribe(bob, "bob", room).ephemeralLifetime == 3600)
       for (sequence, seconds) in [(3, 60), (4, 0)] {

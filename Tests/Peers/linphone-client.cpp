@@ -213,15 +213,6 @@ struct RoomEvents : ChatRoomListener {
 	void onIsComposingReceived(const Room &room, const shared_ptr<const Address> &who, bool active) override {
 		emit("composing", {{"room", nameOf(room)}, {"who", text(who)}, {"active", active ? "1" : "0"}});
 	}
-	// 5.3 and later
-	void onNewMessageReaction(const Room &room, const Message &message,
-	                          const shared_ptr<const ChatMessageReaction> &reaction) {
-		callIfThere(
-		    [&](auto &reaction) -> decltype((void)reaction.getBody()) {
-			    emit("reaction", {{"room", nameOf(room)}, {"id", message->getMessageId()}, {"text", reaction.getBody()}});
-		    },
-		    *reaction);
-	}
 	// 5.5
 	void onMessageContentEdited(const Room &room, const Message &message) {
 		emit("edited", {{"room", nameOf(room)}, {"id", message->getMessageId()}, {"text", message->getUtf8Text()}});
@@ -278,6 +269,15 @@ struct CoreEvents : CoreListener {
 	void onMessageReceived(const shared_ptr<Core> &, const Room &room, const Message &message) override {
 		emit("core-message",
 		     {{"room", nameOf(room)}, {"id", message->getMessageId()}, {"text", message->getUtf8Text()}});
+	}
+	// 5.3 and later
+	void onNewMessageReaction(const shared_ptr<Core> &, const Room &room, const Message &message,
+	                          const shared_ptr<const ChatMessageReaction> &reaction) {
+		callIfThere(
+		    [&](auto &reaction) -> decltype((void)reaction.getBody()) {
+			    emit("reaction", {{"room", nameOf(room)}, {"id", message->getMessageId()}, {"text", reaction.getBody()}});
+		    },
+		    *reaction);
 	}
 	void onMessageReceivedUnableDecrypt(const shared_ptr<Core> &, const Room &room, const Message &message) override {
 		emit("undecryptable", {{"room", nameOf(room)}, {"from", text(message->getFromAddress())}});

@@ -19,12 +19,12 @@ struct ConferenceDocument {
       writer.element("conference-description") { writer in
         writer.element("subject", text: room.subject)
         writeTime(&writer)
-        let keywords = (room.isOneToOne ? "one-to-one " : "") + ((room.lifetime ?? 0) > 0 ? "ephemeral " : "")
+        let keywords = (room.isOneToOne ? "one-to-one " : "") + (room.lifetime?.isLimited == true ? "ephemeral " : "")
         if !keywords.isEmpty { writer.element("keywords", text: keywords) }
         writer.element("available-media") { writer in
           write([("audio", "inactive"), ("video", "sendrecv"), ("text", "inactive")], as: ("entry", "label"), &writer)
         }
-        if let lifetime = room.lifetime, lifetime > 0 { writeLifetime(lifetime, &writer) }
+        if let lifetime = room.lifetime, lifetime.isLimited { writeLifetime(lifetime, &writer) }
       }
       writer.element("users", [("state", "full")]) { writer in
         for member in room.members { write(member, &writer) }
@@ -38,9 +38,9 @@ struct ConferenceDocument {
       writer.element("conference-description") { writer in
         if case .subjectChanged(let text) = change.change { writer.element("subject", text: text) }
         writeTime(&writer)
-        if case .lifetimeChanged(let seconds) = change.change {
-          if seconds != 0 { writer.element("keywords", text: "ephemeral") }
-          writeLifetime(seconds, &writer)
+        if case .lifetimeChanged(let lifetime) = change.change {
+          if lifetime?.isLimited != false { writer.element("keywords", text: "ephemeral") }
+          writeLifetime(lifetime, &writer)
         }
       }
       switch change.change {
@@ -70,11 +70,13 @@ struct ConferenceDocument {
     writer.element("free-text", text: String(Int(now.timeIntervalSince1970)))
   }
 
-  /// Linphone's extension; nil where each device decides for itself.
-  private func writeLifetime(_ seconds: Int?, _ writer: inout XMLWriter) {
+  /// Linphone's extension; nil where each device decides for itself. From 5.5 on Linphone aborts without the last
+  /// element; earlier ones pass over it.
+  private func writeLifetime(_ lifetime: ConferenceRoom.Lifetime?, _ writer: inout XMLWriter) {
     writer.element("linphone-cie:ephemeral") { writer in
-      writer.element("linphone-cie:mode", text: seconds == nil ? "device-managed" : "admin-managed")
-      writer.element("linphone-cie:lifetime", text: String(seconds ?? 0))
+      writer.element("linphone-cie:mode", text: lifetime == nil ? "device-managed" : "admin-managed")
+      writer.element("linphone-cie:lifetime", text: String(lifetime?.read ?? 0))
+      writer.element("linphone-cie:not-read-lifetime", text: String(lifetime?.unread ?? 0))
     }
   }
 

@@ -39,7 +39,17 @@ struct ConferenceRoom: Sendable {
     case devicePresent(user: SIPURI, device: Device)
     case deviceRemoved(user: SIPURI, gruu: SIPURI)
     case subjectChanged(String)
-    case lifetimeChanged(Int?)
+    case lifetimeChanged(Lifetime?)
+  }
+
+  /// Seconds after which messages delete themselves; 0 for never.
+  struct Lifetime: Sendable, Equatable {
+    /// From being read on.
+    var read: Int
+    /// Of a message that nobody reads; clients up to 5.4 know none.
+    var unread = 0
+
+    var isLimited: Bool { read > 0 || unread > 0 }
   }
 
   struct VersionedChange: Sendable, Equatable {
@@ -72,9 +82,8 @@ struct ConferenceRoom: Sendable {
   let isEncrypted: Bool
   let isOneToOne: Bool
   private(set) var subject: String
-  /// Seconds after which messages delete themselves, as the administrators have it for all; 0 for never, nil where each
-  /// device decides for itself.
-  private(set) var lifetime: Int?
+  /// As the administrators have it for all; nil where each device decides for itself.
+  private(set) var lifetime: Lifetime?
   /// In the order in which they came: the first one left becomes admin when no admin remains.
   private(set) var members: [Member] = []
   /// Of the last change; a room's first full state has at least 1.
@@ -82,7 +91,7 @@ struct ConferenceRoom: Sendable {
   private(set) var history: [VersionedChange] = []
 
   init(
-    address: SIPURI, subject: String, isEncrypted: Bool = false, isOneToOne: Bool = false, lifetime: Int? = nil
+    address: SIPURI, subject: String, isEncrypted: Bool = false, isOneToOne: Bool = false, lifetime: Lifetime? = nil
   ) {
     self.address = address
     self.subject = subject
@@ -195,10 +204,10 @@ struct ConferenceRoom: Sendable {
   }
 
   /// Another lifetime, or none for all any more (nil), which is for good. As with the subject, only an admin does it.
-  mutating func setLifetime(_ seconds: Int?, by user: SIPURI) {
-    guard lifetime != nil, member(user)?.isAdmin == true, seconds != lifetime else { return }
-    lifetime = seconds
-    record(.lifetimeChanged(seconds))
+  mutating func setLifetime(_ new: Lifetime?, by user: SIPURI) {
+    guard lifetime != nil, member(user)?.isAdmin == true, new != lifetime else { return }
+    lifetime = new
+    record(.lifetimeChanged(new))
   }
 
   mutating func setAdmin(_ user: SIPURI, _ isAdmin: Bool, by admin: SIPURI) throws(Refusal) {

@@ -178,7 +178,10 @@ extension ConferenceServer {
     if state.isOneToOne { headers.append(SIPHeader("One-To-One-Chat-Room", "true")) }
     if state.isEncrypted { headers.append(SIPHeader("End-To-End-Encrypted", "true")) }
     if let lifetime = state.lifetime {
-      headers += [SIPHeader("Ephemerable", "true"), SIPHeader("Ephemeral-Life-Time", String(lifetime))]
+      headers += [
+        SIPHeader("Ephemerable", "true"), SIPHeader("Ephemeral-Life-Time", String(lifetime.read)),
+        SIPHeader("Ephemeral-Not-Read-Life-Time", String(lifetime.unread)),
+      ]
     }
     return .fromRoom(
       room, to: device, method: "INVITE", headers: headers, body: Deflate.deflate(ResourceList(others).serialized))

@@ -255,9 +255,13 @@ final class ConferenceServer {
     for entry in unfilled.dropLast(Self.maximumUnfilled - 1) { entries[entry.room.address] = nil }
   }
 
-  /// Seconds in `Ephemeral-Life-Time`; nil when it is absent or no number.
-  func lifetime(in request: SIPRequest) -> Int? {
-    request[header: "Ephemeral-Life-Time"].flatMap { UInt32($0) }.map(Int.init)
+  /// Seconds in `Ephemeral-Life-Time` and, from 5.5 on, `Ephemeral-Not-Read-Life-Time`; nil when the first is absent or
+  /// no number.
+  func lifetime(in request: SIPRequest) -> ConferenceRoom.Lifetime? {
+    let seconds = { (name: String) in request[header: name].flatMap { UInt32($0) }.map(Int.init) }
+    return seconds("Ephemeral-Life-Time").map {
+      ConferenceRoom.Lifetime(read: $0, unread: seconds("Ephemeral-Not-Read-Life-Time") ?? 0)
+    }
   }
 
   /// False when the request requires what the focus does not know; it is answered then.
