@@ -44,11 +44,13 @@ enum PercentEncoding {
     return String(decoding: bytes(of: text), as: UTF8.self)
   }
 
-  /// nil when an escape is broken, or they stand for what is no UTF-8, or for control characters.
+  /// nil when an escape is broken, or they stand for what is no UTF-8, or for characters that XML cannot hold (§2.2).
   static func decodeWhole(_ text: String) -> String? {
     let percents = text.utf8.count { $0 == ASCII.percent }
     let bytes = bytes(of: text)
-    guard text.utf8.count - bytes.count == 2 * percents, !bytes.contains(where: ASCII.isControl) else { return nil }
+    guard text.utf8.count - bytes.count == 2 * percents,
+      !bytes.contains(where: { $0 < 0x20 && !ASCII.isWhitespace($0) })
+    else { return nil }
     return String(validating: bytes, as: UTF8.self)
   }
 
