@@ -120,7 +120,7 @@ public actor LoadRun {
       }
       // Whatever becomes of its start, it is taken away in the end.
       devices[index] = device
-      try await VisitingDevice.capped(plan.patience * 2) { try await device.start() }
+      try await capped(plan.patience * 2) { try await device.start() }
       result.devices += 1
       report(.devices(result.devices, of: accounts.count))
     } catch {
@@ -138,7 +138,7 @@ public actor LoadRun {
     let addresses = members.dropFirst().map { accounts[$0].address }
     let isEncrypted = plan.isEncrypted
     do {
-      let made = try await VisitingDevice.capped(plan.patience * 3) {
+      let made = try await capped(plan.patience * 3) {
         try await creator.client.createRoom(
           named: "limeade load \(number + 1)", members: addresses, encrypted: isEncrypted)
       }

@@ -13,7 +13,7 @@ enum ConnectionState: Sendable, Equatable {
 
   init(_ failure: any Error, within seconds: Double) {
     switch failure {
-    case ConnectionFailure.timedOut, is LiveCheck.TookTooLong: self = .dropped(seconds: Int(seconds.rounded(.up)))
+    case ConnectionFailure.timedOut, is TookTooLong: self = .dropped(seconds: Int(seconds.rounded(.up)))
     case ConnectionFailure.refused(let reason):
       self = reason == String(cString: strerror(ECONNREFUSED)) ? .refused : .rejected(reason)
     default: self = .refused

@@ -123,7 +123,7 @@ public actor RoomWatch {
       (here, there) = (nil, nil)
       let (first, second) = (try makeSide(account), try makeSide(other))
       for (index, side) in [first, second].enumerated() {
-        do { try await VisitingDevice.capped(timeouts.arrival) { try await side.device.start() } } catch {
+        do { try await capped(timeouts.arrival) { try await side.device.start() } } catch {
           for made in [first, second] { _ = await made.device.remove(leaving: [], within: 2) }
           let wrong: Bool = if case ChatError.wrongCredentials = error { true } else { false }
           throw LiveCheck.StepFailure(
@@ -164,7 +164,7 @@ public actor RoomWatch {
     let isEncrypted = self.isEncrypted
     let made: RoomSummary
     do {
-      made = try await VisitingDevice.capped(timeouts.answer * 2 + timeouts.arrival) {
+      made = try await capped(timeouts.answer * 2 + timeouts.arrival) {
         try await here.device.client.createRoom(named: Self.subject, members: [member], encrypted: isEncrypted)
       }
     } catch {
@@ -192,7 +192,7 @@ public actor RoomWatch {
   private func giveRoomUp(_ here: Side, _ there: Side) async {
     guard let room else { return }
     for side in [there, here] {
-      try? await VisitingDevice.capped(timeouts.answer) { try await side.device.client.leave(room) }
+      try? await capped(timeouts.answer) { try await side.device.client.leave(room) }
     }
     self.room = nil
   }

@@ -1,8 +1,6 @@
 // VisitingDevice.swift: a device made for a lasting check or for load, with keys and data of its own, taken away at the end
 import ChatCore
 import Foundation
-import HTTPClient
-import Lime
 import Logging
 import ServerConnection
 
@@ -45,71 +43,19 @@ package final class VisitingDevice: Sendable {
   package func remove(leaving rooms: [String], within limit: Double) async -> [String] {
     var left: [String] = []
     for room in rooms {
-      do { try await Self.capped(limit) { [client] in try await client.leave(room) } } catch {
+      do { try await capped(limit) { [client] in try await client.leave(room) } } catch {
         left.append("\(address) has not left \(room): \(LiveCheck.text(of: error))")
       }
     }
-    do { try await Self.capped(limit) { try await self.deleteKeys(limit) } } catch {
+    do { try await capped(limit) { [client] in try await client.giveUp() } } catch {
       left.append("the keys of \(address) are not deleted: \(LiveCheck.text(of: error))")
-    }
-    do { try await Self.capped(limit) { [client] in await client.stop(unregistering: true) } } catch {
-      left.append("\(address) is not unregistered: \(LiveCheck.text(of: error))")
+      do { try await capped(limit) { [client] in await client.stop(unregistering: true) } } catch {
+        left.append("\(address) is not unregistered: \(LiveCheck.text(of: error))")
+      }
     }
     following.cancel()
     try? store.close()
     try? FileManager.default.removeItem(at: folder)
     return left
-  }
-
-  private struct NotDeleted: Error, LocalizedError {
-    var answer: String
-    var errorDescription: String? { answer }
-  }
-
-  private func deleteKeys(_ limit: Double) async throws {
-    guard let url = account.keyServer, let device = await client.device,
-      (try? await store.keys(curve: account.curve))?.isPublished == true
-    else { return }
-    let http = HTTPClient(
-      caFile: account.caFile,
-      credentials: HTTPCredentials(
-        username: account.address.user ?? "", password: account.password.reveal(), realm: account.digestRealm),
-      timeout: limit)
-    let answer = try await http.send(
-      .post(
-        KeyServerRequest(curve: account.curve, content: .deleteDevice).serialized, to: url.absoluteString,
-        contentType: keyServerMediaType,
-        headers: [HTTPField("From", device), HTTPField("X-Lime-user-identity", device)]))
-    guard answer.status == 200, let content = try? KeyServerAnswer(parsing: answer.body).content,
-      case .acknowledged(.deviceDeleted) = content
-    else { throw NotDeleted(answer: "HTTP \(answer.status)") }
-  }
-
-  package struct TookTooLong: Error, LocalizedError {
-    var seconds: Double
-    package var errorDescription: String? { "nothing within \(Int(seconds)) s" }
-  }
-
-  /// Waits no longer than `seconds`; work that does not end by then goes on alone.
-  package static func capped<Value: Sendable>(
-    _ seconds: Double, _ work: @escaping @Sendable () async throws -> Value
-  ) async throws -> Value {
-    let (values, sink) = AsyncThrowingStream.makeStream(of: Value.self)
-    let working = Task {
-      do {
-        sink.yield(try await work())
-        sink.finish()
-      } catch { sink.finish(throwing: error) }
-    }
-    let timer = Task {
-      try? await Task.sleep(for: .seconds(seconds))
-      sink.finish(throwing: TookTooLong(seconds: seconds))
-    }
-    defer {
-      timer.cancel()
-      working.cancel()
-    }
-    for try await value in values { return value }
-    throw TookTooLong(seconds: seconds)
   }
 }
