@@ -69,7 +69,7 @@ import MessageFormats
     let now = Date().wholeSeconds
     let change = try await context.store.database.write { db -> MessageChange in
       guard let stored = try Room.fetchOne(db, key: room) else { throw ChatError.unknownRoom(room, known: []) }
-      guard stored.state != .left else { throw ChatError.notInRoom(stored.subject) }
+      guard stored.state != .left else { throw ChatError.notInRoom(try RoomQueries.name(db, of: stored)) }
       guard let message = try MessageQueries.find(db, room: room, messageID: messageID, preferring: own) else {
         throw ChatError.noMessage(messageID)
       }

@@ -86,7 +86,7 @@ import MessageFormats
     account: String, device: SIPURI, time: Date
   ) throws -> Message {
     guard let room = try Room.find(db, address) else { throw ChatError.unknownRoom(address, known: []) }
-    guard room.state != .left else { throw ChatError.notInRoom(room.subject) }
+    guard room.state != .left else { throw ChatError.notInRoom(try RoomQueries.name(db, of: room)) }
     var message = Message(
       room: address, messageID: options.messageID ?? MessageID.make(), sender: account,
       senderDevice: device.description,

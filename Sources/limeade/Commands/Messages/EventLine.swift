@@ -14,7 +14,7 @@ enum EventLine {
     case .device(_, let participant, let device, let change):
       "-- \(change.rawValue) device of \(SafeLine.text(participant)): \(SafeLine.text(device))"
     case .room(let summary, let name):
-      summary.room.state == .left ? "-- left the room \(SafeLine.text(name))" : nil
+      summary.room.state == .left ? "-- no longer a member of \(SafeLine.text(name))" : nil
     case .participant(_, let address, let isAdmin, let change):
       "-- \(SafeLine.text(address)) \(change == .changed ? (isAdmin ? "is now admin" : "is no longer admin") : change.rawValue)"
     case .messageState(let message):
