@@ -101,6 +101,7 @@ extension Message {
     if isOriginalMissing { object["originalMissing"] = true }
     if isRetracted { object["retracted"] = true }
     object["ephemeral"] = lifetime
+    object["ephemeralUnread"] = unreadLifetime
     object["expires"] = expiresAt.map(JSONLine.time)
     return object
   }

@@ -48,6 +48,7 @@ enum Ephemeral {
           MessageChange(.expired, room: message.room, messageID: message.messageID, sender: message.sender, time: now)))
     }
     if !expired.isEmpty { needsScrub = true }
+    for room in Set(expired.filter { !$0.isRead }.map(\.room)) { await context.reportRoom(room) }
     if needsScrub { needsScrub = await !eraseFromDisk() }
     if needsScrub { return Self.scrubPause }
     let next = try? await store.database.read { db in

@@ -78,7 +78,7 @@ import MessageFormats
         kind, room: room, messageID: messageID, sender: own, text: text, time: now, state: .queued)
       _ = try change.apply(db, orInsert: message)
       let id = MessageID.make()
-      let cpim = InnerMessage.change(change, id: id, lifetime: message.lifetime, from: gruu, to: target)
+      let cpim = InnerMessage.change(change, of: message, id: id, from: gruu, to: target)
       var entry = OutboxEntry(
         room: room, message: nil, content: cpim.serialized, messageID: id, isUrgent: true, mustBePlain: false,
         requiresTrust: needsTrust, attempts: 0, createdAt: now)

@@ -174,6 +174,9 @@ public final class AccountStore: Sendable {
     }
     migrator.registerMigration("chat rooms 1") { db in try addRoomKeys(db) }
     migrator.registerMigration("chat search 3") { db in try SearchIndex.fold(db) }
+    migrator.registerMigration("chat unread lifetime 1") { db in
+      try db.alter(table: "message") { $0.add(column: "unreadLifetime", .integer) }
+    }
     RoomNameUse.register(&migrator)
     LimeAccount.registerMigrations(&migrator)
     return migrator

@@ -244,7 +244,9 @@ final class ChatScreen {
     switch event {
     case .connection(let connection): await show(connection)
     case .room(let summary, _):
-      if summary.room.state == .left, summaries.contains(where: { $0.room.address == summary.room.address }) {
+      if summary.room.state == .left, summary.room.address != interface.screen.openRoom,
+        summaries.contains(where: { $0.room.address == summary.room.address })
+      {
         note("you are no longer a member of \(names.room(summary))")
       }
       update(summary)

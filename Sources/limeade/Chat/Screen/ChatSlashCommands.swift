@@ -155,6 +155,10 @@ extension ChatScreen {
     if let claimed = message.claimedTime { lines.append("  its clock \(Clock().stamp(of: claimed))") }
     if let original = message.original { lines.append("  before    \(original)") }
     if message.isOriginalMissing { lines.append("  before    not here: only its author says that there was something") }
+    if let lifetime = message.lifetimeText {
+      let end = message.expiresAt.map { ": at \(Clock().stamp(of: $0))" } ?? ""
+      lines.append("  lifetime  \(lifetime)\(end)")
+    }
     for delivery in entry.deliveries {
       let words = [delivery.state.rawValue, delivery.time.map { Clock().stamp(of: $0) }, delivery.reason].compactMap(
         \.self)

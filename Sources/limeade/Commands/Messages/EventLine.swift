@@ -60,7 +60,7 @@ enum EventLine {
       message.editedAt == nil
       ? "" : message.isOriginalMissing ? "  (edited, what it was before is not here)" : "  (edited)"
     let claimed = message.claimedTime.map { "  (\(Clock().stamp(of: $0)) by its sender's clock)" } ?? ""
-    let lifetime = message.lifetime.map { "  (deleted \($0) s after being read)" } ?? ""
+    let lifetime = message.lifetimeText.map { "  (\($0))" } ?? ""
     let parts = [SafeLine.text(message.text)] + message.files.map { "[file] \(FileText.summary($0))" }
     return source + parts.filter { !$0.isEmpty }.joined(separator: "  ") + edited + claimed + lifetime
   }
