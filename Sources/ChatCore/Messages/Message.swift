@@ -88,11 +88,7 @@ public struct Message: DatedRecord, MutablePersistableRecord, Sendable, Equatabl
   var lifetimeOnceRead: Int? { lifetime ?? unreadLifetime }
 
   /// When the message deletes itself, in words; nil for one that stays.
-  public var lifetimeText: String? {
-    guard let once = lifetimeOnceRead else { return nil }
-    let unread = unreadLifetime.map { ", or unread after \($0) s" } ?? ""
-    return "deleted \(once) s after being read\(unread)"
-  }
+  public var lifetimeText: String? { Ephemeral.text(lifetime, unread: unreadLifetime) }
 
   /// By the sender's clock: what notifications about the message name (RFC 5438 §7.1.1).
   var writtenAt: Date { claimedTime ?? time }

@@ -99,7 +99,7 @@ import MessageFormats
     if !files.isEmpty { message.attachments = files }
     message.forwardedFrom = options.forwardedFrom
     message.lifetime = options.lifetime ?? (room.lifetime > 0 ? room.lifetime : nil)
-    message.unreadLifetime = options.unreadLifetime
+    message.unreadLifetime = options.unreadLifetime ?? (options.lifetime == nil ? room.unreadLifetime : nil)
     if let id = options.replyTo {
       guard let answered = try MessageQueries.find(db, room: address, messageID: id) else {
         throw ChatError.noMessage(id)

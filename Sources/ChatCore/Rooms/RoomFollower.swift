@@ -100,7 +100,7 @@ import SIPAgent
     _ = state.apply(
       ConferenceInfo(
         entity: entity, state: .full, version: room.version, subject: room.subject, ephemeralLifetime: room.lifetime,
-        users: users))
+        ephemeralUnreadLifetime: room.unreadLifetime ?? 0, users: users))
     return state
   }
 

@@ -157,7 +157,12 @@ enum RoomQueries {
     }
     if !state.subject.isEmpty { room.subject = state.subject }
     room.version = state.version
+    let before = (room.lifetime, room.unreadLifetime)
     room.lifetime = Ephemeral.sensible(state.ephemeralLifetime) ?? 0
+    room.unreadLifetime = Ephemeral.sensible(state.ephemeralUnreadLifetime)
+    if room.state == .active, before != (room.lifetime, room.unreadLifetime) {
+      events.append(.lifetime(room: address, seconds: room.lifetime, unread: room.unreadLifetime))
+    }
     if room.state == .joining { room.state = .active }
     try room.update(db)
     return events

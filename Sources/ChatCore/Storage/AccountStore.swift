@@ -175,7 +175,7 @@ public final class AccountStore: Sendable {
     migrator.registerMigration("chat rooms 1") { db in try addRoomKeys(db) }
     migrator.registerMigration("chat search 3") { db in try SearchIndex.fold(db) }
     migrator.registerMigration("chat unread lifetime 1") { db in
-      try db.alter(table: "message") { $0.add(column: "unreadLifetime", .integer) }
+      for table in ["message", "room"] { try db.alter(table: table) { $0.add(column: "unreadLifetime", .integer) } }
     }
     RoomNameUse.register(&migrator)
     LimeAccount.registerMigrations(&migrator)

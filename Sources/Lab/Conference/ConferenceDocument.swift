@@ -19,12 +19,12 @@ struct ConferenceDocument {
       writer.element("conference-description") { writer in
         writer.element("subject", text: room.subject)
         writeTime(&writer)
-        let keywords = (room.isOneToOne ? "one-to-one " : "") + ((room.lifetime ?? 0) > 0 ? "ephemeral " : "")
+        let keywords = (room.isOneToOne ? "one-to-one " : "") + (isEphemeral ? "ephemeral " : "")
         if !keywords.isEmpty { writer.element("keywords", text: keywords) }
         writer.element("available-media") { writer in
           write([("audio", "inactive"), ("video", "sendrecv"), ("text", "inactive")], as: ("entry", "label"), &writer)
         }
-        if let lifetime = room.lifetime, lifetime > 0 { writeLifetime(lifetime, &writer) }
+        if isEphemeral { writeLifetime(room.lifetime, room.unreadLifetime, &writer) }
       }
       writer.element("users", [("state", "full")]) { writer in
         for member in room.members { write(member, &writer) }
@@ -32,15 +32,17 @@ struct ConferenceDocument {
     }
   }
 
+  private var isEphemeral: Bool { room.lifetime.map { $0 > 0 || room.unreadLifetime > 0 } ?? false }
+
   /// One change, at its own version.
   func partial(_ change: ConferenceRoom.VersionedChange) -> Data {
     document(state: "partial", version: change.version) { writer in
       writer.element("conference-description") { writer in
         if case .subjectChanged(let text) = change.change { writer.element("subject", text: text) }
         writeTime(&writer)
-        if case .lifetimeChanged(let seconds) = change.change {
-          if seconds != 0 { writer.element("keywords", text: "ephemeral") }
-          writeLifetime(seconds, &writer)
+        if case .lifetimeChanged(let seconds, let unread) = change.change {
+          if seconds != 0 || unread != 0 { writer.element("keywords", text: "ephemeral") }
+          writeLifetime(seconds, unread, &writer)
         }
       }
       switch change.change {
@@ -71,10 +73,12 @@ struct ConferenceDocument {
   }
 
   /// Linphone's extension; nil where each device decides for itself.
-  private func writeLifetime(_ seconds: Int?, _ writer: inout XMLWriter) {
+  private func writeLifetime(_ seconds: Int?, _ unread: Int, _ writer: inout XMLWriter) {
     writer.element("linphone-cie:ephemeral") { writer in
       writer.element("linphone-cie:mode", text: seconds == nil ? "device-managed" : "admin-managed")
       writer.element("linphone-cie:lifetime", text: String(seconds ?? 0))
+      // liblinphone 5.5 wants it, those before it do not know it.
+      writer.element("linphone-cie:not-read-lifetime", text: String(seconds == nil ? 0 : unread))
     }
   }
 

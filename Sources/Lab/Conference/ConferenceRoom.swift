@@ -39,7 +39,7 @@ struct ConferenceRoom: Sendable {
     case devicePresent(user: SIPURI, device: Device)
     case deviceRemoved(user: SIPURI, gruu: SIPURI)
     case subjectChanged(String)
-    case lifetimeChanged(Int?)
+    case lifetimeChanged(Int?, unread: Int)
   }
 
   struct VersionedChange: Sendable, Equatable {
@@ -75,6 +75,8 @@ struct ConferenceRoom: Sendable {
   /// Seconds after which messages delete themselves, as the administrators have it for all; 0 for never, nil where each
   /// device decides for itself.
   private(set) var lifetime: Int?
+  /// The same for messages that are not read.
+  private(set) var unreadLifetime = 0
   /// In the order in which they came: the first one left becomes admin when no admin remains.
   private(set) var members: [Member] = []
   /// Of the last change; a room's first full state has at least 1.
@@ -82,11 +84,12 @@ struct ConferenceRoom: Sendable {
   private(set) var history: [VersionedChange] = []
 
   init(
-    address: SIPURI, subject: String, isEncrypted: Bool = false, isOneToOne: Bool = false, lifetime: Int? = nil
+    address: SIPURI, subject: String, isEncrypted: Bool = false, isOneToOne: Bool = false, lifetime: Int? = nil,
+    unreadLifetime: Int = 0
   ) {
     self.address = address
     self.subject = subject
-    self.lifetime = lifetime
+    (self.lifetime, self.unreadLifetime) = (lifetime, unreadLifetime)
     self.isEncrypted = isEncrypted
     self.isOneToOne = isOneToOne
   }
@@ -195,10 +198,12 @@ struct ConferenceRoom: Sendable {
   }
 
   /// Another lifetime, or none for all any more (nil), which is for good. As with the subject, only an admin does it.
-  mutating func setLifetime(_ seconds: Int?, by user: SIPURI) {
-    guard lifetime != nil, member(user)?.isAdmin == true, seconds != lifetime else { return }
-    lifetime = seconds
-    record(.lifetimeChanged(seconds))
+  mutating func setLifetime(_ seconds: Int?, unread: Int, by user: SIPURI) {
+    guard lifetime != nil, member(user)?.isAdmin == true, seconds != lifetime || unread != unreadLifetime else {
+      return
+    }
+    (lifetime, unreadLifetime) = (seconds, unread)
+    record(.lifetimeChanged(seconds, unread: unread))
   }
 
   mutating func setAdmin(_ user: SIPURI, _ isAdmin: Bool, by admin: SIPURI) throws(Refusal) {

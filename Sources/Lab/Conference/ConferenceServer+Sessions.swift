@@ -37,8 +37,10 @@ extension ConferenceServer {
     transaction.respond(200, "Ok", headers: sessionHeaders(of: owner.room))
     let user = owner.device.withoutParameters
     if let subject = request[header: "Subject"] { entries[owner.room]?.room.rename(subject, by: user) }
-    // One without the header ends the lifetime for all.
-    entries[owner.room]?.room.setLifetime(lifetime(in: request), by: user)
+    // One without the headers ends the lifetime for all.
+    let unread = unreadLifetime(in: request)
+    entries[owner.room]?.room.setLifetime(
+      lifetime(in: request) ?? unread.map { _ in 0 }, unread: unread ?? 0, by: user)
     settled(owner.room)
   }
 
@@ -178,7 +180,10 @@ extension ConferenceServer {
     if state.isOneToOne { headers.append(SIPHeader("One-To-One-Chat-Room", "true")) }
     if state.isEncrypted { headers.append(SIPHeader("End-To-End-Encrypted", "true")) }
     if let lifetime = state.lifetime {
-      headers += [SIPHeader("Ephemerable", "true"), SIPHeader("Ephemeral-Life-Time", String(lifetime))]
+      headers += [
+        SIPHeader("Ephemerable", "true"), SIPHeader("Ephemeral-Life-Time", String(lifetime)),
+        SIPHeader("Ephemeral-Not-Read-Life-Time", String(state.unreadLifetime)),
+      ]
     }
     return .fromRoom(
       room, to: device, method: "INVITE", headers: headers, body: Deflate.deflate(ResourceList(others).serialized))

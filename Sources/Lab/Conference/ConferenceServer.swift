@@ -232,7 +232,8 @@ final class ConferenceServer {
       address = newRoomAddress()
       let room = ConferenceRoom(
         address: address, subject: request[header: "Subject"] ?? "", isEncrypted: isEncrypted, isOneToOne: isOneToOne,
-        lifetime: request[header: "Ephemerable"] == "true" ? lifetime(in: request) : nil)
+        lifetime: request[header: "Ephemerable"] == "true" ? lifetime(in: request) : nil,
+        unreadLifetime: unreadLifetime(in: request) ?? 0)
       roomsMade += 1
       entries[address] = Entry(room: room, creator: user, number: roomsMade)
       log(.focus, "factory: room \(address) for \(user)")
@@ -256,8 +257,13 @@ final class ConferenceServer {
   }
 
   /// Seconds in `Ephemeral-Life-Time`; nil when it is absent or no number.
-  func lifetime(in request: SIPRequest) -> Int? {
-    request[header: "Ephemeral-Life-Time"].flatMap { UInt32($0) }.map(Int.init)
+  func lifetime(in request: SIPRequest) -> Int? { seconds("Ephemeral-Life-Time", in: request) }
+
+  /// The same of messages that are not read.
+  func unreadLifetime(in request: SIPRequest) -> Int? { seconds("Ephemeral-Not-Read-Life-Time", in: request) }
+
+  private func seconds(_ header: String, in request: SIPRequest) -> Int? {
+    request[header: header].flatMap { UInt32($0) }.map(Int.init)
   }
 
   /// False when the request requires what the focus does not know; it is answered then.

@@ -150,6 +150,6 @@ extension RoomHeader {
       case .unsafe: .unsafe
       }
     self.init(name: names.room(summary), security: security, deviceCount: summary.deviceCount)
-    if summary.room.lifetime > 0 { lifetime = "deleted \(summary.room.lifetime) s after reading" }
+    lifetime = summary.room.lifetimeText
   }
 }

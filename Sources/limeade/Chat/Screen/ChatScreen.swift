@@ -266,6 +266,8 @@ final class ChatScreen {
       else { return }
       note(
         "\(names.short(participant)) has \(change == .added ? "a new" : "no longer the") device \(device)", room: room)
+    case .lifetime(let room, _, _):
+      if let line = EventLine.text(of: event) { note(String(line.dropFirst(3)), room: room) }
     case .message(let message):
       stopTyping(message.room, message.sender)
       staleRooms.insert(message.room)

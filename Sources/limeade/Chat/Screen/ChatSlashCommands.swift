@@ -78,6 +78,12 @@ extension ChatScreen {
       case "rename":
         let wish = RenameRoom(room: room, name: call.arguments.joined(separator: " "))
         inBackground { _ = try await session.performBeside(wish) }
+      case "room-ephemeral":
+        guard let seconds = Int(call.arguments[0]) else {
+          return complain("'\(call.arguments[0])' is no number of seconds")
+        }
+        let wish = SetRoomLifetime(room: room, seconds: seconds)
+        inBackground { _ = try await session.performBeside(wish) }
       case "receipts", "typing":
         let isTyping = call.name == "typing"
         let wish = SetRoomNotices(
@@ -125,10 +131,11 @@ extension ChatScreen {
     let trust =
       (try? await store.trust(room: room.address, curve: account.curve))
       ?? RoomTrust(isEncrypted: room.isEncrypted, devices: [])
-    var lines =
-      [
-        "room        \(names.room(summary))", "address     \(room.address)", "security    \(trust.level.words)",
-      ] + RoomNoticeLines.all(room, account).map { $0.replacing("  ", with: "   ", maxReplacements: 1) } + [""]
+    var lines = [
+      "room        \(names.room(summary))", "address     \(room.address)", "security    \(trust.level.words)",
+    ]
+    if let lifetime = room.lifetimeText { lines.append("messages    \(lifetime)") }
+    lines += RoomNoticeLines.all(room, account).map { $0.replacing("  ", with: "   ", maxReplacements: 1) } + [""]
     for member in interface.screen.members {
       lines.append("member      \(member.id)\(member.isAdmin ? ", administrator" : "")")
       for device in member.devices { lines.append("  device    \(device.id), \(device.trust.words)") }

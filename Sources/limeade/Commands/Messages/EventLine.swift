@@ -17,6 +17,8 @@ enum EventLine {
       summary.room.state == .left ? "-- no longer a member of \(SafeLine.text(name))" : nil
     case .participant(_, let address, let isAdmin, let change):
       "-- \(SafeLine.text(address)) \(change == .changed ? (isAdmin ? "is now admin" : "is no longer admin") : change.rawValue)"
+    case .lifetime(_, let seconds, let unread):
+      "-- messages of this room are \(ChatEvent.lifetimeText(seconds, unread: unread) ?? "no longer deleted by themselves")"
     case .messageState(let message):
       message.state == .failed
         ? "-- not sent (\(SafeLine.text(message.failure ?? "unknown reason"))): \(SafeLine.text(message.preview))"
@@ -88,6 +90,7 @@ extension ChatEvent {
     case .connection, .lost: nil
     case .room(let summary, _): summary.room.address
     case .participant(let room, _, _, _), .device(let room, _, _, _), .composing(let room, _, _): room
+    case .lifetime(let room, _, _): room
     case .delivery(let room, _, _, _, _, _): room
     case .message(let message), .messageState(let message): message.room
     case .change(let change): change.room

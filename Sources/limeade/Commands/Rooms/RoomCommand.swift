@@ -9,8 +9,8 @@ struct RoomCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "room", abstract: "Make, list, show, change and leave chat rooms.",
     subcommands: [
-      Create.self, List.self, Show.self, Invite.self, Remove.self, Admin.self, Rename.self, Set.self, Leave.self,
-      Forget.self,
+      Create.self, List.self, Show.self, Invite.self, Remove.self, Admin.self, Rename.self, Ephemeral.self, Set.self,
+      Leave.self, Forget.self,
     ])
 
   struct Create: AsyncParsableCommand {
@@ -22,13 +22,18 @@ struct RoomCommand: AsyncParsableCommand {
     @Argument(help: "The room's name.") var name: String
     @Argument(help: "SIP addresses of the members; NAME means one of your own domain.") var addresses: [String]
     @Flag(help: "Without end-to-end encryption.") var plain = false
+    @Option(
+      help: ArgumentHelp(
+        "Messages of all members are deleted this many seconds after being read; administrators change it.",
+        valueName: "seconds"))
+    var ephemeral: Int?
 
     func run() async throws {
       Output.onlyReports = true
       let account = try options.accountConfiguration(withPassword: false)
       let members = try Self.checked(addresses, account)
       let room = try await options.perform(
-        CreateRoom(name: name, members: members, plain: plain))
+        CreateRoom(name: name, members: members, plain: plain, ephemeral: ephemeral))
       RoomPrinter.show(room, account: account, json: options.json)
       Self.noteMissing(members, in: room)
     }
@@ -167,9 +172,7 @@ private enum RoomPrinter {
         "  security   \(trust.level.words) (\(trust.trustedCount) of \(trust.devices.count) devices trusted)")
     }
     Output.line("  state      \(summary.room.state.rawValue)")
-    if summary.room.lifetime > 0 {
-      Output.line("  ephemeral  messages are deleted \(summary.room.lifetime) s after being read")
-    }
+    if let lifetime = summary.room.lifetimeText { Output.line("  ephemeral  messages are \(lifetime)") }
     for line in RoomNoticeLines.all(summary.room, account) { Output.line("  \(line)") }
     for member in summary.participants {
       Output.line("  member     \(member.address)\(member.isAdmin ? " (admin)" : "")")
