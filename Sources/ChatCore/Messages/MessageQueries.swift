@@ -129,6 +129,21 @@ enum MessageQueries {
     try db.cachedStatement(sql: sql).execute(arguments: [reason, row, participant])
   }
 
+  /// Members all of whose devices are among those that a message was not encrypted for do not get it.
+  static func endDeliveries(_ db: Database, of row: Int64, without devices: Set<String>) throws {
+    guard let room = try String.fetchOne(db, sql: "SELECT room FROM message WHERE id = ?", arguments: [row]) else {
+      return
+    }
+    let byMember = Dictionary(grouping: try RoomQueries.devices(db, room: room), by: \.participant)
+    for (member, theirs) in byMember where theirs.allSatisfy({ devices.contains($0.gruu) }) {
+      try db.execute(
+        sql: "UPDATE delivery SET state = ?, time = ? WHERE message = ? AND participant = ? AND state = ?",
+        arguments: [
+          Delivery.State.failed.rawValue, StoredDate(Date()), row, member, Delivery.State.pending.rawValue,
+        ])
+    }
+  }
+
   /// Everyone has read it, or has it: our copy of an ephemeral message goes too, as Linphone's does.
   private static func startLifetime(
     _ db: Database, of message: Message, with state: Delivery.State, now: Date

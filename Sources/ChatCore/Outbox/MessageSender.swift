@@ -104,6 +104,7 @@ import SIPAgent
       context.hub.send(.security(room: room.address, device: device, text: Recipients.firstText(to: device)))
     }
     reasons.merge(try await peerSessions.reasons(of: started)) { $1 }
+    try await keep(reasons, of: zip(entries, items).compactMap { $1.envelope == nil ? nil : $0.message })
     return zip(entries, items).map { entry, item in
       let reasons = reasons.merging(item.failures.mapValues(\.description)) { $1 }
       if entry.isUrgent {
@@ -118,6 +119,20 @@ import SIPAgent
       }
       let (contentType, body) = envelope.serialized
       return .success(OutgoingMessage(headers: headers, contentType: contentType, body: body))
+    }
+  }
+
+  /// That devices cannot read the messages stays in the history. A member none of whose devices can does not get them.
+  private func keep(_ reasons: [DeviceID: String], of messages: [Int64]) async throws {
+    guard !reasons.isEmpty, !messages.isEmpty else { return }
+    try await context.store.database.write { db in
+      for row in messages {
+        for (device, reason) in reasons.sorted(by: { $0.key.string < $1.key.string }) {
+          try MessageQueries.keep(
+            db, "\(device) cannot read this: \(reason)", of: row, by: Admissions.user(of: device.string))
+        }
+        try MessageQueries.endDeliveries(db, of: row, without: Set(reasons.keys.map(\.string)))
+      }
     }
   }
 

@@ -129,6 +129,11 @@ struct NoticeReader: Sendable {
     else { return nil }
     let lime = LimeAccount(device: DeviceID(own), curve: context.account.curve, now: context.clock.now)
     try lime.markSessionsStale(db, with: DeviceID(device.description))
+    if let names = try DeviceAlgorithms.recent(db, of: device.description), !names.isEmpty {
+      let reason = DeviceAlgorithms.reason(names, own: context.account.curve)
+      return .security(
+        room: room.address, device: device.description, text: "\(device) could not decrypt a message: \(reason)")
+    }
     return .security(
       room: room.address, device: device.description,
       text: "\(device) could not decrypt a message; a new session starts with the next one")

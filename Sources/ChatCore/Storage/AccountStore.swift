@@ -177,6 +177,7 @@ public final class AccountStore: Sendable {
     migrator.registerMigration("chat unread lifetime 1") { db in
       for table in ["message", "room"] { try db.alter(table: table) { $0.add(column: "unreadLifetime", .integer) } }
     }
+    migrator.registerMigration("chat algorithms 1") { db in try DeviceAlgorithms.createTable(db) }
     RoomNameUse.register(&migrator)
     LimeAccount.registerMigrations(&migrator)
     return migrator
