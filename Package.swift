@@ -12,6 +12,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/LebJe/TOMLKit", exact: "0.6.0"),
     .package(url: "https://github.com/swhitty/FlyingFox", exact: "0.27.1"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", exact: "0.2.0"),
   ],
   targets: [
     // One C library each. C functions of our own only where Swift cannot call (tag lists, macros, variadics).
@@ -65,15 +66,23 @@ let package = Package(
       name: "FlexisipCheck",
       dependencies: [
         "ChatCore", "SIPAgent", "ServerConnection", "MessageFormats", "HTTPClient", "FileTransfer", "DigestAuth",
-        "Lime", "CCrypto",
+        "Lime", "CCrypto", "SafeText",
         .product(name: "Logging", package: "swift-log"),
       ]),
+    .target(
+      name: "Load",
+      dependencies: [
+        "ChatCore", "FlexisipCheck", "ServerConnection", .product(name: "Histogram", package: "hdrhistogram-swift"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    .target(name: "TraceFile", dependencies: ["MessageFormats", "SafeText"]),
     .target(name: "TerminalUI", dependencies: ["CNcurses", "SafeText"]),
     .executableTarget(
       name: "limeade",
       dependencies: [
         "AccountService", "ChatCore", "FileTransfer", "Lab", "KeyServer", "FlexisipCheck", "ServerConnection",
-        "TerminalUI", "MessageFormats", "DigestAuth", "Lime", "SIPAgent", "SafeText",
+        "TerminalUI", "MessageFormats", "DigestAuth", "Lime", "SIPAgent", "SafeText", "TraceFile",
+        "Load",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "TOMLKit", package: "TOMLKit"), .product(name: "Logging", package: "swift-log"),
         .target(name: "CMalloc", condition: .when(platforms: [.linux])),
@@ -106,7 +115,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "ChatCore", "DigestAuth", "FlexisipCheck", "HTTPServer", "KeyServer", "Lime", "MessageFormats", "SIPAgent",
-        "TerminalUI", "TestSupport",
+        "TerminalUI", "TestSupport", "TraceFile",
         .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
       ], path: "Tests/Fuzz/Targets"),
     .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"]),
@@ -134,6 +143,8 @@ let package = Package(
       ]),
     .testTarget(
       name: "FlexisipCheckTests", dependencies: ["FlexisipCheck", "Lab", "KeyServer", "TestSupport", "limeade"]),
+    .testTarget(name: "LoadTests", dependencies: ["Load", "TestSupport", "limeade"]),
+    .testTarget(name: "TraceFileTests", dependencies: ["ServerConnection", "TestSupport", "TraceFile", "limeade"]),
     .testTarget(name: "TerminalUITests", dependencies: ["TerminalUI", "TestSupport"]),
     .testTarget(
       name: "InteropTests",

@@ -108,6 +108,20 @@ public struct CreateRoom: ClientOperation {
   }
 }
 
+/// What became of somebody who was to be invited or removed.
+public struct MemberChange: Codable, Sendable, Equatable {
+  /// Address of record.
+  public var address: String
+  /// What the room's state says of it.
+  public var change: MembershipChange
+  /// Of a refusal.
+  public var why: String?
+
+  init(address: String, _ change: MembershipChange, why: String? = nil) {
+    (self.address, self.change, self.why) = (address, change, why)
+  }
+}
+
 /// The operations on a known room and people's addresses.
 public struct InviteToRoom: ClientOperation {
   public static let method = "room.invite"
@@ -116,8 +130,8 @@ public struct InviteToRoom: ClientOperation {
   /// SIP addresses; names alone are of the account's domain.
   public var members: [String]
   public init(room: String, members: [String]) { (self.room, self.members) = (room, members) }
-  public func perform(on client: ChatClient) async throws -> Done {
-    try await forEach(members, in: room, client) { try await client.invite($0, to: $1) }
+  public func perform(on client: ChatClient) async throws -> [MemberChange] {
+    try await changes(of: members, in: room, client) { try await client.invite($0, to: $1) }
   }
 }
 
@@ -129,8 +143,8 @@ public struct RemoveFromRoom: ClientOperation {
   /// SIP addresses; names alone are of the account's domain.
   public var members: [String]
   public init(room: String, members: [String]) { (self.room, self.members) = (room, members) }
-  public func perform(on client: ChatClient) async throws -> Done {
-    try await forEach(members, in: room, client) { try await client.remove($0, from: $1) }
+  public func perform(on client: ChatClient) async throws -> [MemberChange] {
+    try await changes(of: members, in: room, client) { try await client.remove($0, from: $1) }
   }
 }
 
@@ -259,6 +273,29 @@ func known(_ room: String, _ client: ChatClient) async throws -> RoomSummary {
 
 private func addresses(_ texts: [String], _ client: ChatClient) throws -> [SIPURI] {
   try texts.map { try SIPAddress.checked($0, domain: client.account.address.host) }
+}
+
+/// Carries out `change` for each address, also after a refusal.
+/// - Throws: the first refusal when all were refused; else whatever else goes wrong, at once.
+private func changes(
+  of members: [String], in room: String, _ client: ChatClient,
+  _ change: (SIPURI, String) async throws -> MembershipChange
+) async throws -> [MemberChange] {
+  let addresses = try addresses(members, client)
+  let room = try await known(room, client).room.address
+  var changes: [MemberChange] = []
+  var refusal: ChatError?
+  for address in addresses {
+    do {
+      changes.append(MemberChange(address: address.addressOfRecord.description, try await change(address, room)))
+    } catch let error as ChatError {
+      guard case .refused = error else { throw error }
+      refusal = refusal ?? error
+      changes.append(MemberChange(address: address.addressOfRecord.description, .refused, why: error.description))
+    }
+  }
+  if let refusal, changes.allSatisfy({ $0.change == .refused }) { throw refusal }
+  return changes
 }
 
 /// Carries out `change` for each address; a refusal ends it.

@@ -5,7 +5,7 @@ import SafeText
 /// Writes each message as it comes, with its time and direction, without credentials. Texts of unencrypted rooms,
 /// addresses and names are in it, so that its owner alone may read the file (0600).
 ///
-/// `@unchecked Sendable`: `file` is only touched under `lock`.
+/// `@unchecked Sendable`: `file`, `nextLine` and `titles` are only touched under `lock`.
 public final class WireTrace: @unchecked Sendable {
   /// Which way a message went; the raw value stands in the file.
   public enum Direction: String, Sendable {
@@ -32,8 +32,15 @@ public final class WireTrace: @unchecked Sendable {
     "authorization", "proxy-authorization", "authentication-info", "proxy-authentication-info", "cookie", "set-cookie",
   ]
 
+  /// As it was given.
+  public let path: String
   private let lock = NSLock()
   private let file: FileHandle
+  /// Whether the file was empty in the beginning.
+  private let countsLines: Bool
+  private var nextLine = 1
+  /// The last entries.
+  private var titles: [Title] = []
 
   /// A link at `path` is not followed.
   /// - Parameter continues: whether to keep what is in the file.
@@ -48,6 +55,8 @@ public final class WireTrace: @unchecked Sendable {
       throw Failure.cannotWrite(path: path, reason: reason)
     }
     file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    self.path = path
+    countsLines = lseek(descriptor, 0, SEEK_END) == 0
   }
 
   /// - Parameters:
@@ -65,9 +74,53 @@ public final class WireTrace: @unchecked Sendable {
 
   private func write(_ title: String, _ lines: [String]) {
     let time = Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
-    let text = "===== \(time) \(Self.printable(title))\n" + lines.map { Self.printable($0) + "\n" }.joined()
+    let shown = lines.map { Self.withoutMark(Self.printable($0)) + "\n" }
+    let text = "\(Self.mark)\(time) \(Self.printable(title))\n" + shown.joined()
     // A full disk costs the trace, not the connection.
-    lock.withLock { try? file.write(contentsOf: Data(text.utf8)) }
+    lock.withLock {
+      titles.append(Title(line: nextLine, begins: String((lines.first ?? title).prefix(Self.keptBeginning))))
+      if titles.count > Self.keptTitles { titles.removeFirst(Self.keptTitles / 2) }
+      nextLine += 1 + lines.count
+      try? file.write(contentsOf: Data(text.utf8))
+    }
+  }
+
+  /// What an entry begins with: no text of others may look so.
+  private static let mark = "===== "
+
+  private static func withoutMark(_ line: String) -> String {
+    line.hasPrefix(mark) ? "\\x3d" + line.dropFirst() : line
+  }
+
+  // MARK: Finding it again
+
+  private struct Title {
+    var line: Int
+    /// Of the message, or of a note.
+    var begins: String
+  }
+
+  private static let keptTitles = 2000
+  private static let keptBeginning = 80
+
+  /// Where the next entry will stand, from 1.
+  public var position: Int { lock.withLock { nextLine } }
+
+  /// Where to look when something that began at `start` has failed: the last answer that refuses, but for a challenge,
+  /// else the first entry; nil when nothing has come since, or the file had been there before.
+  public func placeOfFailure(since start: Int) -> Int? {
+    lock.withLock {
+      let since = titles.drop { $0.line < start }
+      guard countsLines, let first = since.first else { return nil }
+      let refusal = since.last { title in
+        let words = title.begins.split(separator: " ", maxSplits: 2)
+        guard words.count > 1, words[0] == "SIP/2.0" || words[0] == "HTTP", let status = Int(words[1]) else {
+          return false
+        }
+        return status >= 400 && status != 401 && status != 407
+      }
+      return (refusal ?? first).line
+    }
   }
 
   /// Header lines, folded ones joined (RFC 3261 §7.3.1), with the secret ones' values left out.
@@ -94,7 +147,9 @@ public final class WireTrace: @unchecked Sendable {
     let isText = kept.allSatisfy { $0 >= 32 || $0 == 9 || $0 == 10 || $0 == 13 }
     guard isText else { return ["(\(body.count) bytes)"] }
     let cut = body.count > kept.count ? ["(\(body.count - kept.count) bytes more)"] : []
-    return String(decoding: kept, as: UTF8.self).components(separatedBy: "\n") + cut
+    // CR LF is one character to Swift.
+    let lines = kept.split(separator: 10, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
+    return lines + cut
   }
 
   /// What came from the network must not reach a terminal as control characters, nor turn its text around.

@@ -286,7 +286,9 @@ struct ConfMistake: Sendable, CustomTestStringConvertible {
 @Suite struct ConfigurationForFlexisip {
   private static func print(into folder: TemporaryFolder) async throws {
     let run = try PeerProcess(
-      TestPaths.limeade, ["lab", "--print-config", "--tls", "--config-folder", folder.url.path], keepsErrors: true)
+      TestPaths.limeade,
+      ["lab", "--print-config", "--flexisip-version", "2.5", "--tls", "--config-folder", folder.url.path],
+      keepsErrors: true)
     #expect(try await run.exitCode() == 0, "\(run.output)")
   }
 

@@ -175,6 +175,10 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
         "\(name): \(first.seen) \(first.causes.map { $0.setting ?? $0.text })")
     }
     if let words = fault.words { #expect(cause.text.contains(words), "\(name): \(cause.text)") }
+    let failed = Set(results.failed.map(\.step))
+    for later in results.failed where later.step != .cleanup && !failed.isDisjoint(with: later.step.foundations) {
+      #expect(later.causes.map(\.text).allSatisfy { $0.contains("has failed before") }, "\(name): \(later)")
+    }
   }
 
   @Test func aFileThatIsWrongInTheSameWayPointsAtItsLine() async throws {

@@ -237,8 +237,10 @@ public actor HostilePeer {
   }
 
   /// Makes a room through the factory, as a client does, and returns its address.
+  /// - Parameter headers: further lines, each ended by CRLF.
   public func createRoom(
-    _ subject: String, at factory: String, members: [String], encrypted: Bool, oneToOne: Bool = false
+    _ subject: String, at factory: String, members: [String], encrypted: Bool, oneToOne: Bool = false,
+    headers further: String = ""
   ) async throws -> String {
     let list = ResourceList(members.compactMap { SIPURI($0) }).serialized
     let headers = """
@@ -247,7 +249,7 @@ public actor HostilePeer {
       Content-Disposition: recipient-list\r
       End-To-End-Encrypted: \(encrypted)\r
       One-To-One-Chat-Room: \(oneToOne)\r
-
+      \(further)
       """
     func invite(_ uri: String) async throws -> WireMessage {
       try await self.invite(

@@ -2,7 +2,8 @@
 //
 // A Linphone client that a test drives: commands in lines on standard input, events as JSON objects in lines on
 // standard output. Needs Debian's liblinphone-dev, and linphone-common for its grammars (without them liblinphone
-// aborts).
+// aborts). Builds with liblinphone 5.1 (Debian 12), 5.3 (Debian 13) and 5.5; scripts/build-peers says how it is built
+// against another one than the system's.
 //
 // Options come in pairs:
 //   --dir DIR            where it keeps its data; the same directory again is the same device
@@ -21,7 +22,10 @@
 //   file ROOM PATH            files ROOM PATH|PATH...|TEXT, several files and a text in one message
 //   add|remove ROOM ADDRESS   admin ROOM ADDRESS  subject ROOM SUBJECT  leave ROOM
 //   forward ROOM TARGET       the newest message of ROOM to the room TARGET
-//   ephemeral ROOM SECONDS    own messages there delete themselves; in a room of create-ephemeral: everyone's
+//   edit ROOM TEXT   retract ROOM   the newest message of one's own (5.5; "unknown" before)
+//   react ROOM EMOJI          to the newest message (5.3 and later)
+//   ephemeral ROOM SECONDS [UNREAD-SECONDS]   own messages there delete themselves; in a room of create-ephemeral:
+//                             everyone's. 5.5: unread ones after UNREAD-SECONDS
 //   create-ephemeral SUBJECT ADDRESS...   messages delete themselves after an hour, as the admins decide
 //   offline   online   rooms   quit
 //   quick     no more log, and a look at the sockets every millisecond in place of 20, for measurements
@@ -41,7 +45,11 @@
 #include <map>
 #include <set>
 #include <sstream>
+#include <type_traits>
 
+namespace linphone {
+class ChatMessageReaction; // not in 5.1
+}
 using namespace linphone;
 using std::make_shared;
 using std::shared_ptr;
@@ -50,6 +58,22 @@ using std::string;
 using Room = shared_ptr<ChatRoom>;
 using Message = shared_ptr<ChatMessage>;
 using RoomEvent = shared_ptr<const EventLog>;
+
+// What liblinphone 5.1, 5.3 and 5.5 do not have alike; their headers tell no version
+
+/// What a setter takes: ChatRoomBackend in 5.1 is ChatRoom::Backend later, and so on.
+template <class Value>
+static Value valueOf(void (ChatRoomParams::*setter)(Value));
+using Backend = decltype(valueOf(&ChatRoomParams::setBackend));
+using EncryptionBackend = decltype(valueOf(&ChatRoomParams::setEncryptionBackend));
+using EphemeralMode = decltype(valueOf(&ChatRoomParams::setEphemeralMode));
+
+/// Calls a lambda whose result type is written with `decltype`; false if this liblinphone has not what it calls.
+template <class Call, class Object>
+static bool callIfThere(Call call, Object &object) {
+	if constexpr (std::is_invocable_v<Call, Object &>) return call(object), true;
+	else return false;
+}
 
 // Events
 
@@ -132,8 +156,9 @@ struct MessageEvents : ChatMessageListener {
 	}
 	void onParticipantImdnStateChanged(const Message &message,
 	                                   const shared_ptr<const ParticipantImdnState> &state) override {
+		auto participant = state->getParticipant(); // none in 5.1 when it is the account's own second device
 		emit("imdn", {{"id", message->getMessageId()},
-		              {"from", text(state->getParticipant()->getAddress())},
+		              {"from", participant ? text(participant->getAddress()) : ""},
 		              {"state", std::to_string(int(state->getState()))}});
 	}
 	shared_ptr<Buffer> onFileTransferSend(const Message &, const shared_ptr<Content> &, size_t, size_t) override {
@@ -187,6 +212,22 @@ struct RoomEvents : ChatRoomListener {
 	}
 	void onIsComposingReceived(const Room &room, const shared_ptr<const Address> &who, bool active) override {
 		emit("composing", {{"room", nameOf(room)}, {"who", text(who)}, {"active", active ? "1" : "0"}});
+	}
+	// 5.3 and later
+	void onNewMessageReaction(const Room &room, const Message &message,
+	                          const shared_ptr<const ChatMessageReaction> &reaction) {
+		callIfThere(
+		    [&](auto &reaction) -> decltype((void)reaction.getBody()) {
+			    emit("reaction", {{"room", nameOf(room)}, {"id", message->getMessageId()}, {"text", reaction.getBody()}});
+		    },
+		    *reaction);
+	}
+	// 5.5
+	void onMessageContentEdited(const Room &room, const Message &message) {
+		emit("edited", {{"room", nameOf(room)}, {"id", message->getMessageId()}, {"text", message->getUtf8Text()}});
+	}
+	void onMessageRetracted(const Room &room, const Message &message) {
+		emit("retracted", {{"room", nameOf(room)}, {"id", message->getMessageId()}});
 	}
 	void onMessageReceived(const Room &room, const Message &message) override {
 		emit("message", {{"room", nameOf(room)},
@@ -266,14 +307,14 @@ static void createRoom(const string &kind, std::istringstream &words) {
 	bool isEphemeral = kind == "create-ephemeral";
 	bool isEncrypted = kind != "create-plain" && !isBasic;
 	auto params = core->createDefaultChatRoomParams();
-	params->setBackend(isBasic ? ChatRoomBackend::Basic : ChatRoomBackend::FlexisipChat);
+	params->setBackend(isBasic ? Backend::Basic : Backend::FlexisipChat);
 	params->enableGroup(kind != "create-1to1" && !isBasic);
 	if (!isBasic) {
 		params->enableEncryption(isEncrypted);
-		params->setEncryptionBackend(isEncrypted ? ChatRoomEncryptionBackend::Lime : ChatRoomEncryptionBackend::None);
+		params->setEncryptionBackend(isEncrypted ? EncryptionBackend::Lime : EncryptionBackend::None);
 	}
 	if (isEphemeral) {
-		params->setEphemeralMode(ChatRoomEphemeralMode::AdminManaged);
+		params->setEphemeralMode(EphemeralMode::AdminManaged);
 		params->setEphemeralLifetime(3600);
 	}
 	params->setSubject(subject);
@@ -333,6 +374,46 @@ static void listRooms() {
 	emit("rooms-end", {});
 }
 
+/// False if this liblinphone cannot.
+static bool changeNewest(const string &command, const Room &room, const string &text) {
+	Message message;
+	for (auto &each : room->getHistory(0))
+		if (command == "react" || each->isOutgoing()) message = each;
+	if (!message) return emit("nothing-to-change", {}), true;
+	if (command == "react") {
+		return callIfThere(
+		    [&](auto &message) -> decltype(message.createReaction(text)->send()) {
+			    message.createReaction(text)->send();
+		    },
+		    *message);
+	}
+	if (command == "retract")
+		return callIfThere([&](auto &room) -> decltype(room.retractMessage(message)) { room.retractMessage(message); },
+		                   *room);
+	return callIfThere(
+	    [&](auto &room) -> decltype((void)room.createReplacesMessage(message)) {
+		    auto edited = room.createReplacesMessage(message);
+		    edited->addUtf8TextContent(text);
+		    sendText(edited);
+	    },
+	    *room);
+}
+
+static void makeEphemeral(const Room &room, const string &name, const string &seconds) {
+	size_t end = 0;
+	long lifetime = std::stol(seconds, &end);
+	long unread = end < seconds.size() ? std::stol(seconds.substr(end)) : 0;
+	if (!unread) {
+		room->setEphemeralLifetime(lifetime);
+		room->enableEphemeral(true);
+	} else if (!callIfThere([&](auto &room) -> decltype((void)room.activateEphemeral(lifetime, unread)) {
+		           room.activateEphemeral(lifetime, unread);
+	           },
+	                        *room))
+		return emit("unknown", {{"cmd", "ephemeral with an unread lifetime"}});
+	emit("ephemeral", {{"room", name}, {"seconds", std::to_string(room->getEphemeralLifetime())}});
+}
+
 static void inRoom(const string &command, const string &line, std::istringstream &words) {
 	string name, rest;
 	words >> name;
@@ -355,11 +436,10 @@ static void inRoom(const string &command, const string &line, std::istringstream
 		auto target = rooms.find(rest);
 		if (history.empty() || target == rooms.end()) return emit("nothing-to-forward", {{"room", name}});
 		sendText(target->second->createForwardMessage(history.front()));
-	} else if (command == "ephemeral") {
-		room->setEphemeralLifetime(std::stol(rest));
-		room->enableEphemeral(true);
-		emit("ephemeral", {{"room", name}, {"seconds", std::to_string(room->getEphemeralLifetime())}});
-	} else if (command == "file") sendFile(room, name, rest);
+	} else if (command == "edit" || command == "retract" || command == "react") {
+		if (!changeNewest(command, room, rest)) emit("unknown", {{"cmd", command}});
+	} else if (command == "ephemeral") makeEphemeral(room, name, rest);
+	else if (command == "file") sendFile(room, name, rest);
 	else if (command == "files") sendFiles(room, name, rest);
 	else if (command == "read") room->markAsRead();
 	else if (command == "compose") room->compose();
@@ -409,8 +489,11 @@ static void createCore(std::map<string, string> &options) {
 	config->setString("storage", "uri", dir + "/linphone.db");
 	config->setString("lime", "x3dh_db_path", dir + "/x3dh.sqlite");
 	config->setInt("sip", "keepalive_period", 30000);
+	// The servers are on loopback: that this machine has no way out is no reason to wait for one.
+	config->setInt("sip", "auto_net_state_mon", 0);
 	config->setString("misc", "chat_rooms_enabled", "1");
-	if (!options["curve"].empty()) config->setString("lime", "curve", options["curve"]);
+	// 5.5 has no algorithm of its own accord, and then no LIME.
+	config->setString("lime", "curve", options["curve"].empty() ? "c25519" : options["curve"]);
 	core = factory->createCoreWithConfig(config, nullptr);
 	static auto coreEvents = make_shared<CoreEvents>();
 	core->addListener(coreEvents);
@@ -431,6 +514,7 @@ static void createCore(std::map<string, string> &options) {
 	}
 	if (!options["file"].empty()) core->setFileTransferServer(options["file"]);
 	core->start();
+	core->setNetworkReachable(true);
 }
 
 /// The account of an earlier run keeps its device and rooms; only the proxy's address may be another.

@@ -33,12 +33,14 @@ extension ChatClient {
   }
 
   /// Makes somebody a member of a room that this account administers.
-  public func invite(_ address: SIPURI, to room: String) async throws {
+  @discardableResult
+  public func invite(_ address: SIPURI, to room: String) async throws -> MembershipChange {
     try await administration.invite(address, to: room)
   }
 
   /// Takes a member out of a room that this account administers.
-  public func remove(_ address: SIPURI, from room: String) async throws {
+  @discardableResult
+  public func remove(_ address: SIPURI, from room: String) async throws -> MembershipChange {
     try await administration.remove(address, from: room)
   }
 

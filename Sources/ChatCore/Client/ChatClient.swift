@@ -28,7 +28,7 @@ import ServerConnection
   private(set) lazy var ownDevice = OwnDevice(context)
   private(set) lazy var contactLog = ContactLog(context)
   private(set) lazy var expiry = Expiry(context)
-  private(set) lazy var sipEvents = SIPEventQueue { [weak self] in await self?.handle($0) }
+  private(set) lazy var backlog = EventBacklog { [weak self] in await self?.handle($0) }
 
   private(set) lazy var keyServer = KeyServerExchange(context)
   private(set) lazy var keyUpkeep = KeyUpkeep(context, ownDevice, keyServer)
@@ -42,7 +42,7 @@ import ServerConnection
   private(set) lazy var resumption = RoomResumption(context, ownDevice, origins, follower)
   private(set) lazy var entry = RoomEntry(
     context, ownDevice, keyServer, factory, origins, follower, resumption
-  ) { [sipEvents] in sipEvents.putBack($0) }
+  ) { [backlog] in backlog.putBack($0) }
   private(set) lazy var oneToOne = OneToOneRooms(context, keyServer, factory, entry)
   private(set) lazy var administration = RoomAdministration(context, ownDevice, follower, resumption, expiry)
 
@@ -96,8 +96,7 @@ import ServerConnection
     hub.send(.connection(.connecting))
     try await prepare()
     try await TransferFolder(store).sweep(store)
-    let agent = try await makeAgent()
-    ownDevice.use(agent)
+    let agent = try await ownDevice.makeAgent(trace: trace)
     do {
       let registration = try await register(agent, retrying: retrying)
       try await takeIdentity(gruu: registration.gruu)
@@ -106,7 +105,7 @@ import ServerConnection
       eventTask = Task { [weak self] in
         for await event in agent.events {
           guard let self else { return }
-          await self.sipEvents.add(event)
+          await self.backlog.add(event)
         }
       }
       await goOnline()
@@ -177,28 +176,6 @@ import ServerConnection
   public func giveUp() async throws {
     try await keyUpkeep.removeKeys()
     await stop(unregistering: true)
-  }
-
-  private func makeAgent() async throws -> SIPAgent {
-    let instance = try await store.database.write { db -> String in
-      if let known = try Setting.instanceID.read(db) { return known }
-      let fresh = "urn:uuid:\(UUID().uuidString.lowercased())"
-      try Setting.instanceID.write(db, fresh)
-      return fresh
-    }
-    let account = self.account
-    var configuration = SIPAgentConfiguration(
-      address: account.registrationAddress, password: { account.password.reveal() }, instanceID: instance)
-    configuration.realm = account.realm
-    configuration.outboundProxy = account.outboundProxy
-    configuration.expires = account.expires
-    configuration.caFile = account.caFile
-    configuration.nameServer = account.nameServer
-    configuration.specs =
-      account.keyServer == nil ? "groupchat/1.1,ephemeral/1.1" : "groupchat/1.1,lime,ephemeral/1.1"
-    configuration.trace = trace
-    configuration.userAgent = "limeade/\(Version.current)"
-    return try SIPAgent(configuration: configuration)
   }
 
   /// This device has its address: from now on it can encrypt and decrypt.

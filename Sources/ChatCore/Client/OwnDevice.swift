@@ -1,8 +1,10 @@
 // OwnDevice.swift: this device: its address (GRUU, RFC 5627), its LIME account and, while connected, its SIP agent.
 import Foundation
+import GRDB
 import Lime
 import MessageFormats
 import SIPAgent
+import ServerConnection
 
 /// `ChatClient` says when it has what; everybody else asks.
 @ChatActor final class OwnDevice {
@@ -22,7 +24,30 @@ import SIPAgent
     if gruu == nil { gruu = try await context.store.deviceID().flatMap { SIPURI($0) } }
   }
 
-  func use(_ agent: SIPAgent) { self.agent = agent }
+  /// Registers nothing yet.
+  func makeAgent(trace: WireTrace?) async throws -> SIPAgent {
+    let instance = try await context.store.database.write { db -> String in
+      if let known = try Setting.instanceID.read(db) { return known }
+      let fresh = "urn:uuid:\(UUID().uuidString.lowercased())"
+      try Setting.instanceID.write(db, fresh)
+      return fresh
+    }
+    let account = context.account
+    var configuration = SIPAgentConfiguration(
+      address: account.registrationAddress, password: { account.password.reveal() }, instanceID: instance)
+    configuration.realm = account.realm
+    configuration.outboundProxy = account.outboundProxy
+    configuration.expires = account.expires
+    configuration.caFile = account.caFile
+    configuration.nameServer = account.nameServer
+    configuration.specs =
+      account.keyServer == nil ? "groupchat/1.1,ephemeral/1.1" : "groupchat/1.1,lime,ephemeral/1.1"
+    configuration.trace = trace
+    configuration.userAgent = "limeade/\(Version.current)"
+    let agent = try SIPAgent(configuration: configuration)
+    self.agent = agent
+    return agent
+  }
 
   func connected(as gruu: SIPURI) { (self.gruu, isConnected) = (gruu, true) }
 

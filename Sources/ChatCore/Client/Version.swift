@@ -3,5 +3,5 @@
 /// Which limeade this is.
 public enum Version {
   /// By semantic versioning.
-  public static let current = "0.1.0"
+  public static let current = "0.2.0"
 }

@@ -7,7 +7,9 @@ import Lime
 public struct KeyUpdate: Sendable, Equatable, Codable {
   /// The server did not know this device, or its keys had to be replaced: it was registered again.
   public var registeredAgain = false
+  /// A new signed prekey was published: the old one was older than a week.
   public var renewedSignedPrekey = false
+  /// How many were published beside those that the server had left.
   public var oneTimeKeysAdded = 0
 
   /// Whether there was nothing to do.

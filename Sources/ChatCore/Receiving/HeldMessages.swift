@@ -1,4 +1,4 @@
-// HeldMessages.swift: messages that overtook the state of their room wait for it, unanswered.
+// HeldMessages.swift: messages wait, unanswered, for what they overtook: the invitation to their room, or its state.
 import Foundation
 import SIPAgent
 
@@ -18,18 +18,22 @@ struct HeldMessages {
   /// Of bodies, in bytes.
   static let maximumSize = 1 << 19
 
-  /// Whose messages found no place, and are to come again.
-  var refused: Set<String> = []
+  private let maximumCount: Int
+  private let maximumSize: Int
   private(set) var rooms: [String: [Entry]] = [:]
   private var count = 0
   private var size = 0
+
+  init(maximumCount: Int = HeldMessages.maximumCount, maximumSize: Int = HeldMessages.maximumSize) {
+    (self.maximumCount, self.maximumSize) = (maximumCount, maximumSize)
+  }
 
   var isEmpty: Bool { count == 0 }
   var nextDeadline: ContinuousClock.Instant? { rooms.values.joined().map(\.deadline).min() }
 
   /// - Returns: false when there is no place for it.
   mutating func add(_ entry: Entry, room: String) -> Bool {
-    guard count < Self.maximumCount, size + entry.message.body.count <= Self.maximumSize else { return false }
+    guard count < maximumCount, size + entry.message.body.count <= maximumSize else { return false }
     rooms[room, default: []].append(entry)
     count += 1
     size += entry.message.body.count
@@ -53,7 +57,7 @@ struct HeldMessages {
     return overdue.sorted { $0.deadline < $1.deadline }
   }
 
-  mutating func removeAll() { self = HeldMessages() }
+  mutating func removeAll() { self = HeldMessages(maximumCount: maximumCount, maximumSize: maximumSize) }
 
   private mutating func forget(_ entries: [Entry]) {
     count -= entries.count

@@ -32,6 +32,8 @@ import SIPAgent
   private let incoming: IncomingMessageStore
   private let stateLimiter = RateLimiter()
   private var held = HeldMessages()
+  /// Rooms whose messages found no place, and are to come again.
+  private var refused: Set<String> = []
   /// Takes what was held too long.
   private var holding: Task<Void, Never>?
 
@@ -75,7 +77,7 @@ import SIPAgent
         if hold(message, room: room, until: arrived.deadline) { continue }
         if room.version == 0 {
           // Nobody is known to be in it yet, and its messages may be many.
-          held.refused.insert(room.address)
+          refused.insert(room.address)
           await agent.respond(to: message.id, status: Self.keepForLater)
         } else {
           overdue.append(HeldMessages.Entry(message: message, deadline: .now))
@@ -177,8 +179,8 @@ import SIPAgent
   func release(heldFor rooms: [String]) async {
     let entries = rooms.flatMap { held.take(room: $0) }
     if !entries.isEmpty { await receive(entries) }
-    guard !held.refused.isDisjoint(with: rooms), let agent = ownDevice.agent else { return }
-    held.refused.subtract(rooms)
+    guard !refused.isDisjoint(with: rooms), let agent = ownDevice.agent else { return }
+    refused.subtract(rooms)
     // A server brings what it keeps after a REGISTER.
     Task { _ = try? await agent.register() }
   }
@@ -196,5 +198,6 @@ import SIPAgent
     holding?.cancel()
     holding = nil
     held.removeAll()
+    refused = []
   }
 }

@@ -4,6 +4,16 @@ import GRDB
 import MessageFormats
 import SIPAgent
 
+/// What became of a change of who is in a room.
+public enum MembershipChange: String, Codable, Sendable {
+  case done
+  /// It was so before.
+  case already
+  /// The focus took it, and the room's state does not show it.
+  case notSeen = "not-seen"
+  case refused
+}
+
 @ChatActor final class RoomAdministration {
   private let context: ChatContext
   private let ownDevice: OwnDevice
@@ -19,18 +29,18 @@ import SIPAgent
     (self.resumption, self.expiry) = (resumption, expiry)
   }
 
-  func invite(_ address: SIPURI, to room: String) async throws {
+  func invite(_ address: SIPURI, to room: String) async throws -> MembershipChange {
     try await refer(room, address, [], what: "inviting \(address)") { $0.member(address) != nil }
   }
 
-  func remove(_ address: SIPURI, from room: String) async throws {
+  func remove(_ address: SIPURI, from room: String) async throws -> MembershipChange {
     let target = address.with(parameter: "method", "BYE")
-    try await refer(room, target, [], what: "removing \(address)") { $0.member(address) == nil }
+    return try await refer(room, target, [], what: "removing \(address)") { $0.member(address) == nil }
   }
 
   func makeAdmin(_ address: SIPURI, in room: String, _ isAdmin: Bool = true) async throws {
     let role = Parameter("admin", isAdmin ? "true" : "false")
-    try await refer(room, address, [role], what: "changing the role of \(address)") {
+    _ = try await refer(room, address, [role], what: "changing the role of \(address)") {
       $0.member(address)?.isAdmin == isAdmin
     }
   }
@@ -100,20 +110,23 @@ import SIPAgent
 
   private func refer(
     _ room: String, _ target: SIPURI, _ parameters: [Parameter], what: String, until isSo: (RoomSummary) -> Bool
-  ) async throws {
+  ) async throws -> MembershipChange {
     guard let agent = ownDevice.agent else { throw ChatError.notConnected }
     guard let uri = SIPURI(room) else { throw ChatError.badInput("'\(room)' is not a room address") }
     // The change comes over the subscription.
     await resumption.waitUntilResumed(room)
+    let wasSo = try await context.store.database.read { try RoomQueries.summary($0, room) }.map(isSo) ?? false
     do {
       let referTo = NameAddress(target, parameters: [Parameter("text")] + parameters)
       let response = try await agent.refer(to: uri, referTo: referTo)
       guard response.isSuccess else {
+        // A focus refuses to remove who is not there.
+        if wasSo { return .already }
         throw ChatError.refused(what: what, status: response.status, reason: response.reason)
       }
     } catch { throw ChatError(from: error, during: what) }
     // The change itself comes as a NOTIFY; none comes of somebody invited who has no device.
-    _ = await stateCame(room, where: isSo)
+    return await stateCame(room, where: isSo) ? (wasSo ? .already : .done) : .notSeen
   }
 
   /// Waits a moment for the focus to report the room as it should be now.

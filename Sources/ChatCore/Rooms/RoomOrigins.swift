@@ -26,8 +26,7 @@ import SIPAgent
   /// Addresses of record, and devices with their room, each said once.
   private var reported: Set<String> = []
   /// Under the room's `conferenceKey`.
-  private var waiting: [String: [IncomingMessage]] = [:]
-  private var waitingBytes = 0
+  private var waiting = HeldMessages(maximumCount: maximumWaiting, maximumSize: maximumWaitingBytes)
   /// The stored address of rooms, by the From of their messages.
   private var addresses: [String: String] = [:]
 
@@ -100,27 +99,23 @@ import SIPAgent
   }
 
   private func hold(_ message: IncomingMessage, in key: String) async {
-    let count = waiting.values.reduce(0) { $0 + $1.count }
-    guard count < Self.maximumWaiting,
-      waitingBytes + message.body.count <= Self.maximumWaitingBytes
-    else {
+    let entry = HeldMessages.Entry(message: message, deadline: .now + Self.overtakingTimeout)
+    guard waiting.add(entry, room: key) else {
       await ownDevice.agent?.respond(to: message.id, status: 503)
       return
     }
-    waitingBytes += message.body.count
-    waiting[key, default: []].append(message)
     Task { [weak self] in
-      try? await Task.sleep(for: Self.overtakingTimeout)
-      for late in self?.takeWaiting(key) ?? [] { await self?.ownDevice.agent?.respond(to: late.id, status: 503) }
+      try? await Task.sleep(until: entry.deadline)
+      await self?.refuseOverdue()
     }
   }
 
-  /// What waited for the room to be known.
-  func takeWaiting(_ key: String) -> [IncomingMessage] {
-    let messages = waiting.removeValue(forKey: key) ?? []
-    waitingBytes -= messages.reduce(0) { $0 + $1.body.count }
-    return messages
+  private func refuseOverdue() async {
+    for late in waiting.takeOverdue(at: .now) { await ownDevice.agent?.respond(to: late.message.id, status: 503) }
   }
+
+  /// What waited for the room to be known.
+  func takeWaiting(_ key: String) -> [IncomingMessage] { waiting.take(room: key).map(\.message) }
 
   /// Says, once for each, that somebody who is no conference server of ours wanted to open a room.
   func reportStranger(_ uri: SIPURI, _ what: String) {

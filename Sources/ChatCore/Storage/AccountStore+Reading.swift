@@ -9,6 +9,7 @@ extension AccountStore {
     try await database.read { try RoomQueries.summaries($0, all: false) }
   }
 
+  /// A message by its Message-ID, an own one before one of others; nil when it is not in the room.
   public func message(room: String, messageID: String) async throws -> MessageWithDeliveries? {
     try await database.read { db in
       let sql = "SELECT * FROM message WHERE room = ? AND messageID = ? ORDER BY isOutgoing DESC"

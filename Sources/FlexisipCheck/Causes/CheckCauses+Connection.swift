@@ -63,11 +63,13 @@ extension CheckCauses {
 
   /// - Parameters:
   ///   - address: the first that did not take us.
+  ///   - states: how it and the others did not.
   ///   - elsewhere: what answers on the same host instead, as a URI of `transports`.
   ///   - lacksProxy: whether the conference server runs there, and the proxy is not seen.
   ///   - offered: the transports that have SRV records.
   func refusedConnection(
-    at address: SocketAddress, elsewhere: String? = nil, lacksProxy: Bool = false,
+    at address: SocketAddress, _ states: [ConnectionState] = [.refused], elsewhere: String? = nil,
+    lacksProxy: Bool = false,
     offered: [SIPTransport] = []
   ) -> [CheckCause] {
     let host = location?.name(of: address) ?? proxy.host
@@ -76,10 +78,24 @@ extension CheckCauses {
     var notListening = CheckCause(
       elsewhere.map { "it does not listen there, but at \($0)" } ?? "it does not listen there", section: "global",
       key: "transports", value: elsewhere.map { "\($0) \(uri)" } ?? uri)
+    let isOtherFamily = elsewhere.flatMap(SIPTransportAddress.init).map { found in
+      found.port == port && found.host.contains(":") != address.numericHost.contains(":")
+    }
+    if isOtherFamily == true {
+      let family = address.numericHost.contains(":") ? "IPv6" : "IPv4"
+      notListening.text +=
+        ": \(host) leads to \(family) only. Let it listen on both, or give the name an "
+        + "\(family == "IPv4" ? "AAAA" : "A") record"
+    }
     let others = [
       CheckCause("a firewall is in between: open TCP port \(port)"),
       CheckCause("the account's outbound-proxy names another host or port than the server has"),
     ]
+    // A port without a listener refuses, as long as nobody is in between.
+    if !lacksProxy, isOtherFamily != true, let state = states.first, !states.contains(.refused) {
+      let wrong = record(of: address).map { [CheckCause("\($0), and that is wrong")] } ?? []
+      return unanswered(state, at: address) + (elsewhere == nil ? [] : [notListening]) + wrong + others.suffix(1)
+    }
     notListening.isEvident = elsewhere != nil
     var stopped =
       lacksProxy
@@ -104,6 +120,57 @@ extension CheckCauses {
       CheckCause("that record is wrong: it must name the host and a port of [global] transports"), notListening,
       others[0],
     ]
+  }
+
+  /// What is sent there is not refused, but lost.
+  private func unanswered(_ state: ConnectionState, at address: SocketAddress) -> [CheckCause] {
+    let way = Self.way(from: ConnectionState.source(toward: address), to: address.numericHost, address.port)
+    let look = "on the server, 'nft list ruleset' or 'iptables -S' shows it; a hoster has rules of its own"
+    let listens = "'ss -ltn' there shows what listens"
+    switch state {
+    case .rejected(let reason):
+      return [
+        CheckCause(
+          "a firewall refuses what goes \(way) (\(reason)), or there is no route: \(look); 'ip route get "
+            + "\(address.numericHost)' here shows the route"),
+        CheckCause("the address is not the server's: compare it with 'ip -br address' there; \(listens)"),
+      ]
+    default:
+      return [
+        CheckCause(
+          "a firewall drops what goes \(way): open the port (\(look)). A server that does not run refuses at once, "
+            + "which was not seen"),
+        CheckCause(
+          "no machine has that address, or answers lead another way: compare it with 'ip -br address' on the server; "
+            + listens),
+      ]
+    }
+  }
+
+  private static func way(from source: String?, to host: String, _ port: Int) -> String {
+    "\(source.map { "from \($0) " } ?? "")to \(host) port \(port) over TCP"
+  }
+
+  /// Between proxy and conference server.
+  /// - Parameters:
+  ///   - source: the sender's address; nil when it is not known.
+  ///   - key: of `[conference-server]`, which names the target.
+  static func lost(
+    _ state: ConnectionState, _ sender: String, from source: String?, to target: SIPTransportAddress, key: String
+  ) -> CheckCause? {
+    let way = way(from: source, to: target.host, target.port)
+    let text: String
+    switch state {
+    case .taken: return nil
+    case .refused: text = "nothing listens where \(sender) sends (\(way): refused): 'ss -ltn' shows what does"
+    case .dropped:
+      text = "a firewall drops what \(sender) sends (\(way): no answer, not refused): 'nft list ruleset' shows it"
+    case .rejected(let reason):
+      text = "what \(sender) sends does not arrive (\(way): \(reason)): a firewall ('nft list ruleset') or no route"
+    }
+    var cause = CheckCause(text, section: conference, key: key)
+    cause.isEvident = true
+    return cause
   }
 
   /// - Parameter isFocus: whether it is the conference server's port.

@@ -165,7 +165,7 @@ struct CheckCauses: Sendable {
     let redis = "the Redis server that keeps the registrations"
     let full = CheckCause(
       "the store of registrations answers, but takes no device of this user", section: Self.registrar,
-      key: isBefore(2, 4) ? "max-contacts-by-aor" : "max-contacts-per-registration", value: "12")
+      key: "max-contacts-by-aor", value: "12")
     let store = [
       CheckCause(
         "\(redis) does not run or is not there", section: Self.registrar, key: "redis-server-domain",

@@ -7,20 +7,31 @@ public struct ConfSetting: Sendable, Equatable {
   public var section: String
   /// As written, misspelt or not.
   public var key: String
-  /// As meant: continued lines joined, `key+=` appended, blanks at both ends removed.
+  /// As meant: continued lines joined, `key+=` appended, white space at both ends removed.
   public var value: String
+  /// As Flexisip takes it: without blanks at its ends, but with tabs and other white space.
+  var raw: String
   /// Of the line that begins the setting, from 1 on.
   public var line: Int
+  /// Of the line that counts, when the key comes twice.
+  var lastLine: Int?
+  var file: String
 
-  /// The words of a list. Commas separate too, as in Flexisip up to 2.5.
-  var words: [String] { value.split { $0 == " " || $0 == "," || $0 == "\t" }.map(String.init) }
+  init(section: String, key: String, value: String, raw: String? = nil, line: Int, file: String) {
+    self.section = section
+    self.key = key
+    self.value = value
+    self.raw = raw ?? value
+    self.line = line
+    self.file = file
+  }
 }
 
-/// A configuration file of Flexisip.
+/// A configuration file of Flexisip, or the files of one set-up read as one.
 ///
-/// Flexisip's own reader takes one `key=value` a line, without continuation, `+=` or comments behind a value, and
-/// refuses a key that comes twice. Files that use these are read here as their author meant them, so that one mistake
-/// is reported once, and not again as a missing value.
+/// Flexisip's own reader takes one `key=value` a line, without continuation, `+=` or comments behind a value. Files
+/// that use these are read here as their author meant them, so that one mistake is reported once, and not again as a
+/// missing value.
 public struct FlexisipConf: Sendable {
   /// Larger files are refused, in bytes.
   public static let maximumSize = 4 << 20
@@ -28,11 +39,15 @@ public struct FlexisipConf: Sendable {
   /// As given; findings name it.
   public let path: String
   /// In the order of the file.
-  public private(set) var settings: [ConfSetting] = []
+  public internal(set) var settings: [ConfSetting] = []
   /// Sections in the order of their first line.
-  public private(set) var sections: [(name: String, line: Int)] = []
+  public internal(set) var sections: [(name: String, line: Int)] = []
   /// Lines that Flexisip reads differently from how they are meant.
-  public private(set) var syntax: [ConfFinding] = []
+  var flaws: [ConfFlaw] = []
+  /// Who reads it: decides what the defaults are.
+  var program = FlexisipProgram.flexisip
+  /// The file of each section that is not in the one at `path`, by its name in small letters.
+  var files: [String: String] = [:]
 
   /// - Throws: `ConfError` when the file cannot be read.
   public init(path: String) throws {
@@ -46,7 +61,7 @@ public struct FlexisipConf: Sendable {
     self.path = path
     var reader = ConfReader(path: path)
     reader.read(text)
-    (settings, sections, syntax) = (reader.settings, reader.sections, reader.findings)
+    (settings, sections, flaws) = (reader.settings, reader.sections, reader.flaws)
   }
 
   /// The same with misspelt sections and keys read as what they were meant to be, at their lines.
@@ -56,7 +71,7 @@ public struct FlexisipConf: Sendable {
     copy.settings = settings.map { setting in
       var meant = setting
       meant.section = FlexisipKeys.meantSection(setting.section)
-      meant.key = FlexisipKeys.meantKey(setting.key, in: meant.section)
+      meant.key = FlexisipKeys.meantKey(setting.key, in: meant.section, by: program)
       return meant
     }
     return copy
@@ -74,23 +89,41 @@ public struct FlexisipConf: Sendable {
   /// Whether the section is there, even without settings.
   public func has(section: String) -> Bool { line(ofSection: section) != nil }
 
+  /// Whether a key of the section is set, and not only its name written.
+  func sets(_ section: String) -> Bool {
+    settings.contains { $0.section.caseInsensitiveCompare(section) == .orderedSame }
+  }
+
   func line(ofSection name: String) -> Int? {
     sections.first { $0.name.caseInsensitiveCompare(name) == .orderedSame }?.line
   }
 
   /// The value, or Flexisip's default when it is not set.
   func value(_ section: String, _ key: String) -> String {
-    setting(section, key)?.value ?? FlexisipKeys.defaultValue(section, key)
+    setting(section, key)?.value ?? FlexisipKeys.defaultValue(section, key, by: program)
   }
 
+  /// The words of a list. Commas separate too, as in Flexisip up to 2.5; what that breaks later is a finding of its own.
   func words(_ section: String, _ key: String) -> [String] {
-    (setting(section, key) ?? ConfSetting(section: section, key: key, value: value(section, key), line: 0)).words
+    Self.words(of: value(section, key))
+  }
+
+  /// A comma between the networks of a transport is none of the list.
+  static func words(of value: String) -> [String] {
+    value.split(whereSeparator: \.isWhitespace).flatMap { word in
+      word.contains(";network=") ? [String(word)] : word.split(separator: ",").map(String.init)
+    }
   }
 
   func isOn(_ section: String, _ key: String) -> Bool { ["true", "1"].contains(value(section, key)) }
 
   /// Where to write or change a key: its own line, else its section's, else nowhere.
-  func line(of section: String, _ key: String) -> Int? { setting(section, key)?.line ?? line(ofSection: section) }
+  func line(of section: String, _ key: String) -> Int? {
+    setting(section, key).map { $0.lastLine ?? $0.line } ?? line(ofSection: section)
+  }
+
+  /// The file that a section is in, or belongs into.
+  func file(of section: String) -> String { files[section.lowercased()] ?? path }
 }
 
 /// Why a configuration cannot be read.

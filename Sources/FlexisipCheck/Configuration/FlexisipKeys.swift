@@ -1,210 +1,208 @@
-// FlexisipKeys.swift: sections and keys that Flexisip 2.0 to 2.7 knows, old names, and defaults
+// FlexisipKeys.swift: which sections and keys a version of Flexisip or flexisip-conference knows, their types and defaults
 import Foundation
 
-enum FlexisipKeys {
-  /// Every key of the sections that chat rooms depend on. Other sections are known by name only.
-  static let keys: [String: Set<String>] = [
-    "global": words(
-      """
-      advanced-account-data aliases auto-respawn connection-establishment-timeout contextual-log-filter
-      contextual-log-level default-servers dump-corefiles enable-snmp idle-timeout keepalive-interval log-directory
-      log-filename log-level max-log-size memory-usage-log-interval plugins plugins-dir
-      proxy-to-proxy-keepalive-interval require-peer-certificate rtp-bind-address show-body-for sofia-level
-      syslog-level tcp-max-read-size tls-certificates-ca-file tls-certificates-check-interval tls-certificates-dir
-      tls-certificates-file tls-certificates-private-key tls-ciphers tport-message-queue-size transaction-timeout
-      transports udp-mtu unique-id use-maddr use-rfc2543-record-route user-errors-logs watchdog-notify-interval
-      """),
-    "cluster": words("cluster-domain enabled internal-transport nodes"),
-    "conference-server": words(
-      """
-      audio-engine-mode audio-port call-timeout check-capabilities cleanup-expired-conferences conference-factory-uri
-      conference-factory-uris conference-focus-uris conferences-availability-before-start conferences-expiry-time
-      database-backend database-connection-string empty-chat-room-deletion enable-one-to-one-chat-room enabled
-      encryption local-domains nat-addresses no-rtp-timeout outbound-proxy state-directory subscription-refresh-delay
-      supported-media-types transport video-engine-mode video-port
-      """),
-    "module::Authentication": moduleKeys(
-      """
-      auth-domains available-algorithms cache-expire datasource db-implementation disable-qop-auth
-      enable-test-accounts-creation file-path hashed-passwords new-auth-on-407 no-403 nonce-expires realm realm-regex
-      reject-wrong-client-certificates soci-backend soci-connection-string soci-max-queue-size soci-password-request
-      soci-poolsize soci-user-with-phone-request soci-users-with-phones-request
-      tls-client-certificate-required-subject trust-domain-certificates trusted-client-certificates trusted-hosts
-      """),
-    "module::Authorization": moduleKeys(
-      """
-      account-manager-api-key account-manager-host account-manager-port accounts-refresh-delay auth-domains
-      auth-domains-mode
-      """),
-    "module::AuthTrustedHosts": moduleKeys("trusted-hosts"),
-    "module::Registrar": moduleKeys(
-      """
-      db-implementation default-expires enable-gruu force-expires max-contacts-by-aor max-contacts-per-registration
-      max-expires message-expires-param-name min-expires name-message-expires redis-auth-password redis-auth-user
-      redis-connection redis-record-serializer redis-server-domain redis-server-port redis-server-timeout
-      redis-slave-check-period redis-subscription-keep-alive-check-period redis-tls-cafile redis-tls-certificate
-      redis-tls-key redis-use-slaves-as-backup reg-domains reg-on-response register-expire-randomizer-max
-      service-route static-records-file static-records-timeout unique-id-parameters
-      """),
-    "module::Router": moduleKeys(
-      """
-      allow-target-factorization call-fork-current-branches-timeout call-fork-timeout call-fork-urgent-timeout
-      call-push-response-timeout enable-call-diversions fallback-route fallback-route-filter fork fork-late
-      fork-no-global-decline forwarding-status-codes generate-contact-even-on-filled-aor
-      generated-contact-expected-realm generated-contact-route max-call-diversions max-request-retention-time
-      message-accept-timeout message-database-backend message-database-connection-string message-database-enabled
-      message-database-pool-size message-delivery-timeout message-fork-late parent-domain-fallback
-      permit-self-generated-provisional-response preroute resolve-routes stateful static-targets
-      treat-all-as-urgent treat-decline-as-urgent use-global-domain voicemail-server
-      """),
-  ]
+/// How Flexisip reads a value.
+package enum FlexisipValueType: String, Sendable {
+  case boolean, integer, range, bytes, string, list, filter
+  /// Numbers with a unit (ms, s, min, h, d, m, y) or without, which is then this.
+  case milliseconds, seconds, minutes
+}
 
-  static let sections = Set(keys.keys).union(
-    words(
-      """
-      event-logs global::flexiapi inter-domain-connections mdns-register monitor presence-server regevent-server
-      stun-server voicemail-server b2bua-server b2bua-server::trenscrypter b2bua-server::sip-bridge
-      """)
-  ).union(
-    words(
-      """
-      AuthOpenIDConnect B2bua Capabilities ContactRouteInserter DateHandler DoSProtection ExternalAuthentication Forward
-      GarbageIn GatewayAdapter JweAuth LoadBalancer MediaRelay NatHelper Presence PushNotification Redirect RegEvent
-      SanityChecker StatisticsCollector Transcoder
-      """
-    ).map { "module::\($0)" })
+/// One key, as some versions have it.
+package struct FlexisipKey: Sendable {
+  package var name: String
+  package var type: FlexisipValueType
+  package var versions: FlexisipVersionRange
+  /// The key that has taken its place, with its section when that is another: `section/key`.
+  package var successor: String?
+  package var defaultValue: String
+
+  /// Of a time, in the unit of the key; of a number, itself. nil when Flexisip cannot read it.
+  func number(_ value: String) -> Int? {
+    let unit: Int
+    switch type {
+    case .milliseconds: unit = 1
+    case .seconds: unit = 1000
+    case .minutes: unit = 60_000
+    default: return Int(value)
+    }
+    guard let match = value.wholeMatch(of: /(\d{1,9})(|ms|s|min|h|d|m|y)/), let count = Int(match.1) else { return nil }
+    let factors = [
+      "ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000, "m": 2_629_746_000, "y": 31_556_952_000,
+    ]
+    return count * (factors[String(match.2)] ?? unit) / unit
+  }
+}
+
+package enum FlexisipKeys {
+  package struct Section: Sendable {
+    package var name: String
+    package var versions: FlexisipVersionRange
+    package var keys: [String: [FlexisipKey]] = [:]
+  }
+
+  /// By their names in small letters, as Flexisip compares them.
+  package static let table: [String: Section] = {
+    var table: [String: Section] = [:]
+    var common: [String: [FlexisipKey]] = [:]
+    var section: Section?
+    func close() {
+      guard let section else { return }
+      if section.name == FlexisipKeyTable.anyModule { return common = section.keys }
+      var full = section
+      if section.name.hasPrefix("module::") { full.keys.merge(common) { own, _ in own } }
+      table[section.name.lowercased()] = full
+    }
+    for line in FlexisipKeyTable.text.split(separator: "\n") {
+      if line.hasPrefix("["), let end = line.firstIndex(of: "]") {
+        close()
+        let versions = line[line.index(after: end)...].drop { $0 == " " }
+        section = Section(
+          name: String(line[line.index(after: line.startIndex)..<end]),
+          versions: FlexisipVersionRange(versions) ?? FlexisipVersionRange())
+      } else if let key = key(of: line) {
+        section?.keys[key.name, default: []].append(key)
+      }
+    }
+    close()
+    return table
+  }()
+
+  /// One line of the table: `name type [versions] [>successor] [default]`.
+  private static func key(of line: Substring) -> FlexisipKey? {
+    var fields = line.split(separator: " ", omittingEmptySubsequences: false)[...]
+    guard let name = fields.popFirst(),
+      let type = fields.popFirst().flatMap({ FlexisipValueType(rawValue: String($0)) })
+    else { return nil }
+    let versions = fields.first.flatMap { FlexisipVersionRange($0) }
+    if versions != nil { fields.removeFirst() }
+    var successor: String?
+    if let first = fields.first, first.hasPrefix(">") {
+      successor = String(first.dropFirst())
+      fields.removeFirst()
+    }
+    return FlexisipKey(
+      name: String(name), type: type, versions: versions ?? FlexisipVersionRange(), successor: successor,
+      defaultValue: fields.joined(separator: " "))
+  }
+
+  /// Sections that flexisip-conference reads. Those of modules and of some other servers it knows and passes over.
+  private static let readByConference: Set<String> = ["global", "cluster", "conference-server", "module::registrar"]
+  /// Servers that flexisip-conference is made without, so that their sections are unknown to it.
+  private static let unknownToConference = [
+    "presence-server", "b2bua-server", "voicemail-server", "monitor", "module::b2bua", "module::authopenidconnect",
+    "module::externalauthentication", "module::datehandler",
+  ]
+  /// Modules that exist only if their plugin is named in `[global] plugins`.
+  static let pluginModules: Set<String> = ["module::externalauthentication", "module::jweauth"]
+  /// What a file for an unknown version is compared with first.
+  private static let usual = FlexisipVersion(major: 2, minor: 5, patch: 2)
+
+  /// Names of all sections of any version.
+  static let sections: [String] = table.values.map(\.name).filter { $0 != FlexisipKeyTable.conferenceSection }.sorted()
+
+  // MARK: What a program knows
+
+  /// The section as its rows are found, with the version that they are compared with.
+  private static func sources(
+    _ section: String, of program: FlexisipProgram
+  ) -> [(section: Section, version: FlexisipVersion?)] {
+    let name = section.lowercased()
+    guard name != FlexisipKeyTable.conferenceSection, let own = table[name] else { return [] }
+    let separate = table[FlexisipKeyTable.conferenceSection]
+    guard name == "conference-server", program.kind != .flexisip, let separate else { return [(own, program.core)] }
+    return program.kind == .conference ? [(separate, program.version)] : [(own, nil), (separate, nil)]
+  }
+
+  package enum Knowledge: Equatable {
+    case known
+    /// Read over, whatever stands in it.
+    case passedOver
+    case unknown
+    /// In other versions only; since when, or until when.
+    case since(FlexisipVersion)
+    case until(FlexisipVersion)
+  }
+
+  package static func knowledge(of section: String, by program: FlexisipProgram) -> Knowledge {
+    let name = section.lowercased()
+    guard let source = sources(section, of: program).first else { return .unknown }
+    if program.kind == .conference {
+      if unknownToConference.contains(where: { name == $0 || name.hasPrefix("\($0)::") }) { return .unknown }
+      if !readByConference.contains(name) { return .passedOver }
+    }
+    if name == "conference-server", program.kind == .flexisip, program.isAtLeast(FlexisipProgram.split) {
+      return .passedOver
+    }
+    return knowledge(of: [source.section.versions], at: source.version)
+  }
+
+  package static func knowledge(of key: String, in section: String, by program: FlexisipProgram) -> Knowledge {
+    let found = sources(section, of: program).map { source in
+      knowledge(of: (source.section.keys[key.lowercased()] ?? []).map(\.versions), at: source.version)
+    }
+    return found.first { $0 == .known } ?? found.first { $0 != .unknown } ?? .unknown
+  }
+
+  private static func knowledge(of ranges: [FlexisipVersionRange], at version: FlexisipVersion?) -> Knowledge {
+    guard !ranges.isEmpty else { return .unknown }
+    guard let version, !ranges.contains(where: { $0.contains(version) }) else { return .known }
+    if let since = ranges.compactMap(\.since).filter({ $0 > version }).min() { return .since(since) }
+    return ranges.compactMap(\.until).max().map { .until($0) } ?? .unknown
+  }
+
+  /// As the program has it; for an unknown version as most have it.
+  package static func key(_ key: String, in section: String, by program: FlexisipProgram) -> FlexisipKey? {
+    let rows = sources(section, of: program).flatMap { source in
+      (source.section.keys[key.lowercased()] ?? []).map { ($0, source.version ?? usual) }
+    }
+    return (rows.first { $0.0.versions.contains($0.1) } ?? rows.last)?.0
+  }
+
+  /// Names of a section's keys that the program knows.
+  static func names(in section: String, by program: FlexisipProgram) -> [String] {
+    sources(section, of: program).flatMap { source in
+      source.section.keys.filter { _, rows in
+        source.version.map { version in rows.contains { $0.versions.contains(version) } } ?? true
+      }.keys
+    }
+  }
+
+  /// Since when a key is there; nil for those that 2.0 has, and for unknown ones.
+  static func introduced(_ key: String, in section: String) -> FlexisipVersion? {
+    let own = table[section.lowercased()]
+    guard let rows = own?.keys[key.lowercased()] else { return nil }
+    let since = rows.map(\.versions.since)
+    return since.contains(nil) ? own?.versions.since : since.compactMap { $0 }.min()
+  }
+
+  /// The first version that has not a key any more; nil for those that the newest has, and for unknown ones.
+  static func removed(_ key: String, in section: String) -> FlexisipVersion? {
+    guard let rows = table[section.lowercased()]?.keys[key.lowercased()] else { return nil }
+    let until = rows.map(\.versions.until)
+    return until.contains(nil) ? nil : until.compactMap { $0 }.max()
+  }
+
+  /// Sections that have a key.
+  static func homes(of key: String, by program: FlexisipProgram) -> [String] {
+    sections.filter { section in
+      knowledge(of: section, by: program) == .known && knowledge(of: key, in: section, by: program) == .known
+    }
+  }
+
+  static func defaultValue(_ section: String, _ key: String, by program: FlexisipProgram = .flexisip) -> String {
+    self.key(key, in: section, by: program)?.defaultValue ?? ""
+  }
+
+  // MARK: What was meant
 
   static func meantSection(_ name: String) -> String {
-    sections.first { $0.caseInsensitiveCompare(name) == .orderedSame } ?? EditDistance.nearest(to: name, of: sections)
-      ?? name
+    table[name.lowercased()]?.name ?? EditDistance.nearest(to: name, of: sections) ?? name
   }
 
-  static func meantKey(_ key: String, in section: String) -> String {
-    guard let known = keys[section], !known.contains(key.lowercased()) else { return key }
-    return EditDistance.nearest(to: key, of: known) ?? key
-  }
-
-  struct Renamed: Sendable {
-    var section: String
-    var old: String
-    var new: String
-    /// What happens to the old name.
-    var fate: String
-  }
-
-  static let renamed: [Renamed] = [
-    Renamed(
-      section: "conference-server", old: "conference-factory-uri", new: "conference-factory-uris",
-      fate: "is the name before 2.1; later versions still read it, those of flexisip-conference do not"),
-    Renamed(
-      section: "module::Registrar", old: "max-contacts-by-aor", new: "max-contacts-per-registration",
-      fate: "is the name before 2.4"),
-    Renamed(
-      section: "module::Registrar", old: "name-message-expires", new: "message-expires-param-name",
-      fate: "is the name before 2.0"),
-    Renamed(
-      section: "global", old: "tls-certificates-dir", new: "tls-certificates-file",
-      fate: "is gone since 2.6; file, private key and authorities have a key each"),
-    Renamed(
-      section: "module::Authentication", old: "datasource", new: "file-path", fate: "is the name before 2.0"),
-  ]
-
-  /// The first minor version of 2 that knows a key; older ones refuse to start with it.
-  private static let since: [(section: String, minor: Int, keys: Set<String>)] = [
-    ("conference-server", 1, words("conference-factory-uris local-domains")),
-    (
-      "conference-server", 3,
-      words("conference-focus-uris empty-chat-room-deletion encryption nat-addresses supported-media-types")
-    ),
-    ("conference-server", 4, words("audio-port call-timeout state-directory video-port")),
-    ("conference-server", 5, words("audio-engine-mode subscription-refresh-delay video-engine-mode")),
-    ("module::Registrar", 1, words("enable-gruu redis-use-slaves-as-backup")),
-    ("module::Registrar", 3, words("redis-auth-user")),
-    ("module::Registrar", 4, words("max-contacts-per-registration redis-subscription-keep-alive-check-period")),
-    ("module::Registrar", 5, words("default-expires")),
-    ("module::Router", 1, words("fallback-route-filter")),
-    (
-      "module::Router", 2,
-      words("message-database-backend message-database-connection-string message-database-enabled")
-    ),
-    ("module::Router", 3, words("max-request-retention-time")),
-    ("module::Router", 4, words("message-database-pool-size static-targets")),
-    ("module::Authentication", 1, words("realm")),
-    ("module::Authorization", 5, moduleKeys("auth-domains account-manager-host")),
-    ("module::AuthTrustedHosts", 5, moduleKeys("trusted-hosts")),
-    (
-      "global", 2,
-      words(
-        "rtp-bind-address show-body-for tls-certificates-ca-file tls-certificates-file tls-certificates-private-key")
-    ),
-    ("global", 3, words("tport-message-queue-size")),
-    ("global", 4, words("sofia-level")),
-    ("global", 5, words("memory-usage-log-interval tcp-max-read-size tls-certificates-check-interval")),
-  ]
-
-  /// The last minor version of 2 that knows a key.
-  private static let until: [(section: String, minor: Int, keys: Set<String>)] = [
-    ("module::Registrar", 3, words("max-contacts-by-aor redis-record-serializer")),
-    ("module::Registrar", 4, words("name-message-expires")),
-    ("global", 4, words("max-log-size use-maddr")),
-  ]
-
-  /// The minor version of 2 that a key came with; nil for those that 2.0 has.
-  static func introduced(_ key: String, in section: String) -> Int? {
-    since.first { $0.section == section && $0.keys.contains(key.lowercased()) }?.minor
-  }
-
-  /// Why a version refuses a key that others know; nil when it takes it.
-  static func refusal(_ key: String, in section: String, by version: FlexisipVersion) -> String? {
-    guard version.major == 2 else { return nil }
-    if let minor = introduced(key, in: section), version.minor < minor {
-      return "Flexisip \(version) does not know \(key), which came with 2.\(minor): it refuses to start"
-    }
-    if let entry = until.first(where: { $0.section == section && $0.keys.contains(key.lowercased()) }),
-      version.minor > entry.minor
-    {
-      return "Flexisip \(version) does not know \(key) any more, which went after 2.\(entry.minor): it refuses to start"
-    }
-    return nil
-  }
-
-  static let booleans: [(section: String, key: String)] =
-    keys.keys.filter { $0.hasPrefix("module::") }.sorted().map { ($0, "enabled") } + [
-      ("cluster", "enabled"), ("conference-server", "enabled"), ("conference-server", "check-capabilities"),
-      ("module::Registrar", "enable-gruu"), ("module::Authentication", "disable-qop-auth"),
-      ("module::Router", "message-fork-late"),
-    ]
-
-  static func defaultValue(_ section: String, _ key: String) -> String {
-    switch (section, key) {
-    case ("global", "transports"): "sip:*"
-    case ("global", "default-servers"): "proxy"
-    case ("conference-server", "enabled"), ("conference-server", "check-capabilities"): "true"
-    case ("conference-server", "transport"): "sip:127.0.0.1:6064;transport=tcp"
-    case ("conference-server", "outbound-proxy"): "sip:127.0.0.1:5060;transport=tcp"
-    case ("conference-server", "database-backend"): "mysql"
-    case ("conference-server", "supported-media-types"): "text"
-    case ("module::Registrar", "enabled"), ("module::Router", "enabled"), ("module::Registrar", "enable-gruu"): "true"
-    case ("module::Registrar", "reg-domains"), ("module::Authentication", "auth-domains"),
-      ("module::Authorization", "auth-domains"), ("module::Registrar", "redis-server-domain"):
-      "localhost"
-    case ("module::Registrar", "redis-server-port"): "6379"
-    case ("module::Presence", "presence-server"): "sip:127.0.0.1:5065;transport=tcp"
-    case ("module::Registrar", "unique-id-parameters"): "+sip.instance pn-tok line"
-    case ("module::Router", "message-fork-late"), ("conference-server", "enable-one-to-one-chat-room"): "true"
-    case ("module::Router", "message-delivery-timeout"): "604800"
-    case ("module::Registrar", "db-implementation"): "internal"
-    case ("module::Authentication", "db-implementation"): "file"
-    case ("module::Authentication", "available-algorithms"): "MD5"
-    default: ""
-    }
-  }
-
-  private static func words(_ text: String) -> Set<String> {
-    Set(text.split { $0 == " " || $0 == "\n" }.map(String.init))
-  }
-
-  private static func moduleKeys(_ text: String) -> Set<String> {
-    words(text).union(["enabled", "filter", "from-domains", "to-domains"])
+  static func meantKey(_ key: String, in section: String, by program: FlexisipProgram = .flexisip) -> String {
+    let sources = sources(section, of: program)
+    guard !sources.isEmpty, !sources.contains(where: { $0.section.keys[key.lowercased()] != nil }) else { return key }
+    return EditDistance.nearest(to: key, of: names(in: section, by: program)) ?? key
   }
 }

@@ -88,67 +88,6 @@ extension ConfCheck {
     }
   }
 
-  private mutating func checkUsers() {
-    switch conf.value(Self.authentication, "db-implementation") {
-    case "file": checkUsersFile()
-    case "soci":
-      if conf.value(Self.authentication, "soci-password-request").isEmpty {
-        report(
-          Self.authentication, "soci-password-request", "no SQL request for passwords: nobody can authenticate",
-          correction:
-            "soci-password-request=select password, algorithm from accounts where login = :id and domain = :domain")
-      }
-      let key = "soci-connection-string"
-      guard isServersMachine, conf.value(Self.authentication, "soci-backend") == "mysql",
-        let setting = conf.setting(Self.authentication, key)
-      else { return }
-      checkMySQL(setting.value, Self.authentication, key, "every REGISTER gets 500", preventsStart: false)
-    case let other:
-      report(
-        Self.authentication, "db-implementation", "'\(other)' is neither file nor soci: Flexisip ends",
-        correction: "db-implementation=file", preventsStart: true)
-    }
-  }
-
-  private mutating func checkUsersFile() {
-    let path =
-      conf.value(Self.authentication, "file-path").isEmpty
-      ? conf.value(Self.authentication, "datasource") : conf.value(Self.authentication, "file-path")
-    let example = "file-path=/etc/flexisip/users.db"
-    guard !path.isEmpty else {
-      return report(
-        Self.authentication, "file-path", "no file of users: the server does not start", correction: example,
-        preventsStart: true)
-    }
-    guard isServersMachine else { return }
-    guard let data = FileManager.default.contents(atPath: path) else {
-      return report(
-        Self.authentication, "file-path", "\(path) cannot be read: the server does not start", correction: example,
-        remedy: "its first line is version:1, then one line a user: alice@\(domain) clrtxt:secret ;",
-        preventsStart: true)
-    }
-    let lines = String(decoding: data.prefix(1 << 20), as: UTF8.self).split(whereSeparator: \.isNewline).map {
-      String($0).trimmed
-    }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
-    if lines.first?.replacingOccurrences(of: " ", with: "") != "version:1" {
-      report(
-        Self.authentication, "file-path", "\(path) does not begin with the line version:1: the server does not start",
-        correction: "file-path=\(path)", remedy: "make version:1 the first line of \(path)", preventsStart: true)
-    } else if let line = lines.dropFirst().first(where: { !$0.hasSuffix(";") }) {
-      let name = line.split(separator: " ").first.map(String.init) ?? ""
-      report(
-        Self.authentication, "file-path",
-        "the line of \(name) in \(path) does not end with ' ;': the server does not start",
-        correction: "file-path=\(path)", remedy: "each line is: user@domain clrtxt:password ;", preventsStart: true)
-    } else if let client, let user = client.address.user,
-      !lines.contains(where: { $0.lowercased().hasPrefix("\(user)@\(client.address.host) ".lowercased()) })
-    {
-      report(
-        Self.authentication, "file-path", "\(path) has no line for \(user)@\(client.address.host)",
-        correction: "file-path=\(path)", remedy: "add to \(path): \(user)@\(client.address.host) clrtxt:PASSWORD ;")
-    }
-  }
-
   private mutating func checkRealm() {
     checkRealmExpression()
     let realm = conf.value(Self.authentication, "realm")
@@ -202,7 +141,7 @@ extension ConfCheck {
         correction: "trusted-hosts=\((hosts.filter { !$0.contains("/") } + [focusHost]).joined(separator: " "))")
       return
     }
-    guard conf.has(section: Self.conference), !exemptsFocus(section) else { return }
+    guard setup.seesConference, conf.has(section: Self.conference), !exemptsFocus(section) else { return }
     if !hosts.contains(where: { SIPTransportAddress.isSame($0, focusHost) }) {
       report(
         section, "trusted-hosts",

@@ -12,12 +12,14 @@ extension ConfCheck {
       return report(
         Self.conference, "conference-factory-uris",
         "there is no [conference-server] section, so no conference factory",
-        correction: "[conference-server]\nenabled=true\nconference-factory-uris=sip:conference-factory@\(domain)",
-        remedy:
-          "from Flexisip 2.6 on the section belongs into the configuration of flexisip-conference: check that file")
+        correction: "[conference-server]\nenabled=true\nconference-factory-uris=sip:conference-factory@\(domain)")
     }
     if ["false", "0"].contains(conf.value(Self.conference, "enabled")) {
-      if isAtLeast(2, 3) {
+      if isSplit {
+        warn(
+          Self.conference, "enabled", "flexisip-conference does not read it: systemd decides whether it runs",
+          correction: "enabled=true")
+      } else if isAtLeast(2, 3) {
         warn(
           Self.conference, "enabled", "since 2.3 nothing reads it: default-servers and systemd decide what runs",
           correction: "enabled=true")
@@ -40,6 +42,7 @@ extension ConfCheck {
         correction: "enable-one-to-one-chat-room=true")
     }
     checkStateDirectory()
+    if setup.proxy != nil { checkTransports() }
     checkOutboundProxy()
     checkConferenceTransport()
   }
@@ -53,14 +56,51 @@ extension ConfCheck {
     let fault = !exists ? "does not exist" : isFolder.boolValue ? "cannot be written" : "is no folder"
     report(
       Self.conference, key, "\(path) \(fault): the conference server does not start",
-      correction: "\(key)=/var/opt/belledonne-communications/lib/flexisip",
-      remedy: "or make the folder, owned by the user that Flexisip runs as", preventsStart: true)
+      correction: "\(key)=\(stateFolder)", remedy: "or make the folder, owned by the user that Flexisip runs as",
+      preventsStart: true)
   }
 
-  /// What is known of the version: given, or told by a key that older ones refuse.
-  func isAtLeast(_ major: Int, _ minor: Int) -> Bool {
-    if let version { return version >= FlexisipVersion(major: major, minor: minor) }
-    return major == 2 && conf.settings.contains { (FlexisipKeys.introduced($0.key, in: $0.section) ?? 0) >= minor }
+  /// Where packages keep what the conference server writes.
+  var stateFolder: String {
+    isSplit
+      ? "/var/opt/belledonne-communications/flexisip-conference/lib" : "/var/opt/belledonne-communications/lib/flexisip"
+  }
+
+  /// Whether the conference server is flexisip-conference, with a file of its own.
+  var isSplit: Bool { (setup.conference?.program ?? conf.program).isAtLeast(FlexisipProgram.split) }
+
+  /// The list with one of its parts replaced.
+  private func transports(replacing old: String, by new: String) -> String {
+    "transports=" + conf.words("global", "transports").map { $0 == old ? new : $0 }.joined(separator: " ")
+  }
+
+  /// Each is a SIP URI, and TLS has a scheme of its own.
+  private mutating func checkTransports() {
+    for text in conf.words("global", "transports") {
+      guard let transport = SIPTransportAddress(text) else {
+        let right = Self.transport(meantBy: text)
+        report(
+          "global", "transports", "'\(text)' is no SIP URI: the server does not start",
+          correction: transports(replacing: text, by: right),
+          remedy: "a blank separates URIs; parameters follow a ';' without a blank", preventsStart: true)
+        continue
+      }
+      guard text.lowercased().hasPrefix("sip:"), transport.protocols == ["tls"] else { continue }
+      let right = "sips:" + text.dropFirst(4).replacing(/;transport=tls/.ignoresCase(), with: "")
+      report(
+        "global", "transports", "\(text): Flexisip takes no transport=tls here, but sips: (it does not start)",
+        correction: transports(replacing: text, by: right), preventsStart: true)
+    }
+  }
+
+  /// `tcp:0.0.0.0:5060` and the like.
+  private static func transport(meantBy text: String) -> String {
+    let bare = text.trimmingCharacters(in: CharacterSet(charactersIn: "<>\"'"))
+    guard let match = bare.wholeMatch(of: /(tcp|udp|tls):(?:\/\/)?(.+)/.ignoresCase()) else {
+      return bare.lowercased().hasPrefix("sip") ? bare : "sip:\(bare)"
+    }
+    let name = match.1.lowercased()
+    return name == "tls" ? "sips:\(match.2)" : "sip:\(match.2);transport=\(name)"
   }
 
   private mutating func checkOutboundProxy() {
@@ -70,20 +110,17 @@ extension ConfCheck {
         Self.conference, "outbound-proxy", "'\(text)' is no SIP URI (write it without <>)",
         correction: "outbound-proxy=sip:127.0.0.1:5060;transport=tcp", preventsStart: true)
     }
-    let listed = conf.words("global", "transports")
-    let transports = listed.compactMap(SIPTransportAddress.init)
-    for transport in listed where SIPTransportAddress(transport) == nil {
-      report(
-        "global", "transports", "'\(transport)' is no SIP URI", correction: "transports=sip:\(transport)",
-        remedy: "a blank separates URIs; parameters follow a ';' without a blank")
-    }
     if outbound.protocols == ["udp"], !isAtLeast(2, 5) {
       return report(
         Self.conference, "outbound-proxy",
         "the conference server speaks TCP only (before 2.5): what it sends by itself goes nowhere",
         correction: "outbound-proxy=sip:\(outbound.host):\(outbound.port);transport=tcp")
     }
-    guard !transports.contains(where: { $0.accepts(outbound) }) else { return }
+    guard setup.proxy != nil else { return }
+    let listed = conf.words("global", "transports")
+    // Those that are meant otherwise than they are written are told of by themselves.
+    let transports = listed.compactMap { SIPTransportAddress($0) ?? SIPTransportAddress(Self.transport(meantBy: $0)) }
+    guard !transports.contains(where: { $0.accepts(outbound) }) else { return checkTLSToProxy(outbound) }
     let (nearby, cause) = neighbour(of: outbound, among: transports)
     let isDefault = conf.setting(Self.conference, "outbound-proxy") == nil
     report(
@@ -92,6 +129,16 @@ extension ConfCheck {
         + "\(cause): what the focus sends (NOTIFY, invitations, messages) goes nowhere",
       correction: "outbound-proxy=\(nearby ?? text)",
       remedy: "or add it: [global] transports=\((listed + [text]).joined(separator: " "))")
+  }
+
+  /// The conference server checks the certificate, which is seldom for an address.
+  private mutating func checkTLSToProxy(_ outbound: SIPTransportAddress) {
+    guard outbound.protocols == ["tls"], outbound.host.wholeMatch(of: /[\d.]+|.*:.*|localhost/) != nil else { return }
+    warn(
+      Self.conference, "outbound-proxy",
+      "over TLS the conference server checks the proxy's certificate, which must be for \(outbound.host)",
+      correction: "outbound-proxy=sip:127.0.0.1:5060;transport=tcp",
+      remedy: "on one machine TCP on loopback, which must be in [global] transports, else the name in the certificate")
   }
 
   /// A transport that the outbound proxy could name instead, and what is different.
@@ -121,7 +168,16 @@ extension ConfCheck {
         Self.conference, "transport", "'\(text)' is no SIP URI (write it without <>): the server does not start",
         correction: "transport=sip:127.0.0.1:6064;transport=tcp", preventsStart: true)
     }
-    if !transport.protocols.isSuperset(of: ["tcp"]) || !text.lowercased().contains("transport=tcp"), !isAtLeast(2, 5) {
+    if transport.protocols == ["tls"] {
+      report(
+        Self.conference, "transport",
+        isAtLeast(2, 5)
+          ? "the conference server takes sip: with udp or tcp here, and no TLS: it does not start"
+          : "the conference server speaks TCP only, so nobody connects to it over TLS",
+        correction: "transport=sip:\(transport.host):6064;transport=tcp", preventsStart: isAtLeast(2, 5))
+    } else if !transport.protocols.isSuperset(of: ["tcp"]) || !text.lowercased().contains("transport=tcp"),
+      !isAtLeast(2, 5)
+    {
       report(
         Self.conference, "transport",
         "without ;transport=tcp the proxy sends to it over UDP, where nothing listens (before 2.5)",
@@ -133,6 +189,7 @@ extension ConfCheck {
         "the proxy sends to this very address, so it must be one that the proxy can connect to",
         correction: "transport=sip:127.0.0.1:\(transport.port);transport=tcp")
     }
+    guard setup.proxy != nil else { return }
     let taken = conf.words("global", "transports").first {
       SIPTransportAddress($0).map { $0.collides(with: transport) } ?? false
     }
@@ -160,7 +217,7 @@ extension ConfCheck {
       return report(
         Self.conference, "conference-factory-uris",
         "no factory URI: Flexisip 2.2 does not start, and with later ones no client can make a room (404)",
-        correction: "conference-factory-uris=\(suggested)", preventsStart: !isAtLeast(2, 3))
+        correction: "conference-factory-uris=\(suggested)", preventsStart: !isAtLeast(2, 3) && !isSplit)
     }
     let uris = check(factories, key: key)
     checkFocusURIs(factories: factories, uris: uris)
@@ -197,7 +254,7 @@ extension ConfCheck {
       }
       uris.append(uri)
       // A domain that the users have is what the registrar lacks, and is said there.
-      if !Self.lists(served, uri.host), !isUsersDomain(uri.host) {
+      if setup.proxy != nil, !Self.lists(served, uri.host), !isUsersDomain(uri.host) {
         let suggestion = list.map { $0 == text ? "sip:\(uri.user ?? "")@\(domain)" : $0 }.joined(separator: " ")
         report(
           Self.conference, key,
@@ -214,8 +271,8 @@ extension ConfCheck {
     let focuses = conf.words(Self.conference, key)
     let suggestion = uris.map { "sip:conference-focus@\($0.host)" }.joined(separator: " ")
     guard !focuses.isEmpty else {
-      if let version, version < FlexisipVersion(major: 2, minor: 5) { return }
-      let isNewer = isAtLeast(2, 5)
+      if let version, version < FlexisipVersion(major: 2, minor: 5), !isSplit { return }
+      let isNewer = isAtLeast(2, 5) || isSplit
       return add(
         isNewer ? .error : .warning, Self.conference, key,
         "no focus URIs: from Flexisip 2.5 on there must be one for each factory URI, else the server does not start"

@@ -7,8 +7,8 @@ extension ConfCheck {
   private static let connectTimeout = 3.0
 
   mutating func checkDatabases() {
-    checkRegistrations()
-    if conf.has(section: Self.conference) { checkRooms() }
+    if setup.proxy != nil { checkRegistrations() }
+    if setup.seesConference, conf.has(section: Self.conference) { checkRooms() }
   }
 
   private mutating func checkRegistrations() {
@@ -16,9 +16,10 @@ extension ConfCheck {
     let key = "db-implementation"
     switch conf.value(section, key) {
     case "internal":
-      guard conf.has(section: Self.conference) else { return }
+      guard isSplit || conf.has(section: Self.conference) else { return }
       let servers = Set(conf.words("global", "default-servers"))
-      guard !servers.isSuperset(of: ["proxy", "conference"]) else {
+      let isApart = isSplit || setup.conference != nil
+      guard isApart || !servers.isSuperset(of: ["proxy", "conference"]) else {
         // As seen with 2.2.0, where a room that loses its devices while it is read is then there twice, and invites
         // each device twice. Linphone 5.1, when it comes back by itself, is then in neither.
         return warn(
@@ -32,11 +33,15 @@ extension ConfCheck {
       report(
         section, key,
         "internal\(conf.setting(section, key) == nil ? " (the default)" : "") keeps registrations in one process, and "
-          + "default-servers=\(conf.value("global", "default-servers")) starts the conference server as another: "
+          + (isApart
+            ? "the conference server is another: "
+            : "default-servers=\(conf.value("global", "default-servers")) starts the conference server as another: ")
           + "it finds no one's devices",
         correction: "db-implementation=redis",
-        remedy: "or start both in one process: [global] default-servers=proxy conference")
-    case "redis": checkRedis(section)
+        remedy: isApart ? nil : "or start both in one process: [global] default-servers=proxy conference")
+    case "redis":
+      checkRedis(section)
+      checkWaitingMessages()
     case let other:
       report(
         section, key, "'\(other)' is neither redis nor internal", correction: "\(key)=redis",
@@ -44,14 +49,33 @@ extension ConfCheck {
     }
   }
 
-  private mutating func checkRedis(_ section: String) {
-    let host = conf.value(section, "redis-server-domain")
-    guard let port = UInt16(conf.value(section, "redis-server-port")) else {
+  /// Redis keeps registrations; what waits for a device that is away is in the proxy's memory, as seen with 2.2.0.
+  private mutating func checkWaitingMessages() {
+    let section = "module::Router"
+    let key = "message-database-enabled"
+    guard conf.isOn(section, "message-fork-late"), !conf.isOn(section, key), !isBefore(2, 2) else { return }
+    warn(
+      section, key,
+      "messages for devices that are out of reach wait in the proxy's memory, with Redis too: a restart loses them",
+      correction: "\(key)=true",
+      remedy: "with message-database-connection-string, for a MySQL or MariaDB database that keeps them", isUnseen: true
+    )
+  }
+
+  /// - Parameter file: whose settings count; nil for the proxy's.
+  mutating func checkRedis(_ section: String, in file: FlexisipConf? = nil) {
+    let own = file ?? conf
+    func report(_ section: String, _ key: String, _ problem: String, correction: String, remedy: String? = nil) {
+      add(.error, section, key, problem, correction: correction, remedy: remedy, in: file)
+    }
+    let host = own.value(section, "redis-server-domain")
+    guard let port = UInt16(own.value(section, "redis-server-port")) else {
       return report(section, "redis-server-port", "no port number", correction: "redis-server-port=6379")
     }
-    guard isServersMachine else { return }
-    let password = conf.value(section, "redis-auth-password")
-    let user = conf.value(section, "redis-auth-user")
+    // Over TLS it is not tried.
+    guard isServersMachine, ["", "tcp"].contains(own.value(section, "redis-connection")) else { return }
+    let password = own.value(section, "redis-auth-password")
+    let user = own.value(section, "redis-auth-user")
     do throws(RedisProbe.Failure) {
       try RedisProbe.tryOut(host: host, port: port, user: user, password: password, timeout: Self.connectTimeout)
     } catch {
@@ -79,9 +103,9 @@ extension ConfCheck {
           section, "redis-auth-password", "the Redis server has no password, and refuses that one: \(unreachable)",
           correction: "redis-auth-password=")
       case .loading(let text):
-        warn(
-          section, "redis-server-domain", "the Redis server is not ready: \(text)",
-          correction: "redis-server-domain=\(host)")
+        add(
+          .warning, section, "redis-server-domain", "the Redis server is not ready: \(text)",
+          correction: "redis-server-domain=\(host)", in: file)
       }
     }
   }
@@ -92,7 +116,7 @@ extension ConfCheck {
     let text = conf.value(Self.conference, key)
     let sqlite =
       "database-backend=sqlite3\n"
-      + "database-connection-string=/var/opt/belledonne-communications/lib/flexisip/conference.db"
+      + "database-connection-string=\(stateFolder)/conference.db"
     let backend = conf.value(Self.conference, "database-backend")
     guard ["mysql", "sqlite3", "sqlite"].contains(backend) else {
       return warn(
@@ -131,7 +155,7 @@ extension ConfCheck {
       report(
         Self.conference, key, "the folder \(folder) does not exist: the server does not start",
         correction:
-          "\(key)=/var/opt/belledonne-communications/lib/flexisip/\(URL(fileURLWithPath: path).lastPathComponent)",
+          "\(key)=\(stateFolder)/\(URL(fileURLWithPath: path).lastPathComponent)",
         remedy: "or make the folder, owned by the user that Flexisip runs as", preventsStart: true)
     } else if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
       report(

@@ -27,12 +27,9 @@ extension ConfCheck {
         module, "enabled", "\(module) is on: \(consequence)", correction: "enabled=false",
         preventsStart: preventsStart)
     }
-    let mark = conf.value("module::NatHelper", "contact-verified-param")
-    if ["gr", "transport", "lr", "maddr", "user", "method", "ttl"].contains(mark.lowercased()) {
-      report(
-        "module::NatHelper", "contact-verified-param",
-        "\(mark) has a meaning of its own: the mark that NatHelper sets destroys it",
-        correction: "contact-verified-param=verified")
+    for key in ["contact-verified-param", "contact-correction-param"] {
+      guard let mark = conf.setting("module::NatHelper", key)?.value else { continue }
+      checkMark(mark, key)
     }
     checkPresence()
     checkCluster()
@@ -40,6 +37,14 @@ extension ConfCheck {
     checkPlugins()
     checkTimes()
     checkServiceRoute()
+  }
+
+  private mutating func checkMark(_ mark: String, _ key: String) {
+    if ["gr", "transport", "lr", "maddr", "user", "method", "ttl"].contains(mark.lowercased()) {
+      report(
+        "module::NatHelper", key, "\(mark) has a meaning of its own: the mark that NatHelper sets destroys it",
+        correction: "\(key)=verified")
+    }
   }
 
   /// Whether the client comes from the address, as far as that is known: both are on the server's own machine.
@@ -99,7 +104,11 @@ extension ConfCheck {
   }
 
   private mutating func checkTimes() {
-    func number(_ section: String, _ key: String) -> Int? { conf.setting(section, key).flatMap { Int($0.value) } }
+    func number(_ section: String, _ key: String) -> Int? {
+      conf.setting(section, key).flatMap { setting in
+        FlexisipKeys.key(key, in: section, by: conf.program).flatMap { $0.number(setting.value) }
+      }
+    }
     if let time = number("global", "transaction-timeout"), time < Self.shortTransaction {
       report(
         "global", "transaction-timeout", "the proxy gives up after \(time) ms: requests get 408",
@@ -111,8 +120,9 @@ extension ConfCheck {
         "passwords are forgotten before they are compared: every REGISTER gets 403",
         correction: "cache-expire=1800")
     }
-    for (key, usual) in [("force-expires", "-1"), ("max-expires", "86400")] {
+    for key in ["force-expires", "max-expires"] {
       guard let time = number(Self.registrar, key), (1..<Self.shortRegistration).contains(time) else { continue }
+      let usual = FlexisipKeys.defaultValue(Self.registrar, key, by: conf.program)
       report(
         Self.registrar, key, "registrations end after \(time) s: devices are gone before a room is made",
         correction: "\(key)=\(usual)")

@@ -24,7 +24,7 @@ extension ConfCheck {
       report(
         Self.router, "message-fork-late", "messages for devices that are out of reach are lost",
         correction: "message-fork-late=true")
-    } else if let seconds = Int(conf.value(Self.router, "message-delivery-timeout")), seconds < Self.shortDelivery {
+    } else if let seconds = deliveryTimeout, seconds < Self.shortDelivery {
       warn(
         Self.router, "message-delivery-timeout",
         "messages for devices that are out of reach are kept for \(seconds) s only",
@@ -41,16 +41,29 @@ extension ConfCheck {
         Self.registrar, key, "devices are not told apart by +sip.instance: each new address adds one",
         correction: "\(key)=\((["+sip.instance"] + others).joined(separator: " "))")
     }
-    for key in ["max-contacts-by-aor", "max-contacts-per-registration"] {
-      guard let count = conf.setting(Self.registrar, key).flatMap({ Int($0.value) }), count < 3 else { continue }
-      guard count > 0 else {
-        report(Self.registrar, key, "nobody can register: REGISTER gets 500", correction: "\(key)=12")
-        continue
+    // How many devices a user can have, and how many Contact headers one REGISTER.
+    let contacts = "max-contacts-by-aor"
+    if let count = conf.setting(Self.registrar, contacts).flatMap({ Int($0.value) }), count < 3 {
+      if count > 0 {
+        warn(
+          Self.registrar, contacts, "a user's device beyond \(count) throws out another, which leaves its rooms",
+          correction: "\(contacts)=12")
+      } else {
+        report(Self.registrar, contacts, "nobody can register: REGISTER gets 500", correction: "\(contacts)=12")
       }
-      warn(
-        Self.registrar, key, "a user's device beyond \(count) throws out another, which leaves its rooms",
-        correction: "\(key)=12")
     }
+    let headers = "max-contacts-per-registration"
+    if let count = conf.setting(Self.registrar, headers).flatMap({ Int($0.value) }), count < 1 {
+      report(
+        Self.registrar, headers, "it must be positive: the server does not start", correction: "\(headers)=12",
+        preventsStart: true)
+    }
+  }
+
+  /// In seconds.
+  private var deliveryTimeout: Int? {
+    let key = "message-delivery-timeout"
+    return FlexisipKeys.key(key, in: Self.router, by: conf.program)?.number(conf.value(Self.router, key))
   }
 
   private func isOff(_ section: String, _ key: String) -> Bool { ["false", "0"].contains(conf.value(section, key)) }

@@ -1,8 +1,8 @@
-// ConfCheck.swift: what in a flexisip.conf keeps chat rooms from working
+// ConfCheck.swift: what in the files of a Flexisip set-up keeps chat rooms from working
 import Foundation
 import MessageFormats
 
-/// What the client side has, to be compared with the server's file.
+/// What the client side has, to be compared with the server's files.
 public struct ConfClient: Sendable {
   /// The account's.
   public var address: SIPURI
@@ -18,16 +18,20 @@ public struct ConfClient: Sendable {
   }
 }
 
-/// Checks one file. Nothing is changed; of databases only Redis is logged into.
+/// Checks the files. Nothing is changed; of databases only Redis is logged into.
 public struct ConfCheck: Sendable {
+  let setup: FlexisipSetup
+  /// All files as one.
   let conf: FlexisipConf
   let client: ConfClient?
   /// Whether files and ports that the configuration names can be looked at from here.
   let isServersMachine: Bool
-  /// Which Flexisip reads the file, when that is known.
-  let version: FlexisipVersion?
-  private(set) var findings: [ConfFinding]
+  private(set) var findings: [ConfFinding] = []
 
+  /// Which Flexisip reads the proxy's file, when that is known.
+  var version: FlexisipVersion? { conf.program.core }
+
+  /// Of one file.
   /// - Parameters:
   ///   - client: nil when no account is to be compared with.
   ///   - isServersMachine: false when the file was copied from another machine.
@@ -36,29 +40,58 @@ public struct ConfCheck: Sendable {
   public static func findings(
     in conf: FlexisipConf, client: ConfClient? = nil, isServersMachine: Bool = true, version: String? = nil
   ) -> [ConfFinding] {
-    let version = version.flatMap { FlexisipVersion(server: "flexisip/\($0)") }
-    var names = ConfCheck(
-      conf: conf, client: nil, isServersMachine: false, version: version, findings: conf.syntax)
-    names.checkNames()
+    var setup = FlexisipSetup(conf)
+    setup.assign(version: version.flatMap { FlexisipVersion($0) })
+    return findings(in: setup, client: client, isServersMachine: isServersMachine)
+  }
+
+  /// Of all files of a set-up, after `FlexisipSetup.assign`.
+  public static func findings(
+    in setup: FlexisipSetup, client: ConfClient? = nil, isServersMachine: Bool = true
+  ) -> [ConfFinding] {
+    let findings = findingsOfReading(setup)
+    let meant = setup.withMeantNames()
     var check = ConfCheck(
-      conf: conf.withMeantNames(), client: client, isServersMachine: isServersMachine, version: version,
-      findings: names.findings)
-    check.checkBooleans()
-    check.checkConferenceServer()
-    check.checkConferenceAddresses()
-    check.checkAuthentication()
-    check.checkTrustedHosts()
-    check.checkFilters()
-    check.checkModules()
-    check.checkRegistrar()
-    check.checkRouting()
-    check.checkDatabases()
-    check.checkCertificates()
-    func place(_ entry: (offset: Int, element: ConfFinding)) -> (Int, Int, Int) {
-      (entry.element.severity == .error ? 0 : 1, entry.element.line ?? .max, entry.offset)
+      setup: meant, conf: meant.joined, client: client, isServersMachine: isServersMachine, findings: findings)
+    check.checkSetup()
+    let order = setup.files.map(\.path)
+    func place(_ entry: (offset: Int, element: ConfFinding)) -> (Int, Int, Int, Int) {
+      let finding = entry.element
+      let file = order.firstIndex(of: finding.file) ?? order.count
+      return (finding.severity == .error ? 0 : 1, file, finding.line ?? .max, entry.offset)
     }
     return check.findings.enumerated().sorted { place($0) < place($1) }.map(\.element)
   }
+
+  /// What is said of lines, names and values as such, whatever the set-up is.
+  package static func findingsOfReading(_ setup: FlexisipSetup) -> [ConfFinding] {
+    setup.files.flatMap { file in
+      var check = ConfCheck(setup: setup, conf: file, client: nil, isServersMachine: false)
+      check.checkLines()
+      check.checkNames()
+      check.checkValues()
+      return check.findings
+    }
+  }
+
+  private mutating func checkSetup() {
+    checkSplit()
+    if setup.seesConference { checkConferenceServer() }
+    if setup.seesConference { checkConferenceAddresses() }
+    if setup.proxy != nil {
+      checkAuthentication()
+      checkTrustedHosts()
+      checkFilters()
+      checkModules()
+      checkRegistrar()
+      checkRouting()
+    }
+    checkDatabases()
+    if setup.proxy != nil { checkCertificates() }
+    checkMachine()
+  }
+
+  // MARK: Reporting
 
   mutating func report(
     _ section: String, _ key: String, _ problem: String, correction: String, remedy: String? = nil,
@@ -71,83 +104,55 @@ public struct ConfCheck: Sendable {
     _ section: String, _ key: String, _ problem: String, correction: String, remedy: String? = nil,
     isUnseen: Bool = false
   ) {
-    add(.warning, section, key, problem, correction: correction, remedy: remedy)
-    findings[findings.endIndex - 1].isUnseen = isUnseen
+    add(.warning, section, key, problem, correction: correction, remedy: remedy, isUnseen: isUnseen)
   }
 
+  /// - Parameters:
+  ///   - file: where it is to be changed; nil for the one that has the section.
+  ///   - line: nil for that of the key.
   mutating func add(
     _ severity: ConfFinding.Severity, _ section: String, _ key: String, _ problem: String, correction: String,
-    remedy: String? = nil, preventsStart: Bool = false
+    remedy: String? = nil, preventsStart: Bool = false, isUnseen: Bool = false, in file: FlexisipConf? = nil,
+    line: Int? = nil
   ) {
-    findings.append(
-      ConfFinding(
-        severity: severity, file: conf.path, line: conf.line(of: section, key), section: section, key: key,
-        problem: problem, correction: correction, remedy: remedy, preventsStart: preventsStart))
-  }
-
-  /// Of the last finding, whatever its severity.
-  mutating func preventStart() { findings[findings.endIndex - 1].preventsStart = true }
-
-  // MARK: Names and truth values
-
-  private mutating func checkNames() {
-    let hasPlugins = !conf.words("global", "plugins").isEmpty
-    let knownSections = Dictionary(
-      FlexisipKeys.sections.map { ($0.lowercased(), $0) }, uniquingKeysWith: { first, _ in first })
-    for (name, line) in conf.sections where knownSections[name.lowercased()] == nil {
-      let nearest = EditDistance.nearest(to: name, of: FlexisipKeys.sections)
-      if hasPlugins, nearest == nil { continue }
-      findings.append(
-        ConfFinding(
-          severity: .error, file: conf.path, line: line, section: name, key: "",
-          problem: "Flexisip knows no such section\(nearest.map { ": [\($0)] is meant?" } ?? "")",
-          correction: nearest.map { "[\($0)]" } ?? "# [\(name)]", preventsStart: true))
+    let path = file?.path ?? conf.file(of: section)
+    // What a value is in itself is said first, and is the cause of what follows from it.
+    let isSaid = findings.contains {
+      $0.isOfValue && $0.file == path && $0.key.caseInsensitiveCompare(key) == .orderedSame
+        && $0.section.caseInsensitiveCompare(section) == .orderedSame
     }
-    for setting in conf.settings {
-      guard let section = knownSections[setting.section.lowercased()], let known = FlexisipKeys.keys[section] else {
-        continue
-      }
-      let renamed = FlexisipKeys.renamed.first { $0.section == section && $0.old == setting.key.lowercased() }
-      if let version, let refusal = FlexisipKeys.refusal(setting.key, in: section, by: version) {
-        report(
-          section, setting.key, refusal,
-          correction: renamed.map { "\($0.new)=\(setting.value)" } ?? "# \(setting.key)",
-          preventsStart: true)
-      } else if let renamed, !isBefore(renamed.new, of: section) {
-        warn(
-          section, setting.key, "\(setting.key) \(renamed.fate)", correction: "\(renamed.new)=\(setting.value)")
-      } else if !known.contains(setting.key.lowercased()) {
-        let nearest = EditDistance.nearest(to: setting.key, of: known)
-        report(
-          section, setting.key,
-          "unknown key \(setting.key): Flexisip refuses to start with it\(nearest.map { "; \($0) is meant?" } ?? "")",
-          correction: nearest.map { "\($0)=\(setting.value)" } ?? "# \(setting.key)=\(setting.value)",
-          remedy: nearest == nil ? home(of: setting.key) : nil, preventsStart: true)
-      }
-    }
+    guard key.isEmpty || !isSaid else { return }
+    var finding = ConfFinding(
+      severity: severity, file: path, line: line ?? (file ?? conf).line(of: section, key), section: section, key: key,
+      problem: problem, correction: correction, remedy: remedy)
+    finding.preventsStart = preventsStart
+    finding.isUnseen = isUnseen
+    findings.append(finding)
   }
 
-  /// Whether the version that reads the file is known, and older than a key.
-  private func isBefore(_ key: String, of section: String) -> Bool {
-    guard let version, let minor = FlexisipKeys.introduced(key, in: section) else { return false }
-    return version < FlexisipVersion(major: 2, minor: minor)
+  /// Marks the last finding as one that keeps Flexisip from starting, whatever its severity.
+  mutating func preventStart() {
+    guard !findings.isEmpty else { return }
+    findings[findings.endIndex - 1].preventsStart = true
   }
 
-  /// Where a key belongs that stands in the wrong section.
-  private func home(of key: String) -> String? {
-    let sections = FlexisipKeys.keys.filter { $0.value.contains(key.lowercased()) }.keys.sorted()
-    return sections.isEmpty ? nil : "\(key) is a key of [\(sections.joined(separator: "], ["))]"
+  /// Marks the last finding as what is wrong with a value in itself.
+  mutating func markAsValue() {
+    guard !findings.isEmpty else { return }
+    findings[findings.endIndex - 1].isOfValue = true
   }
 
-  private mutating func checkBooleans() {
-    for (section, key) in FlexisipKeys.booleans {
-      guard let setting = conf.setting(section, key), !["true", "false", "1", "0"].contains(setting.value) else {
-        continue
-      }
-      let isYes = ["yes", "on", "true", "enabled", "y"].contains(setting.value.lowercased())
-      report(
-        section, key, "'\(setting.value)' is no truth value: Flexisip takes true, false, 1 and 0",
-        correction: "\(key)=\(isYes)", preventsStart: true)
+  /// Whether the version is known, and older.
+  func isBefore(_ major: Int, _ minor: Int) -> Bool {
+    version.map { $0 < FlexisipVersion(major: major, minor: minor) } ?? false
+  }
+
+  /// What is known of the version: given, or told by a key that older ones refuse.
+  func isAtLeast(_ major: Int, _ minor: Int) -> Bool {
+    let wanted = FlexisipVersion(major: major, minor: minor)
+    if let version { return version >= wanted }
+    return conf.settings.contains { setting in
+      FlexisipKeys.introduced(setting.key, in: setting.section).map { $0 >= wanted } ?? false
     }
   }
 }

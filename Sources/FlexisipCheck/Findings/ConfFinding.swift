@@ -31,6 +31,8 @@ public struct ConfFinding: Sendable, Equatable {
   var isUnseen = false
   /// Whether Flexisip does not start with it.
   public var preventsStart = false
+  /// Whether the value is wrong in itself, so that nothing more is said of it.
+  var isOfValue = false
 
   /// `file:line: error: [section] problem`
   public var headline: String {

@@ -18,6 +18,8 @@ public struct CheckResult: Sendable {
   public var seen: String
   /// The most probable first. Empty unless failed.
   public var causes: [CheckCause]
+  /// Where the trace shows the failure, if there is one.
+  public var traceLine: Int?
 }
 
 /// One possible cause of a failure and where to change it.
@@ -64,7 +66,7 @@ struct CauseRanking: Sendable {
     guard let conf else { return causes }
     func cause(of finding: ConfFinding) -> CheckCause {
       var cause = CheckCause(finding.problem, section: finding.section, key: finding.key, value: finding.value)
-      cause.place = finding.line.map { "\(conf.path):\($0)" } ?? conf.path
+      cause.place = finding.line.map { "\(finding.file):\($0)" } ?? finding.file
       return cause
     }
     let blockers = findings.filter { serverIsDown && $0.preventsStart }.map(cause)
@@ -79,7 +81,8 @@ struct CauseRanking: Sendable {
       let fitting = findings.filter { $0.section == section && $0.key == key && !$0.isUnseen }
       let finding = fitting.first { $0.severity == .error } ?? fitting.first
       let line = finding?.line ?? conf.line(of: section, key)
-      cause.place = line.map { "\(conf.path):\($0)" } ?? conf.path
+      let file = finding?.file ?? conf.file(of: section)
+      cause.place = line.map { "\(file):\($0)" } ?? file
       if let finding {
         cause.text = finding.problem
         cause.value = finding.value ?? cause.value

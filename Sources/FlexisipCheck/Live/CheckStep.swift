@@ -48,6 +48,28 @@ public enum CheckStep: String, Sendable, CaseIterable {
     }
   }
 
+  /// Steps whose failure makes this one fail too: what is said of it then is that.
+  public var foundations: [CheckStep] {
+    switch self {
+    case .keyServer: [.keyServerTLS]
+    case .keyServerDigest: [.keyServerTLS, .keyServer]
+    case .keyServerAccount: [.keyServerTLS, .keyServer, .keyServerDigest]
+    case .fileServer: [.fileServerTLS]
+    case .fileUpload: [.fileServerTLS, .fileServer]
+    case .fileDownload: [.fileServerTLS, .fileServer, .fileUpload]
+    case .largeFile: [.fileServerTLS, .fileServer, .fileUpload]
+    case .keysPublished, .keysFetched:
+      [.keyServerTLS, .keyServer, .keyServerDigest, .keyServerAccount] + (self == .keysFetched ? [.keysPublished] : [])
+    case .roomInvite: [.capabilities]
+    case .notify, .invitation, .joined: [.capabilities, .roomInvite]
+    case .notification, .reply: [.message]
+    case .encryptedRoom: [.capabilities, .roomInvite, .notify, .invitation, .joined]
+    case .encryptedMessage, .encryptedReply: [.keysPublished, .keysFetched, .message, .notification]
+    case .offlineMessage: [.message, .reply]
+    default: []
+    }
+  }
+
   /// A sentence of what holds when the step passes.
   public var title: String {
     switch self {

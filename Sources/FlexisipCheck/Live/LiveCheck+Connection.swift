@@ -74,7 +74,12 @@ extension LiveCheck {
     var tlsFailure: TLSFailure? {
       if case ConnectionFailure.tls(let failure) = failure { failure } else { nil }
     }
-    var text: String { "\(address.text): \(LiveCheck.text(of: failure))" }
+    func text(within seconds: Double) -> String {
+      let state = ConnectionState(failure, within: seconds)
+      let source = ConnectionState.source(toward: address).map { " from \($0)" } ?? ""
+      if case .dropped(let seconds) = state { return "\(address.text)\(source): no answer within \(seconds) s" }
+      return "\(address.text)\(source): \(LiveCheck.text(of: failure))"
+    }
   }
 
   /// Connection and TLS: each address once until one takes us, two steps.
@@ -90,10 +95,11 @@ extension LiveCheck {
         probe = try await capped(limit * 2 + 2) {
           try SIPProbe(to: address, name: host, tls: settings, timeout: limit, trace: trace)
         }
+        reconnect = { try SIPProbe(to: address, name: host, tls: settings, timeout: min(limit, 2), trace: trace) }
       } catch { failed.append(Attempt(address: address, failure: error)) }
     }
     let refusal = probe == nil ? failed.first { $0.tlsFailure != nil } : nil
-    let others = failed.filter { probe != nil || $0.tlsFailure == nil }.map(\.text)
+    let others = failed.filter { probe != nil || $0.tlsFailure == nil }.map { $0.text(within: limit) }
     let note = others.isEmpty ? "" : "; not \(others.joined(separator: ", "))"
     let reached = await passes(.reachability, since: start) {
       if let probe { return "connected to \(probe.peer) port \(probe.port) from \(probe.local)\(note)" }
@@ -102,10 +108,11 @@ extension LiveCheck {
       let elsewhere = await otherListener(than: first, of: location)
       let lacksProxy = elsewhere == nil ? await hasConferenceServerOnly(at: first) : false
       throw StepFailure(
-        failed.map(\.text).joined(separator: ", ") + (elsewhere.map { "; \($0) answers" } ?? "")
+        failed.map { $0.text(within: limit) }.joined(separator: ", ") + (elsewhere.map { "; \($0) answers" } ?? "")
           + (lacksProxy ? "; the conference server takes connections" : ""),
         causes.refusedConnection(
-          at: first, elsewhere: elsewhere, lacksProxy: lacksProxy, offered: await offeredTransports(by: host)))
+          at: first, failed.map { ConnectionState($0.failure, within: limit) }, elsewhere: elsewhere,
+          lacksProxy: lacksProxy, offered: await offeredTransports(by: host)))
     }
     guard reached else { return nil }
     guard location.transport == .tls else {

@@ -15,7 +15,7 @@ extension LiveCheck {
       let answer = await invite(causes.factory, over: probe, as: gruu)
       let room = try await judgeFactory(answer, isQuick: start.duration(to: .now) < Self.quickest)
       let end = await giveUp(room, over: probe, as: gruu)
-      return "\(answer.summary), room \(room), given up again (\(end))"
+      return "\(answer.summary), room \(room), \(end)"
     }
   }
 
@@ -24,7 +24,7 @@ extension LiveCheck {
     _ target: SIPURI, over probe: SIPProbe, as gruu: SIPURI, members: [SIPURI]? = nil,
     credentials: SIPProbe.Credentials? = nil
   ) async -> ProbeAnswer {
-    await probe.perform(
+    let answer = await probe.perform(
       "INVITE", "\(target)", from: account.address, to: target,
       headers: [
         SIPHeader("Contact", "<\(gruu)>;text"), SIPHeader("Subject", "limeade check"),
@@ -32,11 +32,9 @@ extension LiveCheck {
         SIPHeader("Content-Disposition", "recipient-list"), SIPHeader("Supported", "gruu"),
       ], body: ResourceList(members ?? [other?.address ?? account.address]).serialized,
       credentials: credentials ?? self.credentials)
-  }
-
-  /// Has a room that nobody is in yet deleted: one for its creator alone is refused (488), and that ends it.
-  func giveUp(_ room: SIPURI, over probe: SIPProbe, as gruu: SIPURI) async -> String {
-    await invite(room, over: probe, as: gruu, members: [account.address]).summary
+    // From here on it is there, whatever becomes of this check.
+    if let room = Self.room(in: answer) { noteTrialRoom(room) }
+    return answer
   }
 
   /// The address of the room that the factory has made.
@@ -73,9 +71,10 @@ extension LiveCheck {
         }
       }
       let answers = await factoryAnswers()
+      let lost = answers ? nil : await lostToFocus()
       throw StepFailure(
         answer.summary + (answers ? "; but 200 to OPTIONS" : ""),
-        causes.brokenFactory(status: final.status, isQuick: isQuick, answersOthers: answers))
+        [lost].compactMap { $0 } + causes.brokenFactory(status: final.status, isQuick: isQuick, answersOthers: answers))
     case 416: throw StepFailure(answer.summary, causes.brokenFactory(status: final.status))
     case 482, 483: throw await silentFactory(answer)
     default: throw StepFailure(answer.summary, causes.noRoomFromFactory)
@@ -87,8 +86,35 @@ extension LiveCheck {
     let routes = await routesToDevices()
     let seen = routes.map { "; a request for our own device \($0 ? "arrives" : "does not arrive")" } ?? ""
     let answers = answer.final == nil ? await factoryAnswers() : false
+    let lost = answers || answer.final != nil || routes == false ? nil : await lostToFocus()
     return StepFailure(
       answer.summary + seen + (answers ? "; the factory answers OPTIONS" : ""),
-      causes.brokenFactory(status: nil, routes: routes, answersOthers: answers))
+      [lost].compactMap { $0 } + causes.brokenFactory(status: nil, routes: routes, answersOthers: answers))
+  }
+
+  /// Whether the conference server's own port takes connections, as the proxy makes them; nil if it does, or if nobody
+  /// has said where it is.
+  private func lostToFocus() async -> CheckCause? {
+    guard causes.isSameMachine, !isConferenceServerGuessed, let place = conferenceServer,
+      !SIPTransportAddress.isWildcard(place.host)
+    else { return nil }
+    let state = await connectionState(of: place, from: nil)
+    return CheckCauses.lost(state, "the proxy", from: nil, to: place, key: "transport")
+  }
+
+  /// The same for what the conference server sends to the proxy.
+  func lostToProxy() async -> CheckCause? {
+    guard causes.isSameMachine, let place = outboundProxy else { return nil }
+    let source = focusSource.flatMap { SIPTransportAddress.isWildcard($0) || !$0.isNumericAddress ? nil : $0 }
+    let state = await connectionState(of: place, from: source)
+    return CheckCauses.lost(state, "the conference server", from: source, to: place, key: "outbound-proxy")
+  }
+
+  private func connectionState(of place: SIPTransportAddress, from source: String?) async -> ConnectionState {
+    let limit = min(3, timeouts.answer)
+    guard place.protocols.contains("tcp") || place.protocols.contains("tls"), let port = UInt16(exactly: place.port)
+    else { return .taken }
+    return (try? await capped(limit + 1) { ConnectionState.of(place.host, port, from: source, within: limit) })
+      ?? .dropped(seconds: Int(limit))
   }
 }

@@ -21,12 +21,16 @@ extension LiveCheck {
     let client = fileClient(answers)
     let greeted = await passes(.fileServer) {
       do { try await client.greet() } catch {
-        throw failure(error, causes.noFileServer(address.absoluteString))
+        throw failure(
+          error,
+          causes.webServer(answers.last, at: address.absoluteString, setting: "file-server")
+            + causes.noFileServer(address.absoluteString))
       }
       return "HTTP \(answers.last?.status ?? 0) to an empty POST"
     }
     guard greeted else { return }
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("limeade-check-\(UUID().uuidString)")
+    let parent = note?.folder ?? FileManager.default.temporaryDirectory
+    let folder = parent.appendingPathComponent("files-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }
     let small = Data((0..<Self.smallFile).map { _ in UInt8.random(in: .min ... .max) })
     let uploaded = await step(.fileUpload) { () -> (seen: String, value: FileTransferInfo.File) in
@@ -98,11 +102,15 @@ extension LiveCheck {
       return file
     } catch {
       let status = answers.last?.status
+      let web = causes.webServer(
+        answers.last.flatMap { (200..<300).contains($0.status) && $0.body.isEmpty ? nil : $0 },
+        at: account.fileServer?.absoluteString ?? "", setting: "file-server")
       // The server took it without a word of where it is: the status says more than the missing document.
       if case FileTransferError.noUploadAddress = error {
-        throw StepFailure("HTTP \(status ?? 0) to \(data.count) bytes, without the file's address", failure(status))
+        throw StepFailure(
+          "HTTP \(status ?? 0) to \(data.count) bytes, without the file's address", web + failure(status))
       }
-      throw self.failure(error, failure(status))
+      throw self.failure(error, web + failure(status))
     }
   }
 

@@ -19,11 +19,13 @@ extension LiveCheck {
       let request = KeyServerRequest(curve: account.curve, content: .getOneTimeKeyIDs)
       do {
         let client = HTTPClient(caFile: account.caFile, timeout: timeouts.answer)
-        let response = try await send(Self.post(request, to: url, as: device), by: client)
+        let response = try await send(Self.post(request.serialized, to: url, as: device), by: client)
         if response.status == 401 { return ("401, asks for a password", response) }
         guard response.status == 200, (try? KeyServerAnswer(parsing: response.body)) != nil else {
           throw StepFailure(
-            "HTTP \(response.status), no LIME answer", causes.noKeyServer(url.absoluteString, answers: true))
+            Self.seen(response),
+            causes.webServer(response, at: url.absoluteString, setting: "key-server")
+              + causes.noKeyServer(url.absoluteString, answers: true))
         }
         return ("200, asks for no password", response)
       } catch let error as HTTPClientError {
@@ -50,10 +52,67 @@ extension LiveCheck {
         throw StepFailure(error.description, causes.keyServerRefuses(challenges))
       }
       if case .error(let code, let text) = answer.content, code != .deviceNotFound {
+        if code == .missingSender { throw await notTold(device, "\(code): \(text)") }
         throw StepFailure("\(code): \(text)", causes.keyServerError(code, account.curve))
       }
-      return "accepted, \(account.curve.name)"
+      return await "accepted, \(account.curve.name)" + otherAlgorithms(device)
     }
+  }
+
+  /// The key server does not know who asks: which headers come through.
+  private func notTold(_ device: String, _ seen: String) async -> StepFailure {
+    var passes: [Bool] = []
+    for name in ["From", "X-Lime-user-identity"] {
+      let request = KeyServerRequest(curve: account.curve, content: .getOneTimeKeyIDs)
+      let answer = try? await exchange(request, for: account, device: device, names: [name])
+      if case .error(.missingSender, _)? = answer?.content {
+        passes.append(false)
+      } else {
+        passes.append(answer != nil)
+      }
+    }
+    let stripped = causes.headersStripped(from: passes[0], lime: passes[1])
+    return StepFailure(
+      seen + "; named in From only: \(passes[0] ? "known" : "unknown"), in X-Lime-user-identity only: "
+        + (passes[1] ? "known" : "unknown"), stripped + causes.keyServerRefuses())
+  }
+
+  /// LIME's ids of algorithms beside ours, by liblime's names.
+  private static let algorithms: [(id: UInt8, name: String)] = [
+    (1, "c25519"), (2, "c448"), (4, "c25519mlk512"), (5, "c448mlk1024"),
+  ]
+
+  /// What else the key server serves. Accounts of Linphone with two algorithms ask for both, and take an answer for
+  /// broken whose curve byte is another than they asked for.
+  private func otherAlgorithms(_ device: String) async -> String {
+    guard let url = account.keyServer else { return "" }
+    var served: [String] = []
+    var isZero = false
+    for (id, name) in Self.algorithms where id != account.curve.rawValue {
+      var bytes = KeyServerRequest(curve: account.curve, content: .getOneTimeKeyIDs).serialized
+      guard bytes.count >= 3 else { continue }
+      bytes[bytes.startIndex + 2] = id
+      let request = Self.post(bytes, to: url, as: device)
+      guard let response = try? await send(request, by: keyClient(for: account)), response.status == 200,
+        response.body.count >= 3
+      else { continue }
+      let head = Array(response.body.prefix(4))
+      if head[2] == 0 { isZero = true }
+      // An error's code follows the three bytes of the head; 1 is an algorithm that is not served.
+      let isRefused = head[1] == 0xFF && head.count > 3 && head[3] == KeyServerErrorCode.badCurve.rawValue
+      if head[2] == id, !isRefused { served.append(name) }
+    }
+    return (served.isEmpty ? ", which is all it serves" : ", serves \(served.joined(separator: ", ")) too")
+      + (isZero
+        ? "; it answers for others with curve byte 0: Linphone accounts with two algorithms (lime_algo) take that for "
+          + "broken" : "")
+  }
+
+  /// What an answer is that is none of a key server.
+  private static func seen(_ response: HTTPResponse) -> String {
+    let type = response[header: "Content-Type"].map { ", \($0)" } ?? ""
+    let target = response[header: "Location"].map { " to \($0)" } ?? ""
+    return "HTTP \(response.status)\(target)\(type), no LIME answer"
   }
 
   private func tryKeyServerDigest(_ lines: [String], _ challenges: [DigestChallenge]) async -> Bool {
@@ -73,27 +132,35 @@ extension LiveCheck {
     }
   }
 
-  private static func post(_ request: KeyServerRequest, to url: URL, as device: String) -> HTTPRequest {
+  /// - Parameter names: of the headers that tell the device.
+  private static func post(
+    _ body: Data, to url: URL, as device: String, names: [String] = ["From", "X-Lime-user-identity"]
+  ) -> HTTPRequest {
     .post(
-      request.serialized, to: url.absoluteString, contentType: keyServerMediaType,
-      headers: [HTTPField("From", device), HTTPField("X-Lime-user-identity", device)])
+      body, to: url.absoluteString, contentType: keyServerMediaType, headers: names.map { HTTPField($0, device) })
   }
 
-  private func exchange(_ request: KeyServerRequest, for account: AccountConfiguration, device: String) async throws
-    -> KeyServerAnswer
-  {
-    guard let url = account.keyServer else { throw StepFailure("no key-server", []) }
-    let client = HTTPClient(
+  private func keyClient(for account: AccountConfiguration) -> HTTPClient {
+    HTTPClient(
       caFile: account.caFile,
       credentials: HTTPCredentials(
         username: account.address.user ?? "", password: account.password.reveal(), realm: account.digestRealm),
       timeout: timeouts.answer)
-    let response = try await send(Self.post(request, to: url, as: device), by: client)
+  }
+
+  func exchange(
+    _ request: KeyServerRequest, for account: AccountConfiguration, device: String,
+    names: [String] = ["From", "X-Lime-user-identity"]
+  ) async throws -> KeyServerAnswer {
+    guard let url = account.keyServer else { throw StepFailure("no key-server", []) }
+    let response = try await send(
+      Self.post(request.serialized, to: url, as: device, names: names), by: keyClient(for: account))
     guard response.status == 200, let answer = try? KeyServerAnswer(parsing: response.body) else {
       let refuses = [401, 403].contains(response.status)
+      let web = causes.webServer(response, at: url.absoluteString, setting: "key-server")
       throw StepFailure(
-        "HTTP \(response.status)" + (refuses ? "" : ", no LIME answer"),
-        refuses ? causes.keyServerRefuses() : causes.noKeyServer(url.absoluteString, answers: true))
+        refuses ? "HTTP \(response.status)" : Self.seen(response),
+        web + (refuses ? causes.keyServerRefuses() : causes.noKeyServer(url.absoluteString, answers: true)))
     }
     return answer
   }
@@ -139,16 +206,5 @@ extension LiveCheck {
       }
       return "keys of \(wanted)"
     }
-  }
-
-  /// Removes a temporary device's keys. Returns what went wrong.
-  func deleteKeys(of device: TemporaryDevice) async -> String? {
-    guard await device.hasPublishedKeys(), let id = await device.client.device else { return nil }
-    do {
-      let answer = try await exchange(
-        KeyServerRequest(curve: device.account.curve, content: .deleteDevice), for: device.account, device: id)
-      guard case .acknowledged(.deviceDeleted) = answer.content else { return "the keys of \(id) are not deleted" }
-      return nil
-    } catch { return "the keys of \(id) are not deleted: \(Self.text(of: error))" }
   }
 }

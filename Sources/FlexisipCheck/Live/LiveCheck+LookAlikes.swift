@@ -57,8 +57,13 @@ extension LiveCheck {
   /// may listen there: it must answer OPTIONS.
   private func neighbour(of place: SocketAddress, name: String) async -> String? {
     var places: [(host: String, port: UInt16, name: String)] = []
+    // A name with an address of one family only, and a server that listens on the other.
+    if place.isOfThisMachine, let port = UInt16(exactly: place.port) {
+      let isIPv6 = place.numericHost.contains(":")
+      places.append(isIPv6 ? ("127.0.0.1", port, "127.0.0.1") : ("::1", port, "[::1]"))
+    }
     if place.isOfThisMachine, lookAround.readsTables {
-      places = FlexisipListeners().places.map { found in
+      places += FlexisipListeners().places.map { found in
         let isOpen = SIPTransportAddress.isWildcard(found.host)
         let shown = found.host.contains(":") ? "[\(found.host)]" : found.host
         return isOpen ? (place.numericHost, found.port, name) : (found.host, found.port, shown)
@@ -98,7 +103,9 @@ extension LiveCheck {
   func hasConferenceServerOnly(at place: SocketAddress) async -> Bool {
     guard place.isOfThisMachine, let own = conferenceServer, let port = UInt16(exactly: own.port) else { return false }
     let host = SIPTransportAddress.isWildcard(own.host) ? "127.0.0.1" : own.host
-    return await answerToOPTIONS(host: host, port: port) != nil
+    let answer = await answerToOPTIONS(host: host, port: port)
+    // Anything may listen at a port that is only guessed.
+    return isConferenceServerGuessed ? Self.isConferenceServer(answer?.final) : answer != nil
   }
 
   // MARK: Nobody is challenged
@@ -199,40 +206,87 @@ extension LiveCheck {
         "OPTIONS", "\(guess)", from: account.address, to: guess, credentials: credentials)
       if answer.final?.isSuccess == true { return (.otherAddress(guess), "\(guess) answers") }
     }
-    guard !elsewhereOnly, causes.isSameMachine, let place = conferenceServer, let port = UInt16(exactly: place.port)
-    else {
-      return (.none, nil)
+    guard !elsewhereOnly, causes.isSameMachine else { return (.none, nil) }
+    let places = conferenceServers()
+    var seen: [String] = []
+    for place in places {
+      let (limit, trace) = (timeouts.answer, self.trace)
+      let direct: SIPProbe
+      do {
+        direct = try await capped(limit + 2) {
+          try SIPProbe(host: place.host, port: place.port, timeout: limit, trace: trace)
+        }
+      } catch {
+        seen.append("no conference server at \(place.host) port \(place.port)\(place.isGuess ? Self.guess : "")")
+        if !place.isGuess, places.count == 1 { return (.notThere, seen.last) }
+        continue
+      }
+      if place.isGuess {
+        // Another proxy's, perhaps: no room is made there.
+        let greeting = await direct.perform(
+          "OPTIONS", "\(wanted)", from: account.address, to: wanted, credentials: nil)
+        if Self.isConferenceServer(greeting.final) {
+          seen.append("a conference server listens at port \(place.port), perhaps this proxy's")
+        }
+        continue
+      }
+      let answer = await invite(wanted, over: direct, as: gruu)
+      seen.append("the conference server itself, at port \(place.port), says \(answer.summary)")
+      guard let room = Self.room(in: answer) else {
+        let refuses = answer.final.map { (400..<500).contains($0.status) } == true
+        return (refuses ? .doesNotKnowIt : .none, seen.joined(separator: "; "))
+      }
+      let known = await probe.perform(
+        "OPTIONS", "\(room)", from: account.address, to: room, credentials: credentials)
+      _ = await giveUp(room, over: direct, as: gruu)
+      let isKnown = ![404, 480].contains(known.final?.status ?? 404)
+      seen.append("the proxy's answer for that room: \(known.summary)")
+      return (isKnown ? .notRegistered : .otherRegistrations, seen.joined(separator: "; "))
     }
-    let host = SIPTransportAddress.isWildcard(place.host) ? "127.0.0.1" : place.host
-    let (limit, trace) = (timeouts.answer, self.trace)
-    let direct: SIPProbe
-    do {
-      direct = try await capped(limit + 2) { try SIPProbe(host: host, port: port, timeout: limit, trace: trace) }
-    } catch { return (.notThere, "no conference server at \(host) port \(port)") }
-    let answer = await invite(wanted, over: direct, as: gruu)
-    let seen = "the conference server itself, at port \(port), says \(answer.summary)"
-    guard let room = Self.room(in: answer) else {
-      return (answer.final.map { (400..<500).contains($0.status) } == true ? .doesNotKnowIt : .none, seen)
+    return (.none, seen.isEmpty ? nil : seen.joined(separator: "; "))
+  }
+
+  private static let guess = " (a guess: where Flexisip has it by default)"
+
+  /// Where the conference server of this machine may listen: where its configuration says, else where a Flexisip does
+  /// beside the proxy, and where it does by default.
+  private func conferenceServers() -> [(host: String, port: UInt16, isGuess: Bool)] {
+    var places: [(host: String, port: UInt16, isGuess: Bool)] = []
+    if isConferenceServerGuessed {
+      places = FlexisipListeners().places.filter { $0.port != probe?.port }.map { ($0.host, $0.port, true) }
     }
-    let known = await probe.perform(
-      "OPTIONS", "\(room)", from: account.address, to: room, credentials: credentials)
-    _ = await giveUp(room, over: direct, as: gruu)
-    let isKnown = ![404, 480].contains(known.final?.status ?? 404)
-    return (
-      isKnown ? .notRegistered : .otherRegistrations, "\(seen); the proxy's answer for that room: \(known.summary)"
-    )
+    if let own = conferenceServer, let port = UInt16(exactly: own.port), !places.contains(where: { $0.port == port }) {
+      places.append((own.host, port, isConferenceServerGuessed))
+    }
+    return places.map { (SIPTransportAddress.isWildcard($0.host) ? "127.0.0.1" : $0.host, $0.port, $0.isGuess) }
+  }
+
+  /// As it calls itself.
+  static func isConferenceServer(_ answer: SIPResponse?) -> Bool {
+    let name = answer.map { $0[header: "User-Agent"] ?? $0[header: "Server"] ?? "" } ?? ""
+    return name.lowercased().contains("conference")
   }
 
   // MARK: The focus is not heard
 
   /// Whether the proxy lets in a request that says it is the focus's, from the machine that the focus is on, or by a
   /// filter that exempts it; nil when no answer comes, or a challenge may be for us alone.
+  ///
+  /// It is sent to a device, as the focus's are: what is for the proxy itself, 2.6 and later answer before they
+  /// authenticate.
   func focusPasses(_ room: SIPURI) async -> Bool? {
-    guard let probe else { return nil }
-    let ownAddress = await probeFromConferenceServer()
-    let answer = await (ownAddress ?? probe).perform(
-      "OPTIONS", registrar, from: room, to: account.address, headers: [SIPHeader("Contact", "<\(room)>;isfocus")],
-      credentials: nil, userAgent: focusAgent)
+    guard let probe, let gruu = probeDevice?.gruu else { return nil }
+    func ask(_ sender: SIPProbe) async -> ProbeAnswer {
+      await sender.perform(
+        "OPTIONS", "\(gruu)", from: room, to: account.address, headers: [SIPHeader("Contact", "<\(room)>;isfocus")],
+        credentials: nil, userAgent: focusAgent)
+    }
+    let answer: ProbeAnswer
+    if let ownAddress = await probeFromConferenceServer() {
+      answer = await probe.answering { await ask(ownAddress) }
+    } else {
+      answer = await ask(probe)
+    }
     guard let status = answer.final?.status else { return nil }
     guard [401, 403, 407].contains(status) else { return true }
     return causes.isSameMachine ? false : nil

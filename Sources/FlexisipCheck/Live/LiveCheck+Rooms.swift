@@ -6,7 +6,6 @@ import MessageFormats
 import SIPAgent
 
 extension LiveCheck {
-  private static let subject = "limeade check"
   /// Until a server has noticed that a connection is closed.
   private static let absence = Duration.seconds(1)
 
@@ -38,9 +37,9 @@ extension LiveCheck {
 
   private func startDevices(with other: AccountConfiguration) async -> (TemporaryDevice, TemporaryDevice)? {
     let devices = await step(.devices) { () -> (seen: String, value: (TemporaryDevice, TemporaryDevice)) in
-      let here = try TemporaryDevice(account, logger: logger, trace: trace)
+      let here = try makeDevice(account)
       self.here = here
-      let there = try TemporaryDevice(other, logger: logger, trace: trace)
+      let there = try makeDevice(other)
       self.there = there
       for device in [here, there] {
         do { try await capped(timeouts.arrival) { try await device.start() } } catch {
@@ -109,10 +108,13 @@ extension LiveCheck {
   {
     let client = here.client
     let member = there.account.address
-    let subject = Self.subject + (encrypted ? " encrypted" : "")
-    return try await capped(timeouts.answer * 2 + timeouts.arrival) {
+    let subject = subject + (encrypted ? " encrypted" : "")
+    // It goes on when nobody waits any more, so that it can be undone.
+    let making = Task {
       try await client.createRoom(named: subject, members: [member], encrypted: encrypted)
     }
+    self.making = making
+    return try await capped(timeouts.answer * 2 + timeouts.arrival) { try await making.value }
   }
 
   /// The room, when the other device is in it too.
@@ -121,7 +123,7 @@ extension LiveCheck {
     let start = ContinuousClock.now
     let made: Result<RoomSummary, any Error>
     do { made = .success(try await makeRoom(here, there, encrypted: false)) } catch { made = .failure(error) }
-    let stored = try? await here.client.rooms().first { $0.room.subject == Self.subject }
+    let stored = try? await here.client.rooms().first { $0.room.subject == subject }
     let accepted = await passes(.roomInvite, since: start) {
       if let stored { return "200, \(stored.room.address)" }
       guard case .failure(let error) = made else { return "200" }
@@ -136,7 +138,6 @@ extension LiveCheck {
       case .success(let room):
         return ("version \(room.room.version), \(room.participants.count) member(s)", room)
       case .failure(let error):
-        if let stored { rooms.append(stored.room.address) }
         var passes: Bool?
         var subscribed: ProbeAnswer?
         if let room = stored.flatMap({ SIPURI($0.room.address) }) {
@@ -155,11 +156,11 @@ extension LiveCheck {
         ].compactMap { $0 }.joined()
         throw StepFailure(
           "SUBSCRIBE accepted, but no NOTIFY: \(Self.text(of: error))\(seen)",
-          causes.noNotify(focusPasses: passes, isReached: isReached))
+          (passes == false ? [] : await [lostToProxy()].compactMap { $0 })
+            + causes.noNotify(focusPasses: passes, isReached: isReached))
       }
     }
     guard let address = room?.room.address else { return nil }
-    rooms.append(address)
     guard await tryInvitation(address, here, there) else { return nil }
     return address
   }
@@ -196,7 +197,9 @@ extension LiveCheck {
       guard await hasState(of: room, there) else {
         throw StepFailure(
           "no INVITE came to \(member)" + (isListed ? "" : ", which the room's state does not list"),
-          isListed ? causes.notInvited(there.account.address) : causes.nobodyInvited(there.account.address))
+          isListed
+            ? await [lostToProxy()].compactMap { $0 } + causes.notInvited(there.account.address)
+            : causes.nobodyInvited(there.account.address))
       }
       return "INVITE of the room to \(member)"
     }
@@ -246,7 +249,6 @@ extension LiveCheck {
         }
         throw StepFailure(Self.text(of: error), roomCauses(error, there))
       }
-      rooms.append(room.room.address)
       let seen = try await deviceIsIn(room.room.address, here, there)
       // Flexisip's focus lists a device before it has come. What is written until then waits for its next REGISTER.
       guard await hasState(of: room.room.address, there) else {

@@ -77,11 +77,12 @@ extension LiveCheck {
 
   private func judgeChallenge(_ answer: ProbeAnswer) async throws -> String {
     guard let final = answer.final else {
+      isSilent = true
       throw StepFailure(
         answer.summary, causes.noSIPAnswer(isTLS: await speaksTLS(), isSilent: !answer.isClosed))
     }
     let server = final[header: "Server"]
-    causes.version = server.flatMap(FlexisipVersion.init)
+    causes.version = server.flatMap { FlexisipVersion(server: $0) }
     switch final.status {
     case 401, 407:
       let lines = final.headers.all(named: final.status == 401 ? "WWW-Authenticate" : "Proxy-Authenticate")
@@ -107,7 +108,10 @@ extension LiveCheck {
     case 404, 416, 482, 483, 604: throw StepFailure(answer.summary, causes.noRegistrar())
     case 300..<400: throw StepFailure(answer.summary, causes.redirected)
     default:
-      let isFocus = causes.isSameMachine && conferenceServer.map { UInt16(exactly: $0.port) } == probe?.port
+      let isFocus =
+        Self.isConferenceServer(final)
+        || (causes.isSameMachine && !isConferenceServerGuessed
+          && conferenceServer.map { UInt16(exactly: $0.port) } == probe?.port)
       throw StepFailure(answer.summary, causes.noProxyThere(isFocus: isFocus))
     }
   }
@@ -116,6 +120,7 @@ extension LiveCheck {
   private func register(_ probe: SIPProbe, as step: CheckStep) async -> SIPResponse? {
     let instance = probeDevice?.instance ?? "urn:uuid:\(UUID().uuidString.lowercased())"
     let contact = self.contact(probe, instance)
+    noteBinding(instance)
     let answer = await probe.perform(
       "REGISTER", registrar, from: account.address, to: account.address,
       headers: [SIPHeader("Contact", contact), SIPHeader("Expires", "120"), SIPHeader("Supported", "gruu, path")],
@@ -135,7 +140,8 @@ extension LiveCheck {
       switch answer.final?.status {
       case nil:
         let other = await answerAboutUser()
-        let isStore = other.final.map { [500, 503].contains($0.status) } ?? false
+        // 503 is what 2.7 says of a domain that it does not serve, and looks up in DNS.
+        let isStore = other.final?.status == 500
         throw StepFailure(
           "401, then no answer to the REGISTER with the password; to OPTIONS for the address: \(other.summary)",
           isStore ? causes.noStore() : causes.noRegistrar(routes: other.final.map { [404, 480].contains($0.status) }))
@@ -166,9 +172,11 @@ extension LiveCheck {
   /// The same with the stack that the client uses, which may stumble over what single requests do not.
   private func registerAgent() async throws {
     let password = account.password
+    let instance = "urn:uuid:\(UUID().uuidString.lowercased())"
+    noteBinding(instance)
     var configuration = SIPAgentConfiguration(
       address: account.address, password: { password.reveal() }, outboundProxy: account.outboundProxy,
-      instanceID: "urn:uuid:\(UUID().uuidString.lowercased())", specs: "none", userAgent: SIPProbe.userAgent,
+      instanceID: instance, specs: "none", userAgent: SIPProbe.userAgent,
       expires: 120, caFile: account.caFile)
     configuration.realm = account.realm
     configuration.nameServer = account.nameServer
@@ -188,25 +196,14 @@ extension LiveCheck {
         isRefused ? causes.wrongPassword(challenges) : causes.noRegistrar())
     }
     await agent.shutdown()
+    forgetBinding(instance)
   }
 
   /// With specs by which the focus takes the device into no room. None at all would end Flexisip 2.2 with
   /// check-capabilities=false: it makes a device of the binding and fails on the missing text.
-  private func contact(_ probe: SIPProbe, _ instance: String) -> String {
+  func contact(_ probe: SIPProbe, _ instance: String) -> String {
     let uri = "sip:\(account.address.user ?? "")@\(probe.local);transport=\(probe.transport.lowercased())"
     return "<\(uri)>;+sip.instance=\"<\(instance)>\";+org.linphone.specs=\"none\""
-  }
-
-  /// Takes the probe's registration back.
-  func unregisterProbe() async {
-    guard let probe, let device = probeDevice else { return }
-    let contact = self.contact(probe, device.instance)
-    _ = await probe.perform(
-      "REGISTER", registrar, from: account.address, to: account.address,
-      headers: [
-        SIPHeader("Contact", contact + ";expires=0"), SIPHeader("Expires", "0"), SIPHeader("Supported", "gruu, path"),
-      ],
-      credentials: credentials)
   }
 
   func compareClock(_ date: String, of server: String = "the server's") async {

@@ -32,6 +32,8 @@ public actor LiveCheck {
 
   var causes: CheckCauses
   var probe: SIPProbe?
+  /// Makes the same connection again.
+  var reconnect: (@Sendable () throws -> SIPProbe)?
   /// Of the probe's own registration.
   var probeDevice: ProbeDevice?
   var here: TemporaryDevice?
@@ -44,6 +46,15 @@ public actor LiveCheck {
   var focusAgent = "Flexisip-conference"
   /// Where the conference server listens, by the server's configuration, else by default.
   let conferenceServer: SIPTransportAddress?
+  /// Whether that is only Flexisip's default: nobody has said where it is.
+  let isConferenceServerGuessed: Bool
+  /// Files and folders that the server's configuration names.
+  let files: [ServerFile]
+  var hasLookedAtMachine = false
+  /// Whether the first request got no answer.
+  var isSilent = false
+  /// Where the conference server sends to, by the server's configuration; nil without one.
+  let outboundProxy: SIPTransportAddress?
   /// The address from which the conference server connects, by the server's configuration, else where it listens.
   let focusSource: String?
   /// Where the server listens, by its configuration.
@@ -53,18 +64,29 @@ public actor LiveCheck {
   /// Until when the registrar's last answer says that the probe's registration holds.
   var registeredUntil: ContinuousClock.Instant?
   var hasServerEnded = false
-  /// Rooms to leave in the end.
-  var rooms: [String] = []
+  /// What this check has made and not yet removed.
+  let note: CheckNote?
+  /// Where the notes of checks are.
+  let notes: URL
+  /// Of this check's rooms.
+  let subject: String
+  var isInterrupted = false
+  /// The room that is being made, or the last one.
+  var making: Task<RoomSummary, any Error>?
+  /// Ends when everything was tried, or at `interrupt()`.
+  private let end = AsyncStream.makeStream(of: Void.self)
 
   /// - Parameters:
   ///   - account: makes the rooms.
   ///   - other: is invited; nil leaves out what needs two.
   ///   - conf: the server's configuration, to point at its lines.
   ///   - conferenceServer: the URI where the conference server listens; by default what `conf` says, or Flexisip's.
+  ///   - notes: the folder for what has to be removed again, if need be by the next check; nil for one that does not
+  ///     outlive the machine's next start.
   public init(
     account: AccountConfiguration, other: AccountConfiguration? = nil, conf: FlexisipConf? = nil,
     findings: [ConfFinding] = [], conferenceServer: String? = nil, timeouts: Timeouts = Timeouts(),
-    lookAround: LookAround = LookAround(), trace: WireTrace? = nil, logger: Logger,
+    lookAround: LookAround = LookAround(), notes: URL? = nil, trace: WireTrace? = nil, logger: Logger,
     report: @escaping @Sendable (CheckResult) -> Void
   ) {
     self.account = account
@@ -76,10 +98,22 @@ public actor LiveCheck {
     self.report = report
     ranking = CauseRanking(conf: conf, findings: findings)
     focusSource = conf?.focusSource ?? conferenceServer.flatMap(SIPTransportAddress.init)?.host ?? "127.0.0.1"
+    isConferenceServerGuessed = conferenceServer == nil && conf?.has(section: "conference-server") != true
+    files = conf.map(Self.files) ?? []
+    outboundProxy = conf.flatMap {
+      $0.has(section: "conference-server") ? SIPTransportAddress($0.value("conference-server", "outbound-proxy")) : nil
+    }
     listeners = conf?.words("global", "transports").compactMap(SIPTransportAddress.init) ?? []
     self.conferenceServer = SIPTransportAddress(
       conferenceServer ?? conf?.value("conference-server", "transport")
         ?? FlexisipKeys.defaultValue("conference-server", "transport"))
+    let temporary = FileManager.default.temporaryDirectory.appendingPathComponent("limeade-check-\(getuid())")
+    let subject = "limeade check \(UUID().uuidString.prefix(8))"
+    self.subject = subject
+    self.notes = notes ?? temporary
+    note =
+      (try? CheckNote.begin(in: notes ?? temporary, subject: subject))
+      ?? (try? CheckNote.begin(in: temporary, subject: subject))
     causes = CheckCauses(
       domain: account.address.host, factory: account.conferenceFactory,
       proxy: account.outboundProxy ?? SIPURI(user: nil, host: account.address.host, port: account.address.port))
@@ -87,17 +121,35 @@ public actor LiveCheck {
 
   /// - Returns: whether every step that was tried has passed.
   public func run() async -> Bool {
+    let work = Task { await tryAll() }
+    for await _ in end.stream {}
+    if isInterrupted { await giveUp(work) }
+    await cleanUp()
+    for step in CheckStep.allCases where outcomes[step] == nil {
+      let own = step.foundations.first(where: hasFailed).map { "'\($0.title)' has failed" }
+      notTried(step, isInterrupted ? reasonLeftOut(step) : own ?? blocker ?? reasonLeftOut(step))
+    }
+    return !isInterrupted && !outcomes.values.contains(.failed)
+  }
+
+  private func reasonLeftOut(_ step: CheckStep) -> String {
+    isInterrupted ? "interrupted" : "a step before it has failed"
+  }
+
+  private func tryAll() async {
     await tryServer()
     await tryKeyServer()
     await tryFileServer()
     if hasPassed(.challenge), !hasPassed(.clock), !hasFailed(.clock) { notTried(.clock, "no server sends a Date") }
     await tryRooms()
-    await cleanUp()
-    for step in CheckStep.allCases where outcomes[step] == nil { notTried(step, blocker ?? reasonLeftOut(step)) }
-    return !outcomes.values.contains(.failed)
+    end.continuation.finish()
   }
 
-  private func reasonLeftOut(_ step: CheckStep) -> String { "a step before it has failed" }
+  /// Ends the check: what is tried is given up, and what was made is removed, within 5 seconds.
+  public func interrupt() {
+    isInterrupted = true
+    end.continuation.finish()
+  }
 
   // MARK: Steps
 
@@ -122,22 +174,34 @@ public actor LiveCheck {
       let elapsed = start.duration(to: .now).components
       return Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18
     }
+    // What was begun before an interruption goes on until it notices.
+    guard !isInterrupted || step == .cleanup else { return nil }
+    let place = trace?.position ?? 0
     do {
       let result = try await body()
       tell(CheckResult(step: step, outcome: .passed, seconds: seconds(), seen: result.seen, causes: []))
       return result.value
     } catch {
+      guard !isInterrupted || step == .cleanup else { return nil }
       var failure = error as? StepFailure ?? StepFailure(Self.text(of: error), [])
       let elapsed = seconds()
       let end = await endOfServer(at: step)
       if let end { failure.seen += "; \(end.seen)" }
-      let common = await causesOfDevices(at: step)
+      if end == nil, let earlier = step.foundations.first(where: hasFailed) {
+        tell(
+          CheckResult(
+            step: step, outcome: .failed, seconds: elapsed, seen: "\(failure.seen) ('\(earlier.title)' has failed)",
+            causes: [CheckCause("'\(earlier.title)' has failed before: mend that first, and try again")]))
+        return nil
+      }
+      let common = await causesOfDevices(at: step) + causesOfMachine(at: step)
       failure.causes = (end.map { [$0.cause] } ?? []) + common + failure.causes
-      tell(
-        CheckResult(
-          step: step, outcome: .failed, seconds: elapsed, seen: failure.seen,
-          causes: ranking.rank(
-            failure.causes, serverIsDown: step == .reachability || end != nil, isFlexisips: step.isFlexisips)))
+      var result = CheckResult(
+        step: step, outcome: .failed, seconds: elapsed, seen: failure.seen,
+        causes: ranking.rank(
+          failure.causes, serverIsDown: step == .reachability || end != nil, isFlexisips: step.isFlexisips))
+      result.traceLine = trace?.placeOfFailure(since: place)
+      tell(result)
       if blocker == nil { blocker = "'\(step.title)' has failed" }
       return nil
     }
@@ -158,11 +222,38 @@ public actor LiveCheck {
   func hasFailed(_ step: CheckStep) -> Bool { outcomes[step] == .failed }
 
   private func tell(_ result: CheckResult) {
+    guard outcomes[result.step] == nil, !isInterrupted || result.outcome == .notTried || result.step == .cleanup else {
+      return
+    }
     outcomes[result.step] = result.outcome
+    if result.outcome != .notTried { trace?.note("check: \(result.step.title): \(result.outcome.rawValue)") }
     report(result)
   }
 
   static func text(of error: any Error) -> String { (error as? LocalizedError)?.errorDescription ?? "\(error)" }
+
+  // MARK: The server's machine
+
+  /// Whether the server runs here, as far as addresses tell.
+  var isServersMachine: Bool {
+    if probe != nil { return causes.isSameMachine }
+    return (try? causes.location?.addresses.get().first?.isOfThisMachine) ?? false
+  }
+
+  private static func files(in conf: FlexisipConf) -> [ServerFile] {
+    func file(_ section: String, _ key: String, _ isWritten: Bool) -> ServerFile? {
+      var path = conf.setting(section, key)?.value ?? ""
+      if key == "database-connection-string" {
+        path = ConnectionString(path)["db"] ?? ConnectionString(path)["dbname"] ?? path
+      }
+      return path.hasPrefix("/") ? ServerFile(section: section, key: key, path: path, isWritten: isWritten) : nil
+    }
+    return [
+      file("conference-server", "database-connection-string", true), file("conference-server", "state-directory", true),
+      file("global", "log-directory", true), file("module::Authentication", "file-path", false),
+      file("global", "tls-certificates-file", false), file("global", "tls-certificates-private-key", false),
+    ].compactMap { $0 }
+  }
 
   // MARK: Time limits
 
@@ -192,34 +283,5 @@ public actor LiveCheck {
     }
     for try await value in values { return value }
     throw TookTooLong(seconds: seconds)
-  }
-
-  // MARK: Afterwards
-
-  /// Leaves the rooms, deletes the temporary devices' keys and unregisters them.
-  private func cleanUp() async {
-    await unregisterProbe()
-    guard here != nil || there != nil else {
-      if probeDevice == nil { return }
-      return notTried(.cleanup, "there was nothing to clean up but a registration, which is gone")
-    }
-    let rooms = self.rooms
-    _ = await passes(.cleanup) {
-      var left: [String] = []
-      for device in [there, here].compactMap({ $0 }) {
-        let client = device.client
-        for room in rooms {
-          do { try await capped(timeouts.answer) { try await client.leave(room) } } catch {
-            left.append("\(device.address) has not left \(room): \(Self.text(of: error))")
-          }
-        }
-        if let cause = await deleteKeys(of: device) { left.append(cause) }
-        await device.remove()
-      }
-      guard left.isEmpty else {
-        throw StepFailure(left.joined(separator: "; "), [CheckCause("a step before this one has failed")])
-      }
-      return "\(rooms.count) room(s) left, keys deleted, devices unregistered"
-    }
   }
 }

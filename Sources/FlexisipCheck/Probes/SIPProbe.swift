@@ -23,10 +23,12 @@ struct ProbeAnswer: Sendable {
 
 /// Sends requests one after the other, each once; a challenge is answered once.
 ///
-/// `@unchecked Sendable`: `sequence`, `reader` and `isClosed` are only touched by `perform` and `hasBeenClosed`, whose
-/// calls the live check never overlaps.
+/// `@unchecked Sendable`: `sequence`, `reader` and `isClosed` are only touched by `perform`, `hasBeenClosed` and
+/// `answer`, whose calls the live check never overlaps; `isStopped` only under `lock`.
 final class SIPProbe: @unchecked Sendable {
   static let userAgent = "limeade-check"
+  /// Between two looks whether the answer is still wanted, in seconds.
+  private static let slice = 0.1
 
   struct Credentials: Sendable {
     var user: String
@@ -47,6 +49,8 @@ final class SIPProbe: @unchecked Sendable {
   private var sequence = 0
   private var reader = SIPResponseReader()
   private var isClosed = false
+  private let lock = NSLock()
+  private var isStopped = false
   /// `host:port` of our end.
   let local: String
   /// Numeric address of the server.
@@ -109,6 +113,9 @@ final class SIPProbe: @unchecked Sendable {
     }
   }
 
+  /// What is asked is not waited for any more, nor anything after it.
+  func stop() { lock.withLock { isStopped = true } }
+
   private func exchange(
     _ method: String, _ uri: String, from: SIPURI, to: SIPURI, headers: [SIPHeader], body: Data,
     credentials: Credentials?
@@ -139,6 +146,7 @@ final class SIPProbe: @unchecked Sendable {
   private func once(
     _ method: String, _ uri: String, _ dialog: DialogNames, _ headers: [SIPHeader], _ body: Data
   ) -> ProbeAnswer {
+    guard !lock.withLock({ isStopped }) else { return ProbeAnswer() }
     sequence += 1
     let number = sequence
     let branch = "z9hG4bK-\(UUID().uuidString)"
@@ -195,7 +203,8 @@ final class SIPProbe: @unchecked Sendable {
       }
       let left = ContinuousClock.now.duration(to: end)
       let seconds = Double(left.components.seconds) + Double(left.components.attoseconds) / 1e18
-      guard seconds > 0, !reader.isFull, receive(within: seconds) else { return nil }
+      guard seconds > 0, !reader.isFull, !lock.withLock({ isStopped }) else { return nil }
+      guard receive(within: min(seconds, Self.slice)) || !isClosed else { return nil }
     }
   }
 
@@ -213,6 +222,29 @@ final class SIPProbe: @unchecked Sendable {
   func hasBeenClosed() -> Bool {
     while !isClosed, !reader.isFull, receive(within: 0) {}
     return isClosed
+  }
+
+  /// Answers what comes over this connection while another one is asked.
+  func answering<Value: Sendable>(_ body: () async -> Value) async -> Value {
+    let flag = Flag()
+    let (ends, sink) = AsyncStream.makeStream(of: Void.self)
+    DispatchQueue.global().async {
+      while !flag.isSet, !self.isClosed { _ = self.nextResponse(until: .now + .seconds(Self.slice)) }
+      sink.finish()
+    }
+    let value = await body()
+    flag.set()
+    for await _ in ends {}
+    return value
+  }
+
+  /// `@unchecked Sendable`: `value` is only touched under `lock`.
+  private final class Flag: @unchecked Sendable {
+    private let lock = NSLock()
+    private var value = false
+
+    var isSet: Bool { lock.withLock { value } }
+    func set() { lock.withLock { value = true } }
   }
 
   /// 200 to OPTIONS, so that a request for our own device has an end (RFC 3261 §11.2); nil for other requests.

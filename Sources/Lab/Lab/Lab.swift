@@ -24,6 +24,9 @@ public final class Lab: Sendable {
   /// and devices stay; dialogs and subscriptions are gone. See ``LabConfiguration/RoomAddresses/confID``.
   public func restartConferenceServer() async { await running.restartConferenceServer() }
 
+  /// What clients have made and not taken back: rooms, also those that nobody is in yet, and registered devices.
+  public func contents() async -> (rooms: Int, devices: Int) { await running.contents }
+
   private let running = RunningLab()
 }
 
@@ -118,6 +121,8 @@ private final class RunningLab {
   }
 
   func restartConferenceServer() { proxy?.restartConferenceServer() }
+
+  var contents: (rooms: Int, devices: Int) { proxy?.contents ?? (0, 0) }
 
   func stop() async {
     oldListener?.stop()

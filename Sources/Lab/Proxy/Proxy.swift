@@ -43,6 +43,12 @@ final class Proxy {
     if request.to?.tag != nil { return receiveInDialog(request, transaction) }
     if [.usersDown, .realmExpression].contains(configuration.fault) { return failToLookUp(request, transaction) }
     if request.method == "REGISTER" { return register(request, transaction) }
+    // Flexisip from 2.6 on does not ask for a password before it says what it can do.
+    if configuration.roomAddresses == .confID, request.method == "OPTIONS", let target = request.target,
+      target.user == nil, isOurs(target)
+    {
+      return answerSelf(request, transaction)
+    }
     switch authenticator.verdict(on: request, as: .proxy) {
     case .challenge(let headers, let cause):
       challenge(request, transaction, .proxy, headers, cause)
@@ -129,6 +135,8 @@ final class Proxy {
   func expireRegistrations() { apply(courier.registrar.removeExpired()) }
 
   func restartConferenceServer() { conferenceServer.restart() }
+
+  var contents: (rooms: Int, devices: Int) { (conferenceServer.entries.count, courier.registrar.all.count) }
 
   private func apply(_ changes: [Registrar.Change]) {
     for change in changes {

@@ -19,23 +19,17 @@ struct ConfigurationFile {
   static let keys = ["default", "account", "ui"]
 
   static var defaultPath: String {
-    let environment = ProcessInfo.processInfo.environment
-    let base = environment["XDG_CONFIG_HOME"] ?? "\(NSHomeDirectory())/.config"
-    return "\(base)/limeade/config.toml"
+    "\(BaseFolders.configuration)/limeade/config.toml"
   }
 
   /// Where an account keeps its database: `$XDG_DATA_HOME/limeade/<account>/`.
   static func dataDirectory(account: String) -> URL {
-    let environment = ProcessInfo.processInfo.environment
-    let base = environment["XDG_DATA_HOME"] ?? "\(NSHomeDirectory())/.local/share"
-    return URL(fileURLWithPath: base).appendingPathComponent("limeade").appendingPathComponent(account)
+    URL(fileURLWithPath: BaseFolders.data).appendingPathComponent("limeade").appendingPathComponent(account)
   }
 
   /// Where the record of use of the database is kept: `$XDG_STATE_HOME/limeade/<account>/`.
   static func stateDirectory(account: String) -> URL {
-    let environment = ProcessInfo.processInfo.environment
-    let base = environment["XDG_STATE_HOME"] ?? "\(NSHomeDirectory())/.local/state"
-    return URL(fileURLWithPath: base).appendingPathComponent("limeade").appendingPathComponent(account)
+    URL(fileURLWithPath: BaseFolders.state).appendingPathComponent("limeade").appendingPathComponent(account)
   }
 
   init(path: String?) throws {
@@ -232,7 +226,7 @@ private struct AccountEntry {
       }
       configuration.downloadsAutomatically = mode == "auto"
     }
-    configuration.downloadFolder = try string("download-folder").map { NSString(string: $0).expandingTildeInPath }
+    configuration.downloadFolder = try string("download-folder").map(BaseFolders.expanded)
     if let value = table["download-limit"] {
       guard let limit = value.int, limit > 0 else {
         throw failure("download-limit", "download-limit is a number of bytes")

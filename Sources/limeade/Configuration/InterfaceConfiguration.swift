@@ -73,7 +73,7 @@ private enum ThemeFile {
   static func read(_ name: String, folder: URL) throws -> Theme {
     let path =
       name.contains("/")
-      ? (name as NSString).expandingTildeInPath : folder.appendingPathComponent("themes/\(name).toml").path
+      ? BaseFolders.expanded(name) : folder.appendingPathComponent("themes/\(name).toml").path
     guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
       throw CommandFailure.badConfiguration(
         "there is no theme '\(name)': it is \(Theme.names.joined(separator: ", ")), or a file \(path)")

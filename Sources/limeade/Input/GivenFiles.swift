@@ -16,7 +16,7 @@ struct GivenFiles {
       return links
     }
     paths = try names.map { name in
-      var path = URL(fileURLWithPath: NSString(string: name).expandingTildeInPath).standardizedFileURL.path
+      var path = URL(fileURLWithPath: BaseFolders.expanded(name)).standardizedFileURL.path
       if name.unicodeScalars.contains("\u{FFFD}"), let bytes = Self.argument(name) {
         path = try Self.link(to: bytes, in: try links())
       }

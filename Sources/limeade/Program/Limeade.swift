@@ -34,7 +34,8 @@ struct Limeade: AsyncParsableCommand {
       ChatCommand.self, SendCommand.self, ListenCommand.self, MessageCommand.self, RoomCommand.self,
       HistoryCommand.self,
       FileCommand.self,
-      KeysCommand.self, AccountCommand.self, CheckCommand.self, LabCommand.self, KeyserverCommand.self,
+      KeysCommand.self, AccountCommand.self, CheckCommand.self, LoadCommand.self, TraceCommand.self, LabCommand.self,
+      KeyserverCommand.self,
     ])
 
   @OptionGroup var options: GlobalOptions
@@ -52,7 +53,7 @@ struct Limeade: AsyncParsableCommand {
     var none = rlimit(rlim_cur: 0, rlim_max: 0)
     setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
     do {
-      var command = try await asyncParseAsRoot()
+      var command = try await asyncParseAsRoot(MessageReference.escaped(Array(CommandLine.arguments.dropFirst())))
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {

@@ -25,15 +25,11 @@ private func author(
 
 /// A room of bob's with his phone in it.
 private struct Fixture {
-  let folder: TemporaryFolder
-  let store: AccountStore
+  let stored: StoredAccount
+  var store: AccountStore { stored.store }
 
   init() throws {
-    folder = try TemporaryFolder()
-    store = try AccountStore(directory: folder.url)
-    try store.database.write { db in
-      _ = try RoomQueries.join(db, address: room, subject: "Team", encrypted: true, oneToOne: false, now: now)
-    }
+    stored = try StoredAccount(rooms: [(room, "Team")], now: now)
     try setDevices(["phone"], version: 1)
   }
 

@@ -13,15 +13,11 @@ private let carol = "sip:carol@sip.example.org"
 private let now = Date(timeIntervalSince1970: 1_800_000_000)
 
 private struct Fixture {
-  let folder = try? TemporaryFolder()
-  let store: AccountStore
+  let stored: StoredAccount
+  var store: AccountStore { stored.store }
 
   init() throws {
-    guard let folder else { throw TestFailure("no folder") }
-    store = try AccountStore(directory: folder.url)
-    try store.database.write { db in
-      _ = try RoomQueries.join(db, address: room, subject: "Team", encrypted: true, oneToOne: false, now: now)
-    }
+    stored = try StoredAccount(rooms: [(room, "Team")], now: now)
   }
 
   func text(_ text: String, id: String, from sender: String = bob, state: Message.State = .received) -> Message {

@@ -9,17 +9,11 @@ import Testing
 
 @Suite struct OutboxBatchTests {
   private static let rooms = ["one", "two"].map { "sip:chatroom-\($0)@sip.example.org;gr=urn:uuid:1" }
-  private let folder: TemporaryFolder
-  private let store: AccountStore
+  private let stored: StoredAccount
+  private var store: AccountStore { stored.store }
 
   init() throws {
-    folder = try TemporaryFolder()
-    store = try AccountStore(directory: folder.url)
-    try store.database.write { db in
-      for room in Self.rooms {
-        _ = try RoomQueries.join(db, address: room, subject: "", encrypted: true, oneToOne: false, now: Date())
-      }
-    }
+    stored = try StoredAccount(rooms: Self.rooms.map { ($0, "") })
   }
 
   private func text(_ text: String, room: Int, requiresTrust: Bool = false) throws {

@@ -9,12 +9,11 @@ import Testing
 private let own = SIPURI(user: "alice", host: "sip.example.org")
 
 private struct Fixture {
-  let folder: TemporaryFolder
-  let store: AccountStore
+  let stored: StoredAccount
+  var store: AccountStore { stored.store }
 
   init() throws {
-    folder = try TemporaryFolder()
-    store = try AccountStore(directory: folder.url)
+    stored = try StoredAccount()
   }
 
   /// - Parameter others: local parts of the members' addresses.

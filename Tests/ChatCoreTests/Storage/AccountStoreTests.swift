@@ -81,7 +81,7 @@ import Testing
     func mode(_ path: String) throws -> Int {
       try #require(FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int)
     }
-    for path in try files() + [other.path] { chmod(path, try mode(path) == 0o700 ? 0o755 : 0o644) }
+    for path in try files() + [other.path] { chmod(path, URL(fileURLWithPath: path).hasDirectoryPath ? 0o755 : 0o644) }
     for exclusive in [true, false] {
       let again = try AccountStore(directory: account, stateDirectory: state, exclusive: exclusive)
       for path in try files() where exclusive || !path.hasPrefix(state.path) {

@@ -11,12 +11,11 @@ private let roomAddress = "sip:chatroom-1@sip.example.org;gr=urn:uuid:1"
 private let own = SIPURI(user: "alice", host: "sip.example.org")
 
 private struct Fixture {
-  let folder: TemporaryFolder
-  let store: AccountStore
+  let stored: StoredAccount
+  var store: AccountStore { stored.store }
 
   init() throws {
-    folder = try TemporaryFolder()
-    store = try AccountStore(directory: folder.url)
+    stored = try StoredAccount()
   }
 
   func room(_ address: String = roomAddress, _ subject: String = "Team") throws {

@@ -11,17 +11,11 @@ private let team = "sip:chatroom-1@sip.example.org;gr=urn:uuid:1"
 private let ops = "sip:chatroom-2@sip.example.org;gr=urn:uuid:2"
 
 private struct Fixture {
-  let folder: TemporaryFolder
-  let store: AccountStore
+  let stored: StoredAccount
+  var store: AccountStore { stored.store }
 
   init() throws {
-    folder = try TemporaryFolder()
-    store = try AccountStore(directory: folder.url)
-    try store.database.write { db in
-      for (address, name) in [(team, "Team"), (ops, "Ops")] {
-        _ = try RoomQueries.join(db, address: address, subject: name, encrypted: true, oneToOne: false, now: Date())
-      }
-    }
+    stored = try StoredAccount(rooms: [(team, "Team"), (ops, "Ops")])
   }
 
   @discardableResult

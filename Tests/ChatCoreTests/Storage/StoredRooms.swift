@@ -16,15 +16,21 @@ extension RoomQueries {
   }
 }
 
-/// An account with an empty database.
+/// An account with a database of its own.
 struct StoredAccount {
   let folder: TemporaryFolder
   let store: AccountStore
   let account: AccountConfiguration
 
-  init() throws {
+  /// - Parameter rooms: address and subject of each, encrypted and for several members.
+  init(rooms: [(address: String, subject: String)] = [], now: Date = Date()) throws {
     folder = try TemporaryFolder()
     store = try AccountStore(directory: folder.url)
+    try store.database.write { db in
+      for (address, subject) in rooms {
+        _ = try RoomQueries.join(db, address: address, subject: subject, encrypted: true, oneToOne: false, now: now)
+      }
+    }
     account = AccountConfiguration(
       name: "alice", address: try #require(SIPURI("sip:alice@sip.example.org")), password: Password(""))
   }

@@ -10,14 +10,7 @@ import Testing
   private static let address = "sip:chatroom-1@sip.example.org;gr=urn:uuid:1"
   private static let time = Date(timeIntervalSince1970: 1_795_239_967.123)
 
-  private static func store(in folder: TemporaryFolder) throws -> AccountStore {
-    let store = try AccountStore(directory: folder.url)
-    try store.database.write { db in
-      _ = try RoomQueries.join(
-        db, address: address, subject: "Team", encrypted: true, oneToOne: false, now: time)
-    }
-    return store
-  }
+  private static func account() throws -> StoredAccount { try StoredAccount(rooms: [(address, "Team")], now: time) }
 
   private static var message: Message {
     var message = Message(
@@ -32,8 +25,8 @@ import Testing
 
   /// Whoever adds a column adds it there too.
   @Test func allColumnsOfAMessageAreWritten() throws {
-    let folder = try TemporaryFolder()
-    let (quick, usual) = try Self.store(in: folder).database.write { db -> (Row?, Row?) in
+    let account = try Self.account()
+    let (quick, usual) = try account.store.database.write { db -> (Row?, Row?) in
       var (quick, usual) = (Self.message, Self.message)
       try quick.insertQuickly(db)
       #expect(try Message.fetchOne(db, key: quick.id) == quick)
@@ -54,8 +47,8 @@ import Testing
   }
 
   @Test func anEntryOfTheOutboxAndADeliveryAreReadAsWritten() throws {
-    let folder = try TemporaryFolder()
-    try Self.store(in: folder).database.write { db in
+    let account = try Self.account()
+    try account.store.database.write { db in
       var message = Self.message
       try message.insertQuickly(db)
       var entry = OutboxEntry(

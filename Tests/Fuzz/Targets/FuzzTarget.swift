@@ -23,7 +23,7 @@ public struct FuzzTarget: Sendable {
     (self.acceptsSeeds, self.cost) = (acceptsSeeds, cost)
   }
 
-  public static let all: [FuzzTarget] = formats + addresses + digest + servers + terminal + lime + belief
+  public static let all: [FuzzTarget] = formats + addresses + digest + servers + traces + terminal + lime + belief
 
   /// Inputs worth keeping, above all those that once went wrong.
   public func corpus() throws -> [Data] {

@@ -31,7 +31,8 @@ import Testing
   }
 
   /// What PrivateTmp=, PrivateUsers= and ProtectSystem= make of the service, and what other commands want of it.
-  @Test func aServiceWithATmpOfItsOwnSendsTheFilesOfOtherCommands() async throws {
+  @Test(.enabled("needs mount namespaces") { await MountedFolder.isPossible() })
+  func aServiceWithATmpOfItsOwnSendsTheFilesOfOtherCommands() async throws {
     let lab = try await LabProgram()
     defer { lab.stop() }
     let bob = try await lab.listener("bob")

@@ -1,6 +1,7 @@
 // FlexisipServer.swift: a real Flexisip on loopback, where the machine has one: LIMEADE_FLEXISIP names its program
 import FlexisipCheck
 import Foundation
+import GRDB
 import Lab
 import MessageFormats
 import TestSupport
@@ -16,7 +17,11 @@ final class FlexisipServer: @unchecked Sendable {
   static let program = ProcessInfo.processInfo.environment["LIMEADE_FLEXISIP"].map { URL(fileURLWithPath: $0) }
   static var isHere: Bool { program != nil }
 
-  enum Setup: Sendable { case plain, overTLS, onRedis }
+  enum Setup: Sendable {
+    case plain, overTLS, onRedis
+    /// Proxy and conference server as two processes, which share a Redis.
+    case apart
+  }
 
   let proxy: String
   let factory: SIPURI
@@ -30,7 +35,8 @@ final class FlexisipServer: @unchecked Sendable {
   private let ports: [Int]
   private let folder: TemporaryFolder
   private let redis: DatabaseServer?
-  private var process: PeerProcess?
+  private let isApart: Bool
+  private var processes: [PeerProcess] = []
 
   /// - Parameters:
   ///   - identity: the certificate in place of one that fits.
@@ -53,16 +59,19 @@ final class FlexisipServer: @unchecked Sendable {
     conferenceServer = "sip:127.0.0.1:\(ports[1]);transport=tcp"
     factory = SIPURI(user: template.factoryUser, host: template.domain)
     conf = folder.file("flexisip.conf")
-    redis = setup == .onRedis ? try await DatabaseServer.redis() : nil
+    isApart = setup == .apart
+    redis = setup == .onRedis || setup == .apart ? try await DatabaseServer.redis() : nil
     var text = template.conf
     if let redis {
       text = text.replacing(
         "db-implementation=internal",
         with: "db-implementation=redis\nredis-server-domain=127.0.0.1\nredis-server-port=\(redis.port)")
     }
+    if isApart { text = text.replacing("default-servers=proxy conference", with: "default-servers=proxy") }
     text = change(text)
     try text.write(to: conf, atomically: true, encoding: .utf8)
-    let hasFocus = text.contains("default-servers=proxy conference") && text.contains(":\(ports[1]);")
+    let hasFocus =
+      (isApart || text.contains("default-servers=proxy conference")) && text.contains(":\(ports[1]);")
     self.ports = hasFocus ? Array(ports.prefix(2)) : [ports[0]]
     let users = strangers.map { "\($0.user ?? "")@\($0.host) clrtxt:\($0.user ?? "") ;\n" }
     try (template.usersFile + users.joined())
@@ -81,21 +90,38 @@ final class FlexisipServer: @unchecked Sendable {
 
   func start() async throws {
     guard let program = Self.program else { throw TestFailure("LIMEADE_FLEXISIP does not name a flexisip program") }
-    let process = try PeerProcess(
-      program, ["-c", conf.path, "--set", "global/log-directory=\(folder.url.path)"], keepsErrors: true)
-    self.process = process
+    let arguments = ["-c", conf.path, "--set", "global/log-directory=\(folder.url.path)"]
+    for server in isApart ? ["proxy", "conference"] : [nil] {
+      processes.append(
+        try PeerProcess(program, (server.map { ["--server", $0] } ?? []) + arguments, keepsErrors: true))
+    }
     let deadline = ContinuousClock.now + .seconds(Self.startSeconds)
     for port in ports {
       while (try? LoopbackSocket.connected(to: port)) == nil {
-        guard process.isRunning else { throw TestFailure("Flexisip ended\n\(process.output.suffix(20))") }
+        if let ended = processes.first(where: { !$0.isRunning }) {
+          throw TestFailure("Flexisip ended\n\(ended.output.suffix(20))")
+        }
         guard ContinuousClock.now < deadline else { throw TestFailure("Flexisip does not listen at \(port)") }
         try await Task.sleep(for: .milliseconds(20))
       }
     }
   }
 
+  /// Rooms that the conference server keeps, whoever is in them.
+  func rooms() throws -> Int {
+    var configuration = Configuration()
+    configuration.readonly = true
+    let path = folder.file("conference.db").path
+    // Without a conference server there is none.
+    guard FileManager.default.fileExists(atPath: path) else { return 0 }
+    let database = try DatabaseQueue(path: path, configuration: configuration)
+    return try database.read { db in
+      try db.tableExists("chat_room") ? Int.fetchOne(db, sql: "SELECT COUNT(*) FROM chat_room") ?? 0 : 0
+    }
+  }
+
   func stop() {
-    process?.stop()
-    process = nil
+    for process in processes { process.stop() }
+    processes = []
   }
 }

@@ -91,6 +91,7 @@ struct FlexisipMistake: Sendable, CustomTestStringConvertible {
       setup, identity: identity, strangers: isStranger ? [SIPURI(user: "bob", host: bobsDomain)] : [], change: change)
     try await server.start()
     defer { server.stop() }
+    let before = try server.rooms()
     var keys = KeyServerConfiguration()
     let users = Dictionary(uniqueKeysWithValues: ["alice", "bob"].map { ($0, DigestSecret.password($0)) })
     keys.authentication = .init(realm: ChatService.domain, users: users)
@@ -125,12 +126,24 @@ struct FlexisipMistake: Sendable, CustomTestStringConvertible {
     await keyServer.stop()
     var failed: [CheckResult] = []
     for await result in results where result.outcome == .failed { failed.append(result) }
+    // The conference server deletes a room a moment after the last member has left.
+    let end = ContinuousClock.now + .seconds(passed ? 5 : 0)
+    while try server.rooms() != before, ContinuousClock.now < end { try await Task.sleep(for: .milliseconds(50)) }
+    if passed { #expect(try server.rooms() == before, "rooms are left behind") }
     return (passed, failed)
   }
 
   @Test func theConfigurationThatIsPrintedIsAcceptedAndTheCheckIsGreen() async throws {
     let (passed, failed) = try await check(withFile: true)
     #expect(passed, "\(failed)")
+  }
+
+  /// As README recommends it: the factory's room, which only a device without capabilities asks for, goes too.
+  @Test func withTwoProcessesAndRedisTheCheckIsGreenAndLeavesNoRoom() async throws {
+    let start = ContinuousClock.now
+    let (passed, failed) = try await check(withFile: true, setup: .apart)
+    #expect(passed, "\(failed)")
+    #expect(start.duration(to: .now) < .seconds(60))
   }
 
   @Test(arguments: FlexisipMistake.all, [false, true])

@@ -3,6 +3,7 @@ import ChatCore
 import Foundation
 import Logging
 import MessageFormats
+import ServerConnection
 import TestSupport
 
 /// A ChatClient with a store of its own.
@@ -40,7 +41,9 @@ final class ChatAccount: @unchecked Sendable {
   ) throws -> ChatClient {
     ChatClient(
       account: configuration, store: try AccountStore(directory: folder.url, stateDirectory: stateDirectory),
-      logger: Logger(label: configuration.name) { _ in SwiftLogNoOpLogHandler() }, clock: clock)
+      logger: Logger(label: configuration.name) { _ in SwiftLogNoOpLogHandler() }, clock: clock,
+      trace: TemporaryFolder.isKept
+        ? try WireTrace(path: folder.file("trace-\(configuration.name).txt").path, continues: true) : nil)
   }
 
   /// Stops, lets `change` do something to the folder while nobody uses it, and starts again with what was stored, as

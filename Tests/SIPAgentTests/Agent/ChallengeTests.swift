@@ -50,7 +50,10 @@ struct ChallengeTests {
     (["Basic realm=\"\(own)\"", challenge("SHA-256", "1")], "1"),
     ([challenge("SHA-256", "1", realm: "evil.example"), challenge("MD5", "2")], "2"),
     ([challenge("MD5", "1"), challenge("SHA-256", "2", realm: "evil.example")], "1"),
-    ([challenge("MD5", "1", realm: "SIP.Example.ORG"), challenge("MD5", "2", realm: "evil.example")], "1"),
+    (
+      [challenge("MD5", "1", realm: "SIP" + own.dropFirst("sip".count)), challenge("MD5", "2", realm: "evil.example")],
+      "1"
+    ),
   ])
   func ofSeveralChallengesTheTopmostOfOurRealmIsAnswered(challenges: [String], nonce: String) async throws {
     let server = try Self.server(challenges)

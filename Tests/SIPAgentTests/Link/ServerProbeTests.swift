@@ -1,6 +1,7 @@
 // ServerProbeTests.swift: the OPTIONS by which a link over UDP finds out whether its server is there
 import Foundation
 import MessageFormats
+import TestSupport
 import Testing
 
 @testable import SIPAgent
@@ -72,5 +73,16 @@ struct ServerProbeTests {
     let isAnswer = probe.take(message)
     let last = probe.step(start + .seconds(20))
     #expect(!isAnswer && last == .nothing)
+  }
+
+  @Test func theRequestIsAsTheProtocolPageHasIt() throws {
+    var probe = try Self.probe()
+    probe.begin(.now)
+    let request = String(decoding: try Self.request(probe.step(.now)), as: UTF8.self)
+    let lines = request.components(separatedBy: "\r\n").filter { !$0.isEmpty }
+    #expect(lines.first == "OPTIONS sip:example.org SIP/2.0")
+    var page = try ProtocolPage()
+    #expect(try page.note("OPTIONS", lines: Array(lines.dropFirst())) == [])
+    #expect(page.unseen(in: ["OPTIONS"]) == [])
   }
 }

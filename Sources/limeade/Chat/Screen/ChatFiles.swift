@@ -26,8 +26,7 @@ struct RunningTransfers {
 extension ChatScreen {
   /// Where files go when the user names no folder.
   static func downloadFolder(_ account: AccountConfiguration) -> String {
-    account.downloadFolder ?? ProcessInfo.processInfo.environment["XDG_DOWNLOAD_DIR"]
-      ?? "\(NSHomeDirectory())/Downloads"
+    account.downloadFolder ?? BaseFolders.downloads
   }
 
   func sendFiles(_ paths: [String], text: String) {
@@ -77,7 +76,7 @@ extension ChatScreen {
 
   /// For the holder, whose current folder may be another one.
   private nonisolated static func absolute(_ path: String) -> String {
-    URL(fileURLWithPath: NSString(string: path).expandingTildeInPath).standardizedFileURL.path
+    URL(fileURLWithPath: BaseFolders.expanded(path)).standardizedFileURL.path
   }
 
   /// What is offered is saved unasked if the account says so. Several screens ask for it, and it is saved once.

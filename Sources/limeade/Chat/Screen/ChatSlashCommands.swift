@@ -98,13 +98,20 @@ extension ChatScreen {
         let members = try call.arguments.map(address)
         let (store, wish) = (store, InviteToRoom(room: room, members: members))
         inBackground {
-          _ = try await session.performBeside(wish)
+          let changes = try await session.performBeside(wish)
           if let now = try await store.summary(ofRoom: room) { await self.noteMissing(members, in: now) }
+          await self.noteRefusals(changes, room: room)
           await self.paintSoon()
         }
       case "remove":
         let wish = RemoveFromRoom(room: room, members: try call.arguments.map(address))
-        inBackground { _ = try await session.performBeside(wish) }
+        inBackground {
+          let changes = try await session.performBeside(wish)
+          await self.noteRefusals(changes, room: room)
+          for change in changes where change.change == .already {
+            await self.note("\(change.address) is not in the room", level: .warning, room: room)
+          }
+        }
       case "admin", "unadmin":
         let wish = MakeRoomAdmin(
           room: room, members: try call.arguments.map(address), revoke: call.name == "unadmin")
@@ -119,6 +126,11 @@ extension ChatScreen {
     for address in summary.missing(of: members) {
       note(summary.whyMissing(address), level: .warning, room: summary.room.address)
     }
+  }
+
+  /// When all are refused, that is an error and told as one.
+  private func noteRefusals(_ changes: [MemberChange], room: String) {
+    for change in changes { if let why = change.why { note(why, level: .warning, room: room) } }
   }
 
   private func show(_ title: String, _ lines: [String]) {

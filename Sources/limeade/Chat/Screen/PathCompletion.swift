@@ -9,7 +9,7 @@ enum PathCompletion {
   static func candidates(for word: String) -> [String] {
     let typed = unescaped(word)
     let (shownFolder, beginning) = split(typed)
-    let folder = shownFolder.isEmpty ? "." : (shownFolder as NSString).expandingTildeInPath
+    let folder = shownFolder.isEmpty ? "." : BaseFolders.expanded(shownFolder)
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
     // Hidden files only for who asks for them.
     return names.filter { $0.hasPrefix(beginning) && (beginning.hasPrefix(".") || !$0.hasPrefix(".")) }

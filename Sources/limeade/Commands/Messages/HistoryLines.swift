@@ -66,7 +66,7 @@ struct PrivateFile {
 
   /// - Throws: `CommandFailure` when there is such a file already, or it cannot be made.
   init(creating path: String) throws {
-    self.path = (path as NSString).expandingTildeInPath
+    self.path = BaseFolders.expanded(path)
     let descriptor = open(self.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
       throw CommandFailure.cannotWrite(

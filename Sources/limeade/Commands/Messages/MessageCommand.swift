@@ -14,7 +14,7 @@ struct MessageCommand: AsyncParsableCommand {
       limeade message forward Ops last "Lab team"       its text goes to another room, with its author's name
 
       ID is what 'limeade history ROOM --ids' shows and "id" in --json, or 'last'. An answer to a message is \
-      'limeade send ROOM TEXT --reply-to ID'.
+      'limeade send ROOM TEXT --reply-to ID'. An id that begins with "-" is no option.
 
       Linphone knows reactions from 5.3 on, edits and retractions from 5.5 on. Older versions show a reaction and an \
       edit as another message and keep what was retracted.
@@ -24,7 +24,7 @@ struct MessageCommand: AsyncParsableCommand {
   struct Target: ParsableArguments {
     @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
     var room: String
-    @Argument(help: "The message's id, or 'last'.") var id: String
+    @Argument(help: "The message's id, or 'last'.") var id: MessageReference
   }
 
   struct React: AsyncParsableCommand {
@@ -42,7 +42,7 @@ struct MessageCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await options.change(
-        ReactToMessage(room: target.room, id: target.id, emoji: emoji ?? ""), timeout: timeout)
+        ReactToMessage(room: target.room, id: target.id.text, emoji: emoji ?? ""), timeout: timeout)
     }
   }
 
@@ -55,7 +55,7 @@ struct MessageCommand: AsyncParsableCommand {
     @Option(help: "Give up waiting after this many seconds (exit code 75).") var timeout: Double = 60
 
     func run() async throws {
-      try await options.change(EditMessage(room: target.room, id: target.id, text: text), timeout: timeout)
+      try await options.change(EditMessage(room: target.room, id: target.id.text, text: text), timeout: timeout)
     }
   }
 
@@ -67,7 +67,7 @@ struct MessageCommand: AsyncParsableCommand {
     @Option(help: "Give up waiting after this many seconds (exit code 75).") var timeout: Double = 60
 
     func run() async throws {
-      try await options.change(RetractMessage(room: target.room, id: target.id), timeout: timeout)
+      try await options.change(RetractMessage(room: target.room, id: target.id.text), timeout: timeout)
     }
   }
 
@@ -84,7 +84,7 @@ struct MessageCommand: AsyncParsableCommand {
       try await options.withAccount(follows: true) { session in
         let message = try await Deadline.run(
           seconds: timeout, or: "the server did not answer within \(timeout.brief) s; nothing was sent"
-        ) { try await session.perform(ForwardMessage(room: target.room, id: target.id, to: to)) }
+        ) { try await session.perform(ForwardMessage(room: target.room, id: target.id.text, to: to)) }
         let progress = SendProgress(message, until: .sent, session: session, json: options.json)
         try await Deadline.run(seconds: timeout, or: "the message was not sent in time; it stays in the outbox") {
           try await progress.follow()

@@ -50,7 +50,7 @@ struct SendCommand: AsyncParsableCommand {
   @Flag(help: "Send nothing unless every device that would get it is trusted (exit code 10).")
   var requireTrust = false
 
-  @Option(help: "Answer the message with this id, or 'last'.")
+  @Option(parsing: .unconditional, help: "Answer the message with this id, or 'last'.")
   var replyTo: String?
 
   @Option(help: "Let the message delete itself this many seconds after being read.")

@@ -16,7 +16,11 @@ struct RoomCommand: AsyncParsableCommand {
   struct Create: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Make a room through the conference factory and invite people.",
-      discussion: "limeade room create \"Lab team\" sip:bob@sip.example.org sip:carol@sip.example.org")
+      discussion: """
+        limeade room create "Lab team" sip:bob@sip.example.org sip:carol@sip.example.org
+
+        Exit code 76 when nobody else is in the room: nobody has a device that can take part.
+        """)
 
     @OptionGroup var options: GlobalOptions
     @Argument(help: "The room's name.") var name: String
@@ -27,26 +31,26 @@ struct RoomCommand: AsyncParsableCommand {
         "Messages of all members are deleted this many seconds after being read; administrators change it.",
         valueName: "seconds"))
     var ephemeral: Int?
+    @OptionGroup var patience: Patience
 
     func run() async throws {
       Output.onlyReports = true
       let account = try options.accountConfiguration(withPassword: false)
-      let members = try Self.checked(addresses, account)
-      let room = try await options.perform(
-        CreateRoom(name: name, members: members, plain: plain, ephemeral: ephemeral))
-      RoomPrinter.show(room, account: account, json: options.json)
-      Self.noteMissing(members, in: room)
-    }
-
-    /// Addresses of the command line: a mistake is found before anything is changed or anybody asked.
-    static func checked(_ addresses: [String], _ account: AccountConfiguration) throws -> [String] {
-      guard !addresses.isEmpty else { throw ValidationError("name at least one SIP address") }
-      return try addresses.map { try SIPAddress.checked($0, domain: account.address.host).description }
-    }
-
-    /// Says on standard error who was invited and did not come in.
-    static func noteMissing(_ members: [String], in room: RoomSummary) {
-      for address in room.missing(of: members) { Output.note("limeade: \(room.whyMissing(address))") }
+      let people = try People(addresses, account)
+      people.noteOtherDomains()
+      let wish = CreateRoom(name: name, members: people.addresses, plain: plain, ephemeral: ephemeral)
+      try await options.withAccount { session in
+        let room = try await patience.wait(for: people, or: "whether the room was made is not known") {
+          try await session.perform(wish)
+        }
+        RoomPrinter.show(room, account: account, json: options.json)
+        let missing = room.missing(of: people.withoutOwn)
+        for address in missing { Output.note("limeade: \(room.whyMissing(address))\(people.doubt(of: address))") }
+        guard missing.count < people.withoutOwn.count else {
+          throw CommandFailure(
+            code: 76, text: "nobody was invited: you are alone in the room, which 'limeade room invite' can change")
+        }
+      }
     }
   }
 
@@ -94,11 +98,15 @@ struct RoomCommand: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
     @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
     var room: String
+    @OptionGroup var patience: Patience
 
     func run() async throws {
       Output.onlyReports = true
       let account = try options.accountConfiguration(withPassword: false)
-      let summary = try await options.perform(LeaveRoom(room))
+      let wish = LeaveRoom(room)
+      let summary = try await options.withAccount { session in
+        try await patience.wait(or: "whether the room was left is not known") { try await session.perform(wish) }
+      }
       if options.json {
         Output.line(JSONLine.string(["event": "room", "room": summary.room.address, "state": "left"]))
       } else {

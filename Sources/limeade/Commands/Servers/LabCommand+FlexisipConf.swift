@@ -1,4 +1,4 @@
-// LabCommand+FlexisipConf.swift: limeade lab --print-config: the lab's users and addresses as a flexisip.conf.
+// LabCommand+FlexisipConf.swift: limeade lab --print-config: the lab's users and addresses as files for a real Flexisip.
 import ArgumentParser
 import FlexisipCheck
 import Foundation
@@ -6,7 +6,6 @@ import Lab
 
 extension LabFault: ExpressibleByArgument {}
 extension LabConfiguration.RoomAddresses: ExpressibleByArgument {}
-extension ConfTemplate.Version: ExpressibleByArgument {}
 
 extension LabCommand {
   func writeFlexisipConf(_ lab: LabConfiguration) throws {
@@ -15,9 +14,13 @@ extension LabCommand {
       port: lab.port == 0 ? (lab.usesTLS ? 5061 : 5060) : Int(lab.port))
     template.factoryUser = lab.factoryUser
     template.usesTLS = lab.usesTLS
-    template.version = flexisipVersion ?? Self.installedVersion() ?? .v25
+    template.version = (flexisipVersion ?? Self.installedFlexisip()).flatMap { .init(for: $0) } ?? .v26
     guard let configFolder else {
       Output.line(template.conf)
+      if let conference = template.conferenceConf {
+        Output.line("# \(template.conferencePath):\n")
+        Output.line(conference)
+      }
       Output.line("# \(template.usersPath):")
       for line in template.usersFile.split(separator: "\n") { Output.line("#   \(line)") }
       return
@@ -34,16 +37,12 @@ extension LabCommand {
     let path = "\(template.folder)/flexisip.conf"
     try AccountWriter.writePrivately(template.conf, to: path)
     Output.line(path)
+    guard let conference = template.conferenceConf else { return }
+    try AccountWriter.writePrivately(conference, to: template.conferencePath)
+    Output.line(template.conferencePath)
   }
 
-  private static func installedVersion() -> ConfTemplate.Version? {
-    guard let match = installedFlexisip()?.firstMatch(of: /(\d+)\.(\d+)/), let major = Int(match.1),
-      let minor = Int(match.2)
-    else { return nil }
-    return major < 2 || (major == 2 && minor < 3) ? .v22 : .v25
-  }
-
-  /// The version of the program on this machine, such as `2.2`; nil when there is none.
+  /// The version of the program on this machine, such as `2.2.0`; nil when there is none.
   static func installedFlexisip() -> String? {
     let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
     let candidates = (folders + ["/opt/belledonne-communications/bin"]).map { "\($0)/flexisip" }
@@ -61,6 +60,7 @@ extension LabCommand {
     guard (try? process.run()) != nil else { return nil }
     let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
-    return text.firstMatch(of: /\d+\.\d+/).map { String($0.output) }
+    return (text.firstMatch(of: /version:?\s+v?(\d+\.\d+(?:\.\d+)?)/) ?? text.firstMatch(of: /(\d+\.\d+(?:\.\d+)?)/))
+      .map { String($0.output.1) }
   }
 }

@@ -39,12 +39,21 @@ struct LabCommand: AsyncParsableCommand {
       "How rooms are named: chatroom, as Flexisip without conference-focus-uris does; conf-id, as with them.",
       valueName: "kind"))
   var roomAddresses = LabConfiguration.RoomAddresses.chatroom
-  @Flag(help: "Print a flexisip.conf for the same users and addresses, and end.") var printConfig = false
-  @Option(
-    help: "With --print-config: write flexisip.conf and users.db, with --tls certificates, there in place of printing.")
+  @Flag(
+    help: "Print flexisip.conf, from 2.6 on also flexisip-conference.conf, for the same users and addresses, and end.")
+  var printConfig = false
+  @Option(help: "With --print-config: write the files, with --tls certificates too, there in place of printing.")
   var configFolder: String?
-  @Option(help: "With --print-config: the Flexisip it is for, 2.2 or 2.5 (default: the one on this machine, else 2.5).")
-  var flexisipVersion: ConfTemplate.Version?
+  @Option(
+    help: ArgumentHelp(
+      "With --print-config: the Flexisip it is for, 2.1 to 2.7 (default: the one on this machine, else 2.6).",
+      valueName: "version"))
+  var flexisipVersion: String?
+
+  func validate() throws {
+    guard let flexisipVersion, ConfTemplate.Version(for: flexisipVersion) == nil else { return }
+    throw ValidationError("--flexisip-version is a version from 2.1 on, such as 2.6")
+  }
 
   func run() async throws {
     let users = try users.map { try UsersFile.read($0).users } ?? ["alice", "bob", "carol"].map { ($0, $0) }

@@ -1,8 +1,8 @@
-// SIPEventQueue.swift: what the SIP agent tells of, in order, and no faster than it is handled.
+// EventBacklog.swift: what the SIP agent told of and is not handled yet, in order and within bounds.
 import Foundation
 import SIPAgent
 
-@ChatActor final class SIPEventQueue {
+@ChatActor final class EventBacklog {
   /// While events of more bytes wait, the agent keeps what comes, and reads no more from its server.
   private static let maximumBytes = 2 << 20
 

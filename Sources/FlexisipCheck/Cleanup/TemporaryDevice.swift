@@ -4,50 +4,66 @@ import Foundation
 import Logging
 import ServerConnection
 
-/// An account on a device that exists only during the check. Its folder is removed by `remove()`.
+/// An account on a device that exists only during the check.
 ///
-/// `@unchecked Sendable`: `events` is only touched under `lock`; `client` only changes in `restart()`, which the check
-/// never overlaps with other calls.
+/// `@unchecked Sendable`: `events`, `current`, `isAway` and `isGone` are only touched under `lock`.
 final class TemporaryDevice: @unchecked Sendable {
   let account: AccountConfiguration
-  private(set) var client: ChatClient
+  let folder: URL
   private let store: AccountStore
-  private let folder: URL
   private let logger: Logger
   private let trace: WireTrace?
   private let lock = NSLock()
+  private var current: ChatClient
   private var events: [ChatEvent] = []
+  private var isAway = false
+  private var isGone = false
 
-  init(_ account: AccountConfiguration, logger: Logger, trace: WireTrace?) throws {
+  /// - Parameter folder: of its keys and data; one that is there already makes it the same device again.
+  init(_ account: AccountConfiguration, folder: URL, logger: Logger, trace: WireTrace?) throws {
     var account = account
     // If the check is broken off, the server forgets the device soon.
     account.expires = 600
     self.account = account
+    self.folder = folder
     self.logger = logger
     self.trace = trace
-    folder = FileManager.default.temporaryDirectory.appendingPathComponent("limeade-check-\(UUID().uuidString)")
     store = try AccountStore(directory: folder)
-    client = ChatClient(account: account, store: store, logger: logger, trace: trace)
-    collect()
+    current = ChatClient(account: account, store: store, logger: logger, trace: trace)
+    collect(current)
   }
 
   var address: String { account.address.description }
+
+  var client: ChatClient { lock.withLock { current } }
 
   func start() async throws { try await client.start() }
 
   /// Comes back after `stop()`, as the same device.
   func restart() async throws {
-    client = ChatClient(account: account, store: store, logger: logger, trace: trace)
-    collect()
-    try await client.start()
+    let fresh = ChatClient(account: account, store: store, logger: logger, trace: trace)
+    let isNew = lock.withLock { () -> Bool in
+      if !isGone { (current, isAway) = (fresh, false) }
+      return !isGone
+    }
+    guard isNew else { throw CancellationError() }
+    collect(fresh)
+    try await fresh.start()
   }
 
   /// Goes away without a word, as a device does that loses its network.
-  func stop() async { await client.stop() }
+  func stop() async {
+    lock.withLock { isAway = true }
+    await client.stop()
+  }
 
-  func remove() async {
+  /// Comes back if it has gone away: only then it can leave its rooms.
+  func returnIfAway() async throws { if lock.withLock({ isAway }) { try await restart() } }
+
+  /// Unregisters, for good.
+  func giveUp() async {
+    lock.withLock { isGone = true }
     await client.stop(unregistering: true)
-    try? FileManager.default.removeItem(at: folder)
   }
 
   func hasPublishedKeys() async -> Bool {
@@ -75,7 +91,7 @@ final class TemporaryDevice: @unchecked Sendable {
     return nil
   }
 
-  private func collect() {
+  private func collect(_ client: ChatClient) {
     let stream = client.events()
     Task { [weak self] in
       for await event in stream {
