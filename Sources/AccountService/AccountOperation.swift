@@ -74,7 +74,7 @@ public enum AccountOperations {
     ShowAccount.self,
     ListRooms.self, CountMentions.self, ShowRoom.self, OpenRoom.self, CreateRoom.self, InviteToRoom.self,
     RemoveFromRoom.self,
-    MakeRoomAdmin.self, RenameRoom.self, SetRoomNotices.self, LeaveRoom.self, ForgetRoom.self,
+    MakeRoomAdmin.self, RenameRoom.self, SetRoomLifetime.self, SetRoomNotices.self, LeaveRoom.self, ForgetRoom.self,
     SendText.self, SendTexts.self, SetComposing.self,
     SaveFile.self, CancelTransfers.self, ResendMessage.self,
     ReactToMessage.self, EditMessage.self, RetractMessage.self, ForwardMessage.self,

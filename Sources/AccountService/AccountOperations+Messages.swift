@@ -19,6 +19,8 @@ public struct SendText: ClientOperation {
   public var replyTo: String?
   /// Seconds from being read to being deleted.
   public var ephemeral: Int?
+  /// Seconds after which it is deleted unread.
+  public var ephemeralUnread: Int?
   /// Absolute paths of files, which go with the text; that may be empty then.
   public var files: [String]?
   /// Kept back while a new device is held (see `keys.admit`), and sent after that; else it is refused.
@@ -28,20 +30,21 @@ public struct SendText: ClientOperation {
   /// Gives the message its Message-ID, so that the operation can be repeated.
   public init(
     to: String, text: String, requireTrust: Bool = false, replyTo: String? = nil, ephemeral: Int? = nil,
-    files: [String] = [], waits: Bool = false
+    ephemeralUnread: Int? = nil, files: [String] = [], waits: Bool = false
   ) {
     id = MessageID.make()
     self.waits = waits
     (self.to, self.text, self.requireTrust) = (to, text, requireTrust)
-    (self.replyTo, self.ephemeral, self.files) = (replyTo, ephemeral, files.isEmpty ? nil : files)
+    (self.replyTo, self.ephemeral, self.ephemeralUnread) = (replyTo, ephemeral, ephemeralUnread)
+    self.files = files.isEmpty ? nil : files
   }
   public func perform(on client: ChatClient) async throws -> Message {
     let room = try await client.room(for: to).room.address
     var answered: String?
     if let replyTo { answered = try await client.store.messageID(replyTo, in: room, .others) }
     let options = MessageOptions(
-      replyTo: answered, lifetime: ephemeral, requireTrust: requireTrust == true, waits: waits == true,
-      messageID: id)
+      replyTo: answered, lifetime: ephemeral, unreadLifetime: ephemeralUnread, requireTrust: requireTrust == true,
+      waits: waits == true, messageID: id)
     guard let files, !files.isEmpty else { return try await client.send(text, to: room, options) }
     guard files.allSatisfy({ $0.hasPrefix("/") }) else { throw ChatError.badInput("files needs absolute paths") }
     return try await client.send(text, files: files, to: room, options)

@@ -94,13 +94,15 @@ public struct CreateRoom: ClientOperation {
   public var members: [String]
   /// Without end-to-end encryption.
   public var plain: Bool?
-  public init(name: String, members: [String], plain: Bool = false) {
-    (self.name, self.members, self.plain) = (name, members, plain)
+  /// Seconds that messages of all members live after being read; nil when each member decides for its own.
+  public var ephemeral: Int?
+  public init(name: String, members: [String], plain: Bool = false, ephemeral: Int? = nil) {
+    (self.name, self.members, self.plain, self.ephemeral) = (name, members, plain, ephemeral)
   }
   public func perform(on client: ChatClient) async throws -> RoomSummary {
     try MessageText.checkName(name)
     let room = try await client.createRoom(
-      named: name, members: try addresses(members, client), encrypted: plain != true)
+      named: name, members: try addresses(members, client), encrypted: plain != true, lifetime: ephemeral)
     try await client.store.noteUse(of: name, for: room.room.address)
     return room
   }
@@ -177,6 +179,22 @@ public struct RenameRoom: ClientOperation {
     try MessageText.checkName(name)
     try await client.rename(address, to: name)
     try await client.store.noteUse(of: name, for: address)
+    return Done()
+  }
+}
+
+/// Sets how long messages of all members live after being read; the account must be the room's administrator.
+public struct SetRoomLifetime: ClientOperation {
+  public static let method = "room.ephemeral"
+  /// A second time it has nothing more to change.
+  public static let isRepeatable = true
+  /// As `ShowRoom.room`.
+  public var room: String
+  /// 0 when they stay.
+  public var seconds: Int
+  public init(room: String, seconds: Int) { (self.room, self.seconds) = (room, seconds) }
+  public func perform(on client: ChatClient) async throws -> Done {
+    try await client.setLifetime(of: try await known(room, client).room.address, to: seconds)
     return Done()
   }
 }

@@ -124,6 +124,7 @@ import Testing
       .delivery(room: "r", messageID: "m", by: "b", state: .failed, reason: "why", isComplete: false),
       .change(MessageChange(.edited, room: "r", messageID: "m", sender: "s", text: "t", time: message.time)),
       .file(progress), .composing(room: "r", address: "a", isActive: true),
+      .lifetime(room: "r", seconds: 60, unread: 5),
       .security(room: nil, device: "d", text: "t"),
       .error(room: "r", text: "t"),
     ]

@@ -157,7 +157,7 @@ struct RoomAddressTests {
       for (sequence, seconds) in [(3, 60), (4, 0)] {
         send("INVITE", in: answer, alice, sequence: sequence, headers: "Ephemeral-Life-Time: \(seconds)\r\n")
         let info = try await notification(bob)
-        #expect(info.ephemeralLifetime == seconds)
+        #expect(info.ephemeralLifetime == seconds && info.ephemeralUnreadLifetime == 0)
         #expect(info.state == .partial)
       }
       // Without the header each device decides for itself again, for good.

@@ -109,3 +109,49 @@ import Testing
     }
   }
 }
+
+@Suite struct AlgorithmQuestionTests {
+  private let device = DeviceID(bobID)
+
+  /// An answer about the devices with these flags, and what is left of it.
+  private func answer(_ curve: UInt8, _ devices: [(DeviceID, flag: UInt8)], type: KeyServerMessageType = .bundles)
+    -> Data
+  {
+    var data = KeyServerMessageReader.header(type, curveByte: curve)
+    data.appendList(devices) { data, entry in
+      data.append(entry.0)
+      data.append(entry.flag)
+    }
+    return data + Data(count: 1800)
+  }
+
+  @Test func `The keys of any algorithm are asked for as liblime asks, and only their being there is read`() throws {
+    let question = AlgorithmQuestion(device: device, algorithm: LimeAlgorithm(rawValue: 4))
+    let usual = KeyServerRequest(curve: .c25519, content: .getBundles([device])).serialized
+    #expect(question.body.prefix(2) == usual.prefix(2) && question.body.dropFirst(3) == usual.dropFirst(3))
+    #expect(question.body[2] == 4)
+    for (flag, expected) in [(0, true), (1, true), (2, false), (3, nil)] as [(UInt8, Bool?)] {
+      #expect(question.hasKeys(in: answer(4, [(device, flag)])) == expected)
+    }
+    let other = DeviceID("sip:carol@sip.example.org;gr=urn:uuid:1")
+    for odd in [
+      answer(1, [(device, 1)]), answer(4, [(other, 1)]), answer(4, []), answer(4, [(device, 1), (other, 1)]),
+      answer(4, [(device, 1)], type: .getBundles), Data(), Data([1]), Data([1, 0x06, 4, 0]),
+    ] {
+      #expect(question.hasKeys(in: odd) == nil)
+    }
+  }
+
+  @Test func `A server that does not serve an algorithm has no keys of it, and any other error says nothing`() throws {
+    let question = AlgorithmQuestion(device: device, algorithm: LimeAlgorithm(rawValue: 5))
+    for curve in [0, 5] as [UInt8] {
+      let head = KeyServerMessageReader.header(.error, curveByte: curve)
+      #expect(question.hasKeys(in: head + Data([1])) == false)
+      #expect(question.hasKeys(in: head + Data([0x0A])) == nil)
+      #expect(question.hasKeys(in: head) == nil)
+    }
+    #expect(LimeAlgorithm(rawValue: 5).description == "c448mlk1024")
+    #expect(LimeAlgorithm(rawValue: 9).description == "algorithm 9")
+    #expect(LimeAlgorithm.inUse.map(\.description) == ["c25519", "c448", "c25519mlk512", "c448mlk1024"])
+  }
+}

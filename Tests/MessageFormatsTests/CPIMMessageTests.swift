@@ -128,6 +128,23 @@ struct CPIMMessageTests {
     #expect(message.ephemeralLifetime == nil)
   }
 
+  @Test("the time of unread messages is read as liblinphone 5.5 writes it, and told to those before it as they know it")
+  func unread() throws {
+    var message = CPIMMessage(from: nil, body: Data())
+    message[header: "linphone.Ephemeral-Not-Read-Life-Time"] = "5"
+    #expect(message.ephemeralUnreadLifetime == nil)
+    message[header: "linphone.Ephemeral-Life-Time"] = "0"
+    #expect(message.ephemeralUnreadLifetime == 5 && message.ephemeralLifetime == 0)
+
+    var own = CPIMMessage(from: nil, body: Data())
+    own.ephemeralLifetime = nil
+    own.ephemeralUnreadLifetime = 5
+    #expect(own[header: "linphone.Ephemeral-Life-Time"] == "0" && own[header: "linphone.Ephemeral-Time"] == "5")
+    own.ephemeralLifetime = 60
+    own.ephemeralUnreadLifetime = 5
+    #expect(own[header: "linphone.Ephemeral-Life-Time"] == "60" && own[header: "linphone.Ephemeral-Time"] == "60")
+  }
+
   @Test("missing From, To and Content-Type are told apart")
   func required() throws {
     let texts = [

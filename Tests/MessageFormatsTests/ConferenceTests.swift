@@ -83,7 +83,9 @@ struct ConferenceInfoTests {
         .init(entity: device(bob, "1"), displayText: "phone"), .init(entity: device(bob, "2"), state: .deleted),
       ])
     let info = ConferenceInfo(
-      entity: room, state: .partial, version: nil, subject: "</subject>", ephemeralLifetime: 60, users: [user])
+      entity: room, state: .partial, version: nil, subject: "</subject>", ephemeralLifetime: 60,
+      ephemeralUnreadLifetime: 5,
+      users: [user])
     #expect(try ConferenceInfo(parsing: info.serialized) == info)
   }
 

@@ -16,11 +16,13 @@ extension ChatClient {
   }
 
   /// Makes a room through the conference factory and waits for its first state.
+  /// - Parameter lifetime: seconds that messages of all members live after being read; nil when each decides for its own.
   /// - Returns: the room with its members.
   public func createRoom(
-    named subject: String, members: [SIPURI], encrypted: Bool = true, oneToOne: Bool = false
+    named subject: String, members: [SIPURI], encrypted: Bool = true, oneToOne: Bool = false, lifetime: Int? = nil
   ) async throws -> RoomSummary {
-    try await entry.createRoom(named: subject, members: members, encrypted: encrypted, oneToOne: oneToOne)
+    try await entry.createRoom(
+      named: subject, members: members, encrypted: encrypted, oneToOne: oneToOne, lifetime: lifetime)
   }
 
   /// The one-to-one room with `address`, made if absent: the one that the factory answers for.
@@ -50,6 +52,12 @@ extension ChatClient {
   /// Renames a room that this account administers.
   public func rename(_ room: String, to subject: String) async throws {
     try await administration.rename(room, to: subject)
+  }
+
+  /// Sets how many seconds messages of all members live after being read, in a room made with a lifetime that this
+  /// account administers; 0 when they stay.
+  public func setLifetime(of room: String, to seconds: Int) async throws {
+    try await administration.setLifetime(room, to: seconds)
   }
 
   /// Leaves the room: un-SUBSCRIBE and BYE.

@@ -22,6 +22,9 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   case noKeyServer
   case keyServer(String)
   case nobodyToEncryptFor(room: String, reasons: [String])
+  /// The room has other members, and no device of theirs is there now: the server forgot them as it started anew, or
+  /// they are signed out.
+  case noDevices(room: String)
   /// This device has no keys yet.
   case noKeys
   /// The message may only go to trusted devices.
@@ -85,6 +88,11 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
     case .nobodyToEncryptFor(let room, let reasons):
       "no device in \(room) can receive an encrypted message"
         + (reasons.isEmpty ? ": nobody else is in the room" : ": " + reasons.joined(separator: "; "))
+    case .noDevices(let room):
+      """
+      no device of another member of \(room) is registered now (the server may have forgotten them when it started \
+      anew); it goes out when one is back
+      """
     case .noKeys: "this account has no keys yet: they are made at its first connection with a key-server configured"
     case .untrusted(let room, let reasons):
       """
@@ -135,7 +143,7 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
     case .wrongCredentials: 77
     case .noGRUU, .factoryDidNotRedirect, .noKeyServer, .badConfiguration: 78
     case .refused, .keyServer, .notInRoom, .nobodyToEncryptFor, .foreignRoom, .notTheOneToOneRoom: 76
-    case .noStateFromFocus: 75
+    case .noStateFromFocus, .noDevices: 75
     case .unknownRoom, .ambiguousRoom, .badInput, .messageTooLarge: 65
     case .cannotStore: 73
     }

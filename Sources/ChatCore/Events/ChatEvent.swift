@@ -17,6 +17,8 @@ public enum ChatEvent: Sendable, Codable {
   case room(RoomSummary, displayName: String)
   case participant(room: String, address: String, isAdmin: Bool, change: Change)
   case device(room: String, participant: String, device: String, change: Change)
+  /// The room's administrators changed how long messages live: seconds after being read (0: they stay), and unread.
+  case lifetime(room: String, seconds: Int, unread: Int?)
   case message(Message)
   /// One of our messages was taken by the focus, or failed for good.
   case messageState(Message)
@@ -34,6 +36,11 @@ public enum ChatEvent: Sendable, Codable {
 }
 
 extension ChatEvent {
+  /// When messages of a room delete themselves, in words, of a `lifetime` event; nil when they stay.
+  public static func lifetimeText(_ seconds: Int, unread: Int?) -> String? {
+    Ephemeral.text(Ephemeral.sensible(seconds), unread: unread)
+  }
+
   /// The event as one line of JSON with sorted keys.
   public var jsonLine: String { JSONLine.string(jsonFields) }
 
@@ -53,6 +60,9 @@ extension ChatEvent {
       object = [
         "event": "device", "room": room, "address": participant, "device": device, "change": change.rawValue,
       ]
+    case .lifetime(let room, let seconds, let unread):
+      object = ["event": "ephemeral", "room": room, "seconds": seconds]
+      object["unread"] = unread
     case .message(let message): object = ["event": "message"].merging(message.jsonFields) { $1 }
     case .messageState(let message):
       object = ["event": message.state.rawValue, "room": message.room, "id": message.messageID]
@@ -101,6 +111,7 @@ extension Message {
     if isOriginalMissing { object["originalMissing"] = true }
     if isRetracted { object["retracted"] = true }
     object["ephemeral"] = lifetime
+    object["ephemeralUnread"] = unreadLifetime
     object["expires"] = expiresAt.map(JSONLine.time)
     return object
   }
@@ -147,6 +158,7 @@ extension RoomSummary {
       "participants": participants.map { ["address": $0.address, "admin": $0.isAdmin] as [String: Any] },
     ]
     if room.lifetime > 0 { object["ephemeral"] = room.lifetime }
+    object["ephemeralUnread"] = room.unreadLifetime
     return object
   }
 }

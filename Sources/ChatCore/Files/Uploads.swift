@@ -42,7 +42,9 @@ import MessageFormats
     guard let room = try await context.store.database.read({ try Room.fetchOne($0, key: address) }) else {
       throw ChatError.unknownRoom(address, known: [])
     }
-    guard room.state != .left else { throw ChatError.notInRoom(room.subject) }
+    guard room.state != .left else {
+      throw ChatError.notInRoom(try await context.store.database.read { try RoomQueries.name($0, of: room) })
+    }
     try await writer.check(options, in: address)
     if let known = try await context.store.database.read({ try MessageWriter.written($0, options, in: address) }) {
       return known

@@ -19,11 +19,19 @@ struct KeyServerClient: Sendable {
 
   /// - Throws: `ChatError.keyServer` with a cause to act on. Error answers of the protocol are returned, not thrown.
   func exchange(_ request: KeyServerRequest) async throws -> KeyServerAnswer {
+    let body = try await post(request.serialized)
+    do { return try KeyServerAnswer(parsing: body) } catch {
+      throw ChatError.keyServer("the key server at \(url) sent something that is not a LIME answer: \(error)")
+    }
+  }
+
+  /// - Returns: the bytes of the answer.
+  func post(_ request: Data) async throws -> Data {
     let response: HTTPResponse
     do {
       response = try await http.send(
         .post(
-          request.serialized, to: url.absoluteString, contentType: keyServerMediaType,
+          request, to: url.absoluteString, contentType: keyServerMediaType,
           headers: [HTTPField("From", device.string), HTTPField("X-Lime-user-identity", device.string)]))
     } catch let error as HTTPClientError where error.isConfiguration {
       throw ChatError.badConfiguration("the key server at \(url): \(error)")
@@ -34,8 +42,6 @@ struct KeyServerClient: Sendable {
           ? "the key server at \(url) refused the account's password (401)"
           : "the key server at \(url) answered HTTP \(response.status)")
     }
-    do { return try KeyServerAnswer(parsing: response.body) } catch {
-      throw ChatError.keyServer("the key server at \(url) sent something that is not a LIME answer: \(error)")
-    }
+    return response.body
   }
 }

@@ -39,6 +39,20 @@ import MessageFormats
     return answer
   }
 
+  /// The algorithms beside the account's own that the device has keys of; nil when the server does not say.
+  func otherAlgorithms(of device: DeviceID) async -> [LimeAlgorithm]? {
+    guard let server, !isOnHold else { return nil }
+    var found: [LimeAlgorithm] = []
+    for algorithm in LimeAlgorithm.inUse where algorithm.rawValue != context.account.curve.rawValue {
+      let question = AlgorithmQuestion(device: device, algorithm: algorithm)
+      guard let answer = try? await server.post(question.body), let hasKeys = question.hasKeys(in: answer) else {
+        return nil
+      }
+      if hasKeys { found.append(algorithm) }
+    }
+    return found
+  }
+
   nonisolated static func explain(_ code: KeyServerErrorCode, _ text: String, device: DeviceID) -> String {
     let cause = text.isEmpty ? "" : " (\(text))"
     return switch code {

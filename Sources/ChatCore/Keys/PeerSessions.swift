@@ -12,7 +12,9 @@ import Lime
   private let keyServer: KeyServerExchange
   private let keyUpkeep: KeyUpkeep
   /// Devices that the key server does not know, and when we asked: not asked again for a few seconds.
-  private var keylessDevices: [DeviceID: Date] = [:]
+  private var keylessDevices: [DeviceID: (since: Date, reason: String)] = [:]
+  /// Devices without keys of which is asked what keys they have, with one request to be sent to.
+  private static let questionsAtOnce = 4
 
   init(_ context: ChatContext, _ ownDevice: OwnDevice, _ keyServer: KeyServerExchange, _ keyUpkeep: KeyUpkeep) {
     (self.context, self.ownDevice, self.keyServer, self.keyUpkeep) = (context, ownDevice, keyServer, keyUpkeep)
@@ -41,8 +43,8 @@ import Lime
       try lime.devicesWithoutSession(db, among: devices)
     }
     let now = Date()
-    keylessDevices = keylessDevices.filter { now.timeIntervalSince($0.value) < Self.keylessMemory }
-    for device in missing where keylessDevices[device] != nil { refused[device] = Self.keyless }
+    keylessDevices = keylessDevices.filter { now.timeIntervalSince($0.value.since) < Self.keylessMemory }
+    for device in missing { refused[device] = keylessDevices[device]?.reason }
     let wanted = missing.filter { keylessDevices[$0] == nil }
     var bundles: [KeyBundle] = []
     for start in stride(from: 0, to: wanted.count, by: KeyServerRequest.devicesPerRequest) {
@@ -56,12 +58,15 @@ import Lime
   /// - Returns: why, for each of them.
   func reasons(of results: [DeviceID: Result<Void, LimeError>]) async throws -> [DeviceID: String] {
     var refused: [DeviceID: String] = [:]
+    var questions = 0
     for (device, result) in results {
       guard case .failure(let error) = result else { continue }
       refused[device] = context.describe(error)
       if case .noKeysPublished = error {
-        keylessDevices[device] = Date()
-        refused[device] = Self.keyless
+        let reason = await keylessReason(device, mayAsk: questions < Self.questionsAtOnce)
+        questions += 1
+        keylessDevices[device] = (Date(), reason)
+        refused[device] = reason
       } else if let alert = try await identityAlert(error, room: nil) {
         context.hub.send(alert)
       } else {
@@ -87,9 +92,17 @@ import Lime
     }
   }
 
-  private static let keyless = """
-    it has no keys on the key server; its user has to connect again, or run 'limeade keys publish'
-    """
+  /// Why a device has no keys of our algorithm, as far as it can be known.
+  private func keylessReason(_ device: DeviceID, mayAsk: Bool) async -> String {
+    let own = context.account.curve
+    let known = try? await context.store.database.read { try DeviceAlgorithms.recent($0, of: device.string) }
+    if let known = known ?? nil { return DeviceAlgorithms.reason(known, own: own) }
+    guard mayAsk, let found = await keyServer.otherAlgorithms(of: device) else {
+      return DeviceAlgorithms.reason([], own: own)
+    }
+    try? await context.store.database.write { try DeviceAlgorithms.record($0, device.string, found) }
+    return DeviceAlgorithms.reason(found.map(\.description), own: own)
+  }
 
   // MARK: Changed identities
 

@@ -10,6 +10,12 @@ enum Ephemeral {
   static func sensible(_ seconds: Int?) -> Int? {
     seconds.flatMap { $0 > 0 && $0 <= longest ? $0 : nil }
   }
+
+  /// When a message deletes itself, in words; nil for one that stays.
+  static func text(_ lifetime: Int?, unread: Int?) -> String? {
+    guard let once = lifetime ?? unread else { return nil }
+    return "deleted \(once) s after being read" + (unread.map { ", or unread after \($0) s" } ?? "")
+  }
 }
 
 /// Deletes what has expired when its time comes, and sees to it that the disk forgets what was deleted.
@@ -48,6 +54,7 @@ enum Ephemeral {
           MessageChange(.expired, room: message.room, messageID: message.messageID, sender: message.sender, time: now)))
     }
     if !expired.isEmpty { needsScrub = true }
+    for room in Set(expired.filter { !$0.isRead }.map(\.room)) { await context.reportRoom(room) }
     if needsScrub { needsScrub = await !eraseFromDisk() }
     if needsScrub { return Self.scrubPause }
     let next = try? await store.database.read { db in

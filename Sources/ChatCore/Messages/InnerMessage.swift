@@ -32,6 +32,7 @@ enum InnerMessage {
   static func text(_ message: Message, from gruu: SIPURI, to room: SIPURI) -> CPIMMessage {
     var cpim = CPIMMessage(from: gruu, to: room, dateTime: message.time, body: Data(message.text.utf8))
     cpim.ephemeralLifetime = message.lifetime
+    cpim.ephemeralUnreadLifetime = message.unreadLifetime
     cpim.messageID = message.messageID
     cpim.forwardInfo = message.forwardedFrom
     cpim.reply = message.replyTo.map {
@@ -42,8 +43,9 @@ enum InnerMessage {
   }
 
   /// Changes are not acknowledged, as Linphone's reactions are not.
+  /// - Parameter message: whose time an edit keeps.
   static func change(
-    _ change: MessageChange, id: String, lifetime: Int?, from gruu: SIPURI, to room: SIPURI
+    _ change: MessageChange, of message: Message? = nil, id: String, from gruu: SIPURI, to room: SIPURI
   ) -> CPIMMessage {
     var cpim = CPIMMessage(from: gruu, to: room, dateTime: change.time, body: Data(change.text.utf8))
     cpim.messageID = id
@@ -53,7 +55,8 @@ enum InnerMessage {
       cpim.contentDisposition = "Reaction"
     case .edited:
       cpim.replaces = change.messageID
-      cpim.ephemeralLifetime = lifetime
+      cpim.ephemeralLifetime = message?.lifetime
+      cpim.ephemeralUnreadLifetime = message?.unreadLifetime
     case .retracted:
       cpim.retracts = change.messageID
       cpim.body = Data(retractionFallback.utf8)

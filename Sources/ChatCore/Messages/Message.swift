@@ -75,11 +75,20 @@ public struct Message: DatedRecord, MutablePersistableRecord, Sendable, Equatabl
   public var isRetracted = false
   /// Seconds from being read to being deleted; nil for messages that stay.
   public var lifetime: Int?
-  /// When the message is deleted; nil while nobody has read it.
+  /// Seconds from arriving to being deleted unread; where `lifetime` is nil, from being read too. nil for those that wait
+  /// for their reader.
+  public var unreadLifetime: Int?
+  /// When the message is deleted; nil while its time has not started.
   public var expiresAt: Date?
 
   /// For GRDB: the row that the message got.
   public mutating func didInsert(_ inserted: InsertionSuccess) { id = inserted.rowID }
+
+  /// Seconds from being read to being deleted.
+  var lifetimeOnceRead: Int? { lifetime ?? unreadLifetime }
+
+  /// When the message deletes itself, in words; nil for one that stays.
+  public var lifetimeText: String? { Ephemeral.text(lifetime, unread: unreadLifetime) }
 
   /// By the sender's clock: what notifications about the message name (RFC 5438 §7.1.1).
   var writtenAt: Date { claimedTime ?? time }
@@ -135,7 +144,7 @@ public struct Delivery: DatedRecord, PersistableRecord, Sendable, Equatable {
   public var participant: String
   /// The furthest of this member's devices.
   public var state: State
-  /// Why it failed, in words; nil unless it has.
+  /// Why a device of the member did not get it or could not decrypt it, in words; nil unless one did not.
   public var reason: String?
   /// When the member's notification came; nil while `pending`.
   public var time: Date?

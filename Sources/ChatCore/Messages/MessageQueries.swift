@@ -97,17 +97,19 @@ enum MessageQueries {
     let found = try Row.fetchOne(
       db.cachedStatement(
         sql: """
-          SELECT messageID, message.room, delivery.state, lifetime IS NOT NULL AND expiresAt IS NULL
+          SELECT messageID, message.room, delivery.state, coalesce(lifetime, unreadLifetime) IS NOT NULL
           FROM message LEFT JOIN delivery ON delivery.message = message.id AND participant = ?
           WHERE message.id = ?
           """), arguments: [participant, row])
     guard let found else { return nil }
     let (messageID, room, isEphemeral): (String, String, Bool) = (found[0], found[1], found[3])
     // Members who joined after the message was sent are not waited for, and do not report on it.
-    guard let old = (found[2] as String?).flatMap(Delivery.State.init), old < state else { return nil }
+    guard let old = (found[2] as String?).flatMap(Delivery.State.init) else { return nil }
+    if let reason { try keep(db, reason, of: row, by: participant) }
+    guard old < state else { return nil }
     try Delivery(message: row, participant: participant, state: state, reason: reason, time: time).updateQuickly(db)
-    if state == .displayed, isEphemeral, let message = try Message.fetchOne(db, key: row) {
-      try startLifetime(db, of: message, now: time)
+    if state > .failed, isEphemeral, let message = try Message.fetchOne(db, key: row) {
+      try startLifetime(db, of: message, with: state, now: time)
     }
     let waiting =
       try Int.fetchOne(
@@ -120,16 +122,48 @@ enum MessageQueries {
       room: room, messageID: messageID, by: participant, state: state, reason: reason, isComplete: waiting == 0)
   }
 
-  /// Everyone has read it: our copy of an ephemeral message goes too, as Linphone's does.
-  private static func startLifetime(_ db: Database, of message: Message, now: Date) throws {
-    guard let lifetime = message.lifetime, message.expiresAt == nil else { return }
-    let isUnread = try Bool.fetchOne(
-      db, sql: "SELECT EXISTS (SELECT 1 FROM delivery WHERE message = ? AND state <> ?)",
-      arguments: [message.id, Delivery.State.displayed.rawValue])
-    guard isUnread != true else { return }
+  /// That one device could not read a message stays known when another one of the member has it. The first reason
+  /// counts.
+  static func keep(_ db: Database, _ reason: String, of row: Int64, by participant: String) throws {
+    let sql = "UPDATE delivery SET reason = coalesce(reason, ?) WHERE message = ? AND participant = ?"
+    try db.cachedStatement(sql: sql).execute(arguments: [reason, row, participant])
+  }
+
+  /// Members all of whose devices are among those that a message was not encrypted for do not get it.
+  static func endDeliveries(_ db: Database, of row: Int64, without devices: Set<String>) throws {
+    guard let room = try String.fetchOne(db, sql: "SELECT room FROM message WHERE id = ?", arguments: [row]) else {
+      return
+    }
+    let byMember = Dictionary(grouping: try RoomQueries.devices(db, room: room), by: \.participant)
+    for (member, theirs) in byMember where theirs.allSatisfy({ devices.contains($0.gruu) }) {
+      try db.execute(
+        sql: "UPDATE delivery SET state = ?, time = ? WHERE message = ? AND participant = ? AND state = ?",
+        arguments: [
+          Delivery.State.failed.rawValue, StoredDate(Date()), row, member, Delivery.State.pending.rawValue,
+        ])
+    }
+  }
+
+  /// Everyone has read it, or has it: our copy of an ephemeral message goes too, as Linphone's does.
+  private static func startLifetime(
+    _ db: Database, of message: Message, with state: Delivery.State, now: Date
+  ) throws {
+    func isSo(_ states: Delivery.State...) throws -> Bool {
+      let sql = "SELECT state FROM delivery WHERE message = ?"
+      return try String.fetchSet(db, sql: sql, arguments: [message.id]).isSubset(of: states.map(\.rawValue))
+    }
+    let seconds: Int?
+    if state == .displayed, try isSo(.displayed) {
+      seconds = message.lifetimeOnceRead
+    } else if message.expiresAt == nil, try isSo(.delivered, .displayed) {
+      seconds = message.unreadLifetime
+    } else {
+      return
+    }
+    guard let seconds else { return }
     try db.execute(
       sql: "UPDATE message SET expiresAt = ? WHERE id = ?",
-      arguments: [StoredDate(now.addingTimeInterval(TimeInterval(lifetime))), message.id])
+      arguments: [StoredDate(now.addingTimeInterval(TimeInterval(seconds))), message.id])
   }
 
   static func withDeliveries(_ db: Database, _ message: Message) throws -> MessageWithDeliveries {
@@ -160,9 +194,9 @@ enum MessageQueries {
   }
 
   static func markRead(_ db: Database, _ message: Message, now: Date) throws {
-    let end = message.lifetime.map { StoredDate(now.addingTimeInterval(TimeInterval($0))) }
+    let end = message.lifetimeOnceRead.map { StoredDate(now.addingTimeInterval(TimeInterval($0))) }
     try db.execute(
-      sql: "UPDATE message SET isRead = 1, expiresAt = coalesce(expiresAt, ?) WHERE id = ?",
+      sql: "UPDATE message SET isRead = 1, expiresAt = coalesce(?, expiresAt) WHERE id = ?",
       arguments: [end, message.id])
   }
 

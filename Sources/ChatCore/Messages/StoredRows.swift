@@ -12,14 +12,14 @@ extension Message {
       sql: """
         INSERT INTO message (room, messageID, sender, senderDevice, isOutgoing, text, time, claimedTime, receivedAt,
           isEncrypted, isStranger, trust, identity, state, failure, isRead, replyTo, replySender, forwardedFrom,
-          editedAt, original, isOriginalMissing, isRetracted, lifetime, expiresAt)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          editedAt, original, isOriginalMissing, isRetracted, lifetime, unreadLifetime, expiresAt)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
       room, messageID, sender, senderDevice, isOutgoing, text, StoredDate(time), claimedTime.map(StoredDate.init),
       StoredDate(receivedAt), isEncrypted, isStranger, trust, identity, state.rawValue, failure, isRead, replyTo,
       replySender, forwardedFrom, editedAt.map(StoredDate.init), original, isOriginalMissing, isRetracted, lifetime,
-      expiresAt.map(StoredDate.init),
+      unreadLifetime, expiresAt.map(StoredDate.init),
     ])
     id = db.lastInsertedRowID
   }
@@ -34,7 +34,7 @@ extension Delivery {
 
   func updateQuickly(_ db: Database) throws {
     try db.cachedStatement(
-      sql: "UPDATE delivery SET state = ?, reason = ?, time = ? WHERE message = ? AND participant = ?"
+      sql: "UPDATE delivery SET state = ?, reason = coalesce(reason, ?), time = ? WHERE message = ? AND participant = ?"
     ).execute(arguments: [state.rawValue, reason, time.map(StoredDate.init), message, participant])
   }
 }

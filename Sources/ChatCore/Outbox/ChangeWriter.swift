@@ -69,7 +69,7 @@ import MessageFormats
     let now = Date().wholeSeconds
     let change = try await context.store.database.write { db -> MessageChange in
       guard let stored = try Room.fetchOne(db, key: room) else { throw ChatError.unknownRoom(room, known: []) }
-      guard stored.state != .left else { throw ChatError.notInRoom(stored.subject) }
+      guard stored.state != .left else { throw ChatError.notInRoom(try RoomQueries.name(db, of: stored)) }
       guard let message = try MessageQueries.find(db, room: room, messageID: messageID, preferring: own) else {
         throw ChatError.noMessage(messageID)
       }
@@ -78,7 +78,7 @@ import MessageFormats
         kind, room: room, messageID: messageID, sender: own, text: text, time: now, state: .queued)
       _ = try change.apply(db, orInsert: message)
       let id = MessageID.make()
-      let cpim = InnerMessage.change(change, id: id, lifetime: message.lifetime, from: gruu, to: target)
+      let cpim = InnerMessage.change(change, of: message, id: id, from: gruu, to: target)
       var entry = OutboxEntry(
         room: room, message: nil, content: cpim.serialized, messageID: id, isUrgent: true, mustBePlain: false,
         requiresTrust: needsTrust, attempts: 0, createdAt: now)

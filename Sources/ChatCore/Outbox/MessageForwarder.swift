@@ -28,7 +28,7 @@ import MessageFormats
     guard message.state != .undecryptable, !message.isRetracted, !message.preview.isEmpty else {
       throw ChatError.badInput("the message has nothing to forward")
     }
-    guard message.lifetime == nil else {
+    guard message.lifetimeOnceRead == nil else {
       throw ChatError.badInput("the message deletes itself after reading: it is not forwarded")
     }
     // Whom a stranger's text is from nobody knows.
@@ -77,7 +77,8 @@ import MessageFormats
       throw ChatError.badInput("only a message of your own that failed is sent once more")
     }
     let options = MessageOptions(
-      replyTo: message.replyTo, forwardedFrom: message.forwardedFrom, lifetime: message.lifetime)
+      replyTo: message.replyTo, forwardedFrom: message.forwardedFrom, lifetime: message.lifetime,
+      unreadLifetime: message.unreadLifetime)
     if message.files.isEmpty { return try await writer.send(message.text, to: message.room, options) }
     if message.files.allSatisfy({ $0.isOffered && !$0.isExpired }) {
       return try await forward(message, to: message.room, options)

@@ -9,6 +9,9 @@ public struct MessageOptions: Sendable {
   public var forwardedFrom: String?
   /// Seconds from being read to being deleted; nil takes the room's, which usually is: never.
   public var lifetime: Int?
+  /// Seconds after which a message that was not read is deleted; without a `lifetime`, also those from being read to
+  /// being deleted.
+  public var unreadLifetime: Int?
   /// Nothing leaves, now or later, while a device that would get it is not trusted.
   public var requireTrust: Bool
   /// Whether the message waits while a device that would get it is held, see `NewDevicePolicy`. Else it is refused.
@@ -18,14 +21,14 @@ public struct MessageOptions: Sendable {
   public var messageID: String?
 
   public init(
-    replyTo: String? = nil, forwardedFrom: String? = nil, lifetime: Int? = nil, requireTrust: Bool = false,
-    waits: Bool = true, messageID: String? = nil
+    replyTo: String? = nil, forwardedFrom: String? = nil, lifetime: Int? = nil, unreadLifetime: Int? = nil,
+    requireTrust: Bool = false, waits: Bool = true, messageID: String? = nil
   ) {
     self.waits = waits
     self.messageID = messageID
     self.replyTo = replyTo
     self.forwardedFrom = forwardedFrom
-    self.lifetime = lifetime
+    (self.lifetime, self.unreadLifetime) = (lifetime, unreadLifetime)
     self.requireTrust = requireTrust
   }
 }

@@ -32,17 +32,23 @@ import SIPAgent
       let first = items.first?.content
     else { throw ChatError.notConnected }
     await resumption.waitUntilResumed(first.room)
-    guard let room = try await context.store.database.read({ try Room.find($0, first.room) }),
-      let address = RoomAddress(first.room)
-    else { throw ChatError.notInRoom(first.room) }
+    let account = context.account.address
+    let known = try await context.store.database.read { db in
+      try Room.find(db, first.room).map { ($0, try RoomQueries.name(db, of: $0)) }
+    }
+    guard let (room, name) = known, let address = RoomAddress(first.room) else {
+      throw ChatError.notInRoom(first.room)
+    }
     try origins.requireOurs(room.address)
-    if room.isOneToOne, !room.isConfirmed { throw ChatError.noStateFromFocus(room: room.subject) }
+    if room.isOneToOne, !room.isConfirmed { throw ChatError.noStateFromFocus(room: name) }
+    try await context.store.database.read { try Recipients.checkPresence($0, room, for: account) }
 
     var headers = [SIPHeader("Date", CivilTime(Date()).headerText)]
     if !first.isUrgent { headers.append(SIPHeader("Priority", "non-urgent")) }
     let contents: [Result<OutgoingMessage, any Error>]
     if room.isEncrypted, !first.mustBePlain {
-      contents = try await encrypt(items.map(\.content), room: room, address: address, gruu: gruu, headers: headers)
+      contents = try await encrypt(
+        items.map(\.content), room: room, named: name, address: address, gruu: gruu, headers: headers)
     } else {
       contents = items.map {
         .success(OutgoingMessage(headers: headers, contentType: "message/cpim", body: $0.content.content))
@@ -53,7 +59,7 @@ import SIPAgent
     return contents.map { content in
       content.flatMap { _ in
         (answers.next() ?? .failure(ChatError.notConnected))
-          .mapError { ChatError(from: $0, during: "MESSAGE to \(room.subject)") }
+          .mapError { ChatError(from: $0, during: "MESSAGE to \(name)") }
       }
     }
   }
@@ -65,7 +71,7 @@ import SIPAgent
   }
 
   private func encrypt(
-    _ entries: [OutboxEntry], room: Room, address: RoomAddress, gruu: SIPURI, headers: [SIPHeader]
+    _ entries: [OutboxEntry], room: Room, named name: String, address: RoomAddress, gruu: SIPURI, headers: [SIPHeader]
   ) async throws -> [Result<OutgoingMessage, any Error>] {
     guard let lime = ownDevice.lime, let first = entries.first else { throw ChatError.notConnected }
     let devices = try await recipients.allowedDevices(for: first, room: room, lime: lime)
@@ -81,7 +87,7 @@ import SIPAgent
       let started = try lime.startSessions(db, with: bundles)
       let reachable = candidates.filter { started[$0].map { (try? $0.get()) != nil } ?? true }
       if first.requiresTrust {
-        try Recipients.checkTrust(try reachable.map { ($0, try lime.status(db, of: $0)) }, room: room.subject)
+        try Recipients.checkTrust(try reachable.map { ($0, try lime.status(db, of: $0)) }, room: name)
       } else if urgent {
         // Another program may have decided since the look at the devices.
         try Recipients.checkAdmission(db, policy, lime: lime, room: room)
@@ -98,6 +104,7 @@ import SIPAgent
       context.hub.send(.security(room: room.address, device: device, text: Recipients.firstText(to: device)))
     }
     reasons.merge(try await peerSessions.reasons(of: started)) { $1 }
+    try await keep(reasons, of: zip(entries, items).compactMap { $1.envelope == nil ? nil : $0.message })
     return zip(entries, items).map { entry, item in
       let reasons = reasons.merging(item.failures.mapValues(\.description)) { $1 }
       if entry.isUrgent {
@@ -108,10 +115,24 @@ import SIPAgent
       }
       guard let envelope = item.envelope else {
         let reasons = reasons.map { "\($0.key): \($0.value)" }.sorted()
-        return .failure(ChatError.nobodyToEncryptFor(room: room.subject, reasons: reasons))
+        return .failure(ChatError.nobodyToEncryptFor(room: name, reasons: reasons))
       }
       let (contentType, body) = envelope.serialized
       return .success(OutgoingMessage(headers: headers, contentType: contentType, body: body))
+    }
+  }
+
+  /// That devices cannot read the messages stays in the history. A member none of whose devices can does not get them.
+  private func keep(_ reasons: [DeviceID: String], of messages: [Int64]) async throws {
+    guard !reasons.isEmpty, !messages.isEmpty else { return }
+    try await context.store.database.write { db in
+      for row in messages {
+        for (device, reason) in reasons.sorted(by: { $0.key.string < $1.key.string }) {
+          try MessageQueries.keep(
+            db, "\(device) cannot read this: \(reason)", of: row, by: Admissions.user(of: device.string))
+        }
+        try MessageQueries.endDeliveries(db, of: row, without: Set(reasons.keys.map(\.string)))
+      }
     }
   }
 

@@ -65,6 +65,9 @@ import MessageFormats
     if let lifetime = options.lifetime, Ephemeral.sensible(lifetime) == nil {
       throw ChatError.badInput("a message lives between 1 and \(Ephemeral.longest) seconds after being read")
     }
+    if let lifetime = options.unreadLifetime, Ephemeral.sensible(lifetime) == nil {
+      throw ChatError.badInput("an unread message lives between 1 and \(Ephemeral.longest) seconds")
+    }
     if let id = options.messageID, !MessageID.isUsable(id) {
       throw ChatError.badInput("'\(id)' cannot be a message's id: it takes letters, digits, - and ~")
     }
@@ -86,7 +89,7 @@ import MessageFormats
     account: String, device: SIPURI, time: Date
   ) throws -> Message {
     guard let room = try Room.find(db, address) else { throw ChatError.unknownRoom(address, known: []) }
-    guard room.state != .left else { throw ChatError.notInRoom(room.subject) }
+    guard room.state != .left else { throw ChatError.notInRoom(try RoomQueries.name(db, of: room)) }
     var message = Message(
       room: address, messageID: options.messageID ?? MessageID.make(), sender: account,
       senderDevice: device.description,
@@ -96,6 +99,7 @@ import MessageFormats
     if !files.isEmpty { message.attachments = files }
     message.forwardedFrom = options.forwardedFrom
     message.lifetime = options.lifetime ?? (room.lifetime > 0 ? room.lifetime : nil)
+    message.unreadLifetime = options.unreadLifetime ?? (options.lifetime == nil ? room.unreadLifetime : nil)
     if let id = options.replyTo {
       guard let answered = try MessageQueries.find(db, room: address, messageID: id) else {
         throw ChatError.noMessage(id)

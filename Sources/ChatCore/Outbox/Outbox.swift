@@ -28,6 +28,8 @@ import SIPAgent
   /// were told of.
   private var heldRooms: [String: Date] = [:]
   private var heldDevicesTold: [String: Set<String>] = [:]
+  /// Rooms in which no other member had a device: they are blocked, and looked at again with the room's next state.
+  private var emptyRooms: Set<String> = []
   /// One-to-one rooms that the factory is being asked about, in which nothing is sent meanwhile.
   private var confirmations: [String: Task<Void, Never>] = [:]
   /// What became of entries and could not be written down yet; they are not sent again.
@@ -61,7 +63,10 @@ import SIPAgent
   private var work: Task<Void, Never>? { task ?? confirmations.values.first }
 
   /// Over a new connection may get through what did not over the old one.
-  func forgetFailures() { (blockedRooms, heldRooms, postponements) = ([:], [:], [:]) }
+  func forgetFailures() {
+    (blockedRooms, heldRooms, postponements) = ([:], [:], [:])
+    emptyRooms = []
+  }
 
   func stop() {
     task?.cancel()
@@ -77,8 +82,11 @@ import SIPAgent
 
   func unblock(_ room: String) { blockedRooms[room] = nil }
 
-  /// A device for whose sake the room's texts wait may have gone.
-  func lookAgain(at room: String) { heldRooms[room] = nil }
+  /// A device for whose sake the room's texts wait may have gone, or one that they wait for may have come.
+  func lookAgain(at room: String) {
+    heldRooms[room] = nil
+    if emptyRooms.remove(room) != nil { blockedRooms[room] = nil }
+  }
 
   /// The user decided on a device: what waited may go.
   func trustChanged() {
@@ -137,6 +145,8 @@ import SIPAgent
     do { results = try await sender.transmit(batch.items) } catch { results = batch.items.map { _ in .failure(error) } }
     var outcomes: [OutboxOutcome] = []
     var reason: String?
+    // Nobody waits for word on a receipt that those it is for cannot get now.
+    var isQuiet = false
     var held: [HeldDevice] = []
     for (item, result) in zip(batch.items, results) {
       func end(_ state: Message.State, _ failure: String? = nil) {
@@ -153,13 +163,16 @@ import SIPAgent
         }
       case .failure(ChatError.newDevices(_, let devices)) where item.content.waits: held = devices
       case .failure(let error as ChatError) where error.isFinal: end(.failed, error.description)
-      case .failure(let error): reason = reason ?? context.describe(error)
+      case .failure(let error):
+        if case ChatError.noDevices = error { emptyRooms.insert(batch.room) }
+        isQuiet = emptyRooms.contains(batch.room) && !item.content.isUrgent
+        reason = reason ?? context.describe(error)
       }
     }
     if outcomes.contains(where: { $0.state == .sent }) { postponements[batch.room] = nil }
     await recordOutcomes(outcomes)
     if !held.isEmpty { await keepBack(batch.room, held) }
-    if let reason { postpone(batch.room, reason) }
+    if let reason { postpone(batch.room, reason, isQuiet: isQuiet) }
   }
 
   /// Writes down what became of entries. What cannot be written is tried again later and not sent again.
@@ -207,10 +220,11 @@ import SIPAgent
     wake()
   }
 
-  private func postpone(_ room: String, _ reason: String) {
-    let attempts = (postponements[room] ?? 0) + 1
+  private func postpone(_ room: String, _ reason: String, isQuiet: Bool = false) {
+    let attempts = (postponements[room] ?? 0) + (isQuiet ? 0 : 1)
     postponements[room] = attempts
     blockedRooms[room] = Date().addingTimeInterval(min(Self.longestBackOff, pow(2, Double(min(attempts, 6)))))
+    guard !isQuiet else { return }
     if attempts == 1 || attempts % 10 == 0 {
       context.hub.send(.error(room: room, text: "not sent yet, will be tried again: \(reason)"))
     }

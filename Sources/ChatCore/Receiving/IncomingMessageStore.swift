@@ -14,11 +14,13 @@ struct Received: Sendable {
   var hasDeletedText = false
   /// Whether the time of an ephemeral message may have started.
   var mayExpire: Bool {
-    !roomsRead.isEmpty
+    !roomsRead.isEmpty || hasStarted
       || events.contains { event in
-        if case .delivery(_, _, _, .displayed, _, true) = event { true } else { false }
+        if case .delivery(_, _, _, _, _, true) = event { true } else { false }
       }
   }
+  /// Whether the time of an unread message runs.
+  var hasStarted = false
 }
 
 /// Works inside the transaction of whoever calls it, on the database's thread.
@@ -198,16 +200,24 @@ struct IncomingMessageStore: Sendable {
     (message.identity, message.isStranger, message.claimedTime) = (author.identity, !author.isMember, place.claimed)
     if !content.files.isEmpty { message.attachments = content.files }
     message.lifetime = Ephemeral.sensible(cpim.ephemeralLifetime)
+    message.unreadLifetime = Ephemeral.sensible(cpim.ephemeralUnreadLifetime)
+    // Unread, it lives from here on.
+    if !isOwn, let seconds = message.unreadLifetime {
+      message.expiresAt = context.clock.now().addingTimeInterval(TimeInterval(seconds))
+    }
     if notUnderstood.isEmpty,
       let change = MessageChange(cpim, room: room.address, sender: author.address, now: arrival.now)
     {
-      return try applyChange(db, change, message, room: room, author: author)
+      var received = try applyChange(db, change, message, room: room, author: author)
+      received.hasStarted = message.expiresAt != nil
+      return received
     }
     message.replyTo = cpim.reply?.messageID
     message.replySender = cpim.reply?.sender?.addressOfRecord.description
     message.forwardedFrom = cpim.forwardInfo
     let insertion = try MessageQueries.insertOnce(db, &message)
     var received = Received(events: warnings(of: insertion, message, room: room, author: author))
+    received.hasStarted = message.expiresAt != nil
     guard insertion != .known else { return received }
     if insertion.isShown { received.events.insert(.message(message), at: 0) }
     if isOwn { try MessageQueries.expectDeliveries(db, of: message) }

@@ -134,9 +134,18 @@ import SIPAgent
       case .unreadable(let envelope, let room, let isMember, let error):
         do {
           let alert = try await peerSessions.identityAlert(error, room: room.address)
-          let reason = context.describe(error)
-          var received = try await context.store.database.write { [incoming] db in
-            try incoming.recordUndecryptable(db, envelope, room: room, isMember: isMember, gruu: gruu, reason: reason)
+          let sender = envelope.sender.description
+          var reason = context.describe(error)
+          var algorithm: LimeAlgorithm?
+          if case LimeError.otherCurve(let id) = error {
+            let other = LimeAlgorithm(rawValue: id)
+            reason = DeviceAlgorithms.reason(other, of: sender, own: context.account.curve)
+            algorithm = other
+          }
+          var received = try await context.store.database.write { [incoming, reason, algorithm] db in
+            if isMember, let algorithm { try DeviceAlgorithms.record(db, sender, [algorithm]) }
+            return try incoming.recordUndecryptable(
+              db, envelope, room: room, isMember: isMember, gruu: gruu, reason: reason)
           }
           if let alert { received.events.append(alert) }
           outcomes.append(.stored(received))

@@ -19,12 +19,11 @@ struct NoticeReader: Sendable {
     var received = Received()
     for notice in notices {
       guard author.isEncrypted || !room.isEncrypted else {
-        // Anyone on the way can write that. A device that cannot decrypt has no other way to say so, but it says it of
-        // no message.
-        if notice.reasonCode == IMDNMessage.Reason.notAcceptable.code,
-          let event = try repairSession(db, with: author.device, room: room)
-        {
-          received.events.append(event)
+        // Anyone on the way can write that. A device that cannot decrypt has no other way to say so: it is kept, and
+        // is nothing that became of a message.
+        if notice.reasonCode == IMDNMessage.Reason.notAcceptable.code {
+          try keep(db, notice, in: room, by: author)
+          if let event = try repairSession(db, with: author.device, room: room) { received.events.append(event) }
         }
         continue
       }
@@ -43,6 +42,15 @@ struct NoticeReader: Sendable {
     return received
   }
 
+  /// What is said without proof, for the history.
+  private func keep(_ db: Database, _ notice: IMDNMessage, in room: Room, by author: Author) throws {
+    guard try RoomQueries.isDevice(db, author.device, in: room.address),
+      let target = try MessageQueries.sent(db, messageID: notice.messageID), target.room == room.address
+    else { return }
+    let reason = "\(author.device) says, without proof, that it could not decrypt it"
+    try MessageQueries.keep(db, reason, of: target.row, by: author.address)
+  }
+
   /// What another member says of a message of ours.
   private func apply(
     _ db: Database, _ notice: IMDNMessage, room: Room, author: Author
@@ -58,7 +66,7 @@ struct NoticeReader: Sendable {
       let isUndecryptable = notice.reasonCode == IMDNMessage.Reason.notAcceptable.code
       let cause = notice.reasonCode.map { "reason \($0)" } ?? "no reason given"
       (state, reason) = (
-        .failed, isUndecryptable ? "\(author.address) could not decrypt it" : "not delivered (\(cause))"
+        .failed, isUndecryptable ? "\(author.device) could not decrypt it" : "not delivered (\(cause))"
       )
       if isUndecryptable, let event = try repairSession(db, with: author.device, room: room) { events.append(event) }
     // The first two come before what counts, the last says that nothing will come.
@@ -121,6 +129,11 @@ struct NoticeReader: Sendable {
     else { return nil }
     let lime = LimeAccount(device: DeviceID(own), curve: context.account.curve, now: context.clock.now)
     try lime.markSessionsStale(db, with: DeviceID(device.description))
+    if let names = try DeviceAlgorithms.recent(db, of: device.description), !names.isEmpty {
+      let reason = DeviceAlgorithms.reason(names, own: context.account.curve)
+      return .security(
+        room: room.address, device: device.description, text: "\(device) could not decrypt a message: \(reason)")
+    }
     return .security(
       room: room.address, device: device.description,
       text: "\(device) could not decrypt a message; a new session starts with the next one")

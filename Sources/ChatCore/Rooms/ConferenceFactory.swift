@@ -13,6 +13,8 @@ struct FactoryRequest: Sendable {
   var members: [SIPURI]
   var isEncrypted: Bool
   var isOneToOne = false
+  /// Seconds that the administrators let messages live after being read; nil where each member decides for its own.
+  var lifetime: Int?
 
   static func oneToOne(with member: SIPURI, isEncrypted: Bool) -> FactoryRequest {
     FactoryRequest(subject: oneToOneSubject, members: [member], isEncrypted: isEncrypted, isOneToOne: true)
@@ -22,11 +24,19 @@ struct FactoryRequest: Sendable {
   var body: Data { ResourceList(members.map(\.addressOfRecord)).serialized }
 
   var headers: [SIPHeader] {
-    [
+    var headers = [
       SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite"),
       SIPHeader("Content-Disposition", "recipient-list"),
-    ] + (isEncrypted ? [SIPHeader("End-To-End-Encrypted", "true")] : [])
-      + (isOneToOne ? [SIPHeader("One-To-One-Chat-Room", "true")] : [])
+    ]
+    if isEncrypted { headers.append(SIPHeader("End-To-End-Encrypted", "true")) }
+    if isOneToOne { headers.append(SIPHeader("One-To-One-Chat-Room", "true")) }
+    if let lifetime {
+      headers += [
+        SIPHeader("Ephemerable", "true"), SIPHeader("Ephemeral-Life-Time", String(lifetime)),
+        SIPHeader("Ephemeral-Not-Read-Life-Time", "0"),
+      ]
+    }
+    return headers
   }
 }
 

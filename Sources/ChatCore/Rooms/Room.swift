@@ -53,6 +53,8 @@ public struct Room: DatedRecord, PersistableRecord, Sendable, Equatable {
   public var lastActivity: Date
   /// Seconds that the administrators let messages live after being read; 0 when they stay.
   public var lifetime = 0
+  /// Seconds after which they let messages go unread; nil when those wait for their reader.
+  public var unreadLifetime: Int?
   /// Receipts that leave; nil as the account says.
   public var receipts: ReceiptPolicy?
   /// Whether it is told that this account is writing; nil as the account says.
@@ -88,9 +90,17 @@ extension Room {
     createdAt = (try row.checked("createdAt") as StoredDate).date
     lastActivity = (try row.checked("lastActivity") as StoredDate).date
     lifetime = try row.checked("lifetime")
+    unreadLifetime = row.value("unreadLifetime")
     // What cannot be read is as the account says.
     receipts = row.value("receipts")
     typing = row.value("typing")
+  }
+}
+
+extension Room {
+  /// When its messages delete themselves, in words; nil when they stay.
+  public var lifetimeText: String? {
+    Ephemeral.text(lifetime > 0 ? lifetime : nil, unread: unreadLifetime)
   }
 }
 

@@ -50,21 +50,62 @@ public enum MembershipChange: String, Codable, Sendable {
   func rename(_ room: String, to subject: String) async throws {
     guard let agent = ownDevice.agent else { throw ChatError.notConnected }
     try RoomEntry.requireName(subject)
-    var headers = [SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite")]
-    // A re-INVITE without it ends the lifetime that the administrators have set for all.
-    let lifetime = try await context.store.database.read { try RoomQueries.summary($0, room)?.room.lifetime } ?? 0
-    if lifetime > 0 { headers.append(SIPHeader("Ephemeral-Life-Time", String(lifetime))) }
-    do {
-      let response = try await inDialog(with: room) { try await agent.reinvite($0, headers: headers) }
-      guard response.isSuccess else {
-        throw ChatError.refused(what: "renaming the room", status: response.status, reason: response.reason)
-      }
-    } catch { throw ChatError(from: error, during: "renaming the room") }
+    let known = try await context.store.database.read { try Room.find($0, room) }
+    let headers = [SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite")]
+    try await update(
+      room, headers + Self.lifetimeHeaders(known?.lifetime ?? 0, unread: known?.unreadLifetime), agent,
+      what: "renaming the room")
     // The focus answers 200 to everyone, but takes the name only from an administrator.
     guard await stateCame(room, where: { $0.room.subject == subject }) else {
       throw ChatError.refused(
         what: "renaming the room", status: 200, reason: "but it kept its name: only an administrator may change it")
     }
+  }
+
+  /// Has the messages of all members delete themselves so long after being read, 0 not at all (liblinphone's mode
+  /// "admin-managed"): a re-INVITE with the name that the room has and the new time.
+  func setLifetime(_ room: String, to seconds: Int) async throws {
+    guard let agent = ownDevice.agent else { throw ChatError.notConnected }
+    guard seconds == 0 || Ephemeral.sensible(seconds) != nil else {
+      throw ChatError.badInput(
+        "messages live between 1 and \(Ephemeral.longest) seconds after being read, or 0: they stay")
+    }
+    await resumption.waitUntilResumed(room)
+    guard let known = try await context.store.database.read({ try RoomQueries.summary($0, room) }) else {
+      throw ChatError.unknownRoom(room, known: [])
+    }
+    let what = "setting how long messages of the room live"
+    guard known.member(context.account.address)?.isAdmin == true else {
+      throw ChatError.refused(what: what, status: 403, reason: "only an administrator may change it")
+    }
+    guard known.room.lifetime != seconds || known.room.unreadLifetime != nil else { return }
+    let headers = [SIPHeader("Subject", known.room.subject), SIPHeader("Require", "recipient-list-invite")]
+    try await update(room, headers + Self.lifetimeHeaders(seconds), agent, what: what)
+    // The focus answers 200 also where it changes nothing.
+    guard await stateCame(room, where: { $0.room.lifetime == seconds && $0.room.unreadLifetime == nil }) else {
+      throw ChatError.refused(
+        what: what, status: 200,
+        reason: """
+          but nothing changed: the room must have been made with a lifetime ('limeade room create --ephemeral'), and \
+          Flexisip has such rooms from 2.5 on
+          """)
+    }
+  }
+
+  /// A re-INVITE without them ends, for good, that administrators decide for all; where they never did they do nothing.
+  private static func lifetimeHeaders(_ seconds: Int, unread: Int? = nil) -> [SIPHeader] {
+    [
+      SIPHeader("Ephemeral-Life-Time", String(seconds)), SIPHeader("Ephemeral-Not-Read-Life-Time", String(unread ?? 0)),
+    ]
+  }
+
+  private func update(_ room: String, _ headers: [SIPHeader], _ agent: SIPAgent, what: String) async throws {
+    do {
+      let response = try await inDialog(with: room) { try await agent.reinvite($0, headers: headers) }
+      guard response.isSuccess else {
+        throw ChatError.refused(what: what, status: response.status, reason: response.reason)
+      }
+    } catch { throw ChatError(from: error, during: what) }
   }
 
   private func refer(

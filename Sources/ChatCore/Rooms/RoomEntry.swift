@@ -34,16 +34,19 @@ import SIPAgent
   /// Makes a room through the conference factory and waits for its first state.
   /// - Returns: the room with its members.
   func createRoom(
-    named subject: String, members: [SIPURI], encrypted: Bool = true, oneToOne: Bool = false
+    named subject: String, members: [SIPURI], encrypted: Bool = true, oneToOne: Bool = false, lifetime: Int? = nil
   ) async throws -> RoomSummary {
     guard ownDevice.agent != nil else { throw ChatError.notConnected }
     if encrypted, !keyServer.isThere { throw ChatError.noKeyServer }
     let others = members.filter { $0.addressOfRecord != context.account.address }
     guard !others.isEmpty else { throw ChatError.badInput("a room needs at least one other member") }
     try Self.requireName(subject)
+    if let lifetime, Ephemeral.sensible(lifetime) == nil {
+      throw ChatError.badInput("messages live between 1 and \(Ephemeral.longest) seconds after being read")
+    }
 
     let request = FactoryRequest(
-      subject: subject, members: others, isEncrypted: encrypted, isOneToOne: oneToOne)
+      subject: subject, members: others, isEncrypted: encrypted, isOneToOne: oneToOne, lifetime: lifetime)
     // The factory answers 302 with the room's address; the room then wants an INVITE of its own (new Call-ID and To),
     // else Flexisip makes another room each time.
     return try await enter(try await factory.ask(request), request)

@@ -71,8 +71,11 @@ import SIPAgent
       if case .refused(let status, _) = error, status == 403 || status == 404 || status == 603 {
         try await dropUnentered(room.address)
         try await markLeft(room.address)
+        // We were in it, and were taken out while we were away: the room's event says so.
+        if room.version > 0 { return }
       }
-      throw ChatError(from: error, during: "SUBSCRIBE to \(room.subject)")
+      let name = try? await context.store.database.read { try RoomQueries.name($0, of: room) }
+      throw ChatError(from: error, during: "SUBSCRIBE to \(name ?? room.subject)")
     }
   }
 
@@ -97,7 +100,7 @@ import SIPAgent
     _ = state.apply(
       ConferenceInfo(
         entity: entity, state: .full, version: room.version, subject: room.subject, ephemeralLifetime: room.lifetime,
-        users: users))
+        ephemeralUnreadLifetime: room.unreadLifetime ?? 0, users: users))
     return state
   }
 
@@ -251,16 +254,17 @@ import SIPAgent
 
   func markLeft(_ address: String) async throws {
     live[address] = nil
-    try await context.store.database.write { db in
-      guard var room = try Room.fetchOne(db, key: address), room.state != .left else { return }
+    let isNews = try await context.store.database.write { db in
+      guard var room = try Room.fetchOne(db, key: address), room.state != .left else { return false }
       room.state = .left
       try room.update(db)
       try db.execute(sql: "DELETE FROM outbox WHERE room = ?", arguments: [address])
       try db.execute(
         sql: "UPDATE message SET state = 'failed', failure = 'the room was left' WHERE room = ? AND state = 'queued'",
         arguments: [address])
+      return true
     }
-    await context.reportRoom(address)
+    if isNews { await context.reportRoom(address) }
     stateArrived(address)
   }
 

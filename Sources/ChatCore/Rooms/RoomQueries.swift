@@ -9,6 +9,14 @@ enum RoomQueries {
     return try summary(db, room)
   }
 
+  /// As users know it: who asked for a one-to-one room chose its subject, and nobody sees that.
+  static func name(_ db: Database, of room: Room) throws -> String {
+    guard room.isOneToOne || room.subject.isEmpty else { return room.subject }
+    let own = try Setting.gruu.read(db).map(Admissions.user(of:))
+    let others = try participants(db, room: room.address).map(\.address).filter { $0 != own }
+    return others.isEmpty ? room.subject : others.joined(separator: ", ")
+  }
+
   /// The last used first.
   /// - Parameter all: also those that are only for notifications.
   static func summaries(_ db: Database, all: Bool = true) throws -> [RoomSummary] {
@@ -149,7 +157,12 @@ enum RoomQueries {
     }
     if !state.subject.isEmpty { room.subject = state.subject }
     room.version = state.version
+    let before = (room.lifetime, room.unreadLifetime)
     room.lifetime = Ephemeral.sensible(state.ephemeralLifetime) ?? 0
+    room.unreadLifetime = Ephemeral.sensible(state.ephemeralUnreadLifetime)
+    if room.state == .active, before != (room.lifetime, room.unreadLifetime) {
+      events.append(.lifetime(room: address, seconds: room.lifetime, unread: room.unreadLifetime))
+    }
     if room.state == .joining { room.state = .active }
     try room.update(db)
     return events

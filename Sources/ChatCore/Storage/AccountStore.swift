@@ -174,6 +174,10 @@ public final class AccountStore: Sendable {
     }
     migrator.registerMigration("chat rooms 1") { db in try addRoomKeys(db) }
     migrator.registerMigration("chat search 3") { db in try SearchIndex.fold(db) }
+    migrator.registerMigration("chat unread lifetime 1") { db in
+      for table in ["message", "room"] { try db.alter(table: table) { $0.add(column: "unreadLifetime", .integer) } }
+    }
+    migrator.registerMigration("chat algorithms 1") { db in try DeviceAlgorithms.createTable(db) }
     RoomNameUse.register(&migrator)
     LimeAccount.registerMigrations(&migrator)
     return migrator

@@ -17,6 +17,8 @@ public struct Verification: Sendable, Codable {
   public var ownDevice: String
   /// This device's whole identity key, as the other's screen shows it.
   public var ownFingerprint: String
+  /// The name of its LIME algorithm.
+  public var ownAlgorithm: String
   /// All known devices of the other.
   public var devices: [Device]
 }
@@ -38,7 +40,7 @@ extension AccountStore {
       }
       let admissions = try Admissions(db)
       return Verification(
-        ownDevice: lime.device.string, ownFingerprint: own.fingerprint,
+        ownDevice: lime.device.string, ownFingerprint: own.fingerprint, ownAlgorithm: curve.name,
         devices: try names.map { name in
           let device = DeviceID(name)
           let identity = try lime.peer(db, device)?.identity
@@ -151,9 +153,11 @@ extension AccountStore {
     _ db: Database, _ lime: LimeAccount, _ admissions: Admissions, device: String, participant: String
   ) throws -> DeviceTrust {
     let peer = try lime.peer(db, DeviceID(device))
+    let others = peer?.identity == nil ? try DeviceAlgorithms.recent(db, of: device) : nil
     return DeviceTrust(
       participant: participant, device: device, status: peer?.status ?? .unknown,
       fingerprint: peer?.identity?.fingerprint, refusedFingerprint: try RefusedIdentity.fingerprint(db, of: device),
+      otherAlgorithms: others.flatMap { $0.isEmpty ? nil : $0 },
       admission: admissions.admission(of: device, participant: participant))
   }
 

@@ -2,6 +2,7 @@
 import Foundation
 import GRDB
 import Lime
+import MessageFormats
 
 @ChatActor final class Recipients {
   private let context: ChatContext
@@ -20,22 +21,41 @@ import Lime
   /// notifications and typing leave these out.
   func allowedDevices(for entry: OutboxEntry, room: Room, lime: LimeAccount) async throws -> [DeviceID] {
     let policy = context.account.newDevices
-    let (devices, held) = try await context.store.database.read { db in
+    let (name, devices, held) = try await context.store.database.read { db in
       (
+        try RoomQueries.name(db, of: room),
         try Self.devices(db, room: room.address, lime: lime).map { ($0, try lime.status(db, of: $0)) },
         try Self.heldDevices(db, policy, lime: lime, room: room.address)
       )
     }
     let flagged = devices.filter { $0.1 == .unsafe }.map(\.0.string)
     guard !entry.isUrgent || flagged.isEmpty else {
-      throw ChatError.unsafeDevices(room: room.subject, devices: flagged)
+      throw ChatError.unsafeDevices(room: name, devices: flagged)
     }
     // What requires trust is looked at for all devices.
     guard !entry.isUrgent || held.isEmpty || entry.requiresTrust else {
-      throw ChatError.newDevices(room: room.subject, devices: held)
+      throw ChatError.newDevices(room: name, devices: held)
     }
     let left = entry.requiresTrust ? [] : Set(held.map(\.device))
     return devices.filter { $0.1 != .unsafe && !left.contains($0.0.string) }.map(\.0)
+  }
+
+  /// The focus takes a message for a room whose other members have no device, and has nobody to pass it on to; those of
+  /// this account alone are not whom it is for.
+  /// - Throws: `ChatError.noDevices`; `ChatError.noStateFromFocus` when nothing is known of an encrypted room yet.
+  nonisolated static func checkPresence(_ db: Database, _ room: Room, for account: SIPURI) throws {
+    let found = try Row.fetchOne(
+      db.cachedStatement(
+        sql: """
+          SELECT EXISTS (SELECT 1 FROM participant WHERE room = ?1 AND address <> ?2),
+            EXISTS (SELECT 1 FROM device WHERE room = ?1 AND participant <> ?2)
+          """), arguments: [room.address, account.description])
+    guard let found else { return }
+    let (hasMembers, hasDevices): (Bool, Bool) = (found[0], found[1])
+    if hasMembers, !hasDevices { throw ChatError.noDevices(room: try RoomQueries.name(db, of: room)) }
+    if !hasMembers, room.version == 0, room.isEncrypted {
+      throw ChatError.noStateFromFocus(room: try RoomQueries.name(db, of: room))
+    }
   }
 
   /// Whether every device that would get a message is trusted. Fetches the keys of new ones, so that they can be
@@ -44,16 +64,17 @@ import Lime
   func checkTrust(in address: String) async throws {
     guard let lime = ownDevice.lime else { throw ChatError.notConnected }
     await resumption.waitUntilResumed(address)
-    let (room, devices) = try await context.store.database.read { db in
-      (try Room.fetchOne(db, key: address), try Self.devices(db, room: address, lime: lime))
+    let (room, name, devices) = try await context.store.database.read { db in
+      let room = try Room.fetchOne(db, key: address)
+      return (room, try room.map { try RoomQueries.name(db, of: $0) }, try Self.devices(db, room: address, lime: lime))
     }
-    guard let room else { throw ChatError.unknownRoom(address, known: []) }
-    guard room.isEncrypted else { throw ChatError.untrusted(room: room.subject, reasons: ["it is not encrypted"]) }
+    guard let room, let name else { throw ChatError.unknownRoom(address, known: []) }
+    guard room.isEncrypted else { throw ChatError.untrusted(room: name, reasons: ["it is not encrypted"]) }
     let refused = try await peerSessions.ensureSessions(with: devices)
     let statuses = try await context.store.database.read { db in
       try devices.filter { refused[$0] == nil }.map { ($0, try lime.status(db, of: $0)) }
     }
-    try Self.checkTrust(statuses, room: room.subject)
+    try Self.checkTrust(statuses, room: name)
   }
 
   nonisolated static func checkTrust(_ statuses: [(device: DeviceID, status: PeerStatus)], room: String) throws {
@@ -96,7 +117,7 @@ import Lime
     throws
   {
     let held = try heldDevices(db, policy, lime: lime, room: room.address)
-    guard held.isEmpty else { throw ChatError.newDevices(room: room.subject, devices: held) }
+    guard held.isEmpty else { throw ChatError.newDevices(room: try RoomQueries.name(db, of: room), devices: held) }
   }
 
   /// Whether a text to the room would be sent. Fetches the keys of devices that are held, so that they can be compared.

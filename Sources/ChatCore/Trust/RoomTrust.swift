@@ -37,6 +37,8 @@ public struct DeviceTrust: Sendable, Equatable, Codable {
   public var fingerprint: String?
   /// Another identity key that was offered for the device and refused.
   public var refusedFingerprint: String?
+  /// The LIME algorithms that it has keys of, by their names, when none is this account's and its key is not known.
+  public var otherAlgorithms: [String]?
   /// Whether it may have what is sent although nobody compared its key.
   public var admission: Admission
 

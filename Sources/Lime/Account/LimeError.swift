@@ -57,7 +57,7 @@ public enum LimeError: Error, Hashable, Sendable, CustomStringConvertible, Local
     case .malformedMessage(let what): "the encrypted message is malformed (\(what))"
     case .unsupportedVersion(let version): "the encrypted message has version \(version), which is not supported"
     case .otherCurve(let curve):
-      "the encrypted message is for another curve (\(Curve(rawValue: curve)?.name ?? "id \(curve)"))"
+      "the encrypted message is of another algorithm than the account's: \(LimeAlgorithm(rawValue: curve))"
     case .cannotDecrypt(let device): "no session with \(device) opens the message"
     case .alreadyDecrypted: "the message was decrypted before"
     case .tooManySkippedMessages: "too many messages are missing before this one"

@@ -43,7 +43,7 @@ extension CPIMMessage {
     CPIMNamespace.imdn: ["message-id", "disposition-notification", "forward-info"],
     CPIMNamespace.linphone: [
       "replying-to-message-id", "replying-to-sender", "in-reply-to", "replaces", "retracts", "ephemeral-time",
-      "ephemeral-life-time",
+      "ephemeral-life-time", "ephemeral-not-read-life-time",
     ],
   ]
 
@@ -141,6 +141,22 @@ extension CPIMMessage {
     set {
       self[header: "linphone.Ephemeral-Time"] = newValue.map { String($0) }
       self[header: "linphone.Ephemeral-Life-Time"] = newValue.map { String($0) }
+    }
+  }
+
+  /// Seconds from arriving to being deleted unread (`linphone.Ephemeral-Not-Read-Life-Time`, liblinphone 5.5), which is
+  /// read beside `linphone.Ephemeral-Life-Time` only. Where that is 0, the same time counts anew from being read; who
+  /// knows the old name alone is told so.
+  public var ephemeralUnreadLifetime: Int? {
+    get {
+      guard self[header: "linphone.Ephemeral-Life-Time"] != nil else { return nil }
+      return nonEmpty("linphone.Ephemeral-Not-Read-Life-Time").flatMap { ASCII.decimal($0.utf8) }
+    }
+    set {
+      self[header: "linphone.Ephemeral-Not-Read-Life-Time"] = newValue.map { String($0) }
+      guard let newValue, ephemeralLifetime ?? 0 == 0 else { return }
+      self[header: "linphone.Ephemeral-Time"] = String(newValue)
+      self[header: "linphone.Ephemeral-Life-Time"] = "0"
     }
   }
 

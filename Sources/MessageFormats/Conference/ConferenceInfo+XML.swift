@@ -18,7 +18,8 @@ extension ConferenceInfo {
     let description = root.first("conference-description")
     subject = description?.first("subject")?.text
     freeText = description?.first("free-text")?.text
-    ephemeralLifetime = Self.ephemeralLifetime(description)
+    ephemeralLifetime = Self.lifetime("lifetime", description)
+    ephemeralUnreadLifetime = Self.lifetime("not-read-lifetime", description)
 
     users = []
     for node in root.first("users")?.all("user") ?? [] {
@@ -51,11 +52,12 @@ extension ConferenceInfo {
       endpoints: endpoints)
   }
 
-  /// `<linphone-cie:ephemeral><mode/><lifetime/></…>`. Where each device decides for itself the room says nothing.
-  private static func ephemeralLifetime(_ description: XMLNode?) -> Int? {
+  /// `<linphone-cie:ephemeral><mode/><lifetime/><not-read-lifetime/></…>`. Where each device decides for itself the room
+  /// says nothing.
+  private static func lifetime(_ name: String, _ description: XMLNode?) -> Int? {
     guard let node = description?.first("ephemeral", in: linphoneNamespace) else { return nil }
     if node.first("mode")?.text == "device-managed" { return 0 }
-    return node.first("lifetime").flatMap { ASCII.decimal($0.text.utf8) }
+    return node.first(name).flatMap { ASCII.decimal($0.text.utf8) }
   }
 
   /// Laid out as Flexisip does, without the lists of media: a chat room has one, text.
@@ -85,6 +87,9 @@ extension ConferenceInfo {
       writer.element("linphone-cie:ephemeral") { ephemeral in
         ephemeral.element("linphone-cie:mode", text: "admin-managed")
         ephemeral.element("linphone-cie:lifetime", text: String(ephemeralLifetime))
+        if let unread = ephemeralUnreadLifetime {
+          ephemeral.element("linphone-cie:not-read-lifetime", text: String(unread))
+        }
       }
     }
   }

@@ -68,12 +68,14 @@ public struct ConferenceInfo: Hashable, Sendable {
   public var freeText: String?
   /// Seconds after which messages delete themselves, 0 when this was switched off, nil when the document does not say.
   public var ephemeralLifetime: Int?
+  /// The same for messages that are not read (liblinphone 5.5).
+  public var ephemeralUnreadLifetime: Int?
   /// In written order.
   public var users: [User]
 
   public init(
     entity: SIPURI, state: State, version: Int?, subject: String? = nil, freeText: String? = nil,
-    ephemeralLifetime: Int? = nil, users: [User] = []
+    ephemeralLifetime: Int? = nil, ephemeralUnreadLifetime: Int? = nil, users: [User] = []
   ) {
     self.entity = entity
     self.state = state
@@ -81,6 +83,7 @@ public struct ConferenceInfo: Hashable, Sendable {
     self.subject = subject
     self.freeText = freeText
     self.ephemeralLifetime = ephemeralLifetime
+    self.ephemeralUnreadLifetime = ephemeralUnreadLifetime
     self.users = users
   }
 

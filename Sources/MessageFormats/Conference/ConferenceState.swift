@@ -56,6 +56,8 @@ public struct ConferenceState: Hashable, Sendable, Codable {
   public private(set) var subject: String
   /// Seconds; 0 when messages do not delete themselves.
   public private(set) var ephemeralLifetime: Int
+  /// The same for messages that are not read.
+  public private(set) var ephemeralUnreadLifetime = 0
   /// In the order in which they were told.
   public private(set) var participants: [Participant]
   /// Whether the conference was deleted; nothing follows then.
@@ -99,7 +101,7 @@ public struct ConferenceState: Hashable, Sendable, Codable {
     case .full:
       hasEnded = false
       participants = []
-      ephemeralLifetime = 0
+      (ephemeralLifetime, ephemeralUnreadLifetime) = (0, 0)
       refused = merge(info)
     case .partial:
       refused = merge(info)
@@ -112,7 +114,9 @@ public struct ConferenceState: Hashable, Sendable, Codable {
   private mutating func merge(_ info: ConferenceInfo) -> [ConferenceChange] {
     var refused: [ConferenceChange] = []
     if let subject = info.subject { self.subject = subject }
-    if let lifetime = info.ephemeralLifetime { ephemeralLifetime = lifetime }
+    if let lifetime = info.ephemeralLifetime {
+      (ephemeralLifetime, ephemeralUnreadLifetime) = (lifetime, info.ephemeralUnreadLifetime ?? 0)
+    }
     var positions: [SIPURI: Int] = [:]
     for (index, participant) in participants.enumerated() { positions[participant.address] = index }
     var removed: Set<SIPURI> = []

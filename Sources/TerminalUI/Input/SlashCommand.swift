@@ -98,6 +98,9 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand("leave", "", "leave this room"),
     SlashCommand("rename", "NAME", "change this room's name", minimum: 1, maximum: .max),
     SlashCommand(
+      "room-ephemeral", "SECONDS", "have everybody's messages here deleted that long after being read; 0: they stay",
+      minimum: 1, maximum: 1),
+    SlashCommand(
       "receipts", "all|delivered|none|account", "what this room is told of messages that came", minimum: 1, maximum: 1),
     SlashCommand("typing", "on|off|account", "whether this room is told that you are writing", minimum: 1, maximum: 1),
     SlashCommand("members", "", "show or hide the members"),

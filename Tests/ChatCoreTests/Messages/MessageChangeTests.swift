@@ -249,4 +249,63 @@ private struct Fixture {
       }
     }
   }
+  @Test func anUnreadMessageGoesAtBothEndsAndReadingStartsItsTimeAnew() throws {
+    let fixture = try Fixture()
+    func message(_ id: String, lifetime: Int?, isOwn: Bool) -> Message {
+      var message = fixture.text(id, id: id, from: isOwn ? "sip:alice@sip.example.org" : bob)
+      (message.isOutgoing, message.lifetime, message.unreadLifetime) = (isOwn, lifetime, 500)
+      if !isOwn { message.expiresAt = now.addingTimeInterval(500) }
+      return message
+    }
+    let messages = [
+      message("in", lifetime: 60, isOwn: false), message("only unread", lifetime: nil, isOwn: false),
+      message("own", lifetime: 60, isOwn: true), message("own, only unread", lifetime: nil, isOwn: true),
+    ]
+    try fixture.store.database.write { db in
+      for member in [bob, carol] { try Participant(room: room, address: member, isAdmin: false).insert(db) }
+      for var message in messages {
+        _ = try MessageQueries.insertOnce(db, &message)
+        if message.isOutgoing { try MessageQueries.expectDeliveries(db, of: message) }
+      }
+      func expiries() throws -> [TimeInterval?] {
+        try Message.fetchAll(db, sql: "SELECT * FROM message ORDER BY id").map { $0.expiresAt?.timeIntervalSince(now) }
+      }
+      func report(_ member: String, _ state: Delivery.State, at seconds: TimeInterval) throws {
+        for row in try Int64.fetchAll(db, sql: "SELECT id FROM message WHERE isOutgoing") {
+          _ = try MessageQueries.applyDelivery(
+            db, row: row, by: member, state: state, reason: nil, time: now.addingTimeInterval(seconds))
+        }
+      }
+      #expect(try expiries() == [500, 500, nil, nil])
+      try report(bob, .displayed, at: 1)
+      #expect(try expiries() == [500, 500, nil, nil])
+      try report(carol, .delivered, at: 2)
+      #expect(try expiries() == [500, 500, 502, 502])
+      _ = try MessageQueries.markRead(db, room: room, now: now.addingTimeInterval(10))
+      try report(carol, .displayed, at: 20)
+      #expect(try expiries() == [70, 510, 80, 520])
+    }
+  }
+
+  @Test func thatOneDeviceCouldNotDecryptIsKeptWhenAnotherOneHasTheMessage() throws {
+    let fixture = try Fixture()
+    var own = fixture.text("own", id: "own", from: "sip:alice@sip.example.org")
+    own.isOutgoing = true
+    let message = own
+    for states in [[Delivery.State.failed, .delivered], [.delivered, .failed]] {
+      let found = try fixture.store.database.write { db -> [Delivery] in
+        try Message.deleteAll(db)
+        try Participant(room: room, address: bob, isAdmin: false).save(db)
+        var message = message
+        _ = try MessageQueries.insertOnce(db, &message)
+        try MessageQueries.expectDeliveries(db, of: message)
+        for state in states {
+          _ = try MessageQueries.applyDelivery(
+            db, row: #require(message.id), by: bob, state: state, reason: state == .failed ? "why" : nil, time: now)
+        }
+        return try MessageQueries.withDeliveries(db, message).deliveries
+      }
+      #expect(found.map(\.state) == [.delivered] && found.map(\.reason) == ["why"])
+    }
+  }
 }

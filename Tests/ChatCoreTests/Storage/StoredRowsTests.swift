@@ -19,7 +19,7 @@ import Testing
       trust: "trusted", state: .failed, failure: "why", isRead: true)
     (message.replyTo, message.replySender, message.forwardedFrom) = ("b", "sip:carol@sip.example.org", "Anonymous")
     (message.editedAt, message.isRetracted) = (time.addingTimeInterval(2), true)
-    (message.lifetime, message.expiresAt) = (60, time.addingTimeInterval(3))
+    (message.lifetime, message.unreadLifetime, message.expiresAt) = (60, 90, time.addingTimeInterval(3))
     return message
   }
 

@@ -181,6 +181,17 @@ import Testing
         as: "alice", "send", "Ops", "for a second", "--ephemeral", "1", "--wait", "displayed", "--json")
       try await bob.event("expired", within: 60, ["id": try #require(brief.events.last?["id"])])
 
+      let unread = try await lab.run(
+        as: "alice", "send", "Ops", "unread for an hour", "--ephemeral-unread", "3600", "--json")
+      let unreadID = try #require(unread.events.last?["id"])
+      try await bob.event("message", within: 60, ["id": unreadID, "ephemeralUnread": "3600"])
+      let made = try await lab.run(as: "alice", "room", "create", "Hourly", to, "--ephemeral", "3600")
+      #expect(made.output.contains("messages are deleted 3600 s after being read"))
+      #expect(try await lab.run(as: "alice", "room", "ephemeral", "Hourly", "60").exitCode == 0)
+      try await bob.event("ephemeral", within: 60, ["seconds": "60"])
+      #expect(
+        try await lab.run(as: "alice", "room", "show", "Hourly").output.contains("deleted 60 s after being read"))
+
       let history = try await lab.run(as: "alice", "history", to, "--json").events
       #expect(history.map { $0["id"] == id } == [true, false])
       #expect(history.first?["edited"] != nil && history.last?["retracted"] == "true")

@@ -137,6 +137,13 @@ import Testing
       try await alice.change(.expired, of: message.messageID)
       try await alice.isGoneFromDisk("burn-this")
 
+      // Linphone before 5.5 has no time for unread ones: it takes the same from reading on. Ours goes once it is there.
+      let unread = try await alice.client.send("unread", to: room, MessageOptions(unreadLifetime: 1))
+      let unreadAtCarol = try await carol.event("message", within: 60, ["text": "unread"])
+      try await alice.change(.expired, of: unread.messageID)
+      if unreadAtCarol["lifetime"] == "1" { try carol.send("read \(atCarol)") }
+      try await carol.event("expired", within: 60, ["id": unread.messageID])
+
       try carol.send("ephemeral \(atCarol) 1")
       try await carol.event("ephemeral", within: 60, ["room": atCarol, "seconds": "1"])
       try carol.send("send \(atCarol) burn-that")
@@ -160,6 +167,10 @@ import Testing
       let atCarol = try #require(try await carol.event("joined", within: 60)["room"])
       try carol.send("ephemeral \(atCarol) 1800")
       try await alice.stored(room, "half an hour's life for messages", within: 60) { $0.room.lifetime == 1800 }
+      try await alice.event("the new time") { event in
+        if case .lifetime(room, 1800, nil) = event { return true }
+        return nil
+      }
       let sent = try await alice.client.send("like the room's", to: room)
       #expect(sent.lifetime == 1800)
       try await carol.event("message", within: 60, ["text": "like the room's", "lifetime": "1800"])
@@ -172,6 +183,56 @@ import Testing
       #expect(try await alice.client.store.room(at: room)?.room.lifetime == 1800)
       try await alice.restart()
       #expect(try await alice.client.store.room(at: room)?.room.lifetime == 1800)
+    }
+  }
+  @Test(arguments: [ServiceKind.lab, .linphone])
+  func anAdministratorOnLimeadeSetsTheTimeForAll(on kind: ServiceKind) async throws {
+    try await Scene.play(kind) { scene in
+      let (alice, bob, carol) = (scene.alice, scene.bob, scene.carol.process)
+      let room = try await alice.client.createRoom(
+        named: "Hourly", members: [scene.address("bob"), scene.address("carol")], lifetime: 3600
+      ).room.address
+      try await bob.stored(room, "an hour's life for messages", within: 60) { $0.room.lifetime == 3600 }
+      let atCarol = try #require(try await carol.event("joined", within: 60)["room"])
+
+      /// The change is on its way to carol while she writes.
+      func carolWrites(with lifetime: Int?) async throws {
+        for attempt in 1...50 {
+          let text = "\(lifetime ?? 0), attempt \(attempt)"
+          try carol.send("send \(atCarol) \(text)")
+          if try await alice.message(text, within: 60).lifetime == lifetime { return }
+        }
+        throw TestFailure("carol's messages never had the lifetime \(lifetime ?? 0)")
+      }
+      try await carolWrites(with: 3600)
+      await #expect(throws: ChatError.self) { try await bob.client.setLifetime(of: room, to: 5) }
+
+      try await alice.client.setLifetime(of: room, to: 120)
+      try await bob.event("the new time", within: 60) { event in
+        if case .lifetime(room, 120, nil) = event { return true }
+        return nil
+      }
+      try await carolWrites(with: 120)
+      #expect(try await bob.client.send("like the room's", to: room).lifetime == 120)
+      try await carol.event("message", within: 60, ["text": "like the room's", "lifetime": "120"])
+
+      // It ends, a new name changes nothing of that, and it is set once more.
+      try await alice.client.setLifetime(of: room, to: 0)
+      try await carolWrites(with: nil)
+      #expect(try await alice.client.send("for good", to: room).lifetime == nil)
+      try await alice.client.rename(room, to: "Daily")
+      try await alice.client.setLifetime(of: room, to: 86_400)
+      try await bob.stored(room, "a day's life for messages", within: 60) { $0.room.lifetime == 86_400 }
+      try await carolWrites(with: 86_400)
+    }
+  }
+
+  @Test func inARoomThatWasNotMadeForItNobodySetsATimeForAll() async throws {
+    try await ChatPair.play { pair in
+      let room = try await pair.room()
+      let error = await #expect(throws: ChatError.self) { try await pair.alice.client.setLifetime(of: room, to: 60) }
+      #expect(error?.description.contains("must have been made with a lifetime") == true)
+      #expect(try await pair.bob.client.store.room(at: room)?.room.lifetime == 0)
     }
   }
 }

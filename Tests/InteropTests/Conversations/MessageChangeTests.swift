@@ -175,6 +175,21 @@ extension ChatAccount {
     }
   }
 
+  @Test func aMessageThatIsNotReadGoesFromBothEnds() async throws {
+    try await play { pair, room in
+      let (alice, bob) = (pair.alice, pair.bob)
+      let message = try await alice.client.send("letter-nobody-opened", to: room, MessageOptions(unreadLifetime: 2))
+      let atBob = try await bob.message("letter-nobody-opened")
+      #expect(atBob.unreadLifetime == 2 && atBob.lifetime == nil && atBob.expiresAt != nil)
+      for account in [bob, alice] {
+        try await account.change(.expired, of: message.messageID)
+        #expect(try await account.client.store.history(room: room).isEmpty)
+        try await account.isGoneFromDisk("letter-nobody-opened")
+      }
+      #expect(try await bob.client.store.room(at: room)?.unread == 0)
+    }
+  }
+
   @Test func whatExpiredWhileTheProgramWasOffIsGoneAfterTheStart() async throws {
     try await play { pair, room in
       let message = try await pair.bob.client.send("short-lived", to: room, MessageOptions(lifetime: 1))
@@ -195,7 +210,7 @@ extension ChatAccount {
   fileprivate func post(_ change: MessageChange, in room: String, mustBePlain: Bool = false) async throws {
     let gruu = try #require(await client.ownDevice.gruu)
     let cpim = InnerMessage.change(
-      change, id: MessageID.make(), lifetime: nil, from: gruu, to: try #require(SIPURI(room)))
+      change, id: MessageID.make(), from: gruu, to: try #require(SIPURI(room)))
     let entry = OutboxEntry(
       room: room, message: nil, content: cpim.serialized, messageID: cpim.messageID, isUrgent: true,
       mustBePlain: mustBePlain, attempts: 0, createdAt: Date())

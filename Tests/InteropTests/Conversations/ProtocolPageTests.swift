@@ -140,6 +140,9 @@ private struct RecordedConversation {
     try await change(room, text)
     try await others()
 
+    let brief = try await alice.client.createRoom(named: "Brief", members: [members.bob], lifetime: 3600)
+    try await alice.client.setLifetime(of: brief.room.address, to: 60)
+
     // After a restart there is no dialog with the room.
     try await alice.restart()
     try await alice.client.rename(room, to: "Squad")
@@ -155,7 +158,8 @@ private struct RecordedConversation {
     try await alice.outcome(of: text)
     try await alice.outcome(
       of: try await alice.client.send("more", to: room, MessageOptions(replyTo: text.messageID)))
-    let brief = try await alice.client.send("for now", to: room, MessageOptions(lifetime: 3600))
+    let brief = try await alice.client.send(
+      "for now", to: room, MessageOptions(lifetime: 3600, unreadLifetime: 7200))
     try await alice.outcome(of: brief)
     _ = try await alice.client.edit(brief.messageID, in: room, to: "for an hour")
     try await alice.change(.edited, of: brief.messageID, "for an hour")

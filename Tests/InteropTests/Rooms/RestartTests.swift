@@ -84,4 +84,58 @@ import Testing
       #expect(try await alice.client.store.room(at: room.room.address)?.deviceCount == 2)
     }
   }
+  /// As after a restart of a server that forgets its registrations, and as when everybody else has signed out.
+  @Test(arguments: ServiceKind.usual)
+  func aTextForMembersWithoutAnyDeviceWaitsForOne(on kind: ServiceKind) async throws {
+    try await Scene.play(kind) { scene in
+      let (alice, bob) = (scene.alice, scene.bob)
+      for isEncrypted in [true, false] {
+        let name = isEncrypted ? "Secret" : "Open"
+        let room = try await alice.client.createRoom(
+          named: name, members: [scene.address("bob")], encrypted: isEncrypted
+        ).room.address
+        try await bob.room(named: name)
+        try await alice.members(of: room, are: [alice.address, bob.address])
+        await bob.client.stop(unregistering: true)
+        try await alice.stored(room, "bob without a device", within: 60) {
+          $0.participants.count == 2 && $0.deviceCount == 1
+        }
+        let text = try await alice.client.send("into the \(name)", to: room)
+        let reason = try await alice.event("reason why it waits") { event in
+          if case .error(room, let text) = event { return text }
+          return nil
+        }
+        #expect(reason.contains("no device of another member of \(name) is registered now"))
+        #expect(try await alice.client.store.message(room: room, messageID: text.messageID)?.message.state == .queued)
+
+        try await bob.restart()
+        #expect(try await bob.message("into the \(name)", within: 60).isEncrypted == isEncrypted)
+        try await alice.delivery(of: text.messageID, by: bob.address, within: 60)
+      }
+    }
+  }
+
+  @Test(arguments: ServiceKind.usual)
+  func whoWasRemovedWhileAwayIsToldSoOnce(on kind: ServiceKind) async throws {
+    try await Scene.play(kind) { scene in
+      let (alice, bob) = (scene.alice, scene.bob)
+      let (room, atBob, _) = try await scene.room(named: "Team")
+      await bob.stop()
+      try await alice.client.remove(scene.address("bob"), from: room.room.address)
+      try await alice.members(of: room.room.address, are: [alice.address, scene.aor("carol")])
+      try await bob.restart()
+      try await bob.roomState(of: atBob.room.address, is: .left, within: 60)
+      // What the focus may have to say of it in further ways comes before what it says of another room.
+      _ = try await alice.client.createRoom(named: "Next", members: [scene.address("bob")])
+      try await bob.room(named: "Next", within: 60)
+      let told = bob.events.filter { event in
+        switch event {
+        case .room(let summary, _): summary.room.address == atBob.room.address && summary.room.state == .left
+        case .error, .security: true
+        default: false
+        }
+      }
+      #expect(told.count == 1, "\(told.map(\.jsonLine).joined(separator: "\n"))")
+    }
+  }
 }

@@ -12,8 +12,11 @@ struct Scene {
   let carol: LinphoneClient
 
   /// Runs `body` with all three ready, and ends everything after it.
-  static func play(_ kind: ServiceKind, _ body: (Scene) async throws -> Void) async throws {
-    let scene = try await Scene(kind)
+  /// - Parameter curve: carol's; nil for that of all.
+  static func play(
+    _ kind: ServiceKind, curve: String? = nil, _ body: (Scene) async throws -> Void
+  ) async throws {
+    let scene = try await Scene(kind, curve)
     do {
       try await scene.ready()
       try await body(scene)
@@ -24,7 +27,7 @@ struct Scene {
     await scene.end()
   }
 
-  private init(_ kind: ServiceKind) async throws {
+  private init(_ kind: ServiceKind, _ curve: String?) async throws {
     let service = try await ChatService(kind)
     func account(_ user: String) throws -> ChatAccount {
       try ChatAccount(
@@ -38,7 +41,7 @@ struct Scene {
     carol = try LinphoneClient(
       user: "carol", domain: ChatService.domain, proxy: service.proxy, factory: service.factory,
       keyServer: service.keyServer.absoluteString, fileServer: service.fileServer?.absoluteString,
-      caFile: service.caFile)
+      caFile: service.caFile, curve: curve)
   }
 
   private func ready() async throws {

@@ -80,7 +80,9 @@ extension ChatAccount {
       if case .messageState(let message) = event, message.state == .failed { return message.failure }
       return nil
     }
-    #expect(failure.contains("has no keys on the key server") && failure.contains("limeade keys publish"), "\(failure)")
+    #expect(
+      failure.contains("has no keys for c25519 on the key server") && failure.contains("limeade keys publish"),
+      "\(failure)")
     #expect(try await bob.client.updateKeys().registeredAgain)
     try await alice.wait("another attempt") {
       _ = try await alice.client.send("again", to: room)

@@ -41,6 +41,10 @@ import Testing
     #expect(try await alice.securityEvent(about: bob.client.device).contains("could not decrypt"))
     let deliveries = try await alice.client.store.message(room: lost.room, messageID: lost.messageID)?.deliveries
     #expect(deliveries?.map(\.state) == [.pending])
+    // It stays in the history, as what was said.
+    let device = try #require(await bob.client.device)
+    let claim = "\(device) says, without proof, that it could not decrypt it"
+    #expect(deliveries?.map(\.reason) == [claim])
 
     let after = try await alice.client.send("after", to: room.room.address)
     #expect(try await bob.message("after").isEncrypted)

@@ -16,10 +16,12 @@ public struct LinphoneClient: Sendable {
   private let folder: TemporaryFolder
   private let arguments: [String]
 
-  /// - Parameter caFile: authorities that a certificate must be of; nil takes any certificate.
+  /// - Parameters:
+  ///   - caFile: authorities that a certificate must be of; nil takes any certificate.
+  ///   - curve: LIME's; nil for liblinphone's usual one.
   public init(
     user: String, domain: String, proxy: String, factory: String, keyServer: String?, fileServer: String? = nil,
-    caFile: String? = nil
+    caFile: String? = nil, curve: String? = nil
   ) throws {
     guard FileManager.default.fileExists(atPath: Self.grammars) else {
       throw TestFailure("\(Self.grammars) is not there: install linphone-common (scripts/install-packages test)")
@@ -28,6 +30,7 @@ public struct LinphoneClient: Sendable {
     arguments = [
       "--dir", folder.url.path, "--identity", "sip:\(user)@\(domain)", "--password", user, "--proxy", proxy,
       "--factory", factory, "--lime", keyServer ?? "", "--file", fileServer ?? "", "--ca", caFile ?? "",
+      "--curve", curve ?? "",
     ]
     process = try PeerProcess(TestPaths.peer("linphone-client"), arguments, name: "linphone(\(user))")
   }

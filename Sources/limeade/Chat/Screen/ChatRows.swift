@@ -77,7 +77,7 @@ extension MessageRow {
       remarks.append(message.isOriginalMissing ? "edited, what it was before is not here" : "edited")
     }
     if let claimed = message.claimedTime { remarks.append("\(Clock().stamp(of: claimed)) by its sender's clock") }
-    if let lifetime = message.lifetime { remarks.append("deleted \(lifetime) s after reading") }
+    if let lifetime = message.lifetimeText { remarks.append(lifetime) }
     return remarks
   }
 
@@ -150,6 +150,6 @@ extension RoomHeader {
       case .unsafe: .unsafe
       }
     self.init(name: names.room(summary), security: security, deviceCount: summary.deviceCount)
-    if summary.room.lifetime > 0 { lifetime = "deleted \(summary.room.lifetime) s after reading" }
+    lifetime = summary.room.lifetimeText
   }
 }

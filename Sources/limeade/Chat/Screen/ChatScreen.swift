@@ -244,6 +244,11 @@ final class ChatScreen {
     switch event {
     case .connection(let connection): await show(connection)
     case .room(let summary, _):
+      if summary.room.state == .left, summary.room.address != interface.screen.openRoom,
+        summaries.contains(where: { $0.room.address == summary.room.address })
+      {
+        note("you are no longer a member of \(names.room(summary))")
+      }
       update(summary)
       if summary.room.address == interface.screen.openRoom { await refreshOpenRoom() }
       if interface.screen.openRoom == nil, wanted == nil { await openWanted() }
@@ -261,6 +266,8 @@ final class ChatScreen {
       else { return }
       note(
         "\(names.short(participant)) has \(change == .added ? "a new" : "no longer the") device \(device)", room: room)
+    case .lifetime(let room, _, _):
+      if let line = EventLine.text(of: event) { note(String(line.dropFirst(3)), room: room) }
     case .message(let message):
       stopTyping(message.room, message.sender)
       staleRooms.insert(message.room)

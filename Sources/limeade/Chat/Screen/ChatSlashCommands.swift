@@ -78,6 +78,12 @@ extension ChatScreen {
       case "rename":
         let wish = RenameRoom(room: room, name: call.arguments.joined(separator: " "))
         inBackground { _ = try await session.performBeside(wish) }
+      case "room-ephemeral":
+        guard let seconds = Int(call.arguments[0]) else {
+          return complain("'\(call.arguments[0])' is no number of seconds")
+        }
+        let wish = SetRoomLifetime(room: room, seconds: seconds)
+        inBackground { _ = try await session.performBeside(wish) }
       case "receipts", "typing":
         let isTyping = call.name == "typing"
         let wish = SetRoomNotices(
@@ -137,10 +143,11 @@ extension ChatScreen {
     let trust =
       (try? await store.trust(room: room.address, curve: account.curve))
       ?? RoomTrust(isEncrypted: room.isEncrypted, devices: [])
-    var lines =
-      [
-        "room        \(names.room(summary))", "address     \(room.address)", "security    \(trust.level.words)",
-      ] + RoomNoticeLines.all(room, account).map { $0.replacing("  ", with: "   ", maxReplacements: 1) } + [""]
+    var lines = [
+      "room        \(names.room(summary))", "address     \(room.address)", "security    \(trust.level.words)",
+    ]
+    if let lifetime = room.lifetimeText { lines.append("messages    \(lifetime)") }
+    lines += RoomNoticeLines.all(room, account).map { $0.replacing("  ", with: "   ", maxReplacements: 1) } + [""]
     for member in interface.screen.members {
       lines.append("member      \(member.id)\(member.isAdmin ? ", administrator" : "")")
       for device in member.devices { lines.append("  device    \(device.id), \(device.trust.words)") }
@@ -167,6 +174,10 @@ extension ChatScreen {
     if let claimed = message.claimedTime { lines.append("  its clock \(Clock().stamp(of: claimed))") }
     if let original = message.original { lines.append("  before    \(original)") }
     if message.isOriginalMissing { lines.append("  before    not here: only its author says that there was something") }
+    if let lifetime = message.lifetimeText {
+      let end = message.expiresAt.map { ": at \(Clock().stamp(of: $0))" } ?? ""
+      lines.append("  lifetime  \(lifetime)\(end)")
+    }
     for delivery in entry.deliveries {
       let words = [delivery.state.rawValue, delivery.time.map { Clock().stamp(of: $0) }, delivery.reason].compactMap(
         \.self)

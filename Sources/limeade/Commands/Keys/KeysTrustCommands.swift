@@ -26,6 +26,7 @@ extension KeysCommand {
         fields["code"] = device.code
         fields["ownDevice"] = verification.ownDevice
         fields["ownFingerprint"] = verification.ownFingerprint
+        fields["ownAlgorithm"] = verification.ownAlgorithm
         Output.line(JSONLine.string(fields))
       }
     }
@@ -125,7 +126,11 @@ enum VerificationLines {
     for device in verification.devices {
       lines.append("their device  \(SafeLine.text(device.trust.device))")
       lines.append("  known as    \(device.trust.words)")
-      lines.append("  fingerprint \(device.trust.fingerprint ?? "not known yet: it is after the first message")")
+      let algorithms = device.trust.otherAlgorithms?.joined(separator: " and ")
+      let missing =
+        algorithms.map { "none: the device uses \($0) only; this account has \(verification.ownAlgorithm)" }
+        ?? "not known yet: it is after the first message"
+      lines.append("  fingerprint \(device.trust.fingerprint ?? missing)")
       if let refused = device.trust.refusedFingerprint { lines.append("  REFUSED     \(refused)") }
       if let code = device.code { lines.append("  code        \(code)") }
     }
@@ -148,6 +153,7 @@ extension DeviceTrust {
     if status != .trusted { fields["admission"] = admission.rawValue }
     fields["fingerprint"] = fingerprint
     fields["refusedFingerprint"] = refusedFingerprint
+    fields["algorithms"] = otherAlgorithms
     return fields
   }
 }

@@ -14,9 +14,11 @@ enum EventLine {
     case .device(_, let participant, let device, let change):
       "-- \(change.rawValue) device of \(SafeLine.text(participant)): \(SafeLine.text(device))"
     case .room(let summary, let name):
-      summary.room.state == .left ? "-- left the room \(SafeLine.text(name))" : nil
+      summary.room.state == .left ? "-- no longer a member of \(SafeLine.text(name))" : nil
     case .participant(_, let address, let isAdmin, let change):
       "-- \(SafeLine.text(address)) \(change == .changed ? (isAdmin ? "is now admin" : "is no longer admin") : change.rawValue)"
+    case .lifetime(_, let seconds, let unread):
+      "-- messages of this room are \(ChatEvent.lifetimeText(seconds, unread: unread) ?? "no longer deleted by themselves")"
     case .messageState(let message):
       message.state == .failed
         ? "-- not sent (\(SafeLine.text(message.failure ?? "unknown reason"))): \(SafeLine.text(message.preview))"
@@ -60,7 +62,7 @@ enum EventLine {
       message.editedAt == nil
       ? "" : message.isOriginalMissing ? "  (edited, what it was before is not here)" : "  (edited)"
     let claimed = message.claimedTime.map { "  (\(Clock().stamp(of: $0)) by its sender's clock)" } ?? ""
-    let lifetime = message.lifetime.map { "  (deleted \($0) s after being read)" } ?? ""
+    let lifetime = message.lifetimeText.map { "  (\($0))" } ?? ""
     let parts = [SafeLine.text(message.text)] + message.files.map { "[file] \(FileText.summary($0))" }
     return source + parts.filter { !$0.isEmpty }.joined(separator: "  ") + edited + claimed + lifetime
   }
@@ -88,6 +90,7 @@ extension ChatEvent {
     case .connection, .lost: nil
     case .room(let summary, _): summary.room.address
     case .participant(let room, _, _, _), .device(let room, _, _, _), .composing(let room, _, _): room
+    case .lifetime(let room, _, _): room
     case .delivery(let room, _, _, _, _, _): room
     case .message(let message), .messageState(let message): message.room
     case .change(let change): change.room

@@ -32,7 +32,9 @@ struct HistoryLines: Sendable {
     return switch entry.message.state {
     case .queued: "\(line)  (not sent yet)"
     case .failed: "\(line)  (failed: \(SafeLine.text(entry.message.failure ?? "")))"
-    default: "\(line)  (delivered \(delivered.done)/\(delivered.of), displayed \(displayed.done)/\(displayed.of))"
+    default:
+      "\(line)  (delivered \(delivered.done)/\(delivered.of), displayed \(displayed.done)/\(displayed.of)"
+        + "\(entry.deliveries.compactMap(\.reason).map { "; \(SafeLine.text($0))" }.joined()))"
     }
   }
 }

@@ -17,7 +17,7 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
       (systemctl --user start limeade@ACCOUNT)
 
       Events of --json: message (and its sent, failed, delivered, displayed), reaction, edited, retracted, expired, \
-      file, composing, room, participant, device, security, error, connecting, registered, offline, lost.
+      file, composing, room, participant, device, ephemeral, security, error, connecting, registered, offline, lost.
 
       The command is run directly, with its arguments split at blanks and no shell, so nothing from the network is \
       ever interpreted. When it fails, that is reported and listening goes on. It does not get what comes from strangers: \

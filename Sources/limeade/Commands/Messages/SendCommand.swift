@@ -14,6 +14,7 @@ struct SendCommand: AsyncParsableCommand {
       limeade send Ops "the key is …" --require-trust        only if every device is trusted; else exit code 10
       limeade send Ops "at 9:30" --reply-to hT3kQzV0aWsd     an answer to a message; 'last' is the newest of others
       limeade send Ops "for now" --ephemeral 60              deleted everywhere a minute after being read
+      limeade send Ops "for now" --ephemeral-unread 3600     deleted everywhere after an hour if it is not read
       uptime | limeade send Ops -                           text from standard input
       limeade send Ops "the plan" --file plan.pdf --file map.png
 
@@ -55,6 +56,12 @@ struct SendCommand: AsyncParsableCommand {
   @Option(help: "Let the message delete itself this many seconds after being read.")
   var ephemeral: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Let the message delete itself this many seconds after arriving if it is not read (Linphone from 5.5 on); without --ephemeral, also that long after being read.",
+      valueName: "seconds"))
+  var ephemeralUnread: Int?
+
   func validate() throws {
     guard timeout > 0 else { throw ValidationError("--timeout is a number of seconds above 0") }
   }
@@ -65,7 +72,8 @@ struct SendCommand: AsyncParsableCommand {
     let account = try options.accountConfiguration(withPassword: false)
     let files = try GivenFiles(file, data: ConfigurationFile.dataDirectory(account: account.name))
     let order = SendText(
-      to: to, text: text, requireTrust: requireTrust, replyTo: replyTo, ephemeral: ephemeral, files: files.paths)
+      to: to, text: text, requireTrust: requireTrust, replyTo: replyTo, ephemeral: ephemeral,
+      ephemeralUnread: ephemeralUnread, files: files.paths)
     try await options.withAccount(follows: true) { session in
       let goal = wait
       let sign = Deadline.Sign()

@@ -1,4 +1,4 @@
-// RoomChangeCommands.swift: limeade room invite|remove|admin|rename: what an administrator changes (RFC 4579 §5).
+// RoomChangeCommands.swift: limeade room invite|remove|admin|rename|ephemeral: what an administrator changes (RFC 4579 §5).
 import AccountService
 import ArgumentParser
 import ChatCore
@@ -116,6 +116,25 @@ extension RoomCommand {
       try await options.withAccount { session in
         _ = try await patience.wait(or: "whether it has the new name is not known") { try await session.perform(wish) }
       }
+    }
+  }
+  struct Ephemeral: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Have the messages of all members deleted some time after being read.",
+      discussion: """
+        limeade room ephemeral Ops 3600
+
+        For administrators of a room that was made with 'room create --ephemeral' (Flexisip from 2.5 on).
+        """)
+
+    @OptionGroup var options: GlobalOptions
+    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    var room: String
+    @Argument(help: "Seconds after being read; 0: messages stay.") var seconds: Int
+
+    func run() async throws {
+      Output.onlyReports = true
+      _ = try await options.perform(SetRoomLifetime(room: room, seconds: seconds))
     }
   }
 }

@@ -9,8 +9,8 @@ struct RoomCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "room", abstract: "Make, list, show, change and leave chat rooms.",
     subcommands: [
-      Create.self, List.self, Show.self, Invite.self, Remove.self, Admin.self, Rename.self, Set.self, Leave.self,
-      Forget.self,
+      Create.self, List.self, Show.self, Invite.self, Remove.self, Admin.self, Rename.self, Ephemeral.self, Set.self,
+      Leave.self, Forget.self,
     ])
 
   struct Create: AsyncParsableCommand {
@@ -26,6 +26,11 @@ struct RoomCommand: AsyncParsableCommand {
     @Argument(help: "The room's name.") var name: String
     @Argument(help: "SIP addresses of the members; NAME means one of your own domain.") var addresses: [String]
     @Flag(help: "Without end-to-end encryption.") var plain = false
+    @Option(
+      help: ArgumentHelp(
+        "Messages of all members are deleted this many seconds after being read; administrators change it.",
+        valueName: "seconds"))
+    var ephemeral: Int?
     @OptionGroup var patience: Patience
 
     func run() async throws {
@@ -33,7 +38,7 @@ struct RoomCommand: AsyncParsableCommand {
       let account = try options.accountConfiguration(withPassword: false)
       let people = try People(addresses, account)
       people.noteOtherDomains()
-      let wish = CreateRoom(name: name, members: people.addresses, plain: plain)
+      let wish = CreateRoom(name: name, members: people.addresses, plain: plain, ephemeral: ephemeral)
       try await options.withAccount { session in
         let room = try await patience.wait(for: people, or: "whether the room was made is not known") {
           try await session.perform(wish)
@@ -175,9 +180,7 @@ private enum RoomPrinter {
         "  security   \(trust.level.words) (\(trust.trustedCount) of \(trust.devices.count) devices trusted)")
     }
     Output.line("  state      \(summary.room.state.rawValue)")
-    if summary.room.lifetime > 0 {
-      Output.line("  ephemeral  messages are deleted \(summary.room.lifetime) s after being read")
-    }
+    if let lifetime = summary.room.lifetimeText { Output.line("  ephemeral  messages are \(lifetime)") }
     for line in RoomNoticeLines.all(summary.room, account) { Output.line("  \(line)") }
     for member in summary.participants {
       Output.line("  member     \(member.address)\(member.isAdmin ? " (admin)" : "")")
