@@ -11,17 +11,21 @@ extension ConfCheck {
   mutating func checkMachine() {
     checkRoutes()
     guard isServersMachine else { return }
+    if triesListeners { checkListeners() }
+    checkCertificatePair()
+    checkCertificateFolder()
+  }
+
+  // MARK: Addresses and ports
+
+  private mutating func checkListeners() {
     if setup.proxy != nil {
       for text in conf.words("global", "transports") { checkListener(text, "global", "transports") }
     }
     if conf.has(section: Self.conference) {
       checkListener(conf.value(Self.conference, "transport"), Self.conference, "transport")
     }
-    checkCertificatePair()
-    checkCertificateFolder()
   }
-
-  // MARK: Addresses and ports
 
   private mutating func checkListener(_ text: String, _ section: String, _ key: String) {
     guard let listener = SIPTransportAddress(text), let port = UInt16(exactly: listener.port) else { return }

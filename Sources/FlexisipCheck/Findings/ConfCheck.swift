@@ -26,6 +26,8 @@ public struct ConfCheck: Sendable {
   let client: ConfClient?
   /// Whether files and ports that the configuration names can be looked at from here.
   let isServersMachine: Bool
+  /// Whether this machine's addresses and the ports in use on it count.
+  var triesListeners = true
   private(set) var findings: [ConfFinding] = []
 
   /// Which Flexisip reads the proxy's file, when that is known.
@@ -35,24 +37,28 @@ public struct ConfCheck: Sendable {
   /// - Parameters:
   ///   - client: nil when no account is to be compared with.
   ///   - isServersMachine: false when the file was copied from another machine.
+  ///   - triesListeners: false where this machine's addresses and the ports in use on it do not count.
   ///   - version: such as `2.2`, of the Flexisip that reads the file; nil when it is not known.
   /// - Returns: errors before warnings, each in the order of the lines; those without a line last.
   public static func findings(
-    in conf: FlexisipConf, client: ConfClient? = nil, isServersMachine: Bool = true, version: String? = nil
+    in conf: FlexisipConf, client: ConfClient? = nil, isServersMachine: Bool = true, triesListeners: Bool = true,
+    version: String? = nil
   ) -> [ConfFinding] {
     var setup = FlexisipSetup(conf)
     setup.assign(version: version.flatMap { FlexisipVersion($0) })
-    return findings(in: setup, client: client, isServersMachine: isServersMachine)
+    return findings(
+      in: setup, client: client, isServersMachine: isServersMachine, triesListeners: triesListeners)
   }
 
   /// Of all files of a set-up, after `FlexisipSetup.assign`.
   public static func findings(
-    in setup: FlexisipSetup, client: ConfClient? = nil, isServersMachine: Bool = true
+    in setup: FlexisipSetup, client: ConfClient? = nil, isServersMachine: Bool = true, triesListeners: Bool = true
   ) -> [ConfFinding] {
     let findings = findingsOfReading(setup)
     let meant = setup.withMeantNames()
     var check = ConfCheck(
-      setup: meant, conf: meant.joined, client: client, isServersMachine: isServersMachine, findings: findings)
+      setup: meant, conf: meant.joined, client: client, isServersMachine: isServersMachine,
+      triesListeners: triesListeners, findings: findings)
     check.checkSetup()
     let order = setup.files.map(\.path)
     func place(_ entry: (offset: Int, element: ConfFinding)) -> (Int, Int, Int, Int) {
