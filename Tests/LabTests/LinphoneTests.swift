@@ -120,9 +120,10 @@ struct LinphoneTests {
       let (alice, bob) = (clients[0].process, clients[1].process)
       for name in ["One", "Two", "Three"] {
         try alice.send("create \(name) sip:bob@sip.example.org")
-        try await alice.nextEvent("joined", within: 60)
+        let own = try await alice.nextEvent("joined", within: 60)["room"] ?? ""
         let room = try await bob.nextEvent("joined", within: 60)["room"] ?? ""
-        try await alice.nextEvent("device-added", within: 60)
+        // 5.5 may have told it before it told that it has joined.
+        try await alice.event("device-added", within: 60, ["room": own])
         // With a message in it the room is in Bob's database.
         try bob.send("send \(room) in \(name)")
         try await alice.nextEvent("message", within: 60, ["text": "in \(name)"])
