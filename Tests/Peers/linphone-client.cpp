@@ -515,6 +515,9 @@ static void createCore(std::map<string, string> &options) {
 	if (!options["file"].empty()) core->setFileTransferServer(options["file"]);
 	core->start();
 	core->setNetworkReachable(true);
+	emit("version", {{"version", Core::getVersion()}});
+	// 5.5 reports no state of those of an earlier run.
+	for (auto &room : core->getChatRooms()) follow(room);
 }
 
 /// The account of an earlier run keeps its device and rooms; only the proxy's address may be another.

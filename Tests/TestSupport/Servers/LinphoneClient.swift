@@ -46,6 +46,12 @@ public struct LinphoneClient: Sendable {
     return try LinphoneClient(folder, arguments, name: process.name)
   }
 
+  /// Its numbers: 5, 1, 65 of Debian 12.
+  public func version() async throws -> [Int] {
+    let text = try await process.event("version")["version"] ?? ""
+    return text.split { !$0.isNumber }.compactMap { Int($0) }
+  }
+
   /// Until others can invite it and encrypt to it.
   public func waitUntilReady() async throws {
     try await process.event("registration", ["state": Self.registrationOk])
