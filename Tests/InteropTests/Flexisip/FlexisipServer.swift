@@ -14,6 +14,8 @@ import TestSupport
 /// `@unchecked Sendable`: `process` is only touched by the test that has made the server.
 final class FlexisipServer: @unchecked Sendable {
   private static let startSeconds = 30.0
+  /// Some mistakes keep the focus from being found at all.
+  private static let focusSeconds = 5.0
 
   /// nil where nobody has said that there is one.
   static let program = ProcessInfo.processInfo.environment["LIMEADE_FLEXISIP"].map { URL(fileURLWithPath: $0) }
@@ -129,6 +131,19 @@ final class FlexisipServer: @unchecked Sendable {
         guard ContinuousClock.now < deadline else { throw TestFailure("Flexisip does not listen at \(port)") }
         try await Task.sleep(for: .milliseconds(20))
       }
+    }
+    if Self.isPair, ports.count > 1 { try await waitForFocus() }
+  }
+
+  /// flexisip-conference listens before it can be found.
+  private func waitForFocus() async throws {
+    guard let redis else { return }
+    let deadline = ContinuousClock.now + .seconds(Self.focusSeconds)
+    let arguments = ["-p", "\(redis.port)", "keys", "fs:conference-focus@*"]
+    while ContinuousClock.now < deadline {
+      let keys = try await PeerProcess.run(URL(fileURLWithPath: "/usr/bin/redis-cli"), arguments)
+      if keys.contains(where: { $0.contains("conference-focus") }) { return }
+      try await Task.sleep(for: .milliseconds(50))
     }
   }
 
