@@ -155,9 +155,14 @@ extension LiveCheck {
           passes.map { "; a request in its name is \($0 ? "let in" : "challenged")" },
           isReached == false ? "; OPTIONS to our device gets \(reached?.summary ?? "nothing")" : nil,
         ].compactMap { $0 }.joined()
+        // The focus asks elsewhere for who is registered of a domain that is not its own, and is kept by that.
+        let other = there.account.address
+        let isWaiting = error is TookTooLong && passes != false && causes.isElsewhere(other)
         throw StepFailure(
-          "SUBSCRIBE accepted, but no NOTIFY: \(Self.text(of: error))\(seen)",
+          (isWaiting ? "the room is not complete: " : "SUBSCRIBE accepted, but no NOTIFY: ")
+            + "\(Self.text(of: error))\(seen)",
           (passes == false ? [] : await [lostToProxy()].compactMap { $0 })
+            + (isWaiting ? causes.nobodyInvited(other).prefix(1) : [])
             + causes.noNotify(focusPasses: passes, isReached: isReached, status: reached?.final?.status))
       }
     }
