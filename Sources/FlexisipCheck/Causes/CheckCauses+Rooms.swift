@@ -34,9 +34,14 @@ extension CheckCauses {
     // From 2.3 on, nothing reads it.
     let off = CheckCause(
       "the conference server is off", section: Self.conference, key: "enabled", value: "true")
-    var stopped = CheckCause(
-      "the conference server does not run: systemctl status flexisip-conference, or start it with the proxy",
-      section: "global", key: "default-servers", value: "proxy conference")
+    // From 2.6 on it is no server of the proxy's program.
+    let isOwnProgram = version.map { $0 >= FlexisipProgram.split } ?? false
+    var stopped =
+      isOwnProgram
+      ? CheckCause("the conference server does not run: systemctl status flexisip-conference")
+      : CheckCause(
+        "the conference server does not run: systemctl status flexisip-conference, or start it with the proxy",
+        section: "global", key: "default-servers", value: "proxy conference")
     stopped.isEvident = evidence == .notThere
     let apart = CheckCause(
       "the conference server is another process and does not share registrations with the proxy",
@@ -45,14 +50,13 @@ extension CheckCauses {
     let reads = version.map { $0 < FlexisipVersion(major: 2, minor: 3) } ?? true
     let order =
       switch evidence {
-      case .none: reads ? [notListed, off, stopped, apart] : [notListed, stopped, apart]
-      case .running: [notListed, apart] + (reads ? [off] : []) + [stopped]
-      case .otherAddress, .doesNotKnowIt: [notListed, off, stopped, apart]
+      case .none, .otherAddress, .doesNotKnowIt: [notListed, off, stopped, apart]
+      case .running: [notListed, apart, off, stopped]
       case .notThere: [stopped, off, notListed, apart]
-      case .notRegistered: reads ? [off, apart, notListed, stopped] : [apart, notListed, stopped]
+      case .notRegistered: [off, apart, notListed, stopped]
       case .otherRegistrations: [apart, off, notListed, stopped]
       }
-    return order + [account]
+    return order.filter { reads || $0 != off } + [account]
   }
 
   var factoryRings: [CheckCause] {
@@ -137,20 +141,25 @@ extension CheckCauses {
   /// 404 from the room that the factory has just made: the proxy does not find its GRUU.
   var unknownRoom: [CheckCause] {
     [
-      CheckCause(
-        "a room's registration is not found by its GRUU: +sip.instance does not tell registrations apart",
-        section: Self.registrar, key: "unique-id-parameters", value: "+sip.instance"),
+      Self.notFoundByGRUU("a room"),
       CheckCause(
         "the conference server has lost the room, or does not share registrations with the proxy",
         section: Self.registrar, key: "db-implementation", value: "redis"),
     ] + unknownFactory()
   }
 
+  private static func notFoundByGRUU(_ who: String) -> CheckCause {
+    CheckCause(
+      "\(who)'s registration is not found by its GRUU: +sip.instance does not tell registrations apart",
+      section: registrar, key: "unique-id-parameters", value: "+sip.instance")
+  }
+
   /// 302 and 200 came, SUBSCRIBE was accepted, and then nothing.
   /// - Parameters:
   ///   - focusPasses: whether the proxy lets in who says it is the focus; nil when that is not known.
   ///   - isReached: whether other requests for the device come to it; nil when that is not known.
-  func noNotify(focusPasses: Bool?, isReached: Bool? = nil) -> [CheckCause] {
+  ///   - status: what they get.
+  func noNotify(focusPasses: Bool?, isReached: Bool? = nil, status: Int? = nil) -> [CheckCause] {
     let unreachable = CheckCause(
       "the proxy does not send requests back by the connection that a device has opened", section: "module::NatHelper",
       key: "enabled", value: "true")
@@ -168,7 +177,10 @@ extension CheckCauses {
       "the requests of trusted hosts are refused", section: "module::AuthTrustedHosts", key: "trusted-hosts",
       value: "the address that the conference server connects from")
     let causes = (focusPasses == true ? nowhere + [challenged] : [challenged] + nowhere) + [refused]
-    return focusPasses != false && isReached == false ? [unreachable] + causes : causes + [unreachable]
+    guard focusPasses != false, isReached == false else { return causes + [unreachable] }
+    // It is registered.
+    let isUnknown = [404, 480].contains(status)
+    return isUnknown ? [Self.notFoundByGRUU("a device"), unreachable] + causes : [unreachable] + causes
   }
 
   /// The room takes its creator, but its state cannot be asked for.

@@ -54,7 +54,8 @@ public struct FlexisipSetup: Sendable {
     for index in others.indices { others[index].program = program }
     switch version {
     case nil: conference?.program = FlexisipProgram(kind: .anyConference)
-    case let version? where version >= FlexisipProgram.split:
+    // flexisip-conference runs beside an older proxy too.
+    case let version? where version >= FlexisipProgram.split || conferenceVersion != nil:
       let own = conferenceVersion ?? FlexisipProgram.conference(besides: version)
       conference?.program = FlexisipProgram(kind: .conference, version: own)
     default: conference?.program = program

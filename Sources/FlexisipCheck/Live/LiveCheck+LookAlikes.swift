@@ -326,12 +326,11 @@ extension LiveCheck {
     return answer.final?.isSuccess == true
   }
 
-  /// Whether a request for a whole device comes to it.
-  func reaches(_ device: TemporaryDevice) async -> Bool? {
+  /// What a request for a whole device gets.
+  func answer(of device: TemporaryDevice) async -> ProbeAnswer? {
     guard let probe, let address = await device.client.device.flatMap({ SIPURI($0) }) else { return nil }
-    let answer = await probe.perform(
+    return await probe.perform(
       "OPTIONS", "\(address)", from: account.address, to: address, credentials: credentials)
-    return answer.final?.isSuccess == true
   }
 
   /// What a SUBSCRIBE for the room's state gets: any answer shows that it comes to the focus.

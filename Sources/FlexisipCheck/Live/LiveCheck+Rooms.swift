@@ -149,15 +149,21 @@ extension LiveCheck {
             "no room state: SUBSCRIBE gets \(subscribed.summary)",
             causes.noSubscription(status: subscribed.final?.status))
         }
-        let isReached = passes != false ? await reaches(here) : nil
+        let reached = passes != false ? await answer(of: here) : nil
+        let isReached = reached.map { $0.final?.isSuccess == true }
         let seen = [
           passes.map { "; a request in its name is \($0 ? "let in" : "challenged")" },
-          isReached == false ? "; OPTIONS to our device does not come to it" : nil,
+          isReached == false ? "; OPTIONS to our device gets \(reached?.summary ?? "nothing")" : nil,
         ].compactMap { $0 }.joined()
+        // The focus asks elsewhere for who is registered of a domain that is not its own, and is kept by that.
+        let other = there.account.address
+        let isWaiting = error is TookTooLong && passes != false && causes.isElsewhere(other)
         throw StepFailure(
-          "SUBSCRIBE accepted, but no NOTIFY: \(Self.text(of: error))\(seen)",
+          (isWaiting ? "the room is not complete: " : "SUBSCRIBE accepted, but no NOTIFY: ")
+            + "\(Self.text(of: error))\(seen)",
           (passes == false ? [] : await [lostToProxy()].compactMap { $0 })
-            + causes.noNotify(focusPasses: passes, isReached: isReached))
+            + (isWaiting ? causes.nobodyInvited(other).prefix(1) : [])
+            + causes.noNotify(focusPasses: passes, isReached: isReached, status: reached?.final?.status))
       }
     }
     guard let address = room?.room.address else { return nil }

@@ -163,7 +163,11 @@ extension LiveCheck {
           causes.noStore(finds: other.final.map { [404, 480].contains($0.status) } ?? false))
       case .some(300..<400):
         throw StepFailure("\(answer.summary) to \(answer.final?[header: "Contact"] ?? "nowhere")", causes.redirected)
-      default: throw StepFailure(answer.summary, causes.noRegistrar())
+      default:
+        let other = await answerAboutUser()
+        throw StepFailure(
+          "\(answer.summary); to OPTIONS for the address: \(other.summary)",
+          causes.noRegistrar(routes: other.final.map { [404, 480].contains($0.status) }))
       }
     }
     return nil
