@@ -40,6 +40,7 @@ import Testing
       try carol.process.send("create Second \(scene.aor("alice")) \(scene.aor("bob"))")
       let room = try await alice.room(named: "Second")
       #expect(room.room.isEncrypted)
+      try await scene.passOverUnreadable(room)
       _ = try await bob.room(named: "Second")
       let atCarol = try #require(try await carol.process.event("joined")["room"])
       try await alice.members(of: room.room.address, are: ["alice", "bob", "carol"].map(scene.aor))

@@ -82,7 +82,7 @@ final class FlexisipServer: @unchecked Sendable {
     redis = setup == .onRedis || setup == .apart || Self.isPair ? try await DatabaseServer.redis() : nil
     if let redis { template.redisPort = redis.port }
     // It listens at all addresses, and at one port whoever else runs.
-    var text = template.conf + "\n[stun-server]\nenabled=false\n"
+    var text = template.conf + (Self.isPair ? "\n[stun-server]\nenabled=false\n" : "")
     if let redis {
       text = text.replacing(
         "db-implementation=internal",

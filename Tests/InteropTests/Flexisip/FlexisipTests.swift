@@ -130,7 +130,6 @@ struct FlexisipMistake: Sendable, CustomTestStringConvertible {
       setup, identity: identity, strangers: isStranger ? [SIPURI(user: "bob", host: bobsDomain)] : [], change: change)
     try await server.start()
     defer { server.stop() }
-    let before = try server.rooms()
     var keys = KeyServerConfiguration()
     let users = Dictionary(uniqueKeysWithValues: ["alice", "bob"].map { ($0, DigestSecret.password($0)) })
     keys.authentication = .init(realm: ChatService.domain, users: users)
@@ -164,8 +163,9 @@ struct FlexisipMistake: Sendable, CustomTestStringConvertible {
     for await result in results where result.outcome == .failed { failed.append(result) }
     // The conference server deletes a room a moment after the last member has left.
     let end = ContinuousClock.now + .seconds(passed ? 5 : 0)
-    while try server.rooms() != before, ContinuousClock.now < end { try await Task.sleep(for: .milliseconds(50)) }
-    if passed { #expect(try server.rooms() == before, "rooms are left behind") }
+    // It begins without any. Who reads its database while it makes the tables may keep it from that.
+    while passed, try server.rooms() != 0, ContinuousClock.now < end { try await Task.sleep(for: .milliseconds(50)) }
+    if passed { #expect(try server.rooms() == 0, "rooms are left behind") }
     return (passed, failed)
   }
 

@@ -60,6 +60,15 @@ struct Scene {
   func address(_ user: String) -> SIPURI { SIPURI(user: user, host: ChatService.domain) }
   func aor(_ user: String) -> String { "sip:\(user)@\(ChatService.domain)" }
 
+  /// Ends the test case where carol's Linphone and limeade cannot read each other: before 5.3 it leaves the room's
+  /// `conf-id` out of what LIME authenticates.
+  func passOverUnreadable(_ room: RoomSummary) async throws {
+    guard room.room.isEncrypted, SIPURI(room.room.address)?.has(parameter: "conf-id") == true else { return }
+    let version = try #require(try await carol.process.event("version")["version"])
+    guard version.compare("5.3", options: .numeric) == .orderedAscending else { return }
+    try Test.cancel("Linphone \(version) and others cannot read each other in rooms with conf-id")
+  }
+
   /// A room made by alice with bob and carol; waits until all are in.
   func room(
     named name: String, encrypted: Bool = true
@@ -67,6 +76,7 @@ struct Scene {
     let room = try await alice.client.createRoom(
       named: name, members: [address("bob"), address("carol")], encrypted: encrypted)
     #expect(room.room.isEncrypted == encrypted)
+    try await passOverUnreadable(room)
     let atBob = try await bob.room(named: name)
     #expect(atBob.room.isEncrypted == encrypted)
     let joined = try await carol.process.event("joined")
