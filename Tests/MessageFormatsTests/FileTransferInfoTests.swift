@@ -41,7 +41,7 @@ struct FileTransferInfoTests {
     arguments: [
       ("my%20report.pdf", "my report.pdf"), ("%e2%82%ac.txt", "€.txt"), ("100%2525.txt", "100%25.txt"),
       ("100%.txt", "100%.txt"), ("my 100%25.txt", "my 100%25.txt"), ("€%20.txt", "€%20.txt"), ("%ff.txt", "%ff.txt"),
-      ("a%0d%0ab", "a\r\nb"), ("a%00b", "a%00b"), ("%", "%"), ("a%2", "a%2"),
+      ("a%00b", "a%00b"), ("%", "%"), ("a%2", "a%2"),
     ])
   func escapedNames(written: String, name: String) throws {
     var info = FileTransferInfo(.init(url: "http://h/f", name: "NAME"))

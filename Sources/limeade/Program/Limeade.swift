@@ -97,6 +97,11 @@ struct GlobalOptions: ParsableArguments, Sendable {
     help: "Append every SIP message to this file, without credentials. Texts of unencrypted rooms are in it.",
     completion: .file())
   var trace: String?
+
+  /// Of servers, which see no account's messages as the account does.
+  func refuseTrace() throws {
+    guard trace == nil else { throw ValidationError("a server writes no trace: give --trace to its clients") }
+  }
 }
 
 /// The levels of swift-log, by name.

@@ -86,6 +86,12 @@ import Testing
     Case(name: "no bot", account: head, arguments: ["listen", "--exec", " "], exitCode: 64, says: "no such program"),
     Case(name: "no text", account: head, arguments: ["send"], exitCode: 64, says: "Usage"),
     Case(
+      name: "trace of a lab", account: head, arguments: ["lab", "--port", "0", "--trace", "lab.trace"], exitCode: 64,
+      says: "give --trace to its clients"),
+    Case(
+      name: "trace of a key server", account: head, arguments: ["keyserver", "--trace", "keys.trace"], exitCode: 64,
+      says: "give --trace to its clients"),
+    Case(
       name: "bad time", account: head, arguments: ["history", "Ops", "--since", "soon"], exitCode: 65,
       says: "--since soon"),
     Case(

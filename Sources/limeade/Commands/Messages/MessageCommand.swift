@@ -47,7 +47,9 @@ struct MessageCommand: AsyncParsableCommand {
   }
 
   struct Edit: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Give a message of your own another text.")
+    static let configuration = CommandConfiguration(
+      abstract: "Give a message of your own another text.",
+      discussion: "Linphone before 5.5 shows the new text as a message of its own, below the old one.")
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var target: Target
@@ -60,7 +62,9 @@ struct MessageCommand: AsyncParsableCommand {
   }
 
   struct Retract: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Delete a message of your own for everyone.")
+    static let configuration = CommandConfiguration(
+      abstract: "Delete a message of your own for everyone.",
+      discussion: "Linphone before 5.5 keeps the message, and shows another that says it was deleted.")
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var target: Target

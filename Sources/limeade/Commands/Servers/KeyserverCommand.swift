@@ -20,6 +20,8 @@ struct KeyserverCommand: AsyncParsableCommand {
   @Option(help: "Digest realm: the SIP domain of the devices.") var realm: String?
   @Option(help: "File with the users' passwords.", completion: .file()) var users: String?
 
+  func validate() throws { try options.refuseTrace() }
+
   func run() async throws {
     guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]) else {
       throw ValidationError("--listen is ADDRESS:PORT")

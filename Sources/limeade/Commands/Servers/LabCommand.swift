@@ -51,6 +51,7 @@ struct LabCommand: AsyncParsableCommand {
   var flexisipVersion: String?
 
   func validate() throws {
+    try options.refuseTrace()
     guard let flexisipVersion, ConfTemplate.Version(for: flexisipVersion) == nil else { return }
     throw ValidationError("--flexisip-version is a version from 2.1 on, such as 2.6")
   }
