@@ -168,7 +168,12 @@ final class FlexisipServer: @unchecked Sendable {
     let path = folder.file("conference.db").path
     // Without a conference server there is none.
     guard FileManager.default.fileExists(atPath: path) else { return 0 }
-    let database = try DatabaseQueue(path: path, configuration: configuration)
+    // Of a copy: what the server writes while another reads, it gives up.
+    let copy = try TemporaryFolder()
+    for end in ["", "-journal", "-wal"] where FileManager.default.fileExists(atPath: path + end) {
+      try? FileManager.default.copyItem(atPath: path + end, toPath: copy.file("conference.db").path + end)
+    }
+    let database = try DatabaseQueue(path: copy.file("conference.db").path, configuration: configuration)
     return try database.read { db in
       try db.tableExists("chat_room") ? Int.fetchOne(db, sql: "SELECT COUNT(*) FROM chat_room") ?? 0 : 0
     }
