@@ -7,10 +7,9 @@ import Testing
   private static let names = ["alice", "bob", "carol", "dave", "erin", "frank"]
 
   private static func lab(_ options: [String] = []) async throws -> (lab: LabProgram, users: String) {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("limeade-users-\(UUID().uuidString)")
     let text = names.map { "\($0):secret-\($0)\n" }.joined()
-    try text.write(to: folder, atomically: true, encoding: .utf8)
-    return (try await LabProgram(["--users", folder.path] + options), folder.path)
+    let lab = try await LabProgram(options, users: text)
+    return (lab, lab.usersFile)
   }
 
   private static func arguments(_ lab: LabProgram, _ users: String, _ more: [String]) -> [String] {

@@ -55,10 +55,12 @@ final class CheckNote: @unchecked Sendable {
 
   deinit { close(descriptor) }
 
-  /// - Parameter parent: is made if absent.
-  static func begin(in parent: URL, subject: String) throws -> CheckNote {
+  /// - Parameters:
+  ///   - parent: is made if absent.
+  ///   - name: how the folder's name begins.
+  static func begin(in parent: URL, named name: String = "check", subject: String) throws -> CheckNote {
     let manager = FileManager.default
-    let folder = parent.appendingPathComponent("check-\(UUID().uuidString.lowercased())")
+    let folder = parent.appendingPathComponent("\(name)-\(UUID().uuidString.lowercased())")
     try manager.createDirectory(
       at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     guard let descriptor = lock(folder) else { throw CocoaError(.fileWriteUnknown) }

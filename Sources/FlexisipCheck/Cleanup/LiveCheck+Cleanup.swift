@@ -15,7 +15,8 @@ extension LiveCheck {
   func makeDevice(_ account: AccountConfiguration) throws -> TemporaryDevice {
     guard let note else {
       throw StepFailure(
-        "no folder for its keys can be made in \(notes.path)", [CheckCause("the disk of this machine is full")])
+        "no folder for its keys can be made in \((notes ?? FileManager.default.temporaryDirectory).path)",
+        [CheckCause("the disk of this machine is full")])
     }
     let folder = note.folder(ofDevice: account.address.description)
     return try TemporaryDevice(account, folder: folder, logger: logger, trace: trace)
@@ -216,7 +217,7 @@ extension LiveCheck {
       [account, other].compactMap { $0 }.map { ($0.address.description, $0) }, uniquingKeysWith: { first, _ in first })
     var left: [String] = []
     var done: [String] = []
-    for note in CheckNote.leftBehind(in: notes, by: Set(accounts.keys)) {
+    for note in notes.map({ CheckNote.leftBehind(in: $0, by: Set(accounts.keys)) }) ?? [] {
       let begun = note.current.begun.formatted(.iso8601)
       var lines: [String] = []
       for entry in note.current.devices {

@@ -66,8 +66,8 @@ public actor LiveCheck {
   var hasServerEnded = false
   /// What this check has made and not yet removed.
   let note: CheckNote?
-  /// Where the notes of checks are.
-  let notes: URL
+  /// Where notes of earlier checks are; nil where none is to be taken up.
+  let notes: URL?
   /// Of this check's rooms.
   let subject: String
   var isInterrupted = false
@@ -107,13 +107,13 @@ public actor LiveCheck {
     self.conferenceServer = SIPTransportAddress(
       conferenceServer ?? conf?.value("conference-server", "transport")
         ?? FlexisipKeys.defaultValue("conference-server", "transport"))
-    let temporary = FileManager.default.temporaryDirectory.appendingPathComponent("limeade-check-\(getuid())")
     let subject = "limeade check \(UUID().uuidString.prefix(8))"
     self.subject = subject
-    self.notes = notes ?? temporary
+    self.notes = notes
     note =
-      (try? CheckNote.begin(in: notes ?? temporary, subject: subject))
-      ?? (try? CheckNote.begin(in: temporary, subject: subject))
+      notes.flatMap { try? CheckNote.begin(in: $0, subject: subject) }
+      // A folder that others share: its name cannot be guessed, and nothing that lies there is taken up.
+      ?? (try? CheckNote.begin(in: FileManager.default.temporaryDirectory, named: "limeade-check", subject: subject))
     causes = CheckCauses(
       domain: account.address.host, factory: account.conferenceFactory,
       proxy: account.outboundProxy ?? SIPURI(user: nil, host: account.address.host, port: account.address.port))

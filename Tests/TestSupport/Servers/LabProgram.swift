@@ -14,10 +14,21 @@ public final class LabProgram: Sendable {
     ["XDG_DATA_HOME": folder.file("data").path, "XDG_STATE_HOME": folder.file("state").path]
   }
 
+  /// The file of users, where there is one.
+  public var usersFile: String { folder.file("users.txt").path }
+
   /// Starts the lab; users are alice, bob and carol of sip.example.org.
-  /// - Parameter options: of `limeade lab`.
-  public init(_ options: [String] = []) async throws {
+  /// - Parameters:
+  ///   - options: of `limeade lab`.
+  ///   - users: others, as lines name:password.
+  public init(_ options: [String] = [], users: String? = nil) async throws {
     folder = try TemporaryFolder()
+    var options = options
+    if let users {
+      let file = folder.file("users.txt")
+      try users.write(to: file, atomically: true, encoding: .utf8)
+      options += ["--users", file.path]
+    }
     let path = folder.file("config.toml").path
     process = try PeerProcess(
       TestPaths.limeade, ["lab", "--json", "--write-config", path] + options, name: "limeade lab")
