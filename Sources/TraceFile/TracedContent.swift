@@ -42,27 +42,13 @@ public struct TracedContent: Hashable, Sendable {
       let inner = cpim.contentType
       cpimType = inner?.mediaType
       if let inner, let all = try? IMDNMessage.all(inContentType: inner.description, body: cpim.body) {
-        notifications = all.prefix(Self.maximumNotifications).map { "\($0.kind.name) of \($0.messageID)" }
+        notifications = all.prefix(Self.maximumNotifications).map { "\($0.kind.elementName) of \($0.messageID)" }
         if all.count > notifications.count { notifications.append("\(all.count - notifications.count) more") }
       }
     } else if mediaType == "application/conference-info+xml" {
       guard let info = try? ConferenceInfo(parsing: message.body) else { return }
       roomState =
         "version \(info.version.map(String.init) ?? "none"), \(info.state.rawValue), \(info.users.count) user(s)"
-    }
-  }
-}
-
-extension IMDNMessage.Kind {
-  fileprivate var name: String {
-    switch self {
-    case .delivered: "delivered"
-    case .displayed: "displayed"
-    case .processed: "processed"
-    case .stored: "stored"
-    case .failed: "failed"
-    case .forbidden: "forbidden"
-    case .error: "error"
     }
   }
 }

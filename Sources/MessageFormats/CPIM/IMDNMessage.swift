@@ -130,7 +130,8 @@ extension IMDNMessage.Kind {
     }
   }
 
-  fileprivate var elementName: String {
+  /// Of the element in `status` that says it (RFC 5438 §11).
+  public var elementName: String {
     switch self {
     case .delivered: "delivered"
     case .displayed: "displayed"

@@ -15,11 +15,6 @@ struct CheckWatch: Sendable {
   /// Whether each round is told, and not only changes.
   let isVerbose: Bool
 
-  /// What was told last.
-  private final class State {
-    var troubles: [String]?
-  }
-
   func run() async throws {
     let aMinute = Int((Double(RoomWatch.requestsPerRound) * 60 / interval).rounded(.up))
     Output.note(
@@ -28,12 +23,12 @@ struct CheckWatch: Sendable {
     let signals = Interruption.signals()
     let watch = self.watch
     let rounds = Task {
-      let state = State()
+      var told: [String]?
       while !Task.isCancelled {
         let next = ContinuousClock.now + .seconds(interval)
         let summary = await watch.round()
         if Task.isCancelled { break }
-        try tell(summary, state)
+        told = try tell(summary, after: told)
         try? await Task.sleep(until: next)
       }
     }
@@ -57,11 +52,11 @@ struct CheckWatch: Sendable {
     if left?.isEmpty == false { throw ExitCode(76) }
   }
 
-  private func tell(_ summary: CheckSummary, _ state: State) throws {
+  /// - Parameter told: the steps that had failed in the round before; nil when there was none.
+  /// - Returns: those that have failed now.
+  private func tell(_ summary: CheckSummary, after told: [String]?) throws -> [String] {
     let failed = summary.results.filter { $0.outcome == .failed }
-    let troubles = failed.map { "\($0.step.rawValue)" }
-    let isNews = state.troubles != troubles
-    state.troubles = troubles
+    let troubles = failed.map(\.step.rawValue)
     switch format {
     case .json:
       Output.line(
@@ -70,7 +65,7 @@ struct CheckWatch: Sendable {
           "seconds": (summary.seconds * 1000).rounded() / 1000, "steps": summary.results.map(CheckReport.fields),
         ]))
     case .text:
-      guard isNews || isVerbose else { return }
+      guard told != troubles || isVerbose else { break }
       let time = JSONLine.time(summary.start)
       if failed.isEmpty {
         Output.line("\(time) ✔ \(summary.count(.passed)) steps passed (\(CheckReport.seconds(summary.seconds)))")
@@ -83,5 +78,6 @@ struct CheckWatch: Sendable {
       let text = format.text(of: summary)
       if let output { try WholeFile.write(text, to: output) } else { Output.printed(text) }
     }
+    return troubles
   }
 }
