@@ -59,7 +59,12 @@ struct MachineCauses {
       URL(fileURLWithPath: "/usr/bin/setpriv"),
       ["--reuid=65534", "--regid=65534", "--clear-groups", program.path, "120"])
     defer { process.stop() }
-    try await Task.sleep(for: .milliseconds(500))
+    // Its name is there once setpriv(1) has become it.
+    let name = "/proc/\(process.identifier)/comm"
+    let end = ContinuousClock.now + .seconds(10)
+    while try String(contentsOfFile: name, encoding: .utf8) != "flexisip\n", ContinuousClock.now < end {
+      try await Task.sleep(for: .milliseconds(20))
+    }
     let first = try await Self.firstFailure("[module::Authentication]\nfile-path=\(users.path)\n")
     let cause = first?.causes.first
     #expect(
