@@ -33,6 +33,7 @@ struct ScreenPainter {
     paintCandidates()
     paintInput()
     if let page = state.page { paint(page) }
+    if let picture = state.picture { paint(picture) }
     if let picker = state.picker { paint(picker) }
     if let verification = state.verification { paintVerification(verification) }
     if let search = state.search { paintSearch(search) }

@@ -38,9 +38,9 @@ struct Completer {
     return matching(word, in: names + words).map { $0 + (isFirst ? ": " : " ") }
   }
 
-  /// Names of the files that /save can mean, the newest first.
+  /// Names of the files that /save and /picture can mean, the newest first.
   private func savedNames(_ command: String, _ arguments: [String], _ word: String) -> [String] {
-    guard command == "save", arguments.allSatisfy({ $0.hasPrefix("--") }) else { return [] }
+    guard ["save", "picture"].contains(command), arguments.allSatisfy({ $0.hasPrefix("--") }) else { return [] }
     let typed = CommandWords.resolved(word).lowercased()
     var seen: Set<String> = []
     let chosen = screen.messages.filter { $0.id == screen.selected }

@@ -30,6 +30,8 @@ public enum Intent: Hashable, Sendable {
   case openFile(String)
   /// Put the text on the clipboard.
   case copy(String)
+  /// Call `Terminal.removePicture`.
+  case closePicture
   /// Call `Terminal.repaint`.
   case redraw
   /// Call `Terminal.suspend`.

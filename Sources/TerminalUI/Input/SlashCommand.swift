@@ -140,6 +140,7 @@ public struct CommandTable: Hashable, Sendable {
       "open", "[N]", "open a link or a saved file: of the chosen message, or the room's Nth newest", maximum: 1),
     SlashCommand(
       "copy", "[N]", "copy the chosen or newest message, or the Nth newest link, to the clipboard", maximum: 1),
+    SlashCommand("picture", "[NAME]", "show the chosen message's picture, the newest, or the one so named", maximum: 1),
     SlashCommand("cancel", "", "cancel this room's uploads and downloads"),
     SlashCommand("resend", "", "try again to send what was not delivered"),
     SlashCommand("quit", "", "leave the program"),

@@ -37,6 +37,8 @@ public struct ScreenState: Equatable, Sendable {
   public var verification: VerificationPanel?
   /// Not nil while one of several is to be chosen; in place of the panes.
   public var picker: Picker?
+  /// Not nil while a picture is looked at; in place of the panes.
+  public var picture: PicturePanel?
   /// The messages are shown without anything else, for the terminal's own selection; any key ends it.
   public var isBare = false
   /// A text that is read at the moment; in place of the panes.
@@ -46,7 +48,9 @@ public struct ScreenState: Equatable, Sendable {
   public var timeZone = TimeZone.current
 
   /// Whether something stands in place of the panes.
-  var hasPanel: Bool { search != nil || verification != nil || page != nil || picker != nil }
+  public var hasPanel: Bool {
+    search != nil || verification != nil || page != nil || picker != nil || picture != nil
+  }
 
   public init() {}
 }

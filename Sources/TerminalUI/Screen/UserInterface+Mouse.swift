@@ -19,6 +19,7 @@ extension UserInterface {
         screen.page = nil
         return []
       }
+      if screen.picture != nil { return closePicture() }
       if screen.picker != nil {
         screen.picker = nil
         return []
@@ -54,6 +55,7 @@ extension UserInterface {
       scrollPage(by: direction * Self.wheelLines)
       return []
     }
+    if screen.picture != nil { return [] }
     if screen.picker != nil { return handleInPicker(KeyStroke(direction < 0 ? .up : .down)) }
     if screen.search != nil { return moveInSearch(by: direction) }
     if screen.verification != nil { return [] }

@@ -98,7 +98,7 @@ public struct UserInterface: Sendable {
     case .resize(let newSize):
       size = newSize
       // What stands on the screen was broken at another width.
-      return screen.isBare ? endBare() : []
+      return screen.isBare ? endBare() : screen.picture != nil ? closePicture() : []
     case .suspend: return [.suspend]
     case .resumed: return [.redraw]
     case .terminate: return [.quit]
@@ -106,6 +106,7 @@ public struct UserInterface: Sendable {
     case .mouse(let event): return handle(event)
     case .paste(let text):
       if screen.isBare { return endBare() }
+      if screen.picture != nil { return closePicture() }
       if screen.picker != nil { return [] }
       screen.page = nil
       if screen.search != nil { return editSearch(.paste(DisplayText.line(text))) }
@@ -119,6 +120,7 @@ public struct UserInterface: Sendable {
       if screen.isBare { return endBare() }
       screen.status.error = nil
       if screen.switcher != nil { return handleInSwitcher(stroke) }
+      if screen.picture != nil { return closePicture() }
       if screen.picker != nil { return handleInPicker(stroke) }
       if screen.page != nil, let intents = handleInPage(stroke) { return intents }
       if screen.search != nil { return handleInSearch(stroke) }

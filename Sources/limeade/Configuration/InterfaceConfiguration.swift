@@ -44,6 +44,8 @@ struct InterfaceConfiguration: Sendable {
   var notifyFor = NotifyFor.mentions
   var roomOrder = RoomOrder.activity
   var links = Links.auto
+  /// Whether pictures are shown where the terminal says that it can.
+  var showsImages = true
   /// Gets a link or a file's path as its last argument.
   var openCommand = ExternalCommand("xdg-open")
   /// Gets a text on standard input; nil leaves the clipboard to the terminal.
@@ -51,7 +53,7 @@ struct InterfaceConfiguration: Sendable {
 
   static let keys = [
     "theme", "keys", "mouse", "bell", "notify", "notify-command", "notify-for", "room-order", "links",
-    "open-command", "copy-command",
+    "open-command", "copy-command", "images",
   ]
 
   /// - Parameters:
@@ -76,6 +78,7 @@ struct InterfaceConfiguration: Sendable {
         try reader.choice("room-order", of: RoomOrder.allCases.map(\.rawValue)).flatMap(RoomOrder.init)
         ?? roomOrder
       links = try reader.choice("links", of: Links.allCases.map(\.rawValue)).flatMap(Links.init) ?? links
+      showsImages = try reader.choice("images", of: ["auto", "none"]) != "none"
       openCommand = try reader.string("open-command").map(ExternalCommand.init) ?? openCommand
       copyCommand = try reader.string("copy-command").map(ExternalCommand.init)
       if let keys = try reader.section("keys") {

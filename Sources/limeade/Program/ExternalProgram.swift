@@ -5,17 +5,28 @@ enum ExternalProgram {
   /// Longest output that is taken, in bytes.
   static let outputLimit = 64 * 1024
 
+  /// As `data`, of a text of at most `outputLimit` bytes.
+  static func output(
+    of name: String, _ path: String, _ arguments: [String], input: Data? = nil, timeout: Double,
+    failure: (String) -> CommandFailure
+  ) throws -> String {
+    String(
+      decoding: try data(
+        of: name, path, arguments, input: input, timeout: timeout, limit: outputLimit, failure: failure), as: UTF8.self)
+  }
+
   /// Blocks until the program ends.
   /// - Parameters:
   ///   - name: what messages call it.
   ///   - input: for its standard input, which is that of limeade when nil.
   ///   - timeout: seconds after which it is killed.
+  ///   - limit: bytes of output; a program that prints more is killed.
   ///   - failure: the error for a message.
   /// - Returns: what it printed on standard output.
-  static func output(
-    of name: String, _ path: String, _ arguments: [String], input: Data? = nil, timeout: Double,
+  static func data(
+    of name: String, _ path: String, _ arguments: [String], input: Data? = nil, timeout: Double, limit: Int,
     failure: (String) -> CommandFailure
-  ) throws -> String {
+  ) throws -> Data {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
     process.arguments = arguments
@@ -33,19 +44,19 @@ enum ExternalProgram {
       try? stdin.fileHandleForWriting.close()
     }
     var data = Data()
-    while data.count <= outputLimit, let more = try? stdout.fileHandleForReading.read(upToCount: outputLimit),
+    while data.count <= limit, let more = try? stdout.fileHandleForReading.read(upToCount: outputLimit),
       !more.isEmpty
     {
       data += more
     }
-    if data.count > outputLimit { killer.kill() }
+    if data.count > limit { killer.kill() }
     process.waitUntilExit()
     guard !killer.hasExpired else { throw failure("\(name) was ended: it took longer than \(timeout.brief) s") }
-    guard data.count <= outputLimit else { throw failure("\(name) printed more than \(outputLimit) bytes") }
+    guard data.count <= limit else { throw failure("\(name) printed more than \(limit) bytes") }
     guard process.terminationStatus == 0 else {
       throw failure("\(name) failed with exit code \(process.terminationStatus)")
     }
-    return String(decoding: data, as: UTF8.self)
+    return data
   }
 
   /// Ends a program and what it started when its time is over.

@@ -37,6 +37,7 @@ extension ChatScreen {
     case "ephemeral": send(call.arguments[1], lifetime: Int(call.arguments[0]) ?? 0)
     case "send-trusted": send(call.arguments[0], requireTrust: true)
     case "save": await saveFile(call.arguments)
+    case "picture": await showPicture(named: call.arguments.first)
     case "open": await open(number: call.arguments.first)
     case "copy": await copy(number: call.arguments.first)
     case "cancel": await cancelTransfers()
