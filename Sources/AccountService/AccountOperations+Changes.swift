@@ -61,10 +61,15 @@ public struct ForwardMessage: ClientOperation {
   public var id: String
   /// As the TO of `limeade send`.
   public var to: String
-  public init(room: String, id: String, to: String) { (self.room, self.id, self.to) = (room, id, to) }
+  /// Also what was encrypted, into a room that is not. Default: no.
+  public var unencrypted: Bool?
+  public init(room: String, id: String, to: String, unencrypted: Bool = false) {
+    (self.room, self.id, self.to, self.unencrypted) = (room, id, to, unencrypted ? true : nil)
+  }
   public func perform(on client: ChatClient) async throws -> Message {
     let room = try await known(room, client).room.address
     let id = try await client.store.messageID(id, in: room, .anyone)
-    return try await client.forward(id, from: room, to: try await client.room(for: to).room.address)
+    return try await client.forward(
+      id, from: room, to: try await client.room(for: to).room.address, unencrypted: unencrypted == true)
   }
 }

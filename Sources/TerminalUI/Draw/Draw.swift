@@ -43,7 +43,7 @@ struct ScreenPainter {
   private mutating func paintHeader() {
     let width = grid.size.columns
     let isUnsafe = state.header.security == .unsafe
-    let style = isUnsafe ? theme.headerWarning : theme.header
+    let style = isUnsafe ? theme.headerWarning : state.isPlain ? theme.headerPlain : theme.header
     grid.fill(row: 0, from: 0, to: width, style: style)
     guard state.openRoom != nil else {
       grid.write(" limeade", row: 0, column: 0, style: style)
@@ -154,7 +154,9 @@ struct ScreenPainter {
     let indent = ClusterWidth.columns(of: input.prompt)
     for (offset, text) in input.rows.dropFirst(first).prefix(height).enumerated() {
       let row = layout.inputRows.lowerBound + offset
-      if first + offset == 0 { grid.write(input.prompt, row: row, column: 0, style: theme.prompt) }
+      if first + offset == 0 {
+        grid.write(input.prompt, row: row, column: 0, style: state.isPlain ? theme.promptPlain : theme.prompt)
+      }
       grid.write(text, row: row, column: indent, style: theme.text)
     }
     grid.cursor = .init(

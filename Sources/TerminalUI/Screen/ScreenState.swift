@@ -42,6 +42,9 @@ public struct ScreenState: Equatable, Sendable {
   public var timeZone = TimeZone.current
 
   public init() {}
+
+  /// A room is open whose messages the server can read.
+  var isPlain: Bool { openRoom != nil && header.security == .notEncrypted }
 }
 
 /// Which message line is at the bottom of the screen.

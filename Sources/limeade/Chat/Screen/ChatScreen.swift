@@ -52,6 +52,8 @@ final class ChatScreen {
   private var hasFocus: Bool?
   private let terminal = Terminal()
   private var notifications: NotificationQueue?
+  /// What the next Enter confirms; any other key takes it back.
+  var question: Question?
   /// nil where the disk takes no drafts.
   var drafts: DraftKeeper?
   /// Rooms whose entered lines were read from the disk.
@@ -142,6 +144,8 @@ final class ChatScreen {
     switch happening {
     case .key(let key):
       if case .focus(let isFocused) = key { hasFocus = isFocused }
+      if case .stroke(let stroke) = key, stroke != KeyStroke(.enter) { question = nil }
+      if case .paste = key { question = nil }
       for intent in interface.handle(key) where await !carryOut(intent) { return false }
       noteDraft()
       paintNow()

@@ -81,14 +81,17 @@ struct MessageCommand: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
     @OptionGroup var target: Target
     @Argument(help: "A SIP address, a room address, or the beginning of a room's name.") var to: String
+    @Flag(help: "Also what was encrypted, to a room that is not: its server could read it.")
+    var unencrypted = false
     @Option(help: "Give up waiting after this many seconds (exit code 75).") var timeout: Double = 60
 
     func run() async throws {
       Output.onlyReports = true
       try await options.withAccount(follows: true) { session in
+        let wish = ForwardMessage(room: target.room, id: target.id.text, to: to, unencrypted: unencrypted)
         let message = try await Deadline.run(
           seconds: timeout, or: "the server did not answer within \(timeout.brief) s; nothing was sent"
-        ) { try await session.perform(ForwardMessage(room: target.room, id: target.id.text, to: to)) }
+        ) { try await session.perform(wish) }
         let progress = SendProgress(message, until: .sent, session: session, json: options.json)
         try await Deadline.run(seconds: timeout, or: "the message was not sent in time; it stays in the outbox") {
           try await progress.follow()
