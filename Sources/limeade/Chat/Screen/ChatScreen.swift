@@ -54,6 +54,10 @@ final class ChatScreen {
   /// The screen shows messages without panes, and is left alone until that ends.
   private var isBareShown = false
   private var notifications: NotificationQueue?
+  /// nil where the disk takes no drafts.
+  var drafts: DraftKeeper?
+  /// Rooms whose entered lines were read from the disk.
+  var remembered: Set<String> = []
   private var composing: Task<Void, Never>?
   var searching: Task<Void, Never>?
   var transfers = RunningTransfers()
@@ -87,6 +91,12 @@ final class ChatScreen {
       self?.complain(text)
       self?.paintSoon()
     }
+    do {
+      drafts = DraftKeeper(try InputRecord(store)) { [weak self] text in
+        self?.complain(text)
+        self?.paintSoon()
+      }
+    } catch { interface.screen.status.error = "what is typed is not kept: \(ExitStatus.text(of: error))" }
   }
 
   /// Runs until the user quits.
@@ -115,6 +125,7 @@ final class ChatScreen {
     ]
     defer { for task in tasks { task.cancel() } }
     // What is known already is to be read and answered before the network has been waited for.
+    await restoreDrafts()
     await reloadRooms()
     await openWanted()
     paintNow()
@@ -122,7 +133,10 @@ final class ChatScreen {
       while let happening = report.take() {
         guard await isGoingOn(after: happening) else {
           // What was written before the end is handed over.
+          noteDraft()
           await orders.finish()
+          noteDraft()
+          await drafts?.finish()
           return .success(())
         }
       }
@@ -136,6 +150,7 @@ final class ChatScreen {
     case .key(let key):
       if case .focus(let isFocused) = key { hasFocus = isFocused }
       for intent in interface.handle(key) where await !carryOut(intent) { return false }
+      noteDraft()
       paintNow()
       return true
     case .chat(let event): await show(event)
@@ -207,7 +222,12 @@ final class ChatScreen {
       // Who answers has read what was new.
       interface.screen.firstUnread = nil
       let message = SendText(to: room, text: text, waits: true)
-      order { await self.addOwn(try await self.session.perform(message)) }
+      order {
+        do { await self.addOwn(try await self.session.perform(message)) } catch {
+          self.giveBack(text.hasPrefix("/") ? "/" + text : text, in: room)
+          throw error
+        }
+      }
     case .composing(let isWriting, let room): tellComposing(isWriting, room: room)
     case .command(let call): await run(call)
     }
@@ -216,6 +236,7 @@ final class ChatScreen {
 
   /// A stopped program answers nobody: others may have the account meanwhile.
   private func suspend() async {
+    await drafts?.finish()
     await session.release()
     terminal.suspend()
     inBackground { try await self.session.attach() }
