@@ -19,7 +19,8 @@ public struct UserInterface: Sendable {
   /// More words for Tab, as known addresses; members, rooms and commands are offered anyway.
   public var completionWords: [String] = []
   /// Completes the argument of a command, as a path for /file; called before the common candidates.
-  public var completeArgument: (@Sendable (_ command: String, _ word: String) -> [String])?
+  /// `before` are the arguments in front of the word, resolved; candidates are as they are typed.
+  public var completeArgument: (@Sendable (_ command: String, _ before: [String], _ word: String) -> [String])?
 
   /// Input lines of the rooms that are not open.
   private var inputs: [RoomRow.ID: InputLine] = [:]
@@ -49,14 +50,13 @@ public struct UserInterface: Sendable {
 
   /// True when the newest message is on the screen: what arrives now is seen.
   public var showsNewest: Bool {
-    screen.scroll == .end && !screen.hasNewer && screen.search == nil && screen.verification == nil
-      && screen.page == nil
+    screen.scroll == .end && !screen.hasNewer && !screen.hasPanel && !screen.isBare
       && ScreenLayout(screen, size: size).messages != nil
   }
 
   /// The messages on the screen; none while something else covers them.
   public var visibleMessages: [MessageRow] {
-    guard screen.search == nil, screen.verification == nil, screen.page == nil else { return [] }
+    guard !screen.hasPanel, !screen.isBare else { return [] }
     let layout = ScreenLayout(screen, size: size)
     guard let columns = layout.messages else { return [] }
     return Array(
@@ -159,13 +159,16 @@ public struct UserInterface: Sendable {
     switch event {
     case .resize(let newSize):
       size = newSize
-      return []
+      // What stands on the screen was broken at another width.
+      return screen.isBare ? endBare() : []
     case .suspend: return [.suspend]
     case .resumed: return [.redraw]
     case .terminate: return [.quit]
     case .focus: return []
     case .mouse(let event): return handle(event)
     case .paste(let text):
+      if screen.isBare { return endBare() }
+      if screen.picker != nil { return [] }
       screen.page = nil
       if screen.search != nil { return editSearch(.paste(DisplayText.line(text))) }
       if screen.verification != nil { return [] }
@@ -175,8 +178,10 @@ public struct UserInterface: Sendable {
       }
       return edit(.paste(text))
     case .stroke(let stroke):
+      if screen.isBare { return endBare() }
       screen.status.error = nil
       if screen.switcher != nil { return handleInSwitcher(stroke) }
+      if screen.picker != nil { return handleInPicker(stroke) }
       if screen.page != nil, let intents = handleInPage(stroke) { return intents }
       if screen.search != nil { return handleInSearch(stroke) }
       if screen.verification != nil { return handleInVerification(stroke) }
@@ -220,6 +225,12 @@ public struct UserInterface: Sendable {
       if !screen.input.isEmpty { return edit(.clear) }
       screen.status.error = "Ctrl-d or /quit leaves the program"
     case .deleteOrQuit: return screen.input.isEmpty ? [.quit] : edit(.deleteForward)
+    case .showBare:
+      if screen.messages.isEmpty {
+        screen.status.error = "there are no messages to select from"
+      } else {
+        screen.isBare = true
+      }
     case .redraw: return [.redraw]
     case .suspend: return [.suspend]
     }
@@ -308,10 +319,16 @@ public struct UserInterface: Sendable {
   private mutating func complete(backwards: Bool) -> [Intent] {
     let before = screen.input.text
     let completer = Completer(screen: screen, commands: commands, words: completionWords, argument: completeArgument)
+    let head = String(before.prefix(screen.input.cursor))
     screen.input.complete(
-      backwards: backwards, from: commands.startOfRoom(String(before.prefix(screen.input.cursor))),
+      backwards: backwards, from: commands.startOfRoom(head) ?? commands.openArgument(head)?.start,
       candidates: completer.candidates)
     return composing(before: before)
+  }
+
+  private mutating func endBare() -> [Intent] {
+    screen.isBare = false
+    return [.redraw]
   }
 
   // MARK: Rooms

@@ -50,7 +50,9 @@ final class ChatScreen {
   var messageReads = ReadOrder()
   /// Nothing while the terminal tells nothing: then it is taken for unwatched when another room is open.
   private var hasFocus: Bool?
-  private let terminal = Terminal()
+  let terminal = Terminal()
+  /// The screen shows messages without panes, and is left alone until that ends.
+  private var isBareShown = false
   private var notifications: NotificationQueue?
   /// What the next Enter confirms; any other key takes it back.
   var question: Question?
@@ -78,8 +80,12 @@ final class ChatScreen {
     mention = Mention(address.user ?? "")
     interface = UserInterface(
       size: terminal.size, theme: configuration.theme, keymap: configuration.keymap, commands: ChatSlashCommands.table)
-    interface.completeArgument = { command, word in
-      ["file", "export"].contains(command) ? PathCompletion.candidates(for: word) : []
+    interface.completeArgument = { command, before, word in
+      switch command {
+      case "file" where before.isEmpty, "export" where before.isEmpty: PathCompletion.candidates(for: word)
+      case "save": PathCompletion.candidates(for: word, .folders)
+      default: []
+      }
     }
     interface.screen.status = StatusBar(
       account: "\(address.user ?? "")@\(address.host)", connection: "connecting", health: .pending)
@@ -102,6 +108,7 @@ final class ChatScreen {
     }
     defer { terminal.stop() }
     if terminal.colors < 8 { interface.theme = .monochrome }
+    terminal.hasLinks = configuration.links.isOn(terminal: ProcessInfo.processInfo.environment["TERM"] ?? "")
     wanted = room
     let report = report
     let keys = terminal.keyEvents
@@ -166,6 +173,12 @@ final class ChatScreen {
 
   private func paintNow() {
     isPaintDue = false
+    guard !interface.screen.isBare else {
+      if !isBareShown { terminal.showBare(interface.bareLines) }
+      isBareShown = true
+      return
+    }
+    isBareShown = false
     terminal.paint(interface.grid)
     markVisibleRead()
   }
@@ -203,6 +216,9 @@ final class ChatScreen {
     case .loadNewest(let room): await open(room)
     case .search(let request): search(request)
     case .openMessage(let message, let room): await open(room, around: message)
+    case .openLink(let target): openLink(target)
+    case .openFile(let path): openFile(path)
+    case .copy(let text): copy(text)
     case .verify(let address): await verify(address)
     case .setTrust(let decision, let device): await decide(decision, device: device)
     case .sendMessage(let text, let room):
