@@ -7,11 +7,17 @@ extension ChatClient {
   public func rooms() async throws -> [RoomSummary] { try await store.rooms() }
 
   /// What a user's TO means: a SIP address is the one-to-one room with that person, anything else a known room
-  /// (`RoomLookup`).
+  /// (`RoomLookup`). Without a connection those that are known.
+  /// - Throws: `ChatError.noRoomYet` when the server that would make the room is away.
   public func room(for target: String) async throws -> RoomSummary {
     switch try await store.target(target, for: account.address) {
-    case .room(let room): room
-    case .person(let address): try await oneToOne.room(with: address)
+    case .room(let room): return room
+    case .person(let address):
+      if let known = try await oneToOne.known(with: address) { return known }
+      do { try await waitUntilConnected() } catch let error as ChatError where error.mayPass {
+        throw ChatError.noRoomYet(person: address.description, cause: error.description)
+      }
+      return try await oneToOne.room(with: address)
     }
   }
 

@@ -15,6 +15,8 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   case unknownRoom(String, known: [String])
   case ambiguousRoom(String, candidates: [String])
   case notInRoom(String)
+  /// Nobody wrote to this person before, and the server that makes the room is away.
+  case noRoomYet(person: String, cause: String)
   /// The room is not of one of the account's conference servers.
   case foreignRoom(String)
   /// It says that it is the room with these people, and the factory names another one.
@@ -72,6 +74,11 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
       name, or the room's address
       """
     case .notInRoom(let room): "this account is no longer a member of \(room)"
+    case .noRoomYet(let person, let cause):
+      """
+      there is no room with \(person) yet, and the server that makes it cannot be reached (\(cause)): nothing was sent \
+      or kept; send it again when the server is back
+      """
     case .foreignRoom(let room):
       """
       \(room) is not a room of this account's conference server, so nothing is sent to it; if it is one of yours, add \
@@ -139,7 +146,7 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   public var exitCode: Int32 {
     switch self {
     case .untrusted, .newDevices, .unsafeDevices: 10
-    case .notConnected, .serverUnreachable, .noKeys: 69
+    case .notConnected, .serverUnreachable, .noRoomYet, .noKeys: 69
     case .wrongCredentials: 77
     case .noGRUU, .factoryDidNotRedirect, .noKeyServer, .badConfiguration: 78
     case .refused, .keyServer, .notInRoom, .nobodyToEncryptFor, .foreignRoom, .notTheOneToOneRoom: 76
@@ -154,7 +161,7 @@ extension ChatError {
   /// Whether the same may work later without anybody changing something: the server is away or overloaded.
   var mayPass: Bool {
     switch self {
-    case .serverUnreachable: true
+    case .serverUnreachable, .notConnected: true
     case .refused(_, let status, _): status == 408 || status >= 500
     default: false
     }

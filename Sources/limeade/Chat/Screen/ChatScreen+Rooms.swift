@@ -23,8 +23,12 @@ extension ChatScreen {
     let rows = await rows(entries, room: address, before: message == nil ? nil : entries.last?.message.time)
     let firstUnread = await firstUnread(of: summary, entries)
     let (header, members) = await headerAndMembers(of: summary)
+    await rememberLines(of: address)
     guard opening == address else { return }
+    noteDraft()
+    let hadNone = interface.screen.openRoom == nil
     interface.open(address, header: header, messages: rows, members: members, firstUnread: firstUnread)
+    if hadNone { moveDraft() }
     interface.screen.status.typing = (typing[address] ?? [:]).keys.sorted().map(names.short)
     if let message {
       // What is loaded reaches a page further, but perhaps not to the newest.
@@ -134,6 +138,7 @@ extension ChatScreen {
       row.mentions = row.unread > 0 ? mentions[address] ?? 0 : 0
       return row
     }
+    interface.markDrafts()
     if let open = interface.screen.openRoom, !summaries.contains(where: { $0.room.address == open }) {
       let name = interface.screen.header.name
       interface.closeRoom()
