@@ -65,6 +65,9 @@ extension MessageRow {
       delivery: message.isOutgoing ? Self.delivery(of: entry) : nil)
     isMention = !message.isOutgoing && mention.isIn(message.text)
     messageID = message.messageID
+    isRetracted = message.isRetracted
+    let isEditable = message.isOutgoing && message.forwardedFrom == nil && !isRetracted && message.state != .failed
+    if isEditable, !message.text.isEmpty { editableText = message.text }
     files = message.files.filter(\.isOffered).map(\.name)
     quote = entry.quote.map { "\(names.short($0.sender)): \($0.text ?? "(not here)")" }
     reactions = entry.reactions.map { "\($0.text) \(names.short($0.sender))" }
