@@ -10,8 +10,12 @@ extension ChatClient {
   /// (`RoomLookup`).
   public func room(for target: String) async throws -> RoomSummary {
     switch try await store.target(target, for: account.address) {
-    case .room(let room): room
-    case .person(let address): try await oneToOne.room(with: address)
+    case .room(let room): return room
+    case .person(let address): return try await oneToOne.room(with: address)
+    case .newcomer(let address, let known):
+      do { return try await oneToOne.room(with: address) } catch let error as ChatError where error.isRefusal {
+        throw ChatError.nobodyCalled(target, address: address.description, known: known)
+      }
     }
   }
 

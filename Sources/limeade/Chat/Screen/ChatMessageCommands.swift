@@ -17,6 +17,7 @@ extension ChatScreen {
     let chosen = interface.screen.messages.first { $0.id == interface.screen.selected }?.messageID
     let argument = call.arguments.first ?? ""
     let (store, session) = (store, session)
+    if call.name == "forward", await isAsked(about: argument, command: "forward") { return }
     order {
       let id = try await store.messageID(chosen ?? "last", in: room, author)
       switch call.name {

@@ -7,12 +7,14 @@ struct HistoryLines: Sendable {
   enum Format: Sendable { case text, json }
 
   let format: Format
-  /// By address.
+  /// Of rooms, by address.
   let names: [String: String]
   /// Whether a line of text begins with its room's name; JSON has the address always.
   let showsRoom: Bool
   /// Whether a line of text begins with the message's id.
   var showsIDs = false
+  /// Of people, in text.
+  var person: PersonName = { $0 }
 
   /// A message of text may have further lines, one for each of its files.
   func line(_ entry: MessageWithDeliveries) -> String {
@@ -25,7 +27,7 @@ struct HistoryLines: Sendable {
     let day = Clock().stamp(ofDay: entry.message.time)
     let room = showsRoom ? "\(SafeLine.text(names[entry.message.room] ?? entry.message.room)): " : ""
     let id = showsIDs ? "\(SafeLine.text(entry.message.messageID)) " : ""
-    let line = "\(id)\(room)\(day) \(EventLine.line(for: entry))"
+    let line = "\(id)\(room)\(day) \(EventLine.line(for: entry, name: person))"
     guard entry.message.isOutgoing else { return line }
     let delivered = entry.count(atLeast: .delivered)
     let displayed = entry.count(atLeast: .displayed)

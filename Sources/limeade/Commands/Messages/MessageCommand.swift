@@ -22,7 +22,8 @@ struct MessageCommand: AsyncParsableCommand {
     subcommands: [React.self, Edit.self, Retract.self, Forward.self])
 
   struct Target: ParsableArguments {
-    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    @Argument(
+      help: "A room's address, a contact, or the beginning of its name.", completion: .custom(Completions.rooms))
     var room: String
     @Argument(help: "The message's id, or 'last'.") var id: MessageReference
   }
@@ -80,7 +81,7 @@ struct MessageCommand: AsyncParsableCommand {
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var target: Target
-    @Argument(help: "A SIP address, a room address, or the beginning of a room's name.") var to: String
+    @Argument(help: "A SIP address, a contact, a room address, or the beginning of a room's name.") var to: String
     @Option(help: "Give up waiting after this many seconds (exit code 75).") var timeout: Double = 60
 
     func run() async throws {
