@@ -4,22 +4,6 @@ import Foundation
 import MessageFormats
 import TerminalUI
 
-/// Names as the screen shows them: the user part of an address of our own domain, else the whole address.
-struct ChatNames: Sendable {
-  let account: SIPURI
-
-  func short(_ address: String) -> String {
-    guard let uri = SIPURI(address), let user = uri.user else { return address }
-    return uri.host.lowercased() == account.host.lowercased() ? user : "\(user)@\(uri.host)"
-  }
-
-  func room(_ summary: RoomSummary) -> String {
-    guard summary.room.isOneToOne || summary.room.subject.isEmpty else { return summary.room.subject }
-    let others = summary.participants.map(\.address).filter { $0 != account.description }
-    return others.isEmpty ? "(room)" : others.map(short).joined(separator: ", ")
-  }
-}
-
 extension RoomRow {
   init(_ summary: RoomSummary, names: ChatNames, isConnected: Bool, isTyping: Bool) {
     let presence: Presence =

@@ -83,7 +83,7 @@ extension ChatScreen {
   }
 
   private func panel(_ verification: Verification, with address: String) -> VerificationPanel {
-    let uri = SIPAddress.parse(address, domain: account.address.host)
+    let uri = try? store.person(address, for: account.address)
     return VerificationPanel(
       address: uri?.addressOfRecord.description ?? address, ownAddress: account.address.description,
       ownDevice: verification.ownDevice,

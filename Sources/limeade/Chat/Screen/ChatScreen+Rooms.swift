@@ -2,6 +2,7 @@
 import AccountService
 import ChatCore
 import Foundation
+import MessageFormats
 import TerminalUI
 
 extension ChatScreen {
@@ -16,6 +17,7 @@ extension ChatScreen {
 
   /// - Parameter message: shown and marked; else the newest are shown.
   func open(_ address: String, around message: MessageRow.ID? = nil) async {
+    readContacts()
     guard let summary = summaries.first(where: { $0.room.address == address }) else { return }
     // Another room may be asked for while this one is read: the last wish counts.
     opening = address
@@ -66,6 +68,43 @@ extension ChatScreen {
     }
   }
 
+  /// Opens the room that a name or an address means. With somebody who has no room yet, and was named by less than the
+  /// address, one is made after another Enter only.
+  func join(_ target: String) async {
+    if await isAsked(about: target, command: "join") { return }
+    startChat(with: target)
+  }
+
+  /// Whether a room would have to be made for a name: then the line is written out, to be sent with Enter.
+  func isAsked(about target: String, command: String) async -> Bool {
+    let address: SIPURI
+    var words = ""
+    do {
+      switch try await store.target(target, for: account.address) {
+      case .room: return false
+      case .person(let person):
+        // Who wrote it out has said it.
+        if target.contains("@"), names.contacts.addresses(named: target).isEmpty { return false }
+        if try await store.hasRoom(with: person, for: account.address) { return false }
+        address = person
+      case .newcomer(let person, _):
+        words = "no room is called '\(target)'; "
+        address = person
+      }
+    } catch {
+      complain(ExitStatus.text(of: error))
+      return true
+    }
+    guard interface.screen.input.isEmpty else {
+      complain("\(words)/\(command) \(address) makes a room with \(address.user ?? "")")
+      return true
+    }
+    interface.screen.input.replace(with: "/\(command) \(address)")
+    interface.screen.status.error =
+      "\(words)there is no room with \(names.short(address.description)) yet: Enter makes one, Ctrl-c does not"
+    return true
+  }
+
   /// Opens the one-to-one room with an address, or a room by its name.
   func startChat(with target: String) {
     let (session, report) = (session, report)
@@ -78,6 +117,12 @@ extension ChatScreen {
     }
   }
 
+  /// The user may have changed the address book.
+  func readContacts() {
+    names = store.names(for: account.address)
+    interface.completionWords = names.contacts.all.map(\.name)
+  }
+
   /// In `roomReads`, beside the rooms' addresses.
   private static let allRooms = ""
 
@@ -86,6 +131,7 @@ extension ChatScreen {
     defer { roomReads.end() }
     let all = (try? await store.rooms()) ?? []
     guard roomReads.isNewest(read, of: Self.allRooms) else { return }
+    readContacts()
     summaries = all.filter { $0.room.state != .left }
     mentions = (try? await store.mentions(of: mention)) ?? [:]
     refreshRoomRows()

@@ -25,7 +25,8 @@ final class ChatScreen {
   /// What is shown is read from here, without asking the holder.
   let store: AccountStore
   let orders = OrderQueue()
-  let names: ChatNames
+  /// As of the last look at the address book.
+  var names: ChatNames
   let mention: Mention
   let configuration: InterfaceConfiguration
   var interface: UserInterface
@@ -78,7 +79,7 @@ final class ChatScreen {
   init(session: AccountSession, store: AccountStore, configuration: InterfaceConfiguration) {
     (self.session, self.store, self.configuration) = (session, store, configuration)
     let address = session.account.address
-    names = ChatNames(account: address)
+    names = store.names(for: address)
     mention = Mention(address.user ?? "")
     interface = UserInterface(
       size: terminal.size, theme: configuration.theme, keymap: configuration.keymap, commands: ChatSlashCommands.table)

@@ -20,7 +20,7 @@ struct HistoryCommand: AsyncParsableCommand {
 
   @OptionGroup var options: GlobalOptions
   @Argument(
-    help: "A room's address or the beginning of its name; every room without it.",
+    help: "A room's address, a contact, or the beginning of its name; every room without it.",
     completion: .custom(Completions.allRooms))
   var room: String?
   @Option(help: "Only messages with all these words; in \"quotes\": together.") var search: String?
@@ -47,10 +47,11 @@ struct HistoryCommand: AsyncParsableCommand {
     let store = try options.store(for: account, exclusive: false)
     var rooms = try await store.rooms()
     if let room { rooms = [try await store.room(named: room, for: account.address)] }
+    let names = store.names(for: account.address)
     let lines = HistoryLines(
       format: options.json ? .json : .text,
-      names: Dictionary(rooms.map { ($0.room.address, $0.displayName(for: account.address)) }) { first, _ in first },
-      showsRoom: room == nil, showsIDs: ids)
+      names: Dictionary(rooms.map { ($0.room.address, names.roomLine($0)) }) { first, _ in first },
+      showsRoom: room == nil, showsIDs: ids, person: names.line)
     let file = try output.map(PrivateFile.init(creating:))
     func write(_ page: [HistoryEntry]) throws {
       for entry in page {

@@ -7,19 +7,21 @@ struct HistoryLines: Sendable {
   enum Format: Sendable { case text, json }
 
   let format: Format
-  /// By address.
+  /// Of rooms, by address.
   let names: [String: String]
   /// Whether a line of text begins with its room's name; JSON has the address always.
   let showsRoom: Bool
   /// Whether a line of text begins with the message's id.
   var showsIDs = false
+  /// Of people, in text.
+  var person: PersonName = { $0 }
 
   func line(_ entry: HistoryEntry) -> String {
     switch entry {
     case .message(let message): return line(message)
     case .event(let event) where format == .json: return JSONLine.string(event.jsonFields)
     case .event(let event):
-      let words = "\(Clock().stamp(ofDay: event.time)) \(Clock().time(of: event.time)) -- \(EventLine.words(of: event))"
+      let words = "\(Clock().stamp(ofDay: event.time)) \(Clock().time(of: event.time)) -- \(EventLine.words(of: event, name: person))"
       return (showsIDs ? "- " : "") + place(event.room) + words
     }
   }
@@ -37,7 +39,7 @@ struct HistoryLines: Sendable {
     let day = Clock().stamp(ofDay: entry.message.time)
     let room = place(entry.message.room)
     let id = showsIDs ? "\(SafeLine.text(entry.message.messageID)) " : ""
-    let line = "\(id)\(room)\(day) \(EventLine.line(for: entry))"
+    let line = "\(id)\(room)\(day) \(EventLine.line(for: entry, name: person))"
     guard entry.message.isOutgoing else { return line }
     let delivered = entry.count(atLeast: .delivered)
     let displayed = entry.count(atLeast: .displayed)
