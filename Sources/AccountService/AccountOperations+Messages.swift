@@ -27,12 +27,15 @@ public struct SendText: ClientOperation {
   public var waits: Bool?
   /// The new message's Message-ID. Asked for a second time with the same one, the message is not sent a second time.
   public var id: String?
+  /// As `ClientOperation.queue`.
+  public var queue: Bool?
   /// Gives the message its Message-ID, so that the operation can be repeated.
   public init(
     to: String, text: String, requireTrust: Bool = false, replyTo: String? = nil, ephemeral: Int? = nil,
-    ephemeralUnread: Int? = nil, files: [String] = [], waits: Bool = false
+    ephemeralUnread: Int? = nil, files: [String] = [], waits: Bool = false, queue: Bool? = nil
   ) {
     id = MessageID.make()
+    self.queue = queue
     self.waits = waits
     (self.to, self.text, self.requireTrust) = (to, text, requireTrust)
     (self.replyTo, self.ephemeral, self.ephemeralUnread) = (replyTo, ephemeral, ephemeralUnread)
@@ -259,11 +262,11 @@ public struct ShowKeys: StoreOperation {
 /// The codes to compare with somebody. Keys that are not known yet are not fetched: that would need a connection.
 public struct VerifyKeys: StoreOperation {
   public static let method = "keys.verify"
-  /// A SIP address; a name alone is one of the account's domain.
+  /// A SIP address, a contact's name, or a name alone of the account's domain.
   public var address: String
   public init(_ address: String) { self.address = address }
   public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> Verification {
-    let uri = try SIPAddress.checked(address, domain: account.address.host)
+    let uri = try store.person(address, for: account.address)
     return try await store.verification(of: uri, curve: account.curve)
   }
 }
@@ -272,7 +275,7 @@ public struct VerifyKeys: StoreOperation {
 public struct FetchKeys: ClientOperation {
   public static let method = "keys.fetch"
   public static let isRepeatable = true
-  /// A SIP address; a name alone is one of the account's domain.
+  /// A SIP address, a contact's name, or a name alone of the account's domain.
   public var address: String
   public init(_ address: String) { self.address = address }
   public func perform(on client: ChatClient) async throws -> Verification {

@@ -16,6 +16,8 @@ public struct SlashCommand: Hashable, Sendable {
   public var takesText: Bool
   /// All arguments together are a room's name, with or without quotation marks.
   public var takesRoom: Bool
+  /// The line is not kept among those entered before: what it says deletes itself or is secret.
+  public var isForgotten: Bool
 
   /// - Parameters:
   ///   - name: without the slash.
@@ -23,7 +25,7 @@ public struct SlashCommand: Hashable, Sendable {
   ///   - help: one line.
   public init(
     _ name: String, _ arguments: String, _ help: String, minimum: Int = 0, maximum: Int = 0, takesText: Bool = false,
-    takesRoom: Bool = false
+    takesRoom: Bool = false, isForgotten: Bool = false
   ) {
     self.name = name
     self.arguments = arguments
@@ -32,6 +34,7 @@ public struct SlashCommand: Hashable, Sendable {
     maximumArguments = maximum
     self.takesText = takesText
     self.takesRoom = takesRoom
+    self.isForgotten = isForgotten
   }
 
   /// The name with its arguments, as `/invite ADDRESS...`.
@@ -128,7 +131,7 @@ public struct CommandTable: Hashable, Sendable {
       takesRoom: true),
     SlashCommand(
       "ephemeral", "SECONDS TEXT", "send what is deleted everywhere that long after being read", minimum: 2, maximum: 2,
-      takesText: true),
+      takesText: true, isForgotten: true),
     SlashCommand(
       "send-trusted", "TEXT", "send it only if every device is trusted", minimum: 1, maximum: 1, takesText: true),
     SlashCommand("file", "PATH [TEXT]", "send a file", minimum: 1, maximum: .max),

@@ -24,6 +24,15 @@ public struct UserInterface: Sendable {
 
   /// Input lines of the rooms that are not open.
   private var inputs: [RoomRow.ID: InputLine] = [:]
+  private var entered: [EnteredLine] = []
+
+  /// A line that left the input, to be kept for another run.
+  public struct EnteredLine: Hashable, Sendable {
+    /// As it was typed.
+    public var text: String
+    /// The room that was open.
+    public var room: RoomRow.ID?
+  }
 
   public init(
     screen: ScreenState = ScreenState(), size: ScreenSize, theme: Theme = .dark, keymap: Keymap = .standard,
@@ -60,8 +69,14 @@ public struct UserInterface: Sendable {
     firstUnread: MessageRow.ID? = nil
   ) {
     if screen.openRoom != room {
-      if let previous = screen.openRoom { inputs[previous] = screen.input }
-      screen.input = inputs.removeValue(forKey: room) ?? (screen.openRoom == nil ? screen.input : InputLine())
+      let typed = screen.input
+      if let previous = screen.openRoom { inputs[previous] = typed }
+      let own = inputs.removeValue(forKey: room)
+      screen.input = own ?? InputLine()
+      if screen.openRoom == nil, !typed.isEmpty {
+        // What was typed before a room was there goes on in it, if nothing waits there.
+        if screen.input.isEmpty { screen.input.replace(with: typed.text) } else { screen.input.remember(typed.text) }
+      }
       screen.status.typing = []
     }
     screen.scroll = .end
@@ -72,12 +87,59 @@ public struct UserInterface: Sendable {
     screen.messages = messages
     screen.members = members
     screen.firstUnread = firstUnread
+    markDrafts()
   }
 
-  /// Closes the open room, as after leaving it.
+  // MARK: What is typed in the rooms
+
+  /// Puts what was typed in an earlier run into a room's line, or without a room into the line of none.
+  public mutating func restore(_ text: String, about subject: MessageRow.ID? = nil, in room: RoomRow.ID?) {
+    guard let room, room != screen.openRoom else {
+      guard room == screen.openRoom else { return }
+      if screen.input.isEmpty {
+        screen.input.replace(with: text)
+        screen.input.subject = subject
+      } else {
+        screen.input.remember(text)
+      }
+      return
+    }
+    if inputs[room]?.isEmpty ?? true {
+      inputs[room, default: InputLine()].replace(with: text)
+      inputs[room]?.subject = subject
+    } else {
+      inputs[room]?.remember(text)
+    }
+    markDrafts()
+  }
+
+  /// Lines that were entered in a room in earlier runs, oldest first.
+  public mutating func remember(earlier lines: [String], in room: RoomRow.ID?) {
+    if room == screen.openRoom {
+      screen.input.remember(earlier: lines)
+    } else if let room {
+      inputs[room, default: InputLine()].remember(earlier: lines)
+    }
+  }
+
+  /// What is typed in a room, open or not.
+  public func input(in room: RoomRow.ID) -> InputLine {
+    (room == screen.openRoom ? screen.input : inputs[room]) ?? InputLine()
+  }
+
+  /// After the rows of the rooms were made anew.
+  public mutating func markDrafts() {
+    for index in screen.rooms.indices {
+      let room = screen.rooms[index].id
+      screen.rooms[index].hasDraft =
+        room != screen.openRoom && inputs[room]?.text.contains { !$0.isWhitespace } ?? false
+    }
+  }
+
+  /// Closes the open room, as after leaving it. What was typed in it stays with it.
   public mutating func closeRoom() {
     guard let room = screen.openRoom else { return }
-    inputs[room] = nil
+    inputs[room] = screen.input
     screen.input = InputLine()
     screen.openRoom = nil
     screen.header = RoomHeader()
@@ -94,6 +156,11 @@ public struct UserInterface: Sendable {
   /// Takes one event of the terminal and changes the screen accordingly.
   /// - Returns: what the program is to do, in this order.
   public mutating func handle(_ event: KeyEvent) -> [Intent] {
+    defer { findSubject() }
+    return respond(to: event)
+  }
+
+  private mutating func respond(to event: KeyEvent) -> [Intent] {
     switch event {
     case .resize(let newSize):
       size = newSize
@@ -151,6 +218,10 @@ public struct UserInterface: Sendable {
     case .selectPreviousMessage: return selectMessage(-1)
     case .selectNextMessage: return selectMessage(1)
     case .scrollToUnread: scrollToUnread()
+    case .upOrEdit: return editPrevious()
+    case .downOrEdit: return editNext()
+    case .editLast: editLast()
+    case .cancel: return cancel()
     case .search: return openSearch(everywhere: false)
     case .searchEverywhere: return openSearch(everywhere: true)
     case .run(let line): return submit(line)
@@ -179,7 +250,7 @@ public struct UserInterface: Sendable {
 
   // MARK: Input
 
-  private mutating func edit(_ change: InputLine.Edit) -> [Intent] {
+  mutating func edit(_ change: InputLine.Edit) -> [Intent] {
     let before = screen.input.text
     screen.input.apply(change)
     if screen.input.dropped > 0 {
@@ -189,7 +260,7 @@ public struct UserInterface: Sendable {
     return composing(before: before)
   }
 
-  private func composing(before: String) -> [Intent] {
+  func composing(before: String) -> [Intent] {
     guard let room = screen.openRoom, screen.input.text != before else { return [] }
     let isMessage = Self.isMessage(screen.input.text)
     guard isMessage || Self.isMessage(before) else { return [] }
@@ -202,11 +273,11 @@ public struct UserInterface: Sendable {
 
   private mutating func submit() -> [Intent] {
     guard screen.input.text.contains(where: { !$0.isWhitespace }) else { return [] }
-    return submit(screen.input.text) { interface in _ = interface.screen.input.submit() }
+    return submit(screen.input.text, isTyped: true)
   }
 
-  /// - Parameter accepted: called when the line makes sense, before it is carried out.
-  private mutating func submit(_ line: String, accepted: (inout UserInterface) -> Void = { _ in }) -> [Intent] {
+  /// - Parameter isTyped: the line is that of the input, which it leaves when it makes sense.
+  private mutating func submit(_ line: String, isTyped: Bool = false) -> [Intent] {
     do throws(CommandTable.Failure) {
       switch try commands.parse(line) {
       case .message(let text):
@@ -214,16 +285,31 @@ public struct UserInterface: Sendable {
           screen.status.error = "no room is open: /join ROOM or Alt-1"
           return []
         }
-        accepted(&self)
+        if isTyped { enter() }
         return [.sendMessage(text, room: room)] + scrollToEnd()
       case .command(let call):
-        accepted(&self)
+        if isTyped, MessageCommand(rawValue: call.name) != nil, let subject = screen.input.subject {
+          screen.selected = subject
+        }
+        if isTyped { enter(isForgotten: commands.commands.first { $0.name == call.name }?.isForgotten ?? false) }
         return run(call)
       }
     } catch {
       screen.status.error = error.description
       return []
     }
+  }
+
+  /// The line makes sense and leaves the input.
+  private mutating func enter(isForgotten: Bool = false) {
+    guard !isForgotten else { return screen.input.empty() }
+    entered.append(EnteredLine(text: screen.input.submit(), room: screen.openRoom))
+  }
+
+  /// The lines entered since this was called last.
+  public mutating func takeEntered() -> [EnteredLine] {
+    defer { entered = [] }
+    return entered
   }
 
   private mutating func run(_ call: CommandCall) -> [Intent] {
@@ -288,6 +374,7 @@ public struct UserInterface: Sendable {
     guard next >= 0 else { return [.loadOlder(room: room)] }
     guard next < indices.endIndex else { return scrollToEnd() }
     mark(screen.messages[indices[next]].id)
+    if MessageCommand(line: screen.input.text) != nil { screen.input.subject = screen.selected }
     return []
   }
 

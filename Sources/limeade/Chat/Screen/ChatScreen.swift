@@ -25,7 +25,8 @@ final class ChatScreen {
   /// What is shown is read from here, without asking the holder.
   let store: AccountStore
   let orders = OrderQueue()
-  let names: ChatNames
+  /// As of the last look at the address book.
+  var names: ChatNames
   let mention: Mention
   let configuration: InterfaceConfiguration
   var interface: UserInterface
@@ -36,6 +37,8 @@ final class ChatScreen {
   /// Lines of the program's own, by room.
   var notices: [String: [MessageRow]] = [:]
   var noticeCount = 0
+  /// Why rooms are left, in words.
+  var ends: [String: String] = [:]
   /// The room that is to be shown: reading the database takes time, in which another one may be chosen.
   var opening: String?
   var typing: [String: [String: Task<Void, Never>]] = [:]
@@ -54,6 +57,12 @@ final class ChatScreen {
   /// The screen shows messages without panes, and is left alone until that ends.
   private var isBareShown = false
   private var notifications: NotificationQueue?
+  /// What the next Enter confirms; any other key takes it back.
+  var question: Question?
+  /// nil where the disk takes no drafts.
+  var drafts: DraftKeeper?
+  /// Rooms whose entered lines were read from the disk.
+  var remembered: Set<String> = []
   private var composing: Task<Void, Never>?
   var searching: Task<Void, Never>?
   var transfers = RunningTransfers()
@@ -70,7 +79,7 @@ final class ChatScreen {
   init(session: AccountSession, store: AccountStore, configuration: InterfaceConfiguration) {
     (self.session, self.store, self.configuration) = (session, store, configuration)
     let address = session.account.address
-    names = ChatNames(account: address)
+    names = store.names(for: address)
     mention = Mention(address.user ?? "")
     interface = UserInterface(
       size: terminal.size, theme: configuration.theme, keymap: configuration.keymap, commands: ChatSlashCommands.table)
@@ -87,6 +96,12 @@ final class ChatScreen {
       self?.complain(text)
       self?.paintSoon()
     }
+    do {
+      drafts = DraftKeeper(try InputRecord(store)) { [weak self] text in
+        self?.complain(text)
+        self?.paintSoon()
+      }
+    } catch { interface.screen.status.error = "what is typed is not kept: \(ExitStatus.text(of: error))" }
   }
 
   /// Runs until the user quits.
@@ -115,6 +130,7 @@ final class ChatScreen {
     ]
     defer { for task in tasks { task.cancel() } }
     // What is known already is to be read and answered before the network has been waited for.
+    await restoreDrafts()
     await reloadRooms()
     await openWanted()
     paintNow()
@@ -122,7 +138,10 @@ final class ChatScreen {
       while let happening = report.take() {
         guard await isGoingOn(after: happening) else {
           // What was written before the end is handed over.
+          noteDraft()
           await orders.finish()
+          noteDraft()
+          await drafts?.finish()
           return .success(())
         }
       }
@@ -135,7 +154,10 @@ final class ChatScreen {
     switch happening {
     case .key(let key):
       if case .focus(let isFocused) = key { hasFocus = isFocused }
+      if case .stroke(let stroke) = key, stroke != KeyStroke(.enter) { question = nil }
+      if case .paste = key { question = nil }
       for intent in interface.handle(key) where await !carryOut(intent) { return false }
+      noteDraft()
       paintNow()
       return true
     case .chat(let event): await show(event)
@@ -207,7 +229,12 @@ final class ChatScreen {
       // Who answers has read what was new.
       interface.screen.firstUnread = nil
       let message = SendText(to: room, text: text, waits: true)
-      order { await self.addOwn(try await self.session.perform(message)) }
+      order {
+        do { await self.addOwn(try await self.session.perform(message)) } catch {
+          self.giveBack(text.hasPrefix("/") ? "/" + text : text, in: room)
+          throw error
+        }
+      }
     case .composing(let isWriting, let room): tellComposing(isWriting, room: room)
     case .command(let call): await run(call)
     }
@@ -216,6 +243,7 @@ final class ChatScreen {
 
   /// A stopped program answers nobody: others may have the account meanwhile.
   private func suspend() async {
+    await drafts?.finish()
     await session.release()
     terminal.suspend()
     inBackground { try await self.session.attach() }
@@ -263,27 +291,19 @@ final class ChatScreen {
       if summary.room.state == .left, summary.room.address != interface.screen.openRoom,
         summaries.contains(where: { $0.room.address == summary.room.address })
       {
-        note("you are no longer a member of \(names.room(summary))")
+        note("\(names.room(summary)): \(ends[summary.room.address] ?? "you are no longer a member")")
       }
       update(summary)
       if summary.room.address == interface.screen.openRoom { await refreshOpenRoom() }
       if interface.screen.openRoom == nil, wanted == nil { await openWanted() }
-    case .participant(let room, let address, let isAdmin, let change):
-      // Members of a room that is just being joined are no news.
-      guard summaries.contains(where: { $0.room.address == room && $0.room.state == .active }) else { return }
-      let name = names.short(address)
-      switch change {
-      case .added: note("\(name) joined", room: room)
-      case .removed: note("\(name) left", room: room)
-      case .changed: note("\(name) is \(isAdmin ? "now" : "no longer") admin", room: room)
-      }
+    case .roomEvent(let event): await show(event)
+    // Told as what happened in the room.
+    case .participant, .lifetime: break
     case .device(let room, let participant, let device, let change):
       guard summaries.contains(where: { $0.room.address == room && $0.room.state == .active }), change != .changed
       else { return }
       note(
         "\(names.short(participant)) has \(change == .added ? "a new" : "no longer the") device \(device)", room: room)
-    case .lifetime(let room, _, _):
-      if let line = EventLine.text(of: event) { note(String(line.dropFirst(3)), room: room) }
     case .message(let message):
       stopTyping(message.room, message.sender)
       staleRooms.insert(message.room)
@@ -307,15 +327,36 @@ final class ChatScreen {
     }
   }
 
+  private func show(_ event: RoomEvent) async {
+    staleRooms.insert(event.room)
+    if event.isOwn, [.left, .removed, .gone, .ended, .forgotten].contains(event.kind) {
+      ends[event.room] = event.words(name: names.short)
+    }
+    add(event)
+    guard event.isInvitation, !event.isRead, !isSeen(event.room),
+      let summary = try? await store.summary(ofRoom: event.room)
+    else { return }
+    notifications?.add(
+      NotificationQueue.News(
+        fields: event.jsonFields, text: event.words(name: names.short),
+        sender: event.by.map(names.short) ?? names.room(summary), room: names.room(summary)), isPersonal: true)
+  }
+
+  /// Whether the user is looking at the newest of a room.
+  private func isSeen(_ room: String) -> Bool {
+    room == interface.screen.openRoom && interface.showsNewest && hasFocus != false
+  }
+
   /// Rings and notifies, unless the user is looking at the message.
   private func announce(_ message: Message) {
-    let isOpen = message.room == interface.screen.openRoom && interface.showsNewest
-    guard !isOpen || hasFocus == false,
+    guard !isSeen(message.room),
       let summary = summaries.first(where: { $0.room.address == message.room })
     else { return }
     let sender = names.short(message.sender)
     notifications?.add(
-      message, sender: message.isStranger ? "somebody as \(sender)" : sender, room: names.room(summary),
+      NotificationQueue.News(
+        fields: message.jsonFields, text: message.preview,
+        sender: message.isStranger ? "somebody as \(sender)" : sender, room: names.room(summary)),
       isPersonal: summary.room.isOneToOne || mention.isIn(message.text))
   }
 
