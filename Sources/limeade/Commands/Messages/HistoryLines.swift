@@ -1,14 +1,16 @@
 // HistoryLines.swift: stored messages as lines of text or JSON, and the file they are exported to.
 import ChatCore
 import Foundation
+import MessageFormats
 import TerminalUI
 
 struct HistoryLines: Sendable {
   enum Format: Sendable { case text, json }
 
   let format: Format
+  let account: SIPURI
   /// By address.
-  let names: [String: String]
+  let rooms: [String: MessageSetting]
   /// Whether a line of text begins with its room's name; JSON has the address always.
   let showsRoom: Bool
   /// Whether a line of text begins with the message's id.
@@ -17,13 +19,13 @@ struct HistoryLines: Sendable {
   /// A message of text may have further lines, one for each of its files.
   func line(_ entry: MessageWithDeliveries) -> String {
     format == .json
-      ? JSONLine.string(entry.jsonFields)
+      ? JSONLine.string(entry.jsonFields(in: rooms[entry.message.room], for: account))
       : ([text(entry)] + FileText.lines(of: entry.message)).joined(separator: "\n")
   }
 
   private func text(_ entry: MessageWithDeliveries) -> String {
     let day = Clock().stamp(ofDay: entry.message.time)
-    let room = showsRoom ? "\(SafeLine.text(names[entry.message.room] ?? entry.message.room)): " : ""
+    let room = showsRoom ? "\(SafeLine.text(rooms[entry.message.room]?.roomName ?? entry.message.room)): " : ""
     let id = showsIDs ? "\(SafeLine.text(entry.message.messageID)) " : ""
     let line = "\(id)\(room)\(day) \(EventLine.line(for: entry))"
     guard entry.message.isOutgoing else { return line }

@@ -98,11 +98,16 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
     let saver = try fileSaver()
     ServiceManager.ready()
     var left = count
+    var fields = EventFields(for: session.account.address) {
+      try? await session.perform(ShowRoom($0)).summary
+    }
     // Ends when what was begun to be saved is.
     try await withThrowingDiscardingTaskGroup { group in
       for try await event in session.events {
         if let only, let other = event.room, other != only { continue }
-        show(event)
+        await fields.learn(event)
+        let line = fields.jsonLine(of: event)
+        show(event, line)
         guard case .message(let message) = event, !message.isOutgoing else { continue }
         if let saver, let download, !message.files.isEmpty {
           group.addTask {
@@ -110,7 +115,7 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
             for index in message.files.indices { _ = try? await saver.save(message, index, in: download) }
           }
         }
-        try await answer(message, event, session)
+        try await answer(message, line, session)
         if let before = left {
           left = before - 1
           if before == 1 { break }
@@ -124,10 +129,13 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
   private func fileSaver() throws -> FileSaver? {
     guard download != nil else { return nil }
     let account = try options.accountConfiguration()
-    return FileSaver(account: account, store: try options.store(for: account, exclusive: false)) { show(.file($0)) }
+    return FileSaver(account: account, store: try options.store(for: account, exclusive: false)) { progress in
+      let event = ChatEvent.file(progress)
+      show(event, event.jsonLine)
+    }
   }
 
-  private func answer(_ message: Message, _ event: ChatEvent, _ session: AccountSession) async throws {
+  private func answer(_ message: Message, _ line: String, _ session: AccountSession) async throws {
     // A program must not take a stranger for a member.
     guard !message.isStranger else { return }
     if markRead { _ = try await session.perform(MarkRoomRead(message.room)) }
@@ -135,7 +143,7 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
     if echo { _ = try await session.perform(SendText(to: message.room, text: Self.echo(of: message), waits: true)) }
     guard let exec else { return }
     let answer: String
-    do { answer = try await ExternalCommand(exec).run(input: event.jsonLine) } catch {
+    do { answer = try await ExternalCommand(exec).run(input: line) } catch {
       return Output.note("limeade: \(SafeLine.text(ExitStatus.text(of: error)))")
     }
     if reply, !answer.isEmpty {
@@ -147,7 +155,8 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
     "echo of \"\(message.text)\", which came \(message.isEncrypted ? "encrypted" : "NOT encrypted")"
   }
 
-  private func show(_ event: ChatEvent) {
+  /// - Parameter line: with --json.
+  private func show(_ event: ChatEvent, _ line: String) {
     if case .connection(let connection) = event { ServiceManager.status(connection) }
     if daemon {
       switch event {
@@ -157,7 +166,7 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
       if !options.json { return Output.note(EventLine.text(of: event) ?? "") }
     }
     if options.json {
-      Output.line(event.jsonLine)
+      Output.line(line)
     } else if let line = EventLine.text(of: event) {
       Output.line(line)
     }
