@@ -24,15 +24,16 @@ struct ScreenPainter {
   mutating func paint() {
     guard grid.size.rows > 0, grid.size.columns > 0 else { return }
     if grid.size.rows >= 3 { paintHeader() }
-    let hasPanel = state.search != nil || state.verification != nil || state.page != nil
-    if !hasPanel {
+    if !state.hasPanel {
       if let columns = layout.messages { paintMessages(columns) }
       if let columns = layout.rooms { paintRooms(columns) }
       if let columns = layout.members { paintMembers(columns) }
     }
     if grid.size.rows >= 2 { paintStatus() }
+    paintCandidates()
     paintInput()
     if let page = state.page { paint(page) }
+    if let picker = state.picker { paint(picker) }
     if let verification = state.verification { paintVerification(verification) }
     if let search = state.search { paintSearch(search) }
     if let switcher = state.switcher { paintSwitcher(switcher) }
@@ -43,7 +44,7 @@ struct ScreenPainter {
   private mutating func paintHeader() {
     let width = grid.size.columns
     let isUnsafe = state.header.security == .unsafe
-    let style = isUnsafe ? theme.headerWarning : theme.header
+    let style = isUnsafe ? theme.headerWarning : state.isPlain ? theme.headerPlain : theme.header
     grid.fill(row: 0, from: 0, to: width, style: style)
     guard state.openRoom != nil else {
       grid.write(" limeade", row: 0, column: 0, style: style)
@@ -91,7 +92,8 @@ struct ScreenPainter {
     case .pieces(let pieces):
       var column = columns.lowerBound
       for piece in pieces {
-        column = grid.write(piece.text, row: row, column: column, end: columns.upperBound, style: piece.style)
+        column = grid.write(
+          piece.text, row: row, column: column, end: columns.upperBound, style: piece.style, link: piece.link)
       }
     case .rule(let title, let style):
       grid.fill(row: row, from: columns.lowerBound, to: columns.upperBound, with: "-", style: style)
@@ -154,7 +156,9 @@ struct ScreenPainter {
     let indent = ClusterWidth.columns(of: input.prompt)
     for (offset, text) in input.rows.dropFirst(first).prefix(height).enumerated() {
       let row = layout.inputRows.lowerBound + offset
-      if first + offset == 0 { grid.write(input.prompt, row: row, column: 0, style: theme.prompt) }
+      if first + offset == 0 {
+        grid.write(input.prompt, row: row, column: 0, style: state.isPlain ? theme.promptPlain : theme.prompt)
+      }
       grid.write(text, row: row, column: indent, style: theme.text)
     }
     grid.cursor = .init(

@@ -147,8 +147,10 @@ struct InputLayout: Equatable {
 
   private static func prompt(_ state: ScreenState, columns: Int) -> String {
     let name = DisplayText.line(state.header.name)
-    if columns < ScreenLayout.narrowColumns || name.isEmpty { return "> " }
-    return "[\(name.clipped(to: promptName))] > "
+    // In words too: not every terminal has colours.
+    let sign = state.isPlain ? RoomSecurity.notEncrypted.words + " > " : "> "
+    if columns < ScreenLayout.narrowColumns || name.isEmpty { return sign }
+    return "[\(name.clipped(to: promptName))] \(sign)"
   }
 }
 

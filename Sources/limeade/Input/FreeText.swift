@@ -51,7 +51,8 @@ enum FreeText {
     "message react": Shape(places: [.plain, .id, .name], flags: ["--remove", "--no-queue"], valued: ["--timeout"]),
     "message edit": Shape(places: [.plain, .id, .text], flags: ["--no-queue"], valued: ["--timeout"]),
     "message retract": Shape(places: [.plain, .id], flags: ["--no-queue"], valued: ["--timeout"]),
-    "message forward": Shape(places: [.plain, .id], flags: ["--no-queue"], valued: ["--timeout"]),
+    "message forward": Shape(
+      places: [.plain, .id], flags: ["--no-queue", "--unencrypted"], valued: ["--timeout"]),
     "file save": Shape(places: [.id], flags: ["--any-host", "--unencrypted"], valued: ["--to", "--room"]),
     "room create": Shape(places: [.name], flags: ["--plain"], valued: ["--ephemeral", "--timeout"]),
     "room rename": Shape(places: [.plain, .name], valued: ["--timeout"]),
