@@ -108,6 +108,7 @@ extension Message {
     object["forwardedFrom"] = forwardedFrom
     object["claimedTime"] = claimedTime.map(JSONLine.time)
     if isStranger { object["stranger"] = true }
+    if isAutomatic { object["automatic"] = true }
     object["edited"] = editedAt.map(JSONLine.time)
     object["original"] = original
     if isOriginalMissing { object["originalMissing"] = true }

@@ -46,6 +46,7 @@ import Testing
     (full.senderDevice, full.failure, full.attachments) = ("d", "why", [least, most])
     (full.replyTo, full.replySender, full.forwardedFrom, full.claimedTime) = ("o", sender, sender, now)
     (full.isStranger, full.editedAt, full.original, full.isOriginalMissing) = (true, now, "o", true)
+    full.isAutomatic = true
     (full.isRetracted, full.lifetime, full.unreadLifetime, full.expiresAt) = (true, 1, 2, now)
     var refused = message(.failed, true)
     refused.failure = "why"

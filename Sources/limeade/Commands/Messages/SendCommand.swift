@@ -59,6 +59,8 @@ struct SendCommand: AsyncParsableCommand {
 
   @OptionGroup var queue: QueueOption
 
+  @Flag(help: "Mark it as a program's answer, which no other program answers (listen --reply).") var automatic = false
+
   @Flag(help: "Send nothing unless every device that would get it is trusted (exit code 10).")
   var requireTrust = false
 
@@ -88,7 +90,8 @@ struct SendCommand: AsyncParsableCommand {
     let files = try GivenFiles(file, data: ConfigurationFile.dataDirectory(account: account.name))
     let order = SendText(
       to: to, text: text, requireTrust: requireTrust, replyTo: replyTo, ephemeral: ephemeral,
-      ephemeralUnread: ephemeralUnread, files: files.paths, queue: queue.parameter)
+      ephemeralUnread: ephemeralUnread, files: files.paths, queue: queue.parameter,
+      automatic: automatic ? true : nil)
     try await options.withOutbox(queue, timeout: timeout) { session, connection in
       let goal = wait
       let sign = Deadline.Sign()
