@@ -104,7 +104,7 @@ extension ChatScreen {
     inBackground {
       let file = try PrivateFile(creating: path)
       let lines = HistoryLines(
-        format: format, account: own, rooms: [address: MessageSetting(summary, for: own)], showsRoom: false)
+        format: format, account: own, rooms: [address: MessageSetting(summary, for: own)], names: [:], showsRoom: false)
       var count = 0
       try await store.eachPage(of: HistoryRequest(room: address)) { page in
         for entry in page {
