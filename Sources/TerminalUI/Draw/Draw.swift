@@ -72,7 +72,7 @@ struct ScreenPainter {
   // MARK: Messages
 
   private mutating func paintMessages(_ columns: Range<Int>) {
-    let messages = MessageLayout(state, width: columns.count, theme: theme)
+    let messages = MessageLayout(state, width: columns.count, height: layout.body.count, theme: theme)
     let lines = messages.visibleLines(height: layout.body.count).lines
     var row = layout.body.upperBound - lines.count
     for line in lines {
@@ -114,7 +114,8 @@ struct ScreenPainter {
     // At the right, where it is not pushed away, what the other words are to be read with.
     let right = statusWords.isEmpty ? "" : "[\(statusWords)] "
     let room = max(0, width - 2 - right.count)
-    let text = DisplayText.line(state.status.error.map { "! \($0)" } ?? activityParts.joined(separator: " | "))
+    let text = DisplayText.line(
+      state.status.error.map { "! \($0)" } ?? state.status.hint ?? activityParts.joined(separator: " | "))
     grid.write(" " + text.clipped(to: room), row: row, column: 0, style: style)
     grid.write(right, row: row, column: width - right.count, style: style)
   }

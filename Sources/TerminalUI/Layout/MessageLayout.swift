@@ -26,11 +26,17 @@ struct MessageLayout {
   let width: Int
   private let clock: Clock
   private let nameWidth: Int
+  /// Lines of a text that is shown whole.
+  private let longest: Int
+  /// Where the pane is small, texts of as many lines are shown whole.
+  private static let minimumFolded = 6
 
-  init(_ state: ScreenState, width: Int, theme: Theme) {
+  /// - Parameter height: rows of the pane; a text with more is folded.
+  init(_ state: ScreenState, width: Int, height: Int, theme: Theme) {
     self.state = state
     self.theme = theme
     self.width = width
+    longest = max(Self.minimumFolded, height)
     clock = Clock(timeZone: state.timeZone)
     nameWidth = width >= 48 ? 10 : 6
   }
@@ -175,8 +181,10 @@ struct MessageLayout {
     var text = cut(message.text)
     if isPlaintextInEncryptedRoom { text = "[not encrypted] " + text }
     if message.encryption == .stranger { text = "[\(message.encryption.words)] " + text }
-    if let delivery = message.delivery, delivery.isPartial { text += " [\(delivery.words)]" }
-    for remark in message.remarks { text += " (\(DisplayText.line(remark)))" }
+    var remarks = ""
+    if let delivery = message.delivery, delivery.isPartial { remarks += " [\(delivery.words)]" }
+    for remark in message.remarks { remarks += " (\(DisplayText.line(remark)))" }
+    text += remarks
     let name = DisplayText.line(message.isOwn ? "me" : message.sender)
     let timeStyle = message.id == state.selected ? theme.selection : theme.faint
     let head = [
@@ -192,8 +200,13 @@ struct MessageLayout {
       let line = "> " + DisplayText.joinedLines(String(quote.prefix(Self.maximumQuoted)))
       lines.append(.pieces(head + [StyledText(text: line.clipped(to: max(0, width - indent)), style: theme.quote)]))
     }
-    for line in Self.bodyLines(DisplayText.lines(text), width: width - indent, style: bodyStyle) {
-      lines.append(.pieces((lines.isEmpty ? head : [margin]) + line))
+    let body = Self.bodyLines(DisplayText.lines(text), width: width - indent, style: bodyStyle)
+    let shown = body.count > longest ? longest * 2 / 3 : body.count
+    for line in body.prefix(shown) { lines.append(.pieces((lines.isEmpty ? head : [margin]) + line)) }
+    if shown < body.count {
+      let count = "\(message.text.utf8.count > Self.maximumDrawn ? "over " : "")\(body.count - shown)"
+      let fold = "… \(count) more lines, Alt-v or /view" + remarks
+      lines.append(.pieces([margin, StyledText(text: fold.clipped(to: max(0, width - indent)), style: theme.notice)]))
     }
     if !message.reactions.isEmpty {
       let reactions = DisplayText.joinedLines(message.reactions.joined(separator: ", "))
@@ -222,6 +235,13 @@ struct MessageLayout {
     }
   }
 
+  /// Whether not all of its text is on the screen.
+  func isFolded(_ message: MessageRow) -> Bool {
+    guard message.kind == .text, message.text.utf8.count > longest else { return false }
+    return message.text.utf8.count > Self.maximumDrawn
+      || TextWrap.lines(of: DisplayText.lines(message.text), width: width - indent).count > longest
+  }
+
   private func noticeLines(_ message: MessageRow, _ level: MessageRow.Level) -> [MessageLine] {
     let (mark, style): (String, Style) =
       switch level {
@@ -244,7 +264,7 @@ struct MessageLayout {
     // Cheap for the usual case: a text of few bytes has few clusters.
     if text.utf8.count <= Self.maximumDrawn { return text }
     let drawn = text.prefix(Self.maximumDrawn)
-    return drawn.endIndex == text.endIndex ? text : drawn + " [… too long to be shown whole]"
+    return drawn.endIndex == text.endIndex ? text : drawn + " [… too long to be shown whole: Alt-v or /view]"
   }
 
   private func markStyle(_ encryption: MessageRow.Encryption, _ isPlaintextInEncryptedRoom: Bool) -> Style {

@@ -45,9 +45,10 @@ final class TerminalReader: Sendable {
     return ScreenSize(columns: Int(columns), rows: Int(rows))
   }
 
-  func start() {
+  /// - Parameter readsKeys: false while another program has the terminal; signals are told all the same.
+  func start(readsKeys: Bool = true) {
     let thread = Thread { [self] in
-      run()
+      run(readsKeys: readsKeys)
       finished.signal()
     }
     thread.name = "terminal"
@@ -61,10 +62,10 @@ final class TerminalReader: Sendable {
     finished.wait()
   }
 
-  private func run() {
+  private func run(readsKeys: Bool) {
     var decoder = KeyDecoder()
     var descriptors = [
-      pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: readsKeys ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
       pollfd(fd: pipeReadEnd, events: Int16(POLLIN), revents: 0),
     ]
     while true {
@@ -88,9 +89,23 @@ final class TerminalReader: Sendable {
           descriptors[0].revents = 0
           continue
         }
-        emit(decoder.decode(bytes))
+        if !decoder.isPasting, !decoder.isWaiting, KeyDecoder.isUnbracketedPaste(bytes) {
+          emit([.paste(String(decoding: wholePaste(bytes), as: UTF8.self))])
+        } else {
+          emit(decoder.decode(bytes))
+        }
       }
     }
+  }
+
+  /// What follows without a pause belongs to it, its last line's end too.
+  private func wholePaste(_ beginning: [UInt8]) -> [UInt8] {
+    var bytes = beginning
+    var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+    while poll(&input, 1, Int32(KeyDecoder.pastePause)) > 0, let more = readBytes(from: STDIN_FILENO), !more.isEmpty {
+      bytes += more.prefix(max(0, KeyDecoder.maximumPaste - bytes.count))
+    }
+    return bytes
   }
 
   private func emitSignal(_ byte: UInt8) {
