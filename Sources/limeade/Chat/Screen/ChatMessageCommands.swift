@@ -23,6 +23,7 @@ extension ChatScreen {
     }
     let argument = call.arguments.first ?? ""
     let (store, session) = (store, session)
+    if call.name == "forward", await isAsked(about: argument, command: "forward") { return }
     order {
       let id = try await store.messageID(chosen ?? "last", in: room, author)
       switch call.name {

@@ -4,22 +4,6 @@ import Foundation
 import MessageFormats
 import TerminalUI
 
-/// Names as the screen shows them: the user part of an address of our own domain, else the whole address.
-struct ChatNames: Sendable {
-  let account: SIPURI
-
-  func short(_ address: String) -> String {
-    guard let uri = SIPURI(address), let user = uri.user else { return address }
-    return uri.host.lowercased() == account.host.lowercased() ? user : "\(user)@\(uri.host)"
-  }
-
-  func room(_ summary: RoomSummary) -> String {
-    guard summary.room.isOneToOne || summary.room.subject.isEmpty else { return summary.room.subject }
-    let others = summary.participants.map(\.address).filter { $0 != account.description }
-    return others.isEmpty ? "(room)" : others.map(short).joined(separator: ", ")
-  }
-}
-
 extension RoomRow {
   init(_ summary: RoomSummary, names: ChatNames, isConnected: Bool, isTyping: Bool) {
     let presence: Presence =
@@ -30,7 +14,7 @@ extension RoomRow {
       }
     self.init(
       id: summary.room.address, name: names.room(summary), kind: summary.room.isOneToOne ? .direct : .group,
-      isEncrypted: summary.room.isEncrypted, unread: summary.unread, presence: presence,
+      isEncrypted: summary.room.isEncrypted, unread: summary.unread + (summary.isNew ? 1 : 0), presence: presence,
       activity: Int64(summary.room.lastActivity.timeIntervalSince1970 * 1000), isTyping: isTyping)
   }
 }
@@ -98,6 +82,16 @@ extension MessageRow {
     if displayed.done > 0 { return .displayed(displayed.done, of: displayed.of) }
     let delivered = entry.count(atLeast: .delivered)
     return delivered.done > 0 ? .delivered(delivered.done, of: delivered.of) : .sent
+  }
+}
+
+extension MessageRow {
+  /// Something that happened in the room.
+  init(_ event: RoomEvent, names: ChatNames) {
+    let isEnd = event.isOwn && [.removed, .gone, .forgotten, .ended].contains(event.kind)
+    self = .notice(
+      id: "e\(event.id ?? 0)", time: event.time, text: event.words(name: names.short),
+      level: isEnd ? .warning : .information)
   }
 }
 

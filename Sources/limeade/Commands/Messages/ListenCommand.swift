@@ -95,14 +95,15 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
     isAttached.set()
     var only: String?
     if let room { only = try await session.perform(ShowRoom(room)).summary.room.address }
-    let saver = try fileSaver()
+    let names = options.contactFile.source
+    let saver = try fileSaver(names)
     ServiceManager.ready()
     var left = count
     // Ends when what was begun to be saved is.
     try await withThrowingDiscardingTaskGroup { group in
       for try await event in session.events {
         if let only, let other = event.room, other != only { continue }
-        show(event)
+        show(event, names)
         guard case .message(let message) = event, !message.isOutgoing else { continue }
         if let saver, let download, !message.files.isEmpty {
           group.addTask {
@@ -121,10 +122,12 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
   }
 
   /// In this process, whoever holds the account: another one keeps no files for us.
-  private func fileSaver() throws -> FileSaver? {
+  private func fileSaver(_ names: ContactSource) throws -> FileSaver? {
     guard download != nil else { return nil }
     let account = try options.accountConfiguration()
-    return FileSaver(account: account, store: try options.store(for: account, exclusive: false)) { show(.file($0)) }
+    return FileSaver(account: account, store: try options.store(for: account, exclusive: false)) {
+      show(.file($0), names)
+    }
   }
 
   private func answer(_ message: Message, _ event: ChatEvent, _ session: AccountSession) async throws {
@@ -147,19 +150,24 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
     "echo of \"\(message.text)\", which came \(message.isEncrypted ? "encrypted" : "NOT encrypted")"
   }
 
-  private func show(_ event: ChatEvent) {
+  private func show(_ event: ChatEvent, _ contacts: ContactSource) {
     if case .connection(let connection) = event { ServiceManager.status(connection) }
     if daemon {
       switch event {
       case .error, .security, .connection(.offline), .file: break
       default: return
       }
-      if !options.json { return Output.note(EventLine.text(of: event) ?? "") }
+      if !options.json { return Output.note(line(event, contacts) ?? "") }
     }
     if options.json {
       Output.line(event.jsonLine)
-    } else if let line = EventLine.text(of: event) {
+    } else if let line = line(event, contacts) {
       Output.line(line)
     }
+  }
+
+  private func line(_ event: ChatEvent, _ contacts: ContactSource) -> String? {
+    let book = (try? contacts.read()) ?? Contacts()
+    return EventLine.text(of: event) { book.name(of: $0) ?? $0 }
   }
 }
