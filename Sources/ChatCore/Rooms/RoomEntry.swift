@@ -145,8 +145,7 @@ import SIPAgent
       if !overtaking.isEmpty { takeAgain(overtaking) }
       try await follower.subscribe(to: room)
     } catch {
-      context.hub.send(
-        .error(room: uri.description, text: "an invitation could not be taken up: \(context.describe(error))"))
+      context.complain("an invitation could not be taken up: ", of: error, in: uri.description)
     }
   }
 

@@ -186,6 +186,11 @@ public final class AccountStore: Sendable {
     migrator.registerMigration("chat algorithms 1") { db in try DeviceAlgorithms.createTable(db) }
     migrator.registerMigration("chat room events 1") { db in try RoomEvent.createTable(db) }
     RoomNameUse.register(&migrator)
+    migrator.registerMigration("chat automatic 1") { db in
+      try db.alter(table: "message") { table in
+        table.add(column: "isAutomatic", .boolean).notNull().defaults(to: false)
+      }
+    }
     migrator.registerMigration("chat input 1") { db in try InputRecord.createTables(db) }
     LimeAccount.registerMigrations(&migrator)
     return migrator

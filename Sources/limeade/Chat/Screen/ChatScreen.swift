@@ -326,7 +326,7 @@ final class ChatScreen {
     case .security(let room, _, let text):
       note(text, level: .warning, room: room)
       await refreshOpenRoom()
-    case .error(let room, let text):
+    case .error(let room, let text, _):
       if let room, room != interface.screen.openRoom { note(text, level: .error, room: room) } else { complain(text) }
     case .lost: await readAgain()
     }

@@ -1,13 +1,17 @@
 // HistoryLines.swift: stored messages as lines of text or JSON, and the file they are exported to.
 import ChatCore
 import Foundation
+import MessageFormats
 import TerminalUI
 
 struct HistoryLines: Sendable {
   enum Format: Sendable { case text, json }
 
   let format: Format
-  /// Of rooms, by address.
+  let account: SIPURI
+  /// By address.
+  let rooms: [String: MessageSetting]
+  /// Of rooms, by address, as people read them.
   let names: [String: String]
   /// Whether a line of text begins with its room's name; JSON has the address always.
   let showsRoom: Bool
@@ -31,7 +35,7 @@ struct HistoryLines: Sendable {
   /// A message of text may have further lines, one for each of its files.
   func line(_ entry: MessageWithDeliveries) -> String {
     format == .json
-      ? JSONLine.string(entry.jsonFields)
+      ? JSONLine.string(entry.jsonFields(in: rooms[entry.message.room], for: account))
       : ([text(entry)] + FileText.lines(of: entry.message)).joined(separator: "\n")
   }
 
