@@ -83,7 +83,9 @@ public struct ForwardMessage: ClientOperation {
   public var unencrypted: Bool?
   /// As `ClientOperation.queue`.
   public var queue: Bool?
-  /// - Parameter queue: false keeps nothing for a server that is away.
+  /// - Parameters:
+  ///   - unencrypted: also what was encrypted, into a room that is not.
+  ///   - queue: false keeps nothing for a server that is away.
   public init(room: String, id: String, to: String, unencrypted: Bool = false, queue: Bool? = nil) {
     (self.room, self.id, self.to, self.unencrypted) = (room, id, to, unencrypted ? true : nil)
     self.queue = queue

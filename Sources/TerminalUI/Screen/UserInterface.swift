@@ -5,6 +5,8 @@
 public struct UserInterface: Sendable {
   /// Lines of the last page that stay visible after paging.
   static let pageOverlap = 2
+  /// Characters of one line from which on a paste is worth a word.
+  static let longPaste = 400
   /// Columns of a room's name in the window's title.
   static let maximumTitle = 60
 
@@ -30,6 +32,8 @@ public struct UserInterface: Sendable {
   /// Input lines of the rooms that are not open.
   private var inputs: [RoomRow.ID: InputLine] = [:]
   private var entered: [EnteredLine] = []
+  /// The first key of two.
+  private var chord: KeyStroke?
 
   /// A line that left the input, to be kept for another run.
   public struct EnteredLine: Hashable, Sendable {
@@ -65,7 +69,8 @@ public struct UserInterface: Sendable {
     let layout = ScreenLayout(screen, size: size)
     guard let columns = layout.messages else { return [] }
     return Array(
-      MessageLayout(screen, width: columns.count, theme: theme).visibleMessages(height: layout.body.count))
+      MessageLayout(screen, width: columns.count, height: layout.body.count, theme: theme).visibleMessages(
+        height: layout.body.count))
   }
 
   /// Shows another room; each room keeps its own input line.
@@ -189,16 +194,23 @@ public struct UserInterface: Sendable {
         screen.switcher?.query += DisplayText.line(text)
         return []
       }
-      return edit(.paste(text))
+      return paste(text)
     case .stroke(let stroke):
       if screen.isBare { return endBare() }
       screen.status.error = nil
+      screen.status.hint = nil
       if screen.switcher != nil { return handleInSwitcher(stroke) }
       if screen.picker != nil { return handleInPicker(stroke) }
       if screen.page != nil, let intents = handleInPage(stroke) { return intents }
       if screen.search != nil { return handleInSearch(stroke) }
       if screen.verification != nil { return handleInVerification(stroke) }
-      guard let action = keymap.action(for: stroke) else { return [] }
+      let begun = chord
+      chord = nil
+      if let begun, let action = keymap.chords[begun]?[stroke] { return perform(action) }
+      guard let action = keymap.action(for: stroke) else {
+        if keymap.chords[stroke] != nil { chord = stroke }
+        return []
+      }
       return perform(action)
     }
   }
@@ -224,6 +236,7 @@ public struct UserInterface: Sendable {
     case .selectPreviousMessage: return selectMessage(-1)
     case .selectNextMessage: return selectMessage(1)
     case .scrollToUnread: scrollToUnread()
+    case .openEditor: return [.openEditor]
     case .upOrEdit: return editPrevious()
     case .downOrEdit: return editNext()
     case .editLast: editLast()
@@ -279,6 +292,37 @@ public struct UserInterface: Sendable {
         "\(screen.input.dropped) characters left out: a line holds \(InputLine.maximumLength); /file sends more"
     }
     return composing(before: before)
+  }
+
+  private mutating func paste(_ text: String) -> [Intent] {
+    let before = screen.input.text
+    let intents = edit(.paste(text))
+    // Its newlines are no Enter: that is worth saying where several lines, or more than can be seen, are in the line.
+    let lines = screen.input.text.count { $0 == "\n" } - before.count { $0 == "\n" } + 1
+    let characters = screen.input.text.count - before.count
+    if lines > 1 {
+      screen.status.hint = "pasted \(lines) lines: Enter sends them, Ctrl-_ takes them back"
+    } else if characters > Self.longPaste {
+      screen.status.hint = "pasted \(characters) characters: Enter sends them, Ctrl-_ takes them back"
+    }
+    return intents
+  }
+
+  /// What another program has made of a room's line; `undo` brings the old text back. Nothing is sent by it.
+  /// - Returns: false when it is more than a line holds; then nothing has changed.
+  public mutating func write(_ text: String, in room: RoomRow.ID?) -> Bool {
+    let text = InputLine.withoutControls(text)
+    guard text.count <= InputLine.maximumLength else { return false }
+    if room == screen.openRoom {
+      screen.input.replace(with: text)
+    } else if let room {
+      inputs[room, default: InputLine()].replace(with: text)
+      markDrafts()
+    } else {
+      screen.input.remember(text)
+    }
+    findSubject()
+    return true
   }
 
   func composing(before: String) -> [Intent] {
@@ -338,6 +382,9 @@ public struct UserInterface: Sendable {
     case "quit": return [.quit]
     case "members":
       toggleMembers()
+      return []
+    case "view":
+      view()
       return []
     case "search": return openSearch(everywhere: false, text: call.arguments.joined(separator: " "))
     case "search-all": return openSearch(everywhere: true, text: call.arguments.joined(separator: " "))
@@ -406,7 +453,7 @@ public struct UserInterface: Sendable {
   mutating func scroll(by count: Int) -> [Intent] {
     let layout = ScreenLayout(screen, size: size)
     guard let columns = layout.messages, let room = screen.openRoom else { return [] }
-    let messages = MessageLayout(screen, width: columns.count, theme: theme)
+    let messages = MessageLayout(screen, width: columns.count, height: layout.body.count, theme: theme)
     let (scroll, reachedOldest) = messages.scrolled(by: count, height: layout.body.count)
     screen.scroll = scroll
     if scroll == .end, screen.hasNewer { return [.loadNewer(room: room)] }
@@ -432,7 +479,7 @@ public struct UserInterface: Sendable {
   mutating func scroll(to message: MessageRow.ID) {
     let layout = ScreenLayout(screen, size: size)
     guard let columns = layout.messages else { return }
-    screen.scroll = MessageLayout(screen, width: columns.count, theme: theme)
+    screen.scroll = MessageLayout(screen, width: columns.count, height: layout.body.count, theme: theme)
       .scroll(showing: message, height: layout.body.count)
   }
 

@@ -61,6 +61,9 @@ final class ChatScreen {
   private var notifications: NotificationQueue?
   /// What the next Enter confirms; any other key takes it back.
   var question: Question?
+  /// The user's editor, while it has the terminal.
+  var editor: EditorProgram?
+  var editing: Task<Void, Never>?
   /// nil where the disk takes no drafts.
   var drafts: DraftKeeper?
   /// Rooms whose entered lines were read from the disk.
@@ -146,6 +149,7 @@ final class ChatScreen {
       while let happening = report.take() {
         guard await isGoingOn(after: happening) else {
           // What was written before the end is handed over.
+          await endEditor()
           noteDraft()
           await orders.finish()
           noteDraft()
@@ -220,6 +224,7 @@ final class ChatScreen {
   private func carryOut(_ intent: Intent) async -> Bool {
     switch intent {
     case .quit: return false
+    case .openEditor: editInProgram()
     case .redraw: terminal.repaint()
     case .suspend: await suspend()
     case .openRoom(let room): await open(room)
