@@ -29,13 +29,16 @@ public struct SendText: ClientOperation {
   public var id: String?
   /// As `ClientOperation.queue`.
   public var queue: Bool?
+  /// A program answers by itself: other programs do not answer that.
+  public var automatic: Bool?
   /// Gives the message its Message-ID, so that the operation can be repeated.
   public init(
     to: String, text: String, requireTrust: Bool = false, replyTo: String? = nil, ephemeral: Int? = nil,
-    ephemeralUnread: Int? = nil, files: [String] = [], waits: Bool = false, queue: Bool? = nil
+    ephemeralUnread: Int? = nil, files: [String] = [], waits: Bool = false, queue: Bool? = nil,
+    automatic: Bool? = nil
   ) {
     id = MessageID.make()
-    self.queue = queue
+    (self.queue, self.automatic) = (queue, automatic)
     self.waits = waits
     (self.to, self.text, self.requireTrust) = (to, text, requireTrust)
     (self.replyTo, self.ephemeral, self.ephemeralUnread) = (replyTo, ephemeral, ephemeralUnread)
@@ -47,7 +50,7 @@ public struct SendText: ClientOperation {
     if let replyTo { answered = try await client.store.messageID(replyTo, in: room, .others) }
     let options = MessageOptions(
       replyTo: answered, lifetime: ephemeral, unreadLifetime: ephemeralUnread, requireTrust: requireTrust == true,
-      waits: waits == true, messageID: id)
+      waits: waits == true, messageID: id, isAutomatic: automatic == true)
     guard let files, !files.isEmpty else { return try await client.send(text, to: room, options) }
     guard files.allSatisfy({ $0.hasPrefix("/") }) else { throw ChatError.badInput("files needs absolute paths") }
     return try await client.send(text, files: files, to: room, options)
@@ -262,11 +265,11 @@ public struct ShowKeys: StoreOperation {
 /// The codes to compare with somebody. Keys that are not known yet are not fetched: that would need a connection.
 public struct VerifyKeys: StoreOperation {
   public static let method = "keys.verify"
-  /// A SIP address; a name alone is one of the account's domain.
+  /// A SIP address, a contact's name, or a name alone of the account's domain.
   public var address: String
   public init(_ address: String) { self.address = address }
   public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> Verification {
-    let uri = try SIPAddress.checked(address, domain: account.address.host)
+    let uri = try store.person(address, for: account.address)
     return try await store.verification(of: uri, curve: account.curve)
   }
 }
@@ -275,7 +278,7 @@ public struct VerifyKeys: StoreOperation {
 public struct FetchKeys: ClientOperation {
   public static let method = "keys.fetch"
   public static let isRepeatable = true
-  /// A SIP address; a name alone is one of the account's domain.
+  /// A SIP address, a contact's name, or a name alone of the account's domain.
   public var address: String
   public init(_ address: String) { self.address = address }
   public func perform(on client: ChatClient) async throws -> Verification {

@@ -171,6 +171,7 @@ import Testing
       #expect(!joined.contains { $0.contains("making the room") })
       try await stage.screen.enter("/join nowhere")
       try await stage.screen.line(with: "no room is called 'nowhere'")
+      try await stage.screen.press("C-c")
       try await stage.screen.enter("/nothing")
       try await stage.screen.line(with: "no command /nothing")
     }

@@ -122,7 +122,7 @@ import Testing
       try await stage.screen.line(with: "── 1 message is in")
       let file = folder.file("exports here").appendingPathComponent("team.txt")
       #expect(try String(contentsOf: file, encoding: .utf8).contains("[encrypted] kept for later"))
-      try await stage.screen.press("Up", "Enter")
+      try await stage.screen.press("C-p", "Enter")
       try await stage.screen.line(with: "exists already")
     }
   }

@@ -142,7 +142,7 @@ import MessageFormats
   func fetchKeys(of devices: [HeldDevice]) async {
     guard ownDevice.isConnected else { return }
     do { _ = try await peerSessions.ensureSessions(with: devices.map { DeviceID($0.device) }) } catch {
-      context.hub.send(.error(room: nil, text: context.describe(error)))
+      context.complain(of: error)
     }
   }
 
@@ -168,7 +168,7 @@ import MessageFormats
 
   /// As `AccountStore.verification`, after fetching keys that are not known yet.
   func verification(of address: String) async throws -> Verification {
-    let uri = try SIPAddress.checked(address, domain: context.account.address.host)
+    let uri = try context.store.person(address, for: context.account.address)
     let first = try await context.store.verification(of: uri, curve: context.account.curve)
     let missing = first.devices.filter { $0.code == nil }.map { DeviceID($0.trust.device) }
     guard !missing.isEmpty, ownDevice.isConnected else { return first }

@@ -158,6 +158,13 @@ struct ScreenPainter {
   }
 
   private mutating func paintInput() {
+    if let row = layout.subjectRow, let words = state.subjectWords {
+      let room = grid.size.columns - 1
+      let hint = "  Esc ends it"
+      let text = words.clipped(to: max(0, room - hint.count))
+      let column = grid.write(" " + text, row: row, column: 0, style: theme.quote)
+      grid.write(hint, row: row, column: column, style: theme.faint)
+    }
     let input = InputLayout(state, columns: grid.size.columns)
     let height = layout.inputRows.count
     let first = input.firstRow(height: height)

@@ -21,7 +21,7 @@ struct ChatCommand: AsyncParsableCommand {
   @OptionGroup var options: GlobalOptions
 
   @Argument(
-    help: "A SIP address, a room address, or the beginning of a room's name.",
+    help: "A SIP address, a contact, a room address, or the beginning of a room's name.",
     completion: .custom(Completions.rooms))
   var room: String?
 

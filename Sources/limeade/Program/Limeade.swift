@@ -19,9 +19,10 @@ struct Limeade: AsyncParsableCommand {
       With an account:           limeade account add alice --address sip:alice@sip.example.org
                                  limeade send sip:bob@sip.example.org "hello"
 
-      TO and ROOM are a SIP address (the encrypted one-to-one room with that person, made if absent), a room's \
-      address, or the beginning of a room's name; name:NAME is a whole name. What has "sip:" or an "@" is never a \
-      name. A name that several rooms fit is refused, but for the room that you made or wrote to by it before.
+      TO and ROOM are a SIP address (the encrypted one-to-one room with that person, made if absent), a contact's name \
+      ('limeade contact'), somebody's name in your own domain, a room's address, or the beginning of a room's name; \
+      name:NAME is a room's whole name. What has "sip:" or an "@" is never a name. A name that fits several is refused, \
+      but for a contact and the room that you made or wrote to by it before.
 
       The first program that connects an account holds it; others ask it over a Unix socket (limeade-rpc(7)), so send, \
       listen, room, history, keys and account work beside an open chat or listen. Manual: limeade(1), limeade-config(5).
@@ -34,7 +35,8 @@ struct Limeade: AsyncParsableCommand {
       ChatCommand.self, SendCommand.self, ListenCommand.self, MessageCommand.self, RoomCommand.self,
       HistoryCommand.self,
       FileCommand.self,
-      KeysCommand.self, AccountCommand.self, CheckCommand.self, LoadCommand.self, TraceCommand.self, LabCommand.self,
+      KeysCommand.self, ContactCommand.self, AccountCommand.self, CheckCommand.self, LoadCommand.self,
+      TraceCommand.self, LabCommand.self,
       KeyserverCommand.self,
     ])
 
@@ -52,16 +54,18 @@ struct Limeade: AsyncParsableCommand {
     // A core file would hold keys and texts.
     var none = rlimit(rlim_cur: 0, rlim_max: 0)
     setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+    let arguments = FreeText.ordered(Array(CommandLine.arguments.dropFirst()))
     do {
-      var command = try await asyncParseAsRoot(MessageReference.escaped(Array(CommandLine.arguments.dropFirst())))
+      var command = try await asyncParseAsRoot(arguments)
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
         try command.run()
       }
     } catch let error where ExitStatus.isOurs(error) {
-      Output.note("limeade: \(SafeLine.text(ExitStatus.text(of: error)))")
-      Foundation.exit(ExitStatus.code(of: error))
+      FailureReport.end(ExitStatus.code(of: error), SafeLine.text(ExitStatus.text(of: error)), of: arguments)
+    } catch  where exitCode(for: error) == .validationFailure {
+      FailureReport.endUsage(fullMessage(for: error), brief: message(for: error), of: arguments)
     } catch {
       guard let script = CompletionScript.inert(fullMessage(for: error)) else { exit(withError: error) }
       Output.line(script)

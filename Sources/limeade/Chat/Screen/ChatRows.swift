@@ -4,15 +4,7 @@ import Foundation
 import MessageFormats
 import TerminalUI
 
-/// Names as the screen shows them: the user part of an address of our own domain, else the whole address.
-struct ChatNames: Sendable {
-  let account: SIPURI
-
-  func short(_ address: String) -> String {
-    guard let uri = SIPURI(address), let user = uri.user else { return address }
-    return uri.host.lowercased() == account.host.lowercased() ? user : "\(user)@\(uri.host)"
-  }
-
+extension ChatNames {
   /// A device as one line can bear it: "bob's device …5f60718a". Its whole address is on /info.
   func device(_ gruu: String) -> String {
     let owner = short(gruu)
@@ -30,12 +22,6 @@ struct ChatNames: Sendable {
       return (isDevice ? device(String(address)) : short(String(address))) + match.output[address.endIndex...]
     }
   }
-
-  func room(_ summary: RoomSummary) -> String {
-    guard summary.room.isOneToOne || summary.room.subject.isEmpty else { return summary.room.subject }
-    let others = summary.participants.map(\.address).filter { $0 != account.description }
-    return others.isEmpty ? "(room)" : others.map(short).joined(separator: ", ")
-  }
 }
 
 extension RoomRow {
@@ -48,7 +34,7 @@ extension RoomRow {
       }
     self.init(
       id: summary.room.address, name: names.room(summary), kind: summary.room.isOneToOne ? .direct : .group,
-      isEncrypted: summary.room.isEncrypted, unread: summary.unread, presence: presence,
+      isEncrypted: summary.room.isEncrypted, unread: summary.unread + (summary.isNew ? 1 : 0), presence: presence,
       activity: Int64(summary.room.lastActivity.timeIntervalSince1970 * 1000), isTyping: isTyping)
   }
 }
@@ -83,6 +69,9 @@ extension MessageRow {
       delivery: message.isOutgoing ? Self.delivery(of: entry, names: names) : nil)
     isMention = !message.isOutgoing && mention.isIn(message.text)
     messageID = message.messageID
+    isRetracted = message.isRetracted
+    let isEditable = message.isOutgoing && message.forwardedFrom == nil && !isRetracted && message.state != .failed
+    if isEditable, !message.text.isEmpty { editableText = message.text }
     files = message.files.filter(\.isOffered).map(\.name)
     quote = entry.quote.map { "\(names.short($0.sender)): \($0.text ?? "(not here)")" }
     reactions = entry.reactions.map { "\($0.text) \(names.short($0.sender))" }
@@ -113,6 +102,16 @@ extension MessageRow {
     if displayed.done > 0 { return .displayed(displayed.done, of: displayed.of) }
     let delivered = entry.count(atLeast: .delivered)
     return delivered.done > 0 ? .delivered(delivered.done, of: delivered.of) : .sent
+  }
+}
+
+extension MessageRow {
+  /// Something that happened in the room.
+  init(_ event: RoomEvent, names: ChatNames) {
+    let isEnd = event.isOwn && [.removed, .gone, .forgotten, .ended].contains(event.kind)
+    self = .notice(
+      id: "e\(event.id ?? 0)", time: event.time, text: event.words(name: names.short),
+      level: isEnd ? .warning : .information)
   }
 }
 

@@ -18,7 +18,7 @@ extension ChatScreen {
       guard !commands.isEmpty else { return complain("no command /\(command ?? ""); /help lists them") }
       let all = command == nil
       show("Help", commands + (all ? [""] + interface.keymap.help + [""] + interface.screen.glyphs.legend : []))
-    case "join": startChat(with: call.arguments[0])
+    case "join": await join(call.arguments[0])
     case "create", "create-plain":
       create(
         named: call.arguments[0], addresses: Array(call.arguments.dropFirst()), isEncrypted: call.name == "create")
@@ -232,7 +232,7 @@ extension ChatScreen {
   private func showKeys() async {
     await attempt {
       guard let keys = try await self.store.keys(curve: self.account.curve) else { throw ChatError.noKeys }
-      self.show("Keys", KeysCommand.Show.lines(keys))
+      self.show("Keys", KeysCommand.Show.lines(keys, self.names.contacts))
     }
   }
 
@@ -253,8 +253,8 @@ extension ChatScreen {
     }
   }
 
-  /// `bob` means bob of the account's own domain.
+  /// A contact, or `bob` of the account's own domain.
   private func address(_ text: String) throws -> String {
-    try SIPAddress.checked(text, domain: account.address.host).description
+    try store.person(text, for: account.address).description
   }
 }

@@ -12,7 +12,8 @@ struct FileCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List the files of a room, oldest first.")
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.allRooms))
+    @Argument(
+      help: "A room's address, a contact, or the beginning of its name.", completion: .custom(Completions.allRooms))
     var room: String
     @Option(help: "Look at this many messages, the newest.") var limit = 1000
 
@@ -48,7 +49,7 @@ struct FileCommand: AsyncParsableCommand {
         """)
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "The id of a file.") var id: MessageReference
+    @Argument(help: "The id of a file.") var id: String
     @Option(help: "The folder; made if absent.", completion: .directory) var to = "."
     @Option(
       help: "The room, should several have a message with this id.", completion: .custom(Completions.allRooms))
@@ -64,7 +65,7 @@ struct FileCommand: AsyncParsableCommand {
       let saver = FileSaver(account: account, store: store) { printer.show($0) }
       var address: String?
       if let room { address = try await store.room(named: room, for: account.address).room.address }
-      let (message, index) = try await saver.find(id.text, room: address)
+      let (message, index) = try await saver.find(id, room: address)
       let (folder, anyHost, unencrypted) = (BaseFolders.expanded(to), anyHost, unencrypted)
       let saving = Task {
         try await saver.save(message, index, in: folder, anyHost: anyHost, unencrypted: unencrypted)
