@@ -106,6 +106,7 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand(
       "receipts", "all|delivered|none|account", "what this room is told of messages that came", minimum: 1, maximum: 1),
     SlashCommand("typing", "on|off|account", "whether this room is told that you are writing", minimum: 1, maximum: 1),
+    SlashCommand("pin", "[on|off]", "keep this room at the top of the list, or no longer", maximum: 1),
     SlashCommand("members", "", "show or hide the members"),
     SlashCommand("info", "", "who has the chosen message; the room, its devices"),
     SlashCommand("view", "", "read the chosen message whole, or the newest that is too long for the screen"),

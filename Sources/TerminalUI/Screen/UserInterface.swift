@@ -59,8 +59,7 @@ public struct UserInterface: Sendable {
 
   /// True when the newest message is on the screen: what arrives now is seen.
   public var showsNewest: Bool {
-    screen.scroll == .end && !screen.hasNewer && !screen.hasPanel && !screen.isBare
-      && ScreenLayout(screen, size: size).messages != nil
+    screen.showsNewest && ScreenLayout(screen, size: size).messages != nil
   }
 
   /// The messages on the screen; none while something else covers them.
@@ -89,6 +88,7 @@ public struct UserInterface: Sendable {
       }
       screen.status.typing = []
     }
+    if screen.openRoom != room { screen.firstRoom = nil }
     screen.scroll = .end
     screen.hasNewer = false
     screen.selected = nil
@@ -199,6 +199,7 @@ public struct UserInterface: Sendable {
       if screen.isBare { return endBare() }
       screen.status.error = nil
       screen.status.hint = nil
+      if let intents = takeRoomNumber(stroke) { return intents }
       if screen.switcher != nil { return handleInSwitcher(stroke) }
       if screen.picker != nil { return handleInPicker(stroke) }
       if screen.page != nil, let intents = handleInPage(stroke) { return intents }
@@ -225,8 +226,8 @@ public struct UserInterface: Sendable {
     case .openNextRoom: return openRoom(offset: 1)
     case .openPreviousRoom: return openRoom(offset: -1)
     case .openRoom(let index):
-      let room = screen.rooms.enumerated().first { $0.element.label(at: $0.offset) == index + 1 }
-      return room.map { openRoom($0.element) } ?? []
+      return room(numbered: index + 1).map(openRoom) ?? []
+    case .openRoomByNumber: screen.roomNumber = ""
     case .openNextUnread: return openNextUnread()
     case .scrollPageUp: return scroll(by: -pageHeight)
     case .scrollPageDown: return scroll(by: pageHeight)
@@ -274,9 +275,9 @@ public struct UserInterface: Sendable {
     theme = setting.theme(colors: colors, background: background)
   }
 
-  /// The window's title: the messages not read in all rooms, and the open one.
+  /// The window's title: the messages not read in all rooms, and the open one. What is just being read does not count.
   public var title: String {
-    let unread = screen.rooms.reduce(0) { $0 + $1.unread }
+    let unread = screen.rooms.reduce(0) { $0 + screen.unread(in: $1) }
     let count = unread > 0 ? "(\(unread)) " : ""
     let name = screen.openRoom == nil ? "" : DisplayText.line(screen.header.name).clipped(to: Self.maximumTitle)
     return count + (name.isEmpty ? "limeade" : "\(name) - limeade")
@@ -416,6 +417,39 @@ public struct UserInterface: Sendable {
   // MARK: Rooms
 
   func openRoom(_ room: RoomRow) -> [Intent] { room.id == screen.openRoom ? [] : [.openRoom(room.id)] }
+
+  private func room(numbered number: Int) -> RoomRow? {
+    screen.rooms.enumerated().first { $0.element.label(at: $0.offset) == number }?.element
+  }
+
+  /// Nil when the key is no digit of a number: then it does what it does.
+  private mutating func takeRoomNumber(_ stroke: KeyStroke) -> [Intent]? {
+    guard let typed = screen.roomNumber else { return nil }
+    screen.roomNumber = nil
+    switch (stroke.key, stroke.modifiers) {
+    case (.escape, _), (.character("c"), .control), (.character("g"), .control): return []
+    case (.enter, []) where !typed.isEmpty: return openRoom(typed)
+    case (.backspace, []) where !typed.isEmpty:
+      screen.roomNumber = String(typed.dropLast())
+      return []
+    case (.character(let digit), []) where digit.isASCII && digit.isNumber:
+      let number = typed + String(digit)
+      // Two digits, and more where rooms have so many.
+      let highest = screen.rooms.enumerated().map { $0.element.label(at: $0.offset) }.max() ?? 0
+      guard number.count < max(2, String(highest).count) else { return openRoom(number) }
+      screen.roomNumber = number
+      return []
+    default: return nil
+    }
+  }
+
+  private mutating func openRoom(_ number: String) -> [Intent] {
+    guard let number = Int(number), let room = room(numbered: number) else {
+      screen.status.error = "no room has the number \(number)"
+      return []
+    }
+    return openRoom(room)
+  }
 
   private func openRoom(offset: Int) -> [Intent] {
     guard !screen.rooms.isEmpty else { return [] }

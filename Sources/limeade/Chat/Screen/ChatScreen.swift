@@ -33,8 +33,8 @@ final class ChatScreen {
   let configuration: InterfaceConfiguration
   var interface: UserInterface
   var summaries: [RoomSummary] = []
-  /// Of each room; they stay while the program runs.
-  var numbers: [String: Int] = [:]
+  /// Of each room, as the database keeps them.
+  var places: [String: RoomPlace] = [:]
   var mentions: [String: Int] = [:]
   /// Lines of the program's own, by room.
   var notices: [String: [MessageRow]] = [:]
@@ -89,6 +89,7 @@ final class ChatScreen {
     interface = UserInterface(
       size: terminal.size, keymap: configuration.keymap, commands: ChatSlashCommands.table)
     interface.screen.glyphs = configuration.glyphs
+    interface.screen.panes.roomsWidth = configuration.roomsWidth
     interface.completeArgument = { command, before, word in
       switch command {
       case "file" where before.isEmpty, "export" where before.isEmpty: PathCompletion.candidates(for: word)

@@ -23,6 +23,7 @@ extension ChatScreen {
       create(
         named: call.arguments[0], addresses: Array(call.arguments.dropFirst()), isEncrypted: call.name == "create")
     case "info": await info()
+    case "pin": await pin(call.arguments.first)
     case "verify": await verify(call.arguments.first)
     case "trust": order { try await self.change(.trust, device: call.arguments[0]) }
     case "admit": order { try await self.change(.admit, device: call.arguments[0]) }
