@@ -34,6 +34,8 @@ public struct RoomRow: Identifiable, Hashable, Sendable {
   public var activity: Int64
   /// Whether somebody else is writing in it.
   public var isTyping: Bool
+  /// Whether nothing of it is announced.
+  public var isMuted = false
   /// Something was typed in it and not sent; `UserInterface` knows.
   public internal(set) var hasDraft = false
 

@@ -42,6 +42,8 @@ struct InterfaceConfiguration: Sendable {
   var notification: NotificationForm?
   var notifyCommand: ExternalCommand?
   var notifyFor = NotifyFor.mentions
+  /// When nothing is announced.
+  var quietHours: QuietHours?
   var roomOrder = RoomOrder.activity
   var links = Links.auto
   /// Gets a link or a file's path as its last argument.
@@ -50,7 +52,7 @@ struct InterfaceConfiguration: Sendable {
   var copyCommand: ExternalCommand?
 
   static let keys = [
-    "theme", "keys", "mouse", "bell", "notify", "notify-command", "notify-for", "room-order", "links",
+    "theme", "keys", "mouse", "bell", "notify", "notify-command", "notify-for", "quiet-hours", "room-order", "links",
     "open-command", "copy-command",
   ]
 
@@ -72,6 +74,12 @@ struct InterfaceConfiguration: Sendable {
       notifyFor =
         try reader.choice("notify-for", of: NotifyFor.allCases.map(\.rawValue)).flatMap(NotifyFor.init)
         ?? notifyFor
+      if let text = try reader.string("quiet-hours") {
+        guard let hours = QuietHours(text) else {
+          throw reader.failure("quiet-hours", "\"\(text)\" is no time of the day: write \"22:00-07:00\"")
+        }
+        quietHours = hours
+      }
       roomOrder =
         try reader.choice("room-order", of: RoomOrder.allCases.map(\.rawValue)).flatMap(RoomOrder.init)
         ?? roomOrder

@@ -13,6 +13,8 @@ struct HistoryLines: Sendable {
   let showsRoom: Bool
   /// Whether a line of text begins with the message's id.
   var showsIDs = false
+  /// People whose messages are not shown; JSON marks them.
+  var blocked: Set<String> = []
   /// Of people, in text.
   var person: PersonName = { $0 }
 
@@ -21,7 +23,8 @@ struct HistoryLines: Sendable {
     case .message(let message): return line(message)
     case .event(let event) where format == .json: return JSONLine.string(event.jsonFields)
     case .event(let event):
-      let words = "\(Clock().stamp(ofDay: event.time)) \(Clock().time(of: event.time)) -- \(EventLine.words(of: event, name: person))"
+      let words =
+        "\(Clock().stamp(ofDay: event.time)) \(Clock().time(of: event.time)) -- \(EventLine.words(of: event, name: person))"
       return (showsIDs ? "- " : "") + place(event.room) + words
     }
   }
@@ -30,9 +33,16 @@ struct HistoryLines: Sendable {
 
   /// A message of text may have further lines, one for each of its files.
   func line(_ entry: MessageWithDeliveries) -> String {
-    format == .json
-      ? JSONLine.string(entry.jsonFields)
-      : ([text(entry)] + FileText.lines(of: entry.message)).joined(separator: "\n")
+    let isBlocked = !entry.message.isOutgoing && blocked.contains(entry.message.sender)
+    guard format == .text else {
+      return JSONLine.string(isBlocked ? entry.jsonFields.merging(["blocked": true]) { $1 } : entry.jsonFields)
+    }
+    guard !isBlocked else {
+      let message = entry.message
+      return (showsIDs ? "\(SafeLine.text(message.messageID)) " : "") + place(message.room)
+        + "\(Clock().stamp(ofDay: message.time)) \(Clock().time(of: message.time)) \(SafeLine.text(person(message.sender))) (blocked)"
+    }
+    return ([text(entry)] + FileText.lines(of: entry.message)).joined(separator: "\n")
   }
 
   private func text(_ entry: MessageWithDeliveries) -> String {

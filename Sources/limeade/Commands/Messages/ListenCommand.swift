@@ -133,6 +133,8 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
   private func answer(_ message: Message, _ event: ChatEvent, _ session: AccountSession) async throws {
     // A program must not take a stranger for a member.
     guard !message.isStranger else { return }
+    // Of somebody who is blocked: it counts as read when it comes.
+    guard !message.isRead else { return }
     if markRead { _ = try await session.perform(MarkRoomRead(message.room)) }
     guard message.state == .received else { return }
     if echo { _ = try await session.perform(SendText(to: message.room, text: Self.echo(of: message), waits: true)) }
