@@ -21,7 +21,9 @@ public struct ReactToMessage: ClientOperation {
   }
   public func perform(on client: ChatClient) async throws -> MessageChange {
     let room = try await known(room, client).room.address
-    return try await client.react(emoji, to: try await client.store.messageID(id, in: room, .others), in: room)
+    let id = try await client.store.messageID(id, in: room, .others)
+    try await client.markRead(room, upTo: id)
+    return try await client.react(emoji, to: id, in: room)
   }
 }
 

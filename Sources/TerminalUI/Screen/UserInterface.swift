@@ -29,6 +29,10 @@ public struct UserInterface: Sendable {
   /// `before` are the arguments in front of the word, resolved; candidates are as they are typed.
   public var completeArgument: (@Sendable (_ command: String, _ before: [String], _ word: String) -> [String])?
 
+  /// The room that is about to be left, if the next key says so again.
+  private var asking: RoomRow.ID?
+  /// The same before the present key.
+  private var asked: RoomRow.ID?
   /// Input lines of the rooms that are not open.
   private var inputs: [RoomRow.ID: InputLine] = [:]
   private var entered: [EnteredLine] = []
@@ -199,6 +203,7 @@ public struct UserInterface: Sendable {
       if screen.isBare { return endBare() }
       screen.status.error = nil
       screen.status.hint = nil
+      (asked, asking) = (asking, nil)
       if let intents = takeRoomNumber(stroke) { return intents }
       if screen.switcher != nil { return handleInSwitcher(stroke) }
       if screen.picker != nil { return handleInPicker(stroke) }
@@ -354,6 +359,7 @@ public struct UserInterface: Sendable {
         if isTyped { enter() }
         return [.sendMessage(text, room: room)] + scrollToEnd()
       case .command(let call):
+        guard isConfirmed(call) else { return [] }
         if isTyped, MessageCommand(rawValue: call.name) != nil, let subject = screen.input.subject {
           screen.selected = subject
         }
@@ -376,6 +382,15 @@ public struct UserInterface: Sendable {
   public mutating func takeEntered() -> [EnteredLine] {
     defer { entered = [] }
     return entered
+  }
+
+  /// What cannot be taken back is asked for: the same again, with no other key between, is the answer.
+  private mutating func isConfirmed(_ call: CommandCall) -> Bool {
+    guard call.name == "leave", let room = screen.openRoom, asked != room else { return true }
+    asking = room
+    screen.status.error =
+      "leave \(screen.header.name)? the same again leaves; what was written stays readable: /rooms left"
+    return false
   }
 
   private mutating func run(_ call: CommandCall) -> [Intent] {
@@ -489,16 +504,18 @@ public struct UserInterface: Sendable {
     guard let columns = layout.messages, let room = screen.openRoom else { return [] }
     let messages = MessageLayout(screen, width: columns.count, height: layout.body.count, theme: theme)
     let (scroll, reachedOldest) = messages.scrolled(by: count, height: layout.body.count)
+    let cameToEnd = scroll == .end && screen.scroll != .end
     screen.scroll = scroll
     if scroll == .end, screen.hasNewer { return [.loadNewer(room: room)] }
+    if cameToEnd { return [.readAll(room: room)] }
     return reachedOldest ? [.loadOlder(room: room)] : []
   }
 
   private mutating func scrollToEnd() -> [Intent] {
     screen.scroll = .end
     screen.selected = nil
-    guard screen.hasNewer, let room = screen.openRoom else { return [] }
-    return [.loadNewest(room: room)]
+    guard let room = screen.openRoom else { return [] }
+    return (screen.hasNewer ? [.loadNewest(room: room)] : []) + [.readAll(room: room)]
   }
 
   private mutating func scrollToUnread() {

@@ -47,6 +47,7 @@ extension ChatScreen {
       defer { files.remove() }
       let message = SendText(to: room, text: text, files: files.paths, waits: true)
       await self.addOwn(try await self.session.performBeside(message))
+      await self.readAll(room)
       await self.paintSoon()
     }
   }
