@@ -77,6 +77,11 @@ import Testing
     (happened.address, happened.by, happened.text) = (sender, sender, "Ops")
     (happened.seconds, happened.unread) = (1, 2)
     events.append(.roomEvent(happened))
+    events.append(
+      .invitation(
+        Invitation(
+          room: room, key: room, subject: "Ops", isEncrypted: true, isOneToOne: false, people: [sender], time: now,
+          isDeclined: false)))
     return events + [
       .connection(.connecting), .connection(.registered(device: "d")), .connection(.offline(reason: "why")),
       .room(summary, displayName: "Ops"), .participant(room: room, address: sender, isAdmin: true, change: .added),
@@ -94,7 +99,7 @@ import Testing
   private static func isSample(_ event: ChatEvent) -> Bool {
     switch event {
     case .connection, .room, .participant, .device, .lifetime, .message, .messageState, .file, .delivery, .change,
-      .composing, .security, .error, .lost, .roomEvent:
+      .composing, .security, .error, .lost, .roomEvent, .invitation:
       true
     }
   }
