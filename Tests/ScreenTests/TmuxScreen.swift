@@ -53,6 +53,13 @@ final class TmuxScreen: Sendable {
     try await run(["paste-buffer", "-p"])
   }
 
+  /// As a terminal does that knows no brackets.
+  func pasteUnbracketed(_ text: String) async throws {
+    try Data(text.utf8).write(to: folder.file("paste"))
+    try await run(["load-buffer", folder.file("paste").path])
+    try await run(["paste-buffer"])
+  }
+
   func resize(columns: Int, rows: Int) async throws {
     try await run(["resize-window", "-x", "\(columns)", "-y", "\(rows)"])
   }

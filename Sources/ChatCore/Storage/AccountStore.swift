@@ -185,6 +185,12 @@ public final class AccountStore: Sendable {
     }
     migrator.registerMigration("chat algorithms 1") { db in try DeviceAlgorithms.createTable(db) }
     migrator.registerMigration("chat room events 1") { db in try RoomEvent.createTable(db) }
+    migrator.registerMigration("chat quiet 1") { db in
+      try RoomNotices.addQuietColumns(db)
+      try Blocking.createTable(db)
+      try Invitation.createTable(db)
+    }
+    migrator.registerMigration("chat algorithms 2") { db in try DeviceAlgorithms.createToldTable(db) }
     RoomNameUse.register(&migrator)
     migrator.registerMigration("chat automatic 1") { db in
       try db.alter(table: "message") { table in

@@ -46,7 +46,7 @@ extension ScreenPainter {
       switch room.presence {
       case .joining: "..."
       case .offline: "off"
-      case .active: room.isTyping ? "typing" : ""
+      case .active: room.isTyping ? "typing" : room.isMuted ? "muted" : ""
       }
     return [word, unread].filter { !$0.isEmpty }.joined(separator: " ")
   }

@@ -76,7 +76,7 @@ struct ScreenPainter {
   // MARK: Messages
 
   private mutating func paintMessages(_ columns: Range<Int>) {
-    let messages = MessageLayout(state, width: columns.count, theme: theme)
+    let messages = MessageLayout(state, width: columns.count, height: layout.body.count, theme: theme)
     let lines = messages.visibleLines(height: layout.body.count).lines
     var row = layout.body.upperBound - lines.count
     for line in lines {
@@ -121,7 +121,8 @@ struct ScreenPainter {
     let right = statusWords.isEmpty ? "" : "[\(statusWords)] "
     let room = max(0, width - 2 - right.count)
     let text = DisplayText.line(
-      state.status.error.map { "! \($0)" } ?? activityParts.joined(separator: state.glyphs.divider))
+      state.status.error.map { "! \($0)" } ?? state.status.hint
+        ?? activityParts.joined(separator: state.glyphs.divider))
     grid.write(" " + text.clipped(to: room), row: row, column: 0, style: style)
     grid.write(right, row: row, column: width - right.count, style: style)
   }

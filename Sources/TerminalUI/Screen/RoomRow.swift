@@ -36,6 +36,8 @@ public struct RoomRow: Identifiable, Hashable, Sendable {
   public var isTyping: Bool
   /// Whether the user keeps it at the top of the list; marked there.
   public var isPinned = false
+  /// Whether nothing of it is announced.
+  public var isMuted = false
   /// Something was typed in it and not sent; `UserInterface` knows.
   public internal(set) var hasDraft = false
 

@@ -5,6 +5,8 @@
 public struct UserInterface: Sendable {
   /// Lines of the last page that stay visible after paging.
   static let pageOverlap = 2
+  /// Characters of one line from which on a paste is worth a word.
+  static let longPaste = 400
   /// Columns of a room's name in the window's title.
   static let maximumTitle = 60
 
@@ -27,9 +29,15 @@ public struct UserInterface: Sendable {
   /// `before` are the arguments in front of the word, resolved; candidates are as they are typed.
   public var completeArgument: (@Sendable (_ command: String, _ before: [String], _ word: String) -> [String])?
 
+  /// The room that is about to be left, if the next key says so again.
+  private var asking: RoomRow.ID?
+  /// The same before the present key.
+  private var asked: RoomRow.ID?
   /// Input lines of the rooms that are not open.
   private var inputs: [RoomRow.ID: InputLine] = [:]
   private var entered: [EnteredLine] = []
+  /// The first key of two.
+  private var chord: KeyStroke?
 
   /// A line that left the input, to be kept for another run.
   public struct EnteredLine: Hashable, Sendable {
@@ -64,7 +72,8 @@ public struct UserInterface: Sendable {
     let layout = ScreenLayout(screen, size: size)
     guard let columns = layout.messages else { return [] }
     return Array(
-      MessageLayout(screen, width: columns.count, theme: theme).visibleMessages(height: layout.body.count))
+      MessageLayout(screen, width: columns.count, height: layout.body.count, theme: theme).visibleMessages(
+        height: layout.body.count))
   }
 
   /// Shows another room; each room keeps its own input line.
@@ -189,17 +198,25 @@ public struct UserInterface: Sendable {
         screen.switcher?.query += DisplayText.line(text)
         return []
       }
-      return edit(.paste(text))
+      return paste(text)
     case .stroke(let stroke):
       if screen.isBare { return endBare() }
       screen.status.error = nil
+      screen.status.hint = nil
+      (asked, asking) = (asking, nil)
       if let intents = takeRoomNumber(stroke) { return intents }
       if screen.switcher != nil { return handleInSwitcher(stroke) }
       if screen.picker != nil { return handleInPicker(stroke) }
       if screen.page != nil, let intents = handleInPage(stroke) { return intents }
       if screen.search != nil { return handleInSearch(stroke) }
       if screen.verification != nil { return handleInVerification(stroke) }
-      guard let action = keymap.action(for: stroke) else { return [] }
+      let begun = chord
+      chord = nil
+      if let begun, let action = keymap.chords[begun]?[stroke] { return perform(action) }
+      guard let action = keymap.action(for: stroke) else {
+        if keymap.chords[stroke] != nil { chord = stroke }
+        return []
+      }
       return perform(action)
     }
   }
@@ -225,6 +242,7 @@ public struct UserInterface: Sendable {
     case .selectPreviousMessage: return selectMessage(-1)
     case .selectNextMessage: return selectMessage(1)
     case .scrollToUnread: scrollToUnread()
+    case .openEditor: return [.openEditor]
     case .upOrEdit: return editPrevious()
     case .downOrEdit: return editNext()
     case .editLast: editLast()
@@ -282,6 +300,37 @@ public struct UserInterface: Sendable {
     return composing(before: before)
   }
 
+  private mutating func paste(_ text: String) -> [Intent] {
+    let before = screen.input.text
+    let intents = edit(.paste(text))
+    // Its newlines are no Enter: that is worth saying where several lines, or more than can be seen, are in the line.
+    let lines = screen.input.text.count { $0 == "\n" } - before.count { $0 == "\n" } + 1
+    let characters = screen.input.text.count - before.count
+    if lines > 1 {
+      screen.status.hint = "pasted \(lines) lines: Enter sends them, Ctrl-_ takes them back"
+    } else if characters > Self.longPaste {
+      screen.status.hint = "pasted \(characters) characters: Enter sends them, Ctrl-_ takes them back"
+    }
+    return intents
+  }
+
+  /// What another program has made of a room's line; `undo` brings the old text back. Nothing is sent by it.
+  /// - Returns: false when it is more than a line holds; then nothing has changed.
+  public mutating func write(_ text: String, in room: RoomRow.ID?) -> Bool {
+    let text = InputLine.withoutControls(text)
+    guard text.count <= InputLine.maximumLength else { return false }
+    if room == screen.openRoom {
+      screen.input.replace(with: text)
+    } else if let room {
+      inputs[room, default: InputLine()].replace(with: text)
+      markDrafts()
+    } else {
+      screen.input.remember(text)
+    }
+    findSubject()
+    return true
+  }
+
   func composing(before: String) -> [Intent] {
     guard let room = screen.openRoom, screen.input.text != before else { return [] }
     let isMessage = Self.isMessage(screen.input.text)
@@ -310,6 +359,7 @@ public struct UserInterface: Sendable {
         if isTyped { enter() }
         return [.sendMessage(text, room: room)] + scrollToEnd()
       case .command(let call):
+        guard isConfirmed(call) else { return [] }
         if isTyped, MessageCommand(rawValue: call.name) != nil, let subject = screen.input.subject {
           screen.selected = subject
         }
@@ -334,11 +384,23 @@ public struct UserInterface: Sendable {
     return entered
   }
 
+  /// What cannot be taken back is asked for: the same again, with no other key between, is the answer.
+  private mutating func isConfirmed(_ call: CommandCall) -> Bool {
+    guard call.name == "leave", let room = screen.openRoom, asked != room else { return true }
+    asking = room
+    screen.status.error =
+      "leave \(screen.header.name)? the same again leaves; what was written stays readable: /rooms left"
+    return false
+  }
+
   private mutating func run(_ call: CommandCall) -> [Intent] {
     switch call.name {
     case "quit": return [.quit]
     case "members":
       toggleMembers()
+      return []
+    case "view":
+      view()
       return []
     case "search": return openSearch(everywhere: false, text: call.arguments.joined(separator: " "))
     case "search-all": return openSearch(everywhere: true, text: call.arguments.joined(separator: " "))
@@ -440,18 +502,20 @@ public struct UserInterface: Sendable {
   mutating func scroll(by count: Int) -> [Intent] {
     let layout = ScreenLayout(screen, size: size)
     guard let columns = layout.messages, let room = screen.openRoom else { return [] }
-    let messages = MessageLayout(screen, width: columns.count, theme: theme)
+    let messages = MessageLayout(screen, width: columns.count, height: layout.body.count, theme: theme)
     let (scroll, reachedOldest) = messages.scrolled(by: count, height: layout.body.count)
+    let cameToEnd = scroll == .end && screen.scroll != .end
     screen.scroll = scroll
     if scroll == .end, screen.hasNewer { return [.loadNewer(room: room)] }
+    if cameToEnd { return [.readAll(room: room)] }
     return reachedOldest ? [.loadOlder(room: room)] : []
   }
 
   private mutating func scrollToEnd() -> [Intent] {
     screen.scroll = .end
     screen.selected = nil
-    guard screen.hasNewer, let room = screen.openRoom else { return [] }
-    return [.loadNewest(room: room)]
+    guard let room = screen.openRoom else { return [] }
+    return (screen.hasNewer ? [.loadNewest(room: room)] : []) + [.readAll(room: room)]
   }
 
   private mutating func scrollToUnread() {
@@ -466,7 +530,7 @@ public struct UserInterface: Sendable {
   mutating func scroll(to message: MessageRow.ID) {
     let layout = ScreenLayout(screen, size: size)
     guard let columns = layout.messages else { return }
-    screen.scroll = MessageLayout(screen, width: columns.count, theme: theme)
+    screen.scroll = MessageLayout(screen, width: columns.count, height: layout.body.count, theme: theme)
       .scroll(showing: message, height: layout.body.count)
   }
 

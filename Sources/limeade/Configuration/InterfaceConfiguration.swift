@@ -46,6 +46,8 @@ struct InterfaceConfiguration: Sendable {
   var notification: NotificationForm?
   var notifyCommand: ExternalCommand?
   var notifyFor = NotifyFor.mentions
+  /// When nothing is announced.
+  var quietHours: QuietHours?
   var roomOrder = RoomOrder.unread
   /// Columns of the list of rooms; nil is by what stands in it.
   var roomsWidth: Int?
@@ -58,9 +60,8 @@ struct InterfaceConfiguration: Sendable {
   private static let roomsWidths = 10...80
 
   static let keys = [
-    "theme", "lines", "marks", "title", "keys", "mouse", "bell", "notify", "notify-command", "notify-for", "room-order",
-    "rooms-width",
-    "links", "open-command", "copy-command",
+    "theme", "lines", "marks", "title", "keys", "mouse", "bell", "notify", "notify-command", "notify-for", "quiet-hours",
+    "room-order", "rooms-width", "links", "open-command", "copy-command",
   ]
 
   /// - Parameters:
@@ -87,6 +88,12 @@ struct InterfaceConfiguration: Sendable {
       notifyFor =
         try reader.choice("notify-for", of: NotifyFor.allCases.map(\.rawValue)).flatMap(NotifyFor.init)
         ?? notifyFor
+      if let text = try reader.string("quiet-hours") {
+        guard let hours = QuietHours(text) else {
+          throw reader.failure("quiet-hours", "\"\(text)\" is no time of the day: write \"22:00-07:00\"")
+        }
+        quietHours = hours
+      }
       roomOrder =
         try reader.choice("room-order", of: RoomOrder.allCases.map(\.rawValue)).flatMap(RoomOrder.init)
         ?? roomOrder

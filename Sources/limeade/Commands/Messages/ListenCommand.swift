@@ -115,7 +115,8 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
       for try await event in session.events {
         if let only, let other = event.room, other != only { continue }
         await fields.learn(event)
-        show(event, fields.jsonLine(of: event), names)
+        let json = fields.jsonLine(of: event)
+        show(event, json, names)
         guard case .message(let message) = event, !message.isOutgoing else { continue }
         if let saver, let download, !message.files.isEmpty {
           group.addTask {
@@ -123,7 +124,7 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
             for index in message.files.indices { _ = try? await saver.save(message, index, in: download) }
           }
         }
-        try await answer(message, line, session, &limit)
+        try await answer(message, json, session, &limit)
         if let before = left {
           left = before - 1
           if before == 1 { break }
@@ -148,6 +149,8 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
   ) async throws {
     // A program must not take a stranger for a member.
     guard !message.isStranger else { return }
+    // Of somebody who is blocked: it counts as read when it comes.
+    guard !message.isRead else { return }
     if markRead { _ = try await session.perform(MarkRoomRead(message.room)) }
     guard message.state == .received else { return }
     if echo || reply, message.isAutomatic { return }
