@@ -19,8 +19,8 @@ enum {
 // The screen. One thread only, and only between a successful cncurses_start and cncurses_stop.
 
 /// Takes over standard input and output: alternate screen, raw input, bracketed paste, reports of the focus and, unless
-/// `mouse` is 0 or the terminal has none, of the mouse (SGR mode). Returns 0, or -1 when TERM names no terminal that can
-/// place its cursor.
+/// `mouse` is 0 or the terminal has none, of the mouse (SGR mode). Returns 0, -1 when TERM names no terminal that can
+/// place its cursor, or -2 when nothing is known of it on this machine (terminfo(5)).
 int cncurses_start(int mouse);
 /// Gives the terminal back as it was. Harmless when not started.
 void cncurses_stop(void);
