@@ -216,6 +216,7 @@ struct IncomingMessageStore: Sendable {
     message.replyTo = cpim.reply?.messageID
     message.replySender = cpim.reply?.sender?.addressOfRecord.description
     message.forwardedFrom = cpim.forwardInfo
+    message.isAutomatic = cpim.isAutomatic
     let insertion = try MessageQueries.insertOnce(db, &message)
     var received = Received(events: warnings(of: insertion, message, room: room, author: author))
     received.hasStarted = message.expiresAt != nil

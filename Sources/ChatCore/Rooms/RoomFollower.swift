@@ -162,7 +162,7 @@ import SIPAgent
         }
         if !changed.contains(address) { changed.append(address) }
       } catch {
-        context.hub.send(.error(room: address, text: "the room's state cannot be read: \(context.describe(error))"))
+        context.complain("the room's state cannot be read: ", of: error, in: address)
       }
     }
     await storeStates(of: changed)
@@ -227,7 +227,7 @@ import SIPAgent
       }
     } catch {
       for (address, _) in states {
-        context.hub.send(.error(room: address, text: "the room's state cannot be stored: \(context.describe(error))"))
+        context.complain("the room's state cannot be stored: ", of: error, in: address)
       }
     }
     for address in rooms { stateArrived(address) }
@@ -262,7 +262,7 @@ import SIPAgent
       let room = try? await context.store.database.read({ try Room.fetchOne($0, key: address) }), room.state != .left
     else { return }
     do { try await subscribe(to: room, repair: nil, isFollowed: true) } catch {
-      context.hub.send(.error(room: address, text: context.describe(error)))
+      context.complain(of: error, in: address)
     }
   }
 
@@ -297,9 +297,7 @@ import SIPAgent
   /// The focus ended our dialog: we were removed, or the room is gone.
   func dialogEnded(_ id: DialogID) async {
     guard let address = live.first(where: { $0.value.dialog == id })?.key else { return }
-    do { try await markLeft(address, .dialogEnded) } catch {
-      context.hub.send(.error(room: address, text: context.describe(error)))
-    }
+    do { try await markLeft(address, .dialogEnded) } catch { context.complain(of: error, in: address) }
   }
 
   // MARK: Leaving

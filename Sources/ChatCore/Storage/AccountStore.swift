@@ -192,6 +192,11 @@ public final class AccountStore: Sendable {
     }
     migrator.registerMigration("chat algorithms 2") { db in try DeviceAlgorithms.createToldTable(db) }
     RoomNameUse.register(&migrator)
+    migrator.registerMigration("chat automatic 1") { db in
+      try db.alter(table: "message") { table in
+        table.add(column: "isAutomatic", .boolean).notNull().defaults(to: false)
+      }
+    }
     migrator.registerMigration("chat input 1") { db in try InputRecord.createTables(db) }
     LimeAccount.registerMigrations(&migrator)
     return migrator

@@ -5,6 +5,8 @@
 public struct UserInterface: Sendable {
   /// Lines of the last page that stay visible after paging.
   static let pageOverlap = 2
+  /// Columns of a room's name in the window's title.
+  static let maximumTitle = 60
 
   /// What is drawn. Only `rooms`, `header`, `messages`, `members` and `status` are the program's.
   public var screen: ScreenState
@@ -12,6 +14,9 @@ public struct UserInterface: Sendable {
   public var size: ScreenSize
   /// Styles of all parts.
   public var theme: Theme
+  /// Where `theme` comes from, once the terminal's colours are known; then it follows the background.
+  public private(set) var themeSetting: ThemeSetting?
+  private var colors = 0
   /// Which key does what.
   public var keymap: Keymap
   /// What a line with a slash can be.
@@ -174,6 +179,9 @@ public struct UserInterface: Sendable {
     case .resumed: return [.redraw]
     case .terminate: return [.quit]
     case .focus: return []
+    case .background(let background):
+      if let themeSetting { use(themeSetting, colors: colors, background: background) }
+      return []
     case .mouse(let event): return handle(event)
     case .paste(let text):
       if screen.isBare { return endBare() }
@@ -249,6 +257,21 @@ public struct UserInterface: Sendable {
     case .suspend: return [.suspend]
     }
     return []
+  }
+
+  /// Draws with the theme that is wanted, from now on and when the terminal tells its background.
+  public mutating func use(_ setting: ThemeSetting, colors: Int, background: TerminalBackground?) {
+    themeSetting = setting
+    self.colors = colors
+    theme = setting.theme(colors: colors, background: background)
+  }
+
+  /// The window's title: the messages not read in all rooms, and the open one.
+  public var title: String {
+    let unread = screen.rooms.reduce(0) { $0 + $1.unread }
+    let count = unread > 0 ? "(\(unread)) " : ""
+    let name = screen.openRoom == nil ? "" : DisplayText.line(screen.header.name).clipped(to: Self.maximumTitle)
+    return count + (name.isEmpty ? "limeade" : "\(name) - limeade")
   }
 
   // MARK: Input

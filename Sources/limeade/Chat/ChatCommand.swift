@@ -28,7 +28,7 @@ struct ChatCommand: AsyncParsableCommand {
   @Flag(help: "Line by line: lines of standard input are sent, what happens is printed.")
   var plain = false
 
-  @Option(help: "dark, light, none (also: NO_COLOR), or a theme of your own (limeade-config: themes).")
+  @Option(help: "auto, dark, light, contrast, palette, none (also: NO_COLOR), or one of your own (limeade-config(5)).")
   var theme: String?
 
   func validate() throws {

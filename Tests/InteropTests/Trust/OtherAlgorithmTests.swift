@@ -28,7 +28,8 @@ import Testing
       let delivery = try #require(entry.deliveries.first { $0.participant == scene.aor("carol") })
       #expect(delivery.state == .failed)
       #expect(delivery.reason == "\(device) cannot read this: \(truth)")
-      let fields = try #require(entry.jsonFields["deliveries"] as? [[String: String]])
+      let fields = try #require(
+        entry.jsonFields(in: nil, for: scene.address("alice"))["deliveries"] as? [[String: String]])
       #expect(fields.contains { $0["by"] == scene.aor("carol") && $0["reason"]?.contains(truth) == true })
 
       let verification = try await alice.client.verification(of: scene.aor("carol"))

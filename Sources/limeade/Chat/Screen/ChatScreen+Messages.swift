@@ -179,6 +179,7 @@ extension ChatScreen {
   /// - Returns: its id, for `withdraw`; nil without an open room.
   @discardableResult
   func note(_ text: String, level: MessageRow.Level = .information, room: String? = nil) -> MessageRow.ID? {
+    let text = names.shortened(text)
     guard let room = room ?? interface.screen.openRoom else {
       interface.screen.status.error = text
       return nil
@@ -198,7 +199,7 @@ extension ChatScreen {
   }
 
   func complain(_ text: String) {
-    interface.screen.status.error = text
+    interface.screen.status.error = names.shortened(text)
     if interface.screen.openRoom != nil { note(text, level: .error) }
   }
 }

@@ -100,10 +100,11 @@ extension ChatScreen {
   /// Writes the open room's messages to a new file, beside the screen.
   func export(to path: String, as format: HistoryLines.Format) {
     guard let summary = openRoom else { return complain("no room is open: /join ROOM") }
-    let (store, address) = (store, summary.room.address)
+    let (store, address, own) = (store, summary.room.address, account.address)
     inBackground {
       let file = try PrivateFile(creating: path)
-      let lines = HistoryLines(format: format, names: [:], showsRoom: false)
+      let lines = HistoryLines(
+        format: format, account: own, rooms: [address: MessageSetting(summary, for: own)], names: [:], showsRoom: false)
       var count = 0
       try await store.eachPage(of: HistoryRequest(room: address)) { page in
         for entry in page {

@@ -9,6 +9,8 @@ import TerminalUI
 final class ChatScreen {
   /// Events that come in a burst are painted together.
   private static let paintDelay: Duration = .milliseconds(8)
+  /// How long the first painting waits for the terminal to tell its background; later it changes the colours.
+  private static let backgroundDelay: Duration = .milliseconds(25)
   /// Our own pause after which we say that we stopped writing.
   private static let composingPause: Duration = .seconds(10)
 
@@ -90,7 +92,8 @@ final class ChatScreen {
     names = store.names(for: address)
     mention = Mention(address.user ?? "")
     interface = UserInterface(
-      size: terminal.size, theme: configuration.theme, keymap: configuration.keymap, commands: ChatSlashCommands.table)
+      size: terminal.size, keymap: configuration.keymap, commands: ChatSlashCommands.table)
+    interface.screen.glyphs = configuration.glyphs
     interface.completeArgument = { command, before, word in
       switch command {
       case "file" where before.isEmpty, "export" where before.isEmpty: PathCompletion.candidates(for: word)
@@ -114,11 +117,12 @@ final class ChatScreen {
 
   /// Runs until the user quits.
   func run(opening room: String?, errorFile: String) async -> Result<Void, any Error> {
-    do { try terminal.start(errorFile: errorFile, usesMouse: configuration.usesMouse) } catch {
-      return .failure(CommandFailure(code: 64, text: error.description))
-    }
+    do {
+      try terminal.start(
+        errorFile: errorFile, usesMouse: configuration.usesMouse, setsTitle: configuration.setsTitle,
+        asksBackground: configuration.theme.base == .auto)
+    } catch { return .failure(CommandFailure(code: 64, text: error.description)) }
     defer { terminal.stop() }
-    if terminal.colors < 8 { interface.theme = .monochrome }
     terminal.hasLinks = configuration.links.isOn(terminal: ProcessInfo.processInfo.environment["TERM"] ?? "")
     wanted = room
     let report = report
@@ -143,6 +147,10 @@ final class ChatScreen {
     await reloadRooms()
     await openWanted()
     await tellInvitations()
+    let background =
+      await terminal.background(within: Self.backgroundDelay)
+      ?? TerminalBackground(colorfgbg: ProcessInfo.processInfo.environment["COLORFGBG"])
+    interface.use(configuration.theme, colors: terminal.colors, background: background)
     paintNow()
     for await _ in report.news {
       while let happening = report.take() {
@@ -193,6 +201,7 @@ final class ChatScreen {
     }
     isBareShown = false
     terminal.paint(interface.grid)
+    terminal.show(title: interface.title)
     markVisibleRead()
   }
 
@@ -315,7 +324,8 @@ final class ChatScreen {
       guard summaries.contains(where: { $0.room.address == room && $0.room.state == .active }), change != .changed
       else { return }
       note(
-        "\(names.short(participant)) has \(change == .added ? "a new" : "no longer the") device \(device)", room: room)
+        "\(names.short(participant)) has \(change == .added ? "a new" : "no longer the") device …\(device.suffix(8))",
+        room: room)
     case .message(let message):
       stopTyping(message.room, message.sender)
       staleRooms.insert(message.room)
@@ -333,7 +343,7 @@ final class ChatScreen {
     case .security(let room, _, let text):
       note(text, level: .warning, room: room)
       await refreshOpenRoom()
-    case .error(let room, let text):
+    case .error(let room, let text, _):
       if let room, room != interface.screen.openRoom { note(text, level: .error, room: room) } else { complain(text) }
     case .lost: await readAgain()
     }

@@ -16,7 +16,8 @@ extension ChatScreen {
       let command = call.arguments.first.map { $0.hasPrefix("/") ? String($0.dropFirst()) : $0 }
       let commands = interface.commands.help(for: command)
       guard !commands.isEmpty else { return complain("no command /\(command ?? ""); /help lists them") }
-      show("Help", commands + (command == nil ? [""] + interface.keymap.help : []))
+      let all = command == nil
+      show("Help", commands + (all ? [""] + interface.keymap.help + [""] + interface.screen.glyphs.legend : []))
     case "join": await join(call.arguments[0])
     case "create", "create-plain":
       create(

@@ -32,7 +32,7 @@ enum EventLine {
       "-- \(state.rawValue) \(id) \(SafeLine.text(name(by)))" + (reason.map { ": \(SafeLine.text($0))" } ?? "")
     case .change(let change): text(of: change, name)
     case .security(_, _, let text): "!! \(SafeLine.text(text))"
-    case .error(_, let text): "!! \(SafeLine.text(text))"
+    case .error(_, let text, _): "!! \(SafeLine.text(text))"
     case .lost(let count): "!! \(count) events are missing here: they came faster than they were read"
     }
   }
@@ -106,7 +106,7 @@ extension ChatEvent {
     case .message(let message), .messageState(let message): message.room
     case .change(let change): change.room
     case .file(let progress): progress.room
-    case .security(let room, _, _), .error(let room, _): room
+    case .security(let room, _, _), .error(let room, _, _): room
     }
   }
 }

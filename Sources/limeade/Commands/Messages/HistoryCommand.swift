@@ -23,7 +23,8 @@ struct HistoryCommand: AsyncParsableCommand {
     help: "A room's address, a contact, or the beginning of its name; every room without it.",
     completion: .custom(Completions.allRooms))
   var room: String?
-  @Option(help: "Only messages with all these words; in \"quotes\": together.") var search: String?
+  @Option(parsing: .unconditional, help: "Only messages with all these words; in \"quotes\": together.")
+  var search: String?
   @Option(help: "Only messages from this time on: 2026-11-21, 2026-11-21T09:00, or 90m, 12h, 7d ago.")
   var since: String?
   @Option(help: "At most this many, the newest.") var limit = 200
@@ -49,7 +50,9 @@ struct HistoryCommand: AsyncParsableCommand {
     if let room { rooms = [try await store.room(named: room, for: account.address)] }
     let names = store.names(for: account.address)
     let lines = HistoryLines(
-      format: options.json ? .json : .text,
+      format: options.json ? .json : .text, account: account.address,
+      rooms: Dictionary(rooms.map { ($0.room.address, MessageSetting($0, for: account.address)) }) { first, _ in first
+      },
       names: Dictionary(rooms.map { ($0.room.address, names.roomLine($0)) }) { first, _ in first },
       showsRoom: room == nil, showsIDs: ids, blocked: try await store.blocked(), person: names.line)
     let file = try output.map(PrivateFile.init(creating:))

@@ -1,13 +1,17 @@
 // HistoryLines.swift: stored messages as lines of text or JSON, and the file they are exported to.
 import ChatCore
 import Foundation
+import MessageFormats
 import TerminalUI
 
 struct HistoryLines: Sendable {
   enum Format: Sendable { case text, json }
 
   let format: Format
-  /// Of rooms, by address.
+  let account: SIPURI
+  /// By address.
+  let rooms: [String: MessageSetting]
+  /// Of rooms, by address, as people read them.
   let names: [String: String]
   /// Whether a line of text begins with its room's name; JSON has the address always.
   let showsRoom: Bool
@@ -35,13 +39,15 @@ struct HistoryLines: Sendable {
   func line(_ entry: MessageWithDeliveries) -> String {
     let isBlocked = !entry.message.isOutgoing && blocked.contains(entry.message.sender)
     guard format == .text else {
-      return JSONLine.string(isBlocked ? entry.jsonFields.merging(["blocked": true]) { $1 } : entry.jsonFields)
+      return JSONLine.string(entry.jsonFields(in: rooms[entry.message.room], for: account, isBlocked: isBlocked))
     }
     guard !isBlocked else {
       let message = entry.message
       return (showsIDs ? "\(SafeLine.text(message.messageID)) " : "") + place(message.room)
         + "\(Clock().stamp(ofDay: message.time)) \(Clock().time(of: message.time)) \(SafeLine.text(person(message.sender))) (blocked)"
     }
+    var entry = entry
+    if let quote = entry.quote, blocked.contains(quote.sender) { entry.quote?.text = nil }
     return ([text(entry)] + FileText.lines(of: entry.message)).joined(separator: "\n")
   }
 

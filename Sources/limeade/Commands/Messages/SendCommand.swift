@@ -16,6 +16,7 @@ struct SendCommand: AsyncParsableCommand {
       limeade send Ops "for now" --ephemeral 60              deleted everywhere a minute after being read
       limeade send Ops "for now" --ephemeral-unread 3600     deleted everywhere after an hour if it is not read
       uptime | limeade send Ops -                           text from standard input
+      limeade send --wait delivered Ops "$text"             whatever the text is: options stand before TO
       limeade send Ops "the plan" --file plan.pdf --file map.png
 
       Somebody whose device you trusted may get a new one. Nothing is sent to it, and nothing to its room, until you \
@@ -39,10 +40,15 @@ struct SendCommand: AsyncParsableCommand {
     completion: .custom(Completions.rooms))
   var to: String
 
-  @Argument(help: "The text; '-', or nothing without --file, reads standard input.")
+  @Argument(
+    help: ArgumentHelp(
+      "The text; '-', or nothing without --file, reads standard input. Directly after TO it is taken as it is, also if it begins with a dash."
+    ))
   var text: String?
 
-  @Option(help: ArgumentHelp("Send this file; may be given several times.", valueName: "path"), completion: .file())
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Send this file; may be given several times.", valueName: "path"), completion: .file())
   var file: [String] = []
 
   @Option(help: "Return when the message is: sent (the server has it), delivered or displayed (every member).")
@@ -52,6 +58,8 @@ struct SendCommand: AsyncParsableCommand {
   var timeout: Double = 60
 
   @OptionGroup var queue: QueueOption
+
+  @Flag(help: "Mark it as a program's answer, which no other program answers (listen --reply).") var automatic = false
 
   @Flag(help: "Send nothing unless every device that would get it is trusted (exit code 10).")
   var requireTrust = false
@@ -75,11 +83,15 @@ struct SendCommand: AsyncParsableCommand {
   func run() async throws {
     Output.onlyReports = true
     let text = try message()
+    if FreeText.commands["send"]?.isOption(text) == true {
+      Output.note("limeade: '\(text)' is sent as the text; options stand before TO")
+    }
     let account = try options.accountConfiguration(withPassword: false)
     let files = try GivenFiles(file, data: ConfigurationFile.dataDirectory(account: account.name))
     let order = SendText(
       to: to, text: text, requireTrust: requireTrust, replyTo: replyTo, ephemeral: ephemeral,
-      ephemeralUnread: ephemeralUnread, files: files.paths, queue: queue.parameter)
+      ephemeralUnread: ephemeralUnread, files: files.paths, queue: queue.parameter,
+      automatic: automatic ? true : nil)
     try await options.withOutbox(queue, timeout: timeout) { session, connection in
       let goal = wait
       let sign = Deadline.Sign()

@@ -68,7 +68,7 @@ struct RoomCommand: AsyncParsableCommand {
       for room in try await options.perform(ListRooms()) where all || room.room.state != .left {
         let name = options.json ? room.displayName(for: account.address) : names.roomLine(room)
         if options.json {
-          Output.line(JSONLine.string(room.jsonFields(name: name)))
+          Output.line(JSONLine.string(room.jsonFields(name: name).merging(["event": "room"]) { $1 }))
         } else {
           let kind = room.room.isEncrypted ? "encrypted" : "plain"
           let unread = room.unread == 0 ? "" : ", \(room.unread) unread"
@@ -182,6 +182,7 @@ private enum RoomPrinter {
           known[device.gruu]?.jsonFields ?? ["address": device.participant, "device": device.gruu]
         }
       }
+      fields["event"] = "room"
       fields["security"] = trust?.level.rawValue
       fields["receipts"] = summary.room.receipts(in: account).rawValue
       fields["typing"] = summary.room.typing(in: account)
