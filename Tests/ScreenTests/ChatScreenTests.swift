@@ -156,7 +156,7 @@ import Testing
         lines.count >= 30 && lines[29].hasPrefix("[Lab team] >")
       }
       #expect(large[28].hasPrefix(" alice@sip.example.org registered"))
-      #expect(large[1...27].allSatisfy { column(of: "│", in: $0) == 24 }, "\(large.joined(separator: "\n"))")
+      #expect(large[1...27].allSatisfy { column(of: "│", in: $0) == 20 }, "\(large.joined(separator: "\n"))")
     }
   }
 

@@ -72,7 +72,7 @@ enum {
 };
 
 /// Installs handlers that write one event byte to `pipe` (non-blocking): SIGWINCH, SIGTSTP, SIGCONT and, as a request
-/// to quit, SIGTERM, SIGHUP and SIGINT. A second request to quit, and every signal of a crash, first gives the terminal
+/// to quit, SIGTERM, SIGHUP and SIGINT. A second SIGTERM or SIGINT, and every signal of a crash, first gives the terminal
 /// back and then takes its usual course.
 void cncurses_watch_signals(int pipe);
 void cncurses_unwatch_signals(void);

@@ -198,6 +198,7 @@ public final class AccountStore: Sendable {
       }
     }
     migrator.registerMigration("chat input 1") { db in try InputRecord.createTables(db) }
+    migrator.registerMigration("chat room places 1") { db in try createRoomPlaces(db) }
     LimeAccount.registerMigrations(&migrator)
     return migrator
   }

@@ -32,6 +32,8 @@ public enum Intent: Hashable, Sendable {
   case openFile(String)
   /// Put the text on the clipboard.
   case copy(String)
+  /// Let the user's editor have the text of the line; answer with `UserInterface.write`.
+  case openEditor
   /// Call `Terminal.repaint`.
   case redraw
   /// Call `Terminal.suspend`.

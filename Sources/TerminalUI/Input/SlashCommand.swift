@@ -107,6 +107,7 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand(
       "receipts", "all|delivered|none|account", "what this room is told of messages that came", minimum: 1, maximum: 1),
     SlashCommand("typing", "on|off|account", "whether this room is told that you are writing", minimum: 1, maximum: 1),
+    SlashCommand("pin", "[on|off]", "keep this room at the top of the list, or no longer", maximum: 1),
     SlashCommand(
       "mute", "[TIME|off]", "announce nothing of this room, for 30m, 2h, 1d, or until /mute off", maximum: 1),
     SlashCommand(
@@ -121,6 +122,7 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand("decline", "[ROOM]", "stay out of it; nobody is told", maximum: .max, takesRoom: true),
     SlashCommand("members", "", "show or hide the members"),
     SlashCommand("info", "", "who has the chosen message; the room, its devices"),
+    SlashCommand("view", "", "read the chosen message whole, or the newest that is too long for the screen"),
     SlashCommand("search", "[TEXT...]", "find messages of this room", maximum: .max),
     SlashCommand("search-all", "[TEXT...]", "find messages of all rooms", maximum: .max),
     SlashCommand("export", "FILE [json]", "write this room's messages to a new file", minimum: 1, maximum: 2),

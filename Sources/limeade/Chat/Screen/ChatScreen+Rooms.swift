@@ -136,9 +136,11 @@ extension ChatScreen {
     let read = roomReads.begin()
     defer { roomReads.end() }
     let all = (try? await store.rooms()) ?? []
+    let places = try? await store.places(givenTo: all.filter { $0.room.state != .left }.map(\.room.address))
     guard roomReads.isNewest(read, of: Self.allRooms) else { return }
     readContacts()
     summaries = all.filter { $0.room.state != .left }
+    self.places = places ?? self.places
     leftRooms = all.filter { $0.room.state == .left }
     mentions = (try? await store.mentions(of: mention)) ?? [:]
     refreshRoomRows()
@@ -179,17 +181,29 @@ extension ChatScreen {
   }
 
   func refreshRoomRows() {
-    if configuration.roomOrder == .activity {
-      summaries.sort { ($0.room.lastActivity, $1.room.address) > ($1.room.lastActivity, $0.room.address) }
+    givePlaces()
+    let order = configuration.roomOrder
+    func rank(_ summary: RoomSummary) -> (Int, Int) {
+      let place = places[summary.room.address]
+      if place?.isPinned == true { return (0, place?.number ?? 0) }
+      if order == .fixed { return (3, place?.number ?? 0) }
+      // The open room is read: it does not jump up and back with each message.
+      let isUnread =
+        order == .unread && (summary.unread > 0 || summary.isNew) && summary.room.address != interface.screen.openRoom
+      let isImportant = isUnread && (summary.room.isOneToOne || mentions[summary.room.address] ?? 0 > 0)
+      return (isImportant ? 1 : isUnread ? 2 : 3, 0)
     }
-    for summary in summaries where numbers[summary.room.address] == nil {
-      numbers[summary.room.address] = (numbers.values.max() ?? 0) + 1
+    let ranked = summaries.map { (rank($0), $0) }.sorted { first, second in
+      if first.0 != second.0 { return first.0 < second.0 }
+      return (first.1.room.lastActivity, second.1.room.address) > (second.1.room.lastActivity, first.1.room.address)
     }
+    summaries = ranked.map(\.1)
     interface.screen.rooms = summaries.map { summary in
       let address = summary.room.address
       var row = RoomRow(
         summary, names: names, isConnected: isConnected, isTyping: typing[address]?.isEmpty == false)
-      row.number = numbers[address] ?? 0
+      row.number = places[address]?.number ?? 0
+      row.isPinned = places[address]?.isPinned == true
       row.isMuted = summary.room.notifyLevel(.all) == .none
       row.mentions = row.unread > 0 ? mentions[address] ?? 0 : 0
       return row
@@ -204,6 +218,32 @@ extension ChatScreen {
       opensByItself = false
       let why = ends[open] ?? "this account is no longer in it"
       complain("\(name): \(why); /rooms left opens what was written")
+    }
+  }
+
+  /// A new room is shown with its number at once; the database, which other programs ask too, has the last word.
+  private func givePlaces() {
+    let new = summaries.map(\.room.address).filter { places[$0] == nil }
+    guard !new.isEmpty else { return }
+    for address in new { places[address] = RoomPlace(number: RoomPlace.free(beside: places.values.map(\.number))) }
+    Task {
+      guard let kept = try? await store.places(givenTo: new) else { return }
+      places.merge(kept) { _, kept in kept }
+      refreshRoomRows()
+      paintSoon()
+    }
+  }
+
+  /// - Parameter wish: "on", "off", or nil for the other way round.
+  func pin(_ wish: String?) async {
+    guard let room = interface.screen.openRoom else { return complain("no room is open: /join ROOM") }
+    guard wish == nil || wish == "on" || wish == "off" else { return complain("usage: /pin [on|off]") }
+    let isPinned = wish.map { $0 == "on" } ?? (places[room]?.isPinned != true)
+    await attempt {
+      try await store.pin(isPinned, room: room)
+      places = try await store.places()
+      refreshRoomRows()
+      note(isPinned ? "this room stays at the top of the list" : "this room has no place of its own any more")
     }
   }
 

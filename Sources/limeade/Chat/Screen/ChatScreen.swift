@@ -37,8 +37,8 @@ final class ChatScreen {
   var leftRooms: [RoomSummary] = []
   /// The one that the user opened although it was left.
   var readOnly: String?
-  /// Of each room; they stay while the program runs.
-  var numbers: [String: Int] = [:]
+  /// Of each room, as the database keeps them.
+  var places: [String: RoomPlace] = [:]
   var mentions: [String: Int] = [:]
   /// Lines of the program's own, by room.
   var notices: [String: [MessageRow]] = [:]
@@ -67,6 +67,9 @@ final class ChatScreen {
   private var notifications: NotificationQueue?
   /// What the next Enter confirms; any other key takes it back.
   var question: Question?
+  /// The user's editor, while it has the terminal.
+  var editor: EditorProgram?
+  var editing: Task<Void, Never>?
   /// nil where the disk takes no drafts.
   var drafts: DraftKeeper?
   /// Rooms whose entered lines were read from the disk.
@@ -94,6 +97,7 @@ final class ChatScreen {
     interface = UserInterface(
       size: terminal.size, keymap: configuration.keymap, commands: ChatSlashCommands.table)
     interface.screen.glyphs = configuration.glyphs
+    interface.screen.panes.roomsWidth = configuration.roomsWidth
     interface.completeArgument = { command, before, word in
       switch command {
       case "file" where before.isEmpty, "export" where before.isEmpty: PathCompletion.candidates(for: word)
@@ -146,16 +150,17 @@ final class ChatScreen {
     blocked = (try? await store.blocked()) ?? []
     await reloadRooms()
     await openWanted()
-    await tellInvitations()
     let background =
       await terminal.background(within: Self.backgroundDelay)
       ?? TerminalBackground(colorfgbg: ProcessInfo.processInfo.environment["COLORFGBG"])
     interface.use(configuration.theme, colors: terminal.colors, background: background)
+    await tellInvitations()
     paintNow()
     for await _ in report.news {
       while let happening = report.take() {
         guard await isGoingOn(after: happening) else {
           // What was written before the end is handed over.
+          await endEditor()
           noteDraft()
           await orders.finish()
           noteDraft()
@@ -230,6 +235,7 @@ final class ChatScreen {
   private func carryOut(_ intent: Intent) async -> Bool {
     switch intent {
     case .quit: return false
+    case .openEditor: editInProgram()
     case .redraw: terminal.repaint()
     case .suspend: await suspend()
     case .openRoom(let room): await open(room)

@@ -28,6 +28,7 @@ extension ChatScreen {
     case "accept", "decline": answerInvitation(call)
     case "rooms": chooseRoom(call.arguments.first)
     case "info": await info()
+    case "pin": await pin(call.arguments.first)
     case "verify": await verify(call.arguments.first)
     case "trust": order { try await self.change(.trust, device: call.arguments[0]) }
     case "admit": order { try await self.change(.admit, device: call.arguments[0]) }

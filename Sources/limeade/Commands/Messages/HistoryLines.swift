@@ -37,18 +37,19 @@ struct HistoryLines: Sendable {
 
   /// A message of text may have further lines, one for each of its files.
   func line(_ entry: MessageWithDeliveries) -> String {
-    let isBlocked = !entry.message.isOutgoing && blocked.contains(entry.message.sender)
+    let message = entry.message
+    let isBlocked = !message.isOutgoing && blocked.contains(message.sender)
     guard format == .text else {
-      return JSONLine.string(entry.jsonFields(in: rooms[entry.message.room], for: account, isBlocked: isBlocked))
+      return JSONLine.string(entry.jsonFields(in: rooms[message.room], for: account, isBlocked: isBlocked))
     }
     guard !isBlocked else {
-      let message = entry.message
       return (showsIDs ? "\(SafeLine.text(message.messageID)) " : "") + place(message.room)
-        + "\(Clock().stamp(ofDay: message.time)) \(Clock().time(of: message.time)) \(SafeLine.text(person(message.sender))) (blocked)"
+        + "\(Clock().stamp(ofDay: message.time)) \(Clock().time(of: message.time)) "
+        + "\(SafeLine.text(person(message.sender))) (blocked)"
     }
     var entry = entry
     if let quote = entry.quote, blocked.contains(quote.sender) { entry.quote?.text = nil }
-    return ([text(entry)] + FileText.lines(of: entry.message)).joined(separator: "\n")
+    return ([text(entry)] + FileText.lines(of: message)).joined(separator: "\n")
   }
 
   private func text(_ entry: MessageWithDeliveries) -> String {
