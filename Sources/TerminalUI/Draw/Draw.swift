@@ -53,7 +53,7 @@ struct ScreenPainter {
     }
     let name = DisplayText.line(state.header.name)
     var column = grid.write(" " + name.clipped(to: max(8, width / 3)), row: 0, column: 0, style: style)
-    column = grid.write("  " + state.header.security.words, row: 0, column: column, style: style)
+    column = grid.write("  " + securityWords, row: 0, column: column, style: style)
     if let lifetime = state.header.lifetime {
       column = grid.write("  " + DisplayText.line(lifetime), row: 0, column: column, style: style)
     }
@@ -70,10 +70,14 @@ struct ScreenPainter {
     if room > 6 { grid.write("  " + names.clipped(to: room), row: 0, column: column, end: right - 1, style: style) }
   }
 
+  private var securityWords: String {
+    (state.header.security == .notEncrypted ? "" : state.glyphs.lock) + state.header.security.words
+  }
+
   // MARK: Messages
 
   private mutating func paintMessages(_ columns: Range<Int>) {
-    let messages = MessageLayout(state, width: columns.count, theme: theme)
+    let messages = MessageLayout(state, width: columns.count, height: layout.body.count, theme: theme)
     let lines = messages.visibleLines(height: layout.body.count).lines
     var row = layout.body.upperBound - lines.count
     for line in lines {
@@ -97,7 +101,9 @@ struct ScreenPainter {
           piece.text, row: row, column: column, end: columns.upperBound, style: piece.style, link: piece.link)
       }
     case .rule(let title, let style):
-      grid.fill(row: row, from: columns.lowerBound, to: columns.upperBound, with: "-", style: style)
+      grid.fill(
+        row: row, from: columns.lowerBound, to: columns.upperBound, with: state.glyphs.horizontal,
+        style: style)
       let text = " \(title) "
       let column = columns.lowerBound + max(0, (columns.count - text.count) / 2)
       grid.write(text, row: row, column: column, end: columns.upperBound, style: style)
@@ -115,7 +121,9 @@ struct ScreenPainter {
     // At the right, where it is not pushed away, what the other words are to be read with.
     let right = statusWords.isEmpty ? "" : "[\(statusWords)] "
     let room = max(0, width - 2 - right.count)
-    let text = DisplayText.line(state.status.error.map { "! \($0)" } ?? activityParts.joined(separator: " | "))
+    let text = DisplayText.line(
+      state.status.error.map { "! \($0)" } ?? state.status.hint
+        ?? activityParts.joined(separator: state.glyphs.divider))
     grid.write(" " + text.clipped(to: room), row: row, column: 0, style: style)
     grid.write(right, row: row, column: width - right.count, style: style)
   }
@@ -130,6 +138,7 @@ struct ScreenPainter {
 
   private var activityParts: [String] {
     var parts: [String] = []
+    if let number = state.roomNumber { parts.append("room number: \(number)_") }
     if state.scroll != .end || state.hasNewer { parts.append("scrolled back, Alt-End") }
     if let typing = state.status.typingWords { parts.append(typing) }
     let activity = activityWords
@@ -145,7 +154,7 @@ struct ScreenPainter {
 
   /// Numbers of the rooms with unread messages, as "2(12) 3!".
   private var activityWords: String {
-    state.rooms.enumerated().filter { $0.element.unread > 0 }.map { index, room in
+    state.rooms.enumerated().filter { state.unread(in: $0.element) > 0 }.map { index, room in
       "\(room.label(at: index))(\(room.unread))" + (room.mentions > 0 ? "!" : "")
     }.joined(separator: " ")
   }

@@ -10,12 +10,17 @@ struct ChatCommand: AsyncParsableCommand {
     commandName: "chat",
     abstract: "Chat in the terminal.",
     discussion: """
-      limeade chat                      all rooms; /help inside lists commands and keys
-      limeade chat "Lab team"           opens this room
-      limeade chat sip:bob@example.org  opens the encrypted room with this person, made if absent
-      limeade chat                      without a configuration: asks for the account, tries it, writes the file
-      limeade chat --plain ROOM         line by line, without moving the cursor: for pipes, dumb terminals and \
-      screen readers
+      limeade chat
+          all rooms; /help inside lists commands and keys
+      limeade chat "Lab team"
+          opens this room
+      limeade chat sip:bob@example.org
+          opens the encrypted room with this person, made if absent
+      limeade chat
+          without a configuration: asks for the account, tries it, writes the file
+      limeade chat --plain ROOM
+          line by line, without moving the cursor: for pipes, dumb terminals and
+          screen readers
       """)
 
   @OptionGroup var options: GlobalOptions
@@ -28,7 +33,7 @@ struct ChatCommand: AsyncParsableCommand {
   @Flag(help: "Line by line: lines of standard input are sent, what happens is printed.")
   var plain = false
 
-  @Option(help: "dark, light, none (also: NO_COLOR), or a theme of your own (limeade-config: themes).")
+  @Option(help: "auto, dark, light, contrast, palette, none (also: NO_COLOR), or one of your own (limeade-config(5)).")
   var theme: String?
 
   func validate() throws {

@@ -14,10 +14,12 @@ struct Limeade: AsyncParsableCommand {
     commandName: "limeade",
     abstract: "Terminal SIP chat for Flexisip, end-to-end encrypted with LIME.",
     discussion: """
-      Try it without a server:   limeade lab --write-config /tmp/lab.toml
-                                 limeade --config /tmp/lab.toml --account alice chat
-      With an account:           limeade account add alice --address sip:alice@sip.example.org
-                                 limeade send sip:bob@sip.example.org "hello"
+      Try it without a server:
+          limeade lab --write-config /tmp/lab.toml
+          limeade --config /tmp/lab.toml --account alice chat
+      With an account:
+          limeade account add alice --address sip:alice@sip.example.org
+          limeade send sip:bob@sip.example.org "hello"
 
       TO and ROOM are a SIP address (the encrypted one-to-one room with that person, made if absent), a contact's name \
       ('limeade contact'), somebody's name in your own domain, a room's address, or the beginning of a room's name; \
@@ -33,7 +35,7 @@ struct Limeade: AsyncParsableCommand {
     version: Version.current,
     subcommands: [
       ChatCommand.self, SendCommand.self, ListenCommand.self, MessageCommand.self, RoomCommand.self,
-      HistoryCommand.self,
+      HistoryCommand.self, BlockCommand.self,
       FileCommand.self,
       KeysCommand.self, ContactCommand.self, AccountCommand.self, CheckCommand.self, LoadCommand.self,
       TraceCommand.self, LabCommand.self,
@@ -54,16 +56,18 @@ struct Limeade: AsyncParsableCommand {
     // A core file would hold keys and texts.
     var none = rlimit(rlim_cur: 0, rlim_max: 0)
     setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+    let arguments = FreeText.ordered(Array(CommandLine.arguments.dropFirst()))
     do {
-      var command = try await asyncParseAsRoot(MessageReference.escaped(Array(CommandLine.arguments.dropFirst())))
+      var command = try await asyncParseAsRoot(arguments)
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
         try command.run()
       }
     } catch let error where ExitStatus.isOurs(error) {
-      Output.note("limeade: \(SafeLine.text(ExitStatus.text(of: error)))")
-      Foundation.exit(ExitStatus.code(of: error))
+      FailureReport.end(ExitStatus.code(of: error), SafeLine.text(ExitStatus.text(of: error)), of: arguments)
+    } catch  where exitCode(for: error) == .validationFailure {
+      FailureReport.endUsage(fullMessage(for: error), brief: message(for: error), of: arguments)
     } catch {
       guard let script = CompletionScript.inert(fullMessage(for: error)) else { exit(withError: error) }
       Output.line(script)
@@ -91,7 +95,7 @@ struct GlobalOptions: ParsableArguments, Sendable {
   @Option(name: .long, help: "Append what happens to this file, without texts and secrets.", completion: .file())
   var logFile: String?
 
-  @Option(name: .long, help: "How much: trace, debug, info, notice, warning, error or critical (default: info).")
+  @Option(name: .long, help: "How much (default: info).")
   var logLevel: LogLevel?
 
   @Option(

@@ -43,10 +43,11 @@ extension ChatScreen {
     let data = store.directory
     // A large file takes a while to be copied and encrypted.
     inBackground {
-      let files = try GivenFiles(paths.map(Self.absolute), data: data)
+      let files = try await GivenFiles(paths.map(Self.absolute), data: data)
       defer { files.remove() }
       let message = SendText(to: room, text: text, files: files.paths, waits: true)
       await self.addOwn(try await self.session.performBeside(message))
+      await self.readAll(room)
       await self.paintSoon()
     }
   }
@@ -113,7 +114,7 @@ extension ChatScreen {
   func fetchByItself(_ progress: FileProgress) async {
     guard account.downloadsAutomatically,
       let message = try? await store.message(room: progress.room, messageID: progress.messageID)?.message,
-      !message.isOutgoing
+      !message.isOutgoing, !blocked.contains(message.sender)
     else { return }
     for (index, file) in message.files.enumerated()
     where message.fileID(index) == progress.id && account.fetchesByItself(file, of: message) {

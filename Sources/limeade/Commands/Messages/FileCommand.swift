@@ -40,8 +40,10 @@ struct FileCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Download a file, verify it, and save it.",
       discussion: """
-        limeade file save 8uL4SHuszakw                the file of this message, into the current folder
-        limeade file save 8uL4SHuszakw/2 --to /tmp    its second file
+        limeade file save 8uL4SHuszakw
+            the file of this message, into the current folder
+        limeade file save 8uL4SHuszakw/2 --to /tmp
+            its second file
 
         'limeade history ROOM' and 'limeade file list ROOM' show the ids. It works while another limeade uses the \
         account. A file gets its name when its authentication tag was verified, and replaces no other. What Ctrl-C or \
@@ -49,7 +51,7 @@ struct FileCommand: AsyncParsableCommand {
         """)
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "The id of a file.") var id: MessageReference
+    @Argument(help: "The id of a file.") var id: String
     @Option(help: "The folder; made if absent.", completion: .directory) var to = "."
     @Option(
       help: "The room, should several have a message with this id.", completion: .custom(Completions.allRooms))
@@ -65,7 +67,7 @@ struct FileCommand: AsyncParsableCommand {
       let saver = FileSaver(account: account, store: store) { printer.show($0) }
       var address: String?
       if let room { address = try await store.room(named: room, for: account.address).room.address }
-      let (message, index) = try await saver.find(id.text, room: address)
+      let (message, index) = try await saver.find(id, room: address)
       let (folder, anyHost, unencrypted) = (BaseFolders.expanded(to), anyHost, unencrypted)
       let saving = Task {
         try await saver.save(message, index, in: folder, anyHost: anyHost, unencrypted: unencrypted)

@@ -8,11 +8,16 @@ struct HistoryCommand: AsyncParsableCommand {
     commandName: "history", abstract: "Show, search and export messages, oldest first.",
     discussion: """
       limeade history Ops --since 2026-11-01 --limit 20
-      limeade history --search "flexisip deploy"        all rooms: both words, or words that begin so
-      limeade history --search '"room is up"' Ops       these words together
-      limeade history --all --output team.txt Ops       the whole room into a file that only you can read
-      limeade history --all --json > everything.jsonl   every room, one JSON object a line
-      limeade history Ops --ids                         with the ids that 'limeade message' and 'send --reply-to' take
+      limeade history --search "flexisip deploy"
+          all rooms: both words, or words that begin so
+      limeade history --search '"room is up"' Ops
+          these words together
+      limeade history --all --output team.txt Ops
+          the whole room into a file that only you can read
+      limeade history --all --json > everything.jsonl
+          every room, one JSON object a line
+      limeade history Ops --ids
+          with the ids that 'limeade message' and 'send --reply-to' take
 
       Who made the room, came, went or changed it stands between the messages, which --limit counts.
       A file has a line of its own, with the id that 'limeade file save ID' takes.
@@ -23,7 +28,8 @@ struct HistoryCommand: AsyncParsableCommand {
     help: "A room's address, a contact, or the beginning of its name; every room without it.",
     completion: .custom(Completions.allRooms))
   var room: String?
-  @Option(help: "Only messages with all these words; in \"quotes\": together.") var search: String?
+  @Option(parsing: .unconditional, help: "Only messages with all these words; in \"quotes\": together.")
+  var search: String?
   @Option(help: "Only messages from this time on: 2026-11-21, 2026-11-21T09:00, or 90m, 12h, 7d ago.")
   var since: String?
   @Option(help: "At most this many, the newest.") var limit = 200
@@ -49,9 +55,11 @@ struct HistoryCommand: AsyncParsableCommand {
     if let room { rooms = [try await store.room(named: room, for: account.address)] }
     let names = store.names(for: account.address)
     let lines = HistoryLines(
-      format: options.json ? .json : .text,
+      format: options.json ? .json : .text, account: account.address,
+      rooms: Dictionary(rooms.map { ($0.room.address, MessageSetting($0, for: account.address)) }) { first, _ in first
+      },
       names: Dictionary(rooms.map { ($0.room.address, names.roomLine($0)) }) { first, _ in first },
-      showsRoom: room == nil, showsIDs: ids, person: names.line)
+      showsRoom: room == nil, showsIDs: ids, blocked: try await store.blocked(), person: names.line)
     let file = try output.map(PrivateFile.init(creating:))
     func write(_ page: [HistoryEntry]) throws {
       for entry in page {
@@ -69,7 +77,10 @@ struct HistoryCommand: AsyncParsableCommand {
       let messages = try await store.history(request)
       guard search == nil, limit > 0 else { return try write(messages.map { .message($0) }) }
       let start = messages.count < limit ? request.since : messages.map(\.message.time).min()
-      try write(try await store.entries(messages, room: request.room, from: start))
+      let entries = try await store.entries(messages, room: request.room, from: start)
+      // With a limit it begins with a message.
+      try write(
+        messages.count < limit ? entries : Array(entries.drop { if case .event = $0 { true } else { false } }))
     }
   }
 }

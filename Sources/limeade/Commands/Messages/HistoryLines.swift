@@ -1,18 +1,24 @@
 // HistoryLines.swift: stored messages as lines of text or JSON, and the file they are exported to.
 import ChatCore
 import Foundation
+import MessageFormats
 import TerminalUI
 
 struct HistoryLines: Sendable {
   enum Format: Sendable { case text, json }
 
   let format: Format
-  /// Of rooms, by address.
+  let account: SIPURI
+  /// By address.
+  let rooms: [String: MessageSetting]
+  /// Of rooms, by address, as people read them.
   let names: [String: String]
   /// Whether a line of text begins with its room's name; JSON has the address always.
   let showsRoom: Bool
   /// Whether a line of text begins with the message's id.
   var showsIDs = false
+  /// People whose messages are not shown; JSON marks them.
+  var blocked: Set<String> = []
   /// Of people, in text.
   var person: PersonName = { $0 }
 
@@ -21,7 +27,8 @@ struct HistoryLines: Sendable {
     case .message(let message): return line(message)
     case .event(let event) where format == .json: return JSONLine.string(event.jsonFields)
     case .event(let event):
-      let words = "\(Clock().stamp(ofDay: event.time)) \(Clock().time(of: event.time)) -- \(EventLine.words(of: event, name: person))"
+      let words =
+        "\(Clock().stamp(ofDay: event.time)) \(Clock().time(of: event.time)) -- \(EventLine.words(of: event, name: person))"
       return (showsIDs ? "- " : "") + place(event.room) + words
     }
   }
@@ -30,9 +37,19 @@ struct HistoryLines: Sendable {
 
   /// A message of text may have further lines, one for each of its files.
   func line(_ entry: MessageWithDeliveries) -> String {
-    format == .json
-      ? JSONLine.string(entry.jsonFields)
-      : ([text(entry)] + FileText.lines(of: entry.message)).joined(separator: "\n")
+    let message = entry.message
+    let isBlocked = !message.isOutgoing && blocked.contains(message.sender)
+    guard format == .text else {
+      return JSONLine.string(entry.jsonFields(in: rooms[message.room], for: account, isBlocked: isBlocked))
+    }
+    guard !isBlocked else {
+      return (showsIDs ? "\(SafeLine.text(message.messageID)) " : "") + place(message.room)
+        + "\(Clock().stamp(ofDay: message.time)) \(Clock().time(of: message.time)) "
+        + "\(SafeLine.text(person(message.sender))) (blocked)"
+    }
+    var entry = entry
+    if let quote = entry.quote, blocked.contains(quote.sender) { entry.quote?.text = nil }
+    return ([text(entry)] + FileText.lines(of: message)).joined(separator: "\n")
   }
 
   private func text(_ entry: MessageWithDeliveries) -> String {
