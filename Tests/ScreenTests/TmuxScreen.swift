@@ -87,6 +87,19 @@ final class TmuxScreen: Sendable {
     try await run(["display-message", "-p", "#{\(mode)}"]) == "1\n"
   }
 
+  /// What tmux says of the terminal, by one of its formats: `#{pane_title}`.
+  func value(of format: String) async throws -> String {
+    try await run(["display-message", "-p", format]).trimmingCharacters(in: .newlines)
+  }
+
+  /// Sets an option of tmux: `window-style` to `bg=#ffffff` is what the terminal then tells as its background.
+  func set(_ option: String, to value: String) async throws { try await run(["set-option", "-g", option, value]) }
+
+  /// Bytes as a terminal sends them.
+  func send(bytes text: String) async throws {
+    try await run(["send-keys", "-H"] + text.utf8.map { String($0, radix: 16) })
+  }
+
   /// The process in the foreground of the terminal.
   func foreground() async throws -> pid_t {
     let shell = try await run(["display-message", "-p", "#{pane_pid}"]).trimmingCharacters(in: .whitespacesAndNewlines)

@@ -137,6 +137,7 @@ struct ScreenPainter {
 
   private var activityParts: [String] {
     var parts: [String] = []
+    if let number = state.roomNumber { parts.append("room number: \(number)_") }
     if state.scroll != .end || state.hasNewer { parts.append("scrolled back, Alt-End") }
     if let typing = state.status.typingWords { parts.append(typing) }
     let activity = activityWords
@@ -152,7 +153,7 @@ struct ScreenPainter {
 
   /// Numbers of the rooms with unread messages, as "2(12) 3!".
   private var activityWords: String {
-    state.rooms.enumerated().filter { $0.element.unread > 0 }.map { index, room in
+    state.rooms.enumerated().filter { state.unread(in: $0.element) > 0 }.map { index, room in
       "\(room.label(at: index))(\(room.unread))" + (room.mentions > 0 ? "!" : "")
     }.joined(separator: " ")
   }

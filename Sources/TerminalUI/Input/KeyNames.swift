@@ -48,7 +48,8 @@ extension Action {
   /// What can be bound, by name.
   public static let named: [String: Action] = [
     "submit": .submit, "newline": .edit(.insert("\n")), "complete": .complete,
-    "complete-backwards": .completeBackwards, "next-room": .openNextRoom, "previous-room": .openPreviousRoom,
+    "complete-backwards": .completeBackwards, "next-room": .openNextRoom, "room-by-number": .openRoomByNumber,
+    "previous-room": .openPreviousRoom,
     "next-unread": .openNextUnread, "page-up": .scrollPageUp, "page-down": .scrollPageDown, "line-up": .scrollLineUp,
     "line-down": .scrollLineDown, "newest": .scrollToEnd, "first-unread": .scrollToUnread,
     "previous-message": .selectPreviousMessage, "next-message": .selectNextMessage, "rooms": .toggleRooms,

@@ -8,6 +8,8 @@ public enum Action: Hashable, Sendable {
   case openNextRoom, openPreviousRoom
   /// 0 is the first.
   case openRoom(index: Int)
+  /// The room whose number is typed next.
+  case openRoomByNumber
   /// The next room with unread messages: mentions and direct messages first, then the longest waiting.
   case openNextUnread
   case scrollPageUp, scrollPageDown, scrollLineUp, scrollLineDown, scrollToEnd
@@ -118,6 +120,7 @@ public struct Keymap: Hashable, Sendable {
       KeyStroke(.up, .alt): .openPreviousRoom,
       KeyStroke(.down, .alt): .openNextRoom,
       .alt("a"): .openNextUnread,
+      .alt("j"): .openRoomByNumber,
       .alt("r"): .begin("/reply "),
       .alt("e"): .begin("/react "),
       .alt("o"): .run("/save"),
@@ -147,6 +150,7 @@ public struct Keymap: Hashable, Sendable {
       ("goes to the next room with unread messages, those that mention you first", [.openNextUnread]),
       ("opens the room above or below in the list", [.openPreviousRoom, .openNextRoom]),
       ("opens the room of that number", [.openRoom(index: 0)]),
+      ("and two digits open the room of that number", [.openRoomByNumber]),
       ("finds a room by a part of its name", [.openSwitcher]),
       ("searches this room", [.search]), ("searches all rooms", [.searchEverywhere]),
       ("scrolls", [.scrollPageUp, .scrollPageDown]), ("goes to the newest message", [.scrollToEnd]),

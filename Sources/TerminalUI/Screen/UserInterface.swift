@@ -29,6 +29,10 @@ public struct UserInterface: Sendable {
   /// `before` are the arguments in front of the word, resolved; candidates are as they are typed.
   public var completeArgument: (@Sendable (_ command: String, _ before: [String], _ word: String) -> [String])?
 
+  /// The room that is about to be left, if the next key says so again.
+  private var asking: RoomRow.ID?
+  /// The same before the present key.
+  private var asked: RoomRow.ID?
   /// Input lines of the rooms that are not open.
   private var inputs: [RoomRow.ID: InputLine] = [:]
   private var entered: [EnteredLine] = []
@@ -59,8 +63,7 @@ public struct UserInterface: Sendable {
 
   /// True when the newest message is on the screen: what arrives now is seen.
   public var showsNewest: Bool {
-    screen.scroll == .end && !screen.hasNewer && !screen.hasPanel && !screen.isBare
-      && ScreenLayout(screen, size: size).messages != nil
+    screen.showsNewest && ScreenLayout(screen, size: size).messages != nil
   }
 
   /// The messages on the screen; none while something else covers them.
@@ -89,6 +92,7 @@ public struct UserInterface: Sendable {
       }
       screen.status.typing = []
     }
+    if screen.openRoom != room { screen.firstRoom = nil }
     screen.scroll = .end
     screen.hasNewer = false
     screen.selected = nil
@@ -199,6 +203,8 @@ public struct UserInterface: Sendable {
       if screen.isBare { return endBare() }
       screen.status.error = nil
       screen.status.hint = nil
+      (asked, asking) = (asking, nil)
+      if let intents = takeRoomNumber(stroke) { return intents }
       if screen.switcher != nil { return handleInSwitcher(stroke) }
       if screen.picker != nil { return handleInPicker(stroke) }
       if screen.page != nil, let intents = handleInPage(stroke) { return intents }
@@ -225,8 +231,8 @@ public struct UserInterface: Sendable {
     case .openNextRoom: return openRoom(offset: 1)
     case .openPreviousRoom: return openRoom(offset: -1)
     case .openRoom(let index):
-      let room = screen.rooms.enumerated().first { $0.element.label(at: $0.offset) == index + 1 }
-      return room.map { openRoom($0.element) } ?? []
+      return room(numbered: index + 1).map(openRoom) ?? []
+    case .openRoomByNumber: screen.roomNumber = ""
     case .openNextUnread: return openNextUnread()
     case .scrollPageUp: return scroll(by: -pageHeight)
     case .scrollPageDown: return scroll(by: pageHeight)
@@ -274,9 +280,9 @@ public struct UserInterface: Sendable {
     theme = setting.theme(colors: colors, background: background)
   }
 
-  /// The window's title: the messages not read in all rooms, and the open one.
+  /// The window's title: the messages not read in all rooms, and the open one. What is just being read does not count.
   public var title: String {
-    let unread = screen.rooms.reduce(0) { $0 + $1.unread }
+    let unread = screen.rooms.reduce(0) { $0 + screen.unread(in: $1) }
     let count = unread > 0 ? "(\(unread)) " : ""
     let name = screen.openRoom == nil ? "" : DisplayText.line(screen.header.name).clipped(to: Self.maximumTitle)
     return count + (name.isEmpty ? "limeade" : "\(name) - limeade")
@@ -354,6 +360,7 @@ public struct UserInterface: Sendable {
         if isTyped { enter() }
         return [.sendMessage(text, room: room)] + scrollToEnd()
       case .command(let call):
+        guard isConfirmed(call) else { return [] }
         if isTyped, MessageCommand(rawValue: call.name) != nil, let subject = screen.input.subject {
           screen.selected = subject
         }
@@ -376,6 +383,15 @@ public struct UserInterface: Sendable {
   public mutating func takeEntered() -> [EnteredLine] {
     defer { entered = [] }
     return entered
+  }
+
+  /// What cannot be taken back is asked for: the same again, with no other key between, is the answer.
+  private mutating func isConfirmed(_ call: CommandCall) -> Bool {
+    guard call.name == "leave", let room = screen.openRoom, asked != room else { return true }
+    asking = room
+    screen.status.error =
+      "leave \(screen.header.name)? the same again leaves; what was written stays readable: /rooms left"
+    return false
   }
 
   private mutating func run(_ call: CommandCall) -> [Intent] {
@@ -418,6 +434,39 @@ public struct UserInterface: Sendable {
 
   func openRoom(_ room: RoomRow) -> [Intent] { room.id == screen.openRoom ? [] : [.openRoom(room.id)] }
 
+  private func room(numbered number: Int) -> RoomRow? {
+    screen.rooms.enumerated().first { $0.element.label(at: $0.offset) == number }?.element
+  }
+
+  /// Nil when the key is no digit of a number: then it does what it does.
+  private mutating func takeRoomNumber(_ stroke: KeyStroke) -> [Intent]? {
+    guard let typed = screen.roomNumber else { return nil }
+    screen.roomNumber = nil
+    switch (stroke.key, stroke.modifiers) {
+    case (.escape, _), (.character("c"), .control), (.character("g"), .control): return []
+    case (.enter, []) where !typed.isEmpty: return openRoom(typed)
+    case (.backspace, []) where !typed.isEmpty:
+      screen.roomNumber = String(typed.dropLast())
+      return []
+    case (.character(let digit), []) where digit.isASCII && digit.isNumber:
+      let number = typed + String(digit)
+      // Two digits, and more where rooms have so many.
+      let highest = screen.rooms.enumerated().map { $0.element.label(at: $0.offset) }.max() ?? 0
+      guard number.count < max(2, String(highest).count) else { return openRoom(number) }
+      screen.roomNumber = number
+      return []
+    default: return nil
+    }
+  }
+
+  private mutating func openRoom(_ number: String) -> [Intent] {
+    guard let number = Int(number), let room = room(numbered: number) else {
+      screen.status.error = "no room has the number \(number)"
+      return []
+    }
+    return openRoom(room)
+  }
+
   private func openRoom(offset: Int) -> [Intent] {
     guard !screen.rooms.isEmpty else { return [] }
     guard let current = screen.rooms.firstIndex(where: { $0.id == screen.openRoom }) else {
@@ -456,16 +505,18 @@ public struct UserInterface: Sendable {
     guard let columns = layout.messages, let room = screen.openRoom else { return [] }
     let messages = MessageLayout(screen, width: columns.count, height: layout.body.count, theme: theme)
     let (scroll, reachedOldest) = messages.scrolled(by: count, height: layout.body.count)
+    let cameToEnd = scroll == .end && screen.scroll != .end
     screen.scroll = scroll
     if scroll == .end, screen.hasNewer { return [.loadNewer(room: room)] }
+    if cameToEnd { return [.readAll(room: room)] }
     return reachedOldest ? [.loadOlder(room: room)] : []
   }
 
   private mutating func scrollToEnd() -> [Intent] {
     screen.scroll = .end
     screen.selected = nil
-    guard screen.hasNewer, let room = screen.openRoom else { return [] }
-    return [.loadNewest(room: room)]
+    guard let room = screen.openRoom else { return [] }
+    return (screen.hasNewer ? [.loadNewest(room: room)] : []) + [.readAll(room: room)]
   }
 
   private mutating func scrollToUnread() {

@@ -47,7 +47,7 @@ enum FreeText {
   static let commands: [String: Shape] = [
     "send": Shape(
       places: [.plain, .text], flags: ["--no-queue", "--require-trust", "--automatic"],
-      valued: ["--file", "--wait", "--timeout", "--reply-to", "--ephemeral", "--ephemeral-unread"]),
+      valued: ["--file", "--file-name", "--wait", "--timeout", "--reply-to", "--ephemeral", "--ephemeral-unread"]),
     "message react": Shape(places: [.plain, .id, .name], flags: ["--remove", "--no-queue"], valued: ["--timeout"]),
     "message edit": Shape(places: [.plain, .id, .text], flags: ["--no-queue"], valued: ["--timeout"]),
     "message retract": Shape(places: [.plain, .id], flags: ["--no-queue"], valued: ["--timeout"]),

@@ -98,7 +98,7 @@ import Testing
       for name in path { command = try #require(command.subcommands?.first { $0.commandName == name }) }
       for argument in command.arguments ?? [] where argument.kind != "positional" {
         let name = try #require(argument.names?.first { $0.kind == "long" }).name
-        guard !["help", "version", "config", "remove"].contains(name) else { continue }
+        guard !["help", "version", "config", "remove", "file-name"].contains(name) else { continue }
         let option = argument.kind == "flag" ? ["--\(name)"] : ["--\(name)", values[name] ?? "5"]
         for line in [path + option + words, path + words + option] {
           let run = try await CommandRun(

@@ -17,6 +17,8 @@ struct HistoryLines: Sendable {
   let showsRoom: Bool
   /// Whether a line of text begins with the message's id.
   var showsIDs = false
+  /// People whose messages are not shown; JSON marks them.
+  var blocked: Set<String> = []
   /// Of people, in text.
   var person: PersonName = { $0 }
 
@@ -25,7 +27,8 @@ struct HistoryLines: Sendable {
     case .message(let message): return line(message)
     case .event(let event) where format == .json: return JSONLine.string(event.jsonFields)
     case .event(let event):
-      let words = "\(Clock().stamp(ofDay: event.time)) \(Clock().time(of: event.time)) -- \(EventLine.words(of: event, name: person))"
+      let words =
+        "\(Clock().stamp(ofDay: event.time)) \(Clock().time(of: event.time)) -- \(EventLine.words(of: event, name: person))"
       return (showsIDs ? "- " : "") + place(event.room) + words
     }
   }
@@ -34,9 +37,18 @@ struct HistoryLines: Sendable {
 
   /// A message of text may have further lines, one for each of its files.
   func line(_ entry: MessageWithDeliveries) -> String {
-    format == .json
-      ? JSONLine.string(entry.jsonFields(in: rooms[entry.message.room], for: account))
-      : ([text(entry)] + FileText.lines(of: entry.message)).joined(separator: "\n")
+    let message = entry.message
+    let isBlocked = !message.isOutgoing && blocked.contains(message.sender)
+    guard format == .text else {
+      let fields = entry.jsonFields(in: rooms[message.room], for: account)
+      return JSONLine.string(isBlocked ? fields.merging(["blocked": true]) { $1 } : fields)
+    }
+    guard !isBlocked else {
+      return (showsIDs ? "\(SafeLine.text(message.messageID)) " : "") + place(message.room)
+        + "\(Clock().stamp(ofDay: message.time)) \(Clock().time(of: message.time)) "
+        + "\(SafeLine.text(person(message.sender))) (blocked)"
+    }
+    return ([text(entry)] + FileText.lines(of: message)).joined(separator: "\n")
   }
 
   private func text(_ entry: MessageWithDeliveries) -> String {

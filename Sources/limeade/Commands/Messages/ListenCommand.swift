@@ -149,6 +149,8 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
   ) async throws {
     // A program must not take a stranger for a member.
     guard !message.isStranger else { return }
+    // Of somebody who is blocked: it counts as read when it comes.
+    guard !message.isRead else { return }
     if markRead { _ = try await session.perform(MarkRoomRead(message.room)) }
     guard message.state == .received else { return }
     if echo || reply, message.isAutomatic { return }

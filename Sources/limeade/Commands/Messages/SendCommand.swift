@@ -18,6 +18,7 @@ struct SendCommand: AsyncParsableCommand {
       uptime | limeade send Ops -                           text from standard input
       limeade send --wait delivered Ops "$text"             whatever the text is: options stand before TO
       limeade send Ops "the plan" --file plan.pdf --file map.png
+      tar cz site | limeade send Ops --file - --file-name site.tar.gz
 
       Somebody whose device you trusted may get a new one. Nothing is sent to it, and nothing to its room, until you \
       trust it or let it in: exit code 10, and standard error says how (limeade keys admit; limeade keys exclude \
@@ -48,8 +49,14 @@ struct SendCommand: AsyncParsableCommand {
 
   @Option(
     parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Send this file; may be given several times.", valueName: "path"), completion: .file())
+    help: ArgumentHelp("Send this file; may be given several times. '-' is standard input.", valueName: "path"),
+    completion: .file())
   var file: [String] = []
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The name of what '--file -' reads from standard input.", valueName: "name"))
+  var fileName: String?
 
   @Option(help: "Return when the message is: sent (the server has it), delivered or displayed (every member).")
   var wait: Goal = .sent
@@ -78,6 +85,14 @@ struct SendCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard timeout > 0 else { throw ValidationError("--timeout is a number of seconds above 0") }
+    let inputs = file.count { $0 == "-" }
+    guard inputs <= 1, inputs == 0 || text != "-" else { throw ValidationError("standard input can be read once") }
+    guard (inputs == 1) == (fileName != nil) else {
+      throw ValidationError("'--file -' and --file-name NAME go together: the name is what others save it as")
+    }
+    if let fileName, fileName.isEmpty || fileName.contains("/") || [".", ".."].contains(fileName) {
+      throw ValidationError("--file-name is the name of a file, without a folder")
+    }
   }
 
   func run() async throws {
@@ -87,7 +102,9 @@ struct SendCommand: AsyncParsableCommand {
       Output.note("limeade: '\(text)' is sent as the text; options stand before TO")
     }
     let account = try options.accountConfiguration(withPassword: false)
-    let files = try GivenFiles(file, data: ConfigurationFile.dataDirectory(account: account.name))
+    let files = try await GivenFiles(
+      file, data: ConfigurationFile.dataDirectory(account: account.name), inputName: fileName)
+    defer { files.remove() }
     let order = SendText(
       to: to, text: text, requireTrust: requireTrust, replyTo: replyTo, ephemeral: ephemeral,
       ephemeralUnread: ephemeralUnread, files: files.paths, queue: queue.parameter,
