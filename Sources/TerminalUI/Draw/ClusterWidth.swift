@@ -8,8 +8,33 @@ public enum ClusterWidth {
   public static func columns(of cluster: Character) -> Int {
     if cluster.isASCII { return 1 }
     let scalars = cluster.unicodeScalars
-    if isEmojiSequence(scalars) { return 2 }
+    if isEmojiSequence(scalars) { return columns(ofSequence: scalars, as: EmojiWidths.measured) }
     return scalars.reduce(0) { $0 + columns(of: $1) }
+  }
+
+  /// Columns of an emoji sequence on a terminal.
+  static func columns(ofSequence scalars: String.UnicodeScalarView, as widths: EmojiWidths) -> Int {
+    guard widths != .standard, let first = scalars.first else { return 2 }
+    if isRegionalIndicator(first) { return widths.flag }
+    if scalars.contains("\u{20E3}") { return widths.keycap }
+    var sum = 0
+    var isJoined = false
+    for scalar in scalars {
+      let isPart = isJoined && widths.contains(.joins)
+      if scalar == "\u{200D}" {
+        isJoined = true
+        continue
+      }
+      isJoined = false
+      if scalar == "\u{FE0F}" {
+        if sum == 1, widths.contains(.selectorWidens) { sum = 2 }
+      } else if scalar.properties.isEmojiModifier {
+        if widths.contains(.tonesApart) { sum += 2 }
+      } else if !isPart {
+        sum += columns(of: scalar)
+      }
+    }
+    return max(1, sum)
   }
 
   /// Columns of all clusters of `text` together.

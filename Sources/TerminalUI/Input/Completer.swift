@@ -13,6 +13,10 @@ struct Completer {
     if isFirst, word.hasPrefix("/") {
       return commands.commands.map { "/" + $0.name }.filter { $0.hasPrefix(word.lowercased()) }.map { $0 + " " }
     }
+    if word.hasPrefix(":") {
+      let found = EmojiNames.emoji(beginning: String(word.dropFirst()))
+      if !found.isEmpty { return found.map { $0 + " " } }
+    }
     let command =
       text.hasPrefix("/") && !text.hasPrefix("//") ? String(text.dropFirst().prefix { !$0.isWhitespace }) : nil
     if let command, ["trust", "admit", "exclude", "distrust", "forget"].contains(command) {

@@ -150,6 +150,24 @@ public struct InputLine: Hashable, Sendable {
     cursor = newText.count
   }
 
+  /// After a ":" was typed: a shortcode before the cursor becomes its emoji; `undo` brings it back.
+  mutating func expandShortcode() {
+    let before = text.prefix(cursor).reversed().dropFirst()
+    let name = String(before.prefix { $0 != ":" && !$0.isWhitespace }.reversed())
+    guard before.dropFirst(name.count).first == ":", let emoji = EmojiNames.emoji(named: name) else { return }
+    // Not within a word, a time or a name of C++, as in "10:100:" and "std::x:".
+    if let previous = before.dropFirst(name.count + 1).first {
+      guard previous.isWhitespace || previous == "(" || !previous.isASCII && !Self.isWordCharacter(previous) else {
+        return
+      }
+    }
+    undoing.record(UndoStack.State(text: text, cursor: cursor), isTyping: false)
+    let start = cursor - name.count - 2
+    let head = String(text.prefix(start)) + emoji
+    text = head + text.dropFirst(cursor)
+    cursor = min(head.count, text.count)
+  }
+
   // MARK: Completion
 
   /// The state of a completion under way: Tab again takes the next candidate.

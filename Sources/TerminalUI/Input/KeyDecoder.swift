@@ -269,6 +269,10 @@ public struct KeyDecoder: Sendable {
       return first == UInt8(ascii: "?") && body[final] == UInt8(ascii: "c") ? .answered : .ignored
     }
     let numbers = parameters.split(separator: ";", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+    // F3 with modifiers has a 1 in front.
+    if !isSS3, body[final] == UInt8(ascii: "R"), numbers.count == 2, numbers[0] > 1 {
+      return .event(.cursor(row: numbers[0], column: numbers[1]))
+    }
     if !isSS3, body[final] == UInt8(ascii: "~") {
       if numbers.first == 200 { return .startPaste }
       guard let number = numbers.first, let key = Self.numberedKeys[number] else { return .ignored }

@@ -146,7 +146,7 @@ public struct Keymap: Hashable, Sendable {
   public var help: [String] {
     let lines: [(String, [Action])] = [
       ("sends", [.submit]), ("starts a new line", [.edit(.insert("\n"))]),
-      ("completes commands, names, addresses and files", [.complete]),
+      ("completes commands, names, addresses, files and emoji (:+1)", [.complete]),
       ("goes to the next room with unread messages, those that mention you first", [.openNextUnread]),
       ("opens the room above or below in the list", [.openPreviousRoom, .openNextRoom]),
       ("opens the room of that number", [.openRoom(index: 0)]),

@@ -137,7 +137,8 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand("account", "", "the account's settings"),
     SlashCommand(
       "reply", "TEXT", "answer the chosen message, or the newest of others", minimum: 1, maximum: 1, takesText: true),
-    SlashCommand("react", "[EMOJI]", "react to the chosen message; without EMOJI take that back", maximum: 1),
+    SlashCommand(
+      "react", "[EMOJI]", "react to the chosen message (:+1: works); without EMOJI take that back", maximum: 1),
     SlashCommand(
       "edit", "TEXT", "give your chosen or newest message another text", minimum: 1, maximum: 1, takesText: true),
     SlashCommand("retract", "", "delete your chosen or newest message for everyone"),

@@ -183,7 +183,7 @@ public struct UserInterface: Sendable {
     case .suspend: return [.suspend]
     case .resumed: return [.redraw]
     case .terminate: return [.quit]
-    case .focus: return []
+    case .focus, .cursor: return []
     case .background(let background):
       if let themeSetting { use(themeSetting, colors: colors, background: background) }
       return []
@@ -295,6 +295,7 @@ public struct UserInterface: Sendable {
   mutating func edit(_ change: InputLine.Edit) -> [Intent] {
     let before = screen.input.text
     screen.input.apply(change)
+    if change == .insert(":") { screen.input.expandShortcode() }
     if screen.input.dropped > 0 {
       screen.status.error =
         "\(screen.input.dropped) characters left out: a line holds \(InputLine.maximumLength); /file sends more"

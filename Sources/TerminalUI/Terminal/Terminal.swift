@@ -47,6 +47,8 @@ public final class Terminal {
   private let continuation: AsyncStream<KeyEvent>.Continuation
   private var reader: TerminalReader?
   private var painted: CellGrid?
+  /// How wide it draws emoji; the answers come as keys do.
+  private var hasAskedWidths = false
   /// Another program has the terminal.
   private var isLent = false
   private var title: String?
@@ -158,6 +160,13 @@ public final class Terminal {
     }
     let cursor = grid.cursor ?? CellGrid.Position(row: -1, column: 0)
     cncurses_refresh(Int32(clamping: cursor.row), Int32(clamping: cursor.column))
+    if !hasAskedWidths, grid.size.rows > EmojiWidths.Question.row {
+      hasAskedWidths = true
+      // Now that the screen is ours; the row is painted over at once, before anything else is read from it.
+      send(EmojiWidths.Question.text)
+      cncurses_repaint_row(Int32(EmojiWidths.Question.row - 1))
+      cncurses_refresh(Int32(clamping: cursor.row), Int32(clamping: cursor.column))
+    }
     overlay(contested, linked: linked, of: grid)
     painted = grid
   }

@@ -82,6 +82,7 @@ final class TerminalReader: Sendable {
     var decoder = KeyDecoder()
     if awaitsAnswer { decoder.awaitAnswer() }
     let patience = ContinuousClock.now + Self.patience
+    var question = EmojiWidths.Question()
     var descriptors = [
       pollfd(fd: readsKeys ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
       pollfd(fd: pipeReadEnd, events: Int16(POLLIN), revents: 0),
@@ -113,10 +114,22 @@ final class TerminalReader: Sendable {
         } else {
           let events = decoder.decode(bytes)
           if awaitsAnswer { note(events, isAnswered: !decoder.awaitsAnswer) }
-          emit(events)
+          emit(events.filter { !Self.takes($0, as: &question) })
+          if question.hasChanged { emit([.resumed]) }
+          question.hasChanged = false
         }
       }
     }
+  }
+
+  /// True for an answer to the question.
+  private static func takes(_ event: KeyEvent, as question: inout EmojiWidths.Question) -> Bool {
+    guard case .cursor(EmojiWidths.Question.row, let column) = event else { return false }
+    if let found = question.answered(column: column), found != EmojiWidths.measured {
+      EmojiWidths.measured = found
+      question.hasChanged = true
+    }
+    return true
   }
 
   /// What follows without a pause belongs to it, its last line's end too.

@@ -21,7 +21,8 @@ extension ChatScreen {
       chosen = try? await store.message(number: number)?.message.messageID
       guard chosen != nil else { return complain("the message that this was about is gone: Alt-p chooses another") }
     }
-    let argument = call.arguments.first ?? ""
+    let given = call.arguments.first ?? ""
+    let argument = call.name == "react" ? EmojiNames.expanded(given) : given
     let (store, session) = (store, session)
     if call.name == "forward", await isAsked(about: argument, command: "forward") { return }
     order {

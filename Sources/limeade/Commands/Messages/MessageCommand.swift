@@ -3,6 +3,7 @@ import AccountService
 import ArgumentParser
 import ChatCore
 import Foundation
+import TerminalUI
 
 struct MessageCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -40,7 +41,7 @@ struct MessageCommand: AsyncParsableCommand {
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var target: Target
-    @Argument(help: "One emoji. It replaces your earlier reaction.") var emoji: String?
+    @Argument(help: "One emoji, or its name as :+1:. It replaces your earlier reaction.") var emoji: String?
     @Flag(help: "Take your reaction back.") var remove = false
     @Option(help: "Give up waiting after this many seconds (exit code 75).") var timeout: Double = 60
     @OptionGroup var queue: QueueOption
@@ -51,7 +52,8 @@ struct MessageCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await options.change(
-        ReactToMessage(room: target.room, id: target.id, emoji: emoji ?? "", queue: queue.parameter), queue,
+        ReactToMessage(
+          room: target.room, id: target.id, emoji: EmojiNames.expanded(emoji ?? ""), queue: queue.parameter), queue,
         timeout: timeout)
     }
   }
