@@ -16,7 +16,7 @@ public struct Theme: Hashable, Sendable {
   public var status = Style(reversed: true)
   /// The same row while something is wrong.
   public var statusError = Style(bold: true, reversed: true)
-  /// The open room in the list, and the chosen one in the switcher.
+  /// The open room in the list.
   public var openRoom = Style(bold: true, reversed: true)
   /// A room with unread messages.
   public var unreadRoom = Style(bold: true)

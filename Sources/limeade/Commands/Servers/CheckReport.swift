@@ -44,7 +44,7 @@ final class CheckReport: @unchecked Sendable {
       object["remedy"] = finding.remedy
       return Output.line(JSONLine.string(object))
     }
-    Output.line(SafeLine.text(finding.headline))
+    Output.line((finding.severity == .error ? Ink.bad : .warning)(SafeLine.text(finding.headline)))
     for line in finding.correction.split(separator: "\n") { Output.line("    \(SafeLine.text(String(line)))") }
     if let remedy = finding.remedy { Output.line("    (\(SafeLine.text(remedy)))") }
   }
@@ -78,14 +78,13 @@ final class CheckReport: @unchecked Sendable {
     if format == .json {
       return Output.line(JSONLine.string(Self.fields(result).merging(["event": "step"]) { $1 }))
     }
-    let mark =
-      switch result.outcome {
-      case .passed: "✔"
-      case .failed: "✖"
-      case .notTried: "–"
-      }
     let time = result.outcome == .notTried ? "" : " (\(Self.seconds(result.seconds)))"
-    Output.line("\(mark) \(result.step.title)\(time): \(SafeLine.text(result.seen))")
+    let line = " \(result.step.title)\(time): \(SafeLine.text(result.seen))"
+    switch result.outcome {
+    case .passed: Output.line(Ink.good("✔") + line)
+    case .failed: Output.line(Ink.bad("✖" + line))
+    case .notTried: Output.line(Ink.faint("–" + line))
+    }
     if let trace, let line = result.traceLine { Output.line("    see \(SafeLine.text(trace)):\(line)") }
     Self.showCauses(result)
   }
