@@ -27,6 +27,9 @@
 #define TITLE_BACK "\033]2;\033\\\033[23;2t"
 // OSC 11 and DA1.
 #define ASK_BACKGROUND "\033]11;?\033\\\033[c"
+// A picture of one pixel that is only looked at, not shown (kitty's graphics protocol), and DA1.
+#define ASK_KITTY "\033_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\033\\"
+#define ASK_ATTRIBUTES "\033[c"
 // DECAWM. Terminals know it even where their terminfo entry does not say so.
 #define WRAP_OFF "\033[?7l"
 #define WRAP_ON "\033[?7h"
@@ -167,6 +170,27 @@ int cncurses_ask_background(void) {
   return 1;
 }
 
+int cncurses_can_ask(void) { return taken && is_xterm_like; }
+
+void cncurses_ask_pictures(int kitty) {
+  if (!taken || !is_xterm_like) return;
+  if (kitty) write_all(ASK_KITTY, sizeof ASK_KITTY - 1);
+  write_all(ASK_ATTRIBUTES, sizeof ASK_ATTRIBUTES - 1);
+}
+
+void cncurses_picture(int row, int column, const uint8_t *bytes, size_t count) {
+  if (!taken || !cursor_address || !save_cursor || !restore_cursor) return;
+  out_count = 0;
+  out_capability(save_cursor);
+  out_capability(tparm(cursor_address, row, column));
+  write_all(out, out_count);
+  write_all((const char *)bytes, count);
+  out_count = 0;
+  out_capability(restore_cursor);
+  write_all(out, out_count);
+  out_count = 0;
+}
+
 void cncurses_pause(void) {
   if (!terminal || !taken) return;
   modes_off();
@@ -292,6 +316,14 @@ void cncurses_bare(const char *bytes, size_t count) {
   write_all(out, out_count);
   out_count = 0;
   write_all(bytes, count);
+}
+
+int cncurses_cell_size(int *width, int *height) {
+  struct winsize size;
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0) return -1;
+  *width = size.ws_xpixel / size.ws_col;
+  *height = size.ws_ypixel / size.ws_row;
+  return *width > 0 && *height > 0 ? 0 : -1;
 }
 
 int cncurses_window_size(int *rows, int *columns) {

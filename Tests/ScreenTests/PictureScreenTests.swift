@@ -96,7 +96,7 @@ final class XtermScreen {
       try await screen.line(with: "[file] a red square.png")
       try await screen.enter("/picture")
       try await screen.line(with: "a red square.png, 240×240")
-      try await screen.line(with: "this terminal shows no pictures")
+      try await screen.line(with: "terminal shows no pictures")
       let bytes = try String(decoding: Data(contentsOf: written), as: UTF8.self)
       // tmux would take kitty's question for a title.
       #expect(!bytes.contains("\u{1B}_G"))

@@ -28,6 +28,13 @@ int cncurses_has_title(void);
 /// Asks the terminal for the colour of its background (OSC 11), and for what it is (DA1), which is answered after it by
 /// those too that do not know the first. Returns 0 when it is no terminal to be asked.
 int cncurses_ask_background(void);
+/// Asks the terminal whether it shows kitty's pictures, unless `kitty` is 0, and for what it is (DA1), which tells of
+/// sixels.
+void cncurses_ask_pictures(int kitty);
+/// Whether the terminal is one to be asked: others may show a question.
+int cncurses_can_ask(void);
+/// Sends a picture to its place on the terminal, past ncurses, which puts the cursor back.
+void cncurses_picture(int row, int column, const uint8_t *bytes, size_t count);
 /// Gives the terminal back as it was. Harmless when not started.
 void cncurses_stop(void);
 /// As cncurses_stop but for a pause: cncurses_continue takes the terminal again and repaints everything.
@@ -61,6 +68,8 @@ void cncurses_send(const char *bytes, size_t count);
 
 /// The terminal's size by TIOCGWINSZ of standard output. Returns 0, or -1.
 int cncurses_window_size(int *rows, int *columns);
+/// A character's size in pixels, by the same. Returns 0, or -1 when the terminal does not tell.
+int cncurses_cell_size(int *width, int *height);
 
 /// Bytes written to the pipe of cncurses_watch_signals.
 enum {
@@ -69,6 +78,7 @@ enum {
   CNCURSES_EVENT_SUSPEND = 2,
   CNCURSES_EVENT_CONTINUE = 3,
   CNCURSES_EVENT_QUIT = 4,
+  CNCURSES_EVENT_ASKED = 5,  // as CNCURSES_EVENT_STOP: the terminal is about to be asked something
 };
 
 /// Installs handlers that write one event byte to `pipe` (non-blocking): SIGWINCH, SIGTSTP, SIGCONT and, as a request

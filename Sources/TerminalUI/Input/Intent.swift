@@ -32,8 +32,6 @@ public enum Intent: Hashable, Sendable {
   case openFile(String)
   /// Put the text on the clipboard.
   case copy(String)
-  /// Call `Terminal.removePicture`.
-  case closePicture
   /// Let the user's editor have the text of the line; answer with `UserInterface.write`.
   case openEditor
   /// Call `Terminal.repaint`.

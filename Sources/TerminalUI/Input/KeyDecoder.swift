@@ -26,6 +26,9 @@ public struct KeyDecoder: Sendable {
   private var skipsAnswer = false
   /// True from a question to the terminal (OSC 11 and DA1) until its answer.
   public private(set) var awaitsAnswer = false
+  /// Whether the question was about pictures (kitty's query and DA1), and how kitty's was answered so far.
+  private var asksPictures = false
+  private var knowsKitty = false
 
   public init() {}
 
@@ -35,7 +38,11 @@ public struct KeyDecoder: Sendable {
   public var delay: Int { awaitsAnswer ? Self.answerDelay : Self.escapeDelay }
 
   /// The terminal was asked; `endAwaiting()` is for the end of the patience.
-  public mutating func awaitAnswer() { awaitsAnswer = true }
+  /// - Parameter pictures: which pictures it shows is to be an event.
+  public mutating func awaitAnswer(pictures: Bool = false) {
+    awaitsAnswer = true
+    (asksPictures, knowsKitty) = (pictures, false)
+  }
   /// What comes now is taken for typing again, unless it is an answer in one piece.
   public mutating func endAwaiting() { awaitsAnswer = false }
 
@@ -135,6 +142,20 @@ public struct KeyDecoder: Sendable {
     return Self.background(String(decoding: body[1..<end], as: UTF8.self)).map { .event(.background($0)) } ?? .ignored
   }
 
+  /// `body` begins with "_", which is a key too: kitty's answer goes on with "G" and ends with ESC \.
+  private mutating func application(_ body: [UInt8], isFinal: Bool) -> Step {
+    guard body.count > 1, body[1] == UInt8(ascii: "G") else {
+      return body.count == 1 && !isFinal ? .incomplete : .typed(.alt("_"), Array(body.dropFirst()))
+    }
+    guard let end = body.firstIndex(of: 0x1B) else {
+      return isFinal || body.count > Self.maximumAnswer ? .ignored : .incomplete
+    }
+    guard body.count > end + 1 else { return isFinal ? .ignored : .incomplete }
+    guard body[end + 1] == UInt8(ascii: "\\") else { return .again(Array(body[end...])) }
+    knowsKitty = knowsKitty || String(decoding: body[..<end], as: UTF8.self).hasSuffix(";OK")
+    return .ignored
+  }
+
   /// "11;rgb:ffff/ffff/dddd", with one to four digits a component, or "rgba:" with one more.
   private static func background(_ text: String) -> TerminalBackground? {
     guard text.hasPrefix("11;"), let colon = text.firstIndex(of: ":"),
@@ -156,7 +177,9 @@ public struct KeyDecoder: Sendable {
   private enum Step {
     case stroke(KeyStroke)
     case event(KeyEvent)
-    case answered
+    case answered(PictureProtocol?)
+    /// A key, and what follows it.
+    case typed(KeyStroke, [UInt8])
     /// These are no part of what came before them.
     case again([UInt8])
     case startPaste
@@ -190,6 +213,8 @@ public struct KeyDecoder: Sendable {
         events.append(.stroke(.alt("]")))
         step = .again(Array(body.dropFirst()))
       }
+    } else if awaitsAnswer, asksPictures, escapes == 1, body[0] == UInt8(ascii: "_") {
+      step = application(body, isFinal: isFinal)
     } else if skipsAnswer, escapes == 1, body[0] == UInt8(ascii: "\\") {
       skipsAnswer = false
       step = .ignored
@@ -203,7 +228,14 @@ public struct KeyDecoder: Sendable {
     case .ignored: break
     case .stroke(let stroke): events.append(.stroke(stroke))
     case .event(let event): events.append(event)
-    case .answered: awaitsAnswer = false
+    case .answered(let pictures):
+      if asksPictures { events.append(.pictures(pictures)) }
+      (awaitsAnswer, asksPictures) = (false, false)
+    case .typed(let stroke, let bytes):
+      events.append(.stroke(stroke))
+      pending = bytes
+      if !bytes.isEmpty { take(into: &events, isFinal: isFinal) }
+      return
     case .again(let bytes):
       pending = bytes
       if !bytes.isEmpty { take(into: &events, isFinal: isFinal) }
@@ -266,7 +298,10 @@ public struct KeyDecoder: Sendable {
     // Other private sequences are answers, never keys.
     if let first = parameters.utf8.first, (0x3C...0x3F).contains(first) {
       // DA1, which every terminal knows, was asked for after the background.
-      return first == UInt8(ascii: "?") && body[final] == UInt8(ascii: "c") ? .answered : .ignored
+      guard first == UInt8(ascii: "?"), body[final] == UInt8(ascii: "c") else { return .ignored }
+      // Its attribute 4 is sixel graphics.
+      let hasSixels = parameters.dropFirst().split(separator: ";").dropFirst().contains("4")
+      return .answered(knowsKitty ? .kitty : hasSixels ? .sixel : nil)
     }
     let numbers = parameters.split(separator: ";", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
     // F3 with modifiers has a 1 in front.

@@ -56,6 +56,8 @@ public enum KeyEvent: Hashable, Sendable {
   case focus(Bool)
   /// The terminal told the colour of its background.
   case background(TerminalBackground)
+  /// The terminal told which pictures it shows, if any.
+  case pictures(PictureProtocol?)
   /// Where the cursor is, from 1: the answer to a question.
   case cursor(row: Int, column: Int)
   case resize(ScreenSize)

@@ -122,7 +122,8 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand("decline", "[ROOM]", "stay out of it; nobody is told", maximum: .max, takesRoom: true),
     SlashCommand("members", "", "show or hide the members"),
     SlashCommand("info", "", "who has the chosen message; the room, its devices"),
-    SlashCommand("view", "", "read the chosen message whole, or the newest that is too long for the screen"),
+    SlashCommand(
+      "view", "", "read the chosen message whole, or the newest that is too long for the screen; its picture"),
     SlashCommand("search", "[TEXT...]", "find messages of this room", maximum: .max),
     SlashCommand("search-all", "[TEXT...]", "find messages of all rooms", maximum: .max),
     SlashCommand("export", "FILE [json]", "write this room's messages to a new file", minimum: 1, maximum: 2),

@@ -84,17 +84,24 @@ extension ScreenPainter {
 
 extension UserInterface {
   /// Shows the text of the chosen message whole, else of the newest on the screen that is folded there.
-  mutating func view() {
+  mutating func view() -> [Intent] {
     let layout = ScreenLayout(screen, size: size)
     let columns = layout.messages ?? 0..<size.columns
     let messages = MessageLayout(screen, width: columns.count, height: layout.body.count, theme: theme)
+    let chosen = screen.messages.last { $0.id == screen.selected && $0.kind == .text }
+    let hasPicture = chosen.map { $0.hasPicture && !messages.isFolded($0) }
+    if hasPicture
+      ?? (!screen.messages.contains(where: messages.isFolded) && screen.messages.contains(where: \.hasPicture))
+    {
+      return [.command(CommandCall(name: "picture"))]
+    }
     let row =
-      screen.messages.last { $0.id == screen.selected && $0.kind == .text } ?? visibleMessages.last(
+      chosen ?? visibleMessages.last(
         where: messages.isFolded)
       ?? screen.messages.last(where: messages.isFolded) ?? screen.messages.last { $0.kind == .text }
     guard let row else {
       screen.status.error = "there is no message to show"
-      return
+      return []
     }
     let clock = Clock(timeZone: screen.timeZone)
     var page = TextPage(
@@ -103,6 +110,7 @@ extension UserInterface {
     page.isVerbatim = true
     page.wrap(columns: size.columns)
     screen.page = page
+    return []
   }
 
   /// Nil when the key is not the page's: then the page is closed, and the key does what it does.

@@ -59,6 +59,6 @@ extension UserInterface {
 
   mutating func closePicture() -> [Intent] {
     screen.picture = nil
-    return [.closePicture]
+    return []
   }
 }

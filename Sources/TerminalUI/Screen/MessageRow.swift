@@ -122,6 +122,8 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
   public var isRetracted = false
   /// Names of the files that it offers.
   public var files: [String] = []
+  /// Whether one of its files is called a picture.
+  public var hasPicture = false
   /// Sender and text of the message that this one answers: one line above the text.
   public var quote: String?
   /// One for each member who reacted: a line below the text.

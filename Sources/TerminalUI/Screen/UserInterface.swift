@@ -183,7 +183,7 @@ public struct UserInterface: Sendable {
     case .suspend: return [.suspend]
     case .resumed: return [.redraw]
     case .terminate: return [.quit]
-    case .focus, .cursor: return []
+    case .focus, .cursor, .pictures: return []
     case .background(let background):
       if let themeSetting { use(themeSetting, colors: colors, background: background) }
       return []
@@ -402,9 +402,7 @@ public struct UserInterface: Sendable {
     case "members":
       toggleMembers()
       return []
-    case "view":
-      view()
-      return []
+    case "view": return view()
     case "search": return openSearch(everywhere: false, text: call.arguments.joined(separator: " "))
     case "search-all": return openSearch(everywhere: true, text: call.arguments.joined(separator: " "))
     default: return [.command(call)]

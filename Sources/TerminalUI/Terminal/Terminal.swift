@@ -45,7 +45,7 @@ public final class Terminal {
   public nonisolated let keyEvents: AsyncStream<KeyEvent>
 
   private let continuation: AsyncStream<KeyEvent>.Continuation
-  private var reader: TerminalReader?
+  private(set) var reader: TerminalReader?
   private var painted: CellGrid?
   /// How wide it draws emoji; the answers come as keys do.
   private var hasAskedWidths = false
@@ -235,7 +235,7 @@ public final class Terminal {
     send(form.sequence(title: title, body: body, environment: ProcessInfo.processInfo.environment))
   }
 
-  private func send(_ text: String) {
+  func send(_ text: String) {
     guard reader != nil, !isLent else { return }
     text.withCString { cncurses_send($0, text.utf8.count) }
   }

@@ -27,6 +27,8 @@ final class TerminalReader: Sendable {
   private struct Answer {
     var isAwaited = false
     var background: TerminalBackground?
+    /// nil until it was asked and has answered; then nil inside for none.
+    var pictures: PictureProtocol??
   }
 
   /// Nil, with errno, when no pipe can be made.
@@ -56,6 +58,7 @@ final class TerminalReader: Sendable {
   }
 
   var background: TerminalBackground? { answer.withLock { $0.background } }
+  var pictures: PictureProtocol?? { answer.withLock { $0.pictures } }
   var awaitsBackground: Bool { answer.withLock { $0.isAwaited } }
 
   /// - Parameters:
@@ -78,10 +81,16 @@ final class TerminalReader: Sendable {
     finished.wait()
   }
 
+  /// What comes from here on may be the answer to the question for pictures, which the caller sends next.
+  func awaitPictures() {
+    var event = UInt8(CNCURSES_EVENT_ASKED)
+    _ = write(signalPipe, &event, 1)
+  }
+
   private func run(awaitsAnswer: Bool, readsKeys: Bool) {
     var decoder = KeyDecoder()
     if awaitsAnswer { decoder.awaitAnswer() }
-    let patience = ContinuousClock.now + Self.patience
+    var patience = ContinuousClock.now + Self.patience
     var question = EmojiWidths.Question()
     var descriptors = [
       pollfd(fd: readsKeys ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
@@ -98,6 +107,10 @@ final class TerminalReader: Sendable {
       if descriptors[1].revents != 0 {
         for byte in readBytes(from: pipeReadEnd) ?? [] {
           if byte == UInt8(CNCURSES_EVENT_STOP) { return }
+          if byte == UInt8(CNCURSES_EVENT_ASKED) {
+            decoder.awaitAnswer(pictures: true)
+            patience = ContinuousClock.now + Self.patience
+          }
           emitSignal(byte)
         }
       }
@@ -113,6 +126,7 @@ final class TerminalReader: Sendable {
           emit([.paste(String(decoding: wholePaste(bytes), as: UTF8.self))])
         } else {
           let events = decoder.decode(bytes)
+          for case .pictures(let found) in events { answer.withLock { $0.pictures = .some(found) } }
           if awaitsAnswer { note(events, isAnswered: !decoder.awaitsAnswer) }
           emit(events.filter { !Self.takes($0, as: &question) })
           if question.hasChanged { emit([.resumed]) }
@@ -144,7 +158,7 @@ final class TerminalReader: Sendable {
 
   private func note(_ events: [KeyEvent], isAnswered: Bool) {
     answer.withLock { answer in
-      for case .background(let background) in events { answer = Answer(background: background) }
+      for case .background(let background) in events { (answer.background, answer.isAwaited) = (background, false) }
       if isAnswered { answer.isAwaited = false }
     }
   }

@@ -37,24 +37,27 @@ extension ChatScreen {
     do { header = try PictureDecoder.header(of: path) } catch { return complain(ExitStatus.text(of: error)) }
     let name = SafeLine.text(URL(fileURLWithPath: path).lastPathComponent)
     let title = "\(name), \(header.width)×\(header.height)" + (size.map { ", " + FileText.size($0) } ?? "")
-    guard configuration.showsImages else { return note("\(title); pictures are switched off, /open opens it") }
+    func instead(_ why: String) { note("\(title); \(why), /open opens it") }
+    guard configuration.showsImages else { return instead("pictures are switched off") }
     guard let form = await terminal.pictureProtocol(within: Self.queryPatience) else {
-      return note("\(title); this terminal shows no pictures, /open opens it")
+      return instead("this terminal shows no pictures")
     }
     guard PictureDecoder.isThere else {
       return complain("pictures are shown with chafa: install the package chafa, or /open \(name)")
     }
     let cell = terminal.cellPixels ?? Self.usualCell
     let fit = PicturePanel.fit(width: header.width, height: header.height, area: interface.pictureArea, cell: cell)
-    guard fit.cells.rows > 0, fit.cells.columns > 0 else { return note("\(title); there is no room for it") }
+    guard fit.cells.rows > 0, fit.cells.columns > 0 else { return instead("there is no room for it") }
     let opened = (interface.screen.openRoom, interface.size)
     inBackground {
-      let picture = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<PictureSequences, any Error>) in
+      let picture = try await withCheckedThrowingContinuation {
+        (continuation: CheckedContinuation<PictureSequences, any Error>) in
         DispatchQueue.global().async {
           continuation.resume(with: Result { try PictureDecoder.picture(of: path, form, pixels: fit.pixels) })
         }
       }
-      await self.show(PicturePanel(title: title, picture: picture, columns: fit.cells.columns, rows: fit.cells.rows), if: opened)
+      await self.show(
+        PicturePanel(title: title, picture: picture, columns: fit.cells.columns, rows: fit.cells.rows), if: opened)
     }
   }
 

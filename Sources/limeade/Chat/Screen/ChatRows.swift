@@ -72,6 +72,7 @@ extension MessageRow {
     isRetracted = message.isRetracted
     let isEditable = message.isOutgoing && message.forwardedFrom == nil && !isRetracted && message.state != .failed
     if isEditable, !message.text.isEmpty { editableText = message.text }
+    hasPicture = message.files.contains { $0.contentType.hasPrefix("image/") }
     files = message.files.filter(\.isOffered).map(\.name)
     quote = entry.quote.map { "\(names.short($0.sender)): \($0.text ?? "(not here)")" }
     reactions = entry.reactions.map { "\($0.text) \(names.short($0.sender))" }

@@ -64,6 +64,8 @@ final class ChatScreen {
   let terminal = Terminal()
   /// The screen shows messages without panes, and is left alone until that ends.
   private var isBareShown = false
+  /// The picture that stands on the terminal.
+  private var shownPicture: PicturePanel?
   private var notifications: NotificationQueue?
   /// What the next Enter confirms; any other key takes it back.
   var question: Question?
@@ -205,7 +207,12 @@ final class ChatScreen {
       return
     }
     isBareShown = false
+    if shownPicture != nil, shownPicture != interface.screen.picture { terminal.removePictures() }
     terminal.paint(interface.grid)
+    if let panel = interface.screen.picture, panel != shownPicture {
+      terminal.show(panel.picture, row: interface.pictureRow, column: 0)
+    }
+    shownPicture = interface.screen.picture
     terminal.show(title: interface.title)
     markVisibleRead()
   }
@@ -236,7 +243,9 @@ final class ChatScreen {
     switch intent {
     case .quit: return false
     case .openEditor: editInProgram()
-    case .redraw: terminal.repaint()
+    case .redraw:
+      shownPicture = nil
+      terminal.repaint()
     case .suspend: await suspend()
     case .openRoom(let room): await open(room)
     case .loadOlder(let room): await loadOlder(room)
