@@ -265,11 +265,11 @@ public struct ShowKeys: StoreOperation {
 /// The codes to compare with somebody. Keys that are not known yet are not fetched: that would need a connection.
 public struct VerifyKeys: StoreOperation {
   public static let method = "keys.verify"
-  /// A SIP address; a name alone is one of the account's domain.
+  /// A SIP address, a contact's name, or a name alone of the account's domain.
   public var address: String
   public init(_ address: String) { self.address = address }
   public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> Verification {
-    let uri = try SIPAddress.checked(address, domain: account.address.host)
+    let uri = try store.person(address, for: account.address)
     return try await store.verification(of: uri, curve: account.curve)
   }
 }
@@ -278,7 +278,7 @@ public struct VerifyKeys: StoreOperation {
 public struct FetchKeys: ClientOperation {
   public static let method = "keys.fetch"
   public static let isRepeatable = true
-  /// A SIP address; a name alone is one of the account's domain.
+  /// A SIP address, a contact's name, or a name alone of the account's domain.
   public var address: String
   public init(_ address: String) { self.address = address }
   public func perform(on client: ChatClient) async throws -> Verification {

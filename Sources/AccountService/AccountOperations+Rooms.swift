@@ -90,7 +90,7 @@ public struct CreateRoom: ClientOperation {
   public static let method = "room.create"
   /// The room's subject.
   public var name: String
-  /// SIP addresses; names alone are of the account's domain.
+  /// SIP addresses or contacts; other names alone are of the account's domain.
   public var members: [String]
   /// Without end-to-end encryption.
   public var plain: Bool?
@@ -127,7 +127,7 @@ public struct InviteToRoom: ClientOperation {
   public static let method = "room.invite"
   /// As `ShowRoom.room`.
   public var room: String
-  /// SIP addresses; names alone are of the account's domain.
+  /// SIP addresses or contacts; other names alone are of the account's domain.
   public var members: [String]
   public init(room: String, members: [String]) { (self.room, self.members) = (room, members) }
   public func perform(on client: ChatClient) async throws -> [MemberChange] {
@@ -140,7 +140,7 @@ public struct RemoveFromRoom: ClientOperation {
   public static let method = "room.remove"
   /// As `ShowRoom.room`.
   public var room: String
-  /// SIP addresses; names alone are of the account's domain.
+  /// SIP addresses or contacts; other names alone are of the account's domain.
   public var members: [String]
   public init(room: String, members: [String]) { (self.room, self.members) = (room, members) }
   public func perform(on client: ChatClient) async throws -> [MemberChange] {
@@ -153,7 +153,7 @@ public struct MakeRoomAdmin: ClientOperation {
   public static let method = "room.admin"
   /// As `ShowRoom.room`.
   public var room: String
-  /// SIP addresses; names alone are of the account's domain.
+  /// SIP addresses or contacts; other names alone are of the account's domain.
   public var members: [String]
   /// Takes the right away.
   public var revoke: Bool?
@@ -272,7 +272,7 @@ func known(_ room: String, _ client: ChatClient) async throws -> RoomSummary {
 }
 
 private func addresses(_ texts: [String], _ client: ChatClient) throws -> [SIPURI] {
-  try texts.map { try SIPAddress.checked($0, domain: client.account.address.host) }
+  try texts.map { try client.store.person($0, for: client.account.address) }
 }
 
 /// Carries out `change` for each address, also after a refusal.

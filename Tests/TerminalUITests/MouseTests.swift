@@ -39,7 +39,7 @@ import Testing
   @Test func aClickOnAMemberComparesItsDevices() {
     var interface = Fixtures.interface()
     #expect(interface.handle(.mouse(MouseEvent(.press, column: 5, row: 0))).isEmpty)
-    #expect(interface.grid.lines[2].hasSuffix("|e Bob"))
+    #expect(interface.grid.lines[2].hasSuffix("│◇ Bob"))
     // Bob, one of his devices, and ourselves.
     #expect(interface.handle(.mouse(MouseEvent(.press, column: 70, row: 2))) == [.verify("sip:bob@sip.example.org")])
     #expect(interface.handle(.mouse(MouseEvent(.press, column: 70, row: 4))) == [.verify("sip:bob@sip.example.org")])

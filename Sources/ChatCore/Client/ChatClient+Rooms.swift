@@ -12,13 +12,20 @@ extension ChatClient {
   public func room(for target: String) async throws -> RoomSummary {
     switch try await store.target(target, for: account.address) {
     case .room(let room): return room
-    case .person(let address):
-      if let known = try await oneToOne.known(with: address) { return known }
-      do { try await waitUntilConnected() } catch let error as ChatError where error.mayPass {
-        throw ChatError.noRoomYet(person: address.description, cause: error.description)
+    case .person(let address): return try await room(withPerson: address)
+    case .newcomer(let address, let known):
+      do { return try await room(withPerson: address) } catch let error as ChatError where error.isRefusal {
+        throw ChatError.nobodyCalled(target, address: address.description, known: known)
       }
-      return try await oneToOne.room(with: address)
     }
+  }
+
+  private func room(withPerson address: SIPURI) async throws -> RoomSummary {
+    if let known = try await oneToOne.known(with: address) { return known }
+    do { try await waitUntilConnected() } catch let error as ChatError where error.mayPass {
+      throw ChatError.noRoomYet(person: address.description, cause: error.description)
+    }
+    return try await oneToOne.room(with: address)
   }
 
   /// Makes a room through the conference factory and waits for its first state.

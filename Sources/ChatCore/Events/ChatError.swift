@@ -15,6 +15,10 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   case noStateFromFocus(room: String)
   case unknownRoom(String, known: [String])
   case ambiguousRoom(String, candidates: [String])
+  /// There is such a person, and no room with them yet.
+  case noRoomWith(String, address: String)
+  /// Neither a room nor a contact, and no room can be made with the person of the account's domain who may be meant.
+  case nobodyCalled(String, address: String, known: [String])
   case notInRoom(String)
   /// Nobody wrote to this person before, and the server that makes the room is away.
   case noRoomYet(person: String, cause: String)
@@ -74,6 +78,11 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
       '\(name)' could be \(NameList.text(candidates, separator: " or ")); write more of it, name:NAME for a whole \
       name, or the room's address
       """
+    case .noRoomWith(let name, let address):
+      "there is no room with \(name) yet; 'limeade send \(CommandWord.address(address)) TEXT' makes one"
+    case .nobodyCalled(let name, let address, let known):
+      "no room and no contact is called '\(name)', and \(address) has not signed in yet, so no room can be made"
+        + (known.isEmpty ? "" : "; there are: " + NameList.text(NameList.nearest(to: name, known)))
     case .notInRoom(let room): "this account is no longer a member of \(room)"
     case .noRoomYet(let person, let cause):
       """
@@ -152,7 +161,7 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
     case .noGRUU, .factoryDidNotRedirect, .noKeyServer, .badConfiguration: 78
     case .refused, .keyServer, .notInRoom, .nobodyToEncryptFor, .foreignRoom, .notTheOneToOneRoom: 76
     case .noStateFromFocus, .noDevices: 75
-    case .unknownRoom, .ambiguousRoom, .badInput, .messageTooLarge: 65
+    case .unknownRoom, .ambiguousRoom, .noRoomWith, .nobodyCalled, .badInput, .messageTooLarge: 65
     case .cannotStore: 73
     }
   }

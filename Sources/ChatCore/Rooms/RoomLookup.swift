@@ -1,11 +1,12 @@
-// RoomLookup.swift: what a TO or a ROOM means that somebody wrote: an address, or a room's name (RFC 3261 §19.1.4).
+// RoomLookup.swift: what a TO or a ROOM means that somebody wrote: an address, a contact, or a room's name (RFC 3261
+// §19.1.4).
 import Foundation
 import GRDB
 import MessageFormats
 
 /// Anybody may invite this account into a room with a name of their choice. So what looks like an address is never
-/// looked for among the names, and a name that several rooms fit is refused, unless the user has written to one of them
-/// by it.
+/// looked for among the names, a contact's name means that contact, and a name that several rooms fit is refused, unless
+/// the user has written to one of them by it.
 struct RoomLookup: Sendable {
   /// What a text can mean by its form alone.
   enum Wish: Sendable, Equatable {
@@ -62,6 +63,8 @@ struct RoomLookup: Sendable {
   let rooms: [RoomSummary]
   /// The room that the user meant by a name before, by `key(of:)`.
   let uses: [String: String]
+  /// The user's address book.
+  var contacts = Contacts()
 
   /// How a name is compared: case does not count, nor what a reader does not see.
   static func key(of name: String) -> String {
@@ -91,7 +94,15 @@ struct RoomLookup: Sendable {
       let matches = rooms.filter { self.key(of: $0) == wanted }
       let used = matches.filter { $0.room.address == uses[wanted] && $0.room.state != .left }
       return try only(of: used.isEmpty ? matches : used, text)
-    case .name(let name): return try room(named: name)
+    case .name(let name):
+      switch try meaning(of: name, isWhole: false) {
+      case .room(let room): return room
+      case .person(let address):
+        let chats = chats { SIPAddress.isSame($0, address) }
+        guard !chats.isEmpty else { throw .noRoomWith(names.short(address.description), address: address.description) }
+        return try only(of: chats, text)
+      case nil: throw unknown(name)
+      }
     }
   }
 
@@ -113,41 +124,117 @@ struct RoomLookup: Sendable {
     }
   }
 
-  private func room(named name: String) throws(ChatError) -> RoomSummary {
+  // MARK: Names
+
+  /// What a name that is no address means.
+  enum Meaning: Sendable {
+    case room(RoomSummary)
+    /// Somebody, with or without a room.
+    case person(SIPURI)
+  }
+
+  /// The user's own choice comes first: a contact, then the room that was written to by the name. Else it is whoever, and
+  /// whatever, is called so here.
+  /// - Parameter isWhole: the beginning of a person's name does not do: what is sent is not for whoever comes nearest.
+  /// - Returns: nil when nothing is called so.
+  func meaning(of name: String, isWhole: Bool) throws(ChatError) -> Meaning? {
     let wanted = Self.key(of: name)
-    let matches = rooms.filter { key(of: $0)?.hasPrefix(wanted) == true }
-    guard let used = uses[wanted], let known = rooms.first(where: { $0.room.address == used }) else {
-      // The whole name of rooms that were left means one of these, not another that only begins so.
-      let whole = matches.filter { key(of: $0) == wanted }
-      let isOver = !whole.isEmpty && whole.allSatisfy { $0.room.state == .left }
-      return try only(of: isOver ? whole : matches, name)
+    let known = uses[wanted].flatMap { used in rooms.first { $0.room.address == used } }
+    let entries = contacts.addresses(named: name)
+    guard entries.isEmpty else {
+      let other = known.flatMap { $0.room.isOneToOne || $0.room.state == .left ? nil : $0 }
+      return try only(of: entries, other.map { [$0] } ?? [], name)
     }
-    let open = matches.filter { $0.room.state != .left }
-    // A stranger's room cannot take the name over, also not after the one that had it was renamed or ended.
-    guard open.contains(known) || open.isEmpty else { throw ambiguous(name, open + [known]) }
-    return known
+    let groups = rooms.filter { key(of: $0)?.hasPrefix(wanted) == true }
+    if let known {
+      let open = groups.filter { $0.room.state != .left }
+      // A stranger's room cannot take the name over, also not after the one that had it was renamed or ended.
+      guard open.contains(known) || open.isEmpty else { throw ambiguous(name, open + [known]) }
+      return .room(known)
+    }
+    let neighbours = neighbours { Self.key(of: $0) == wanted }
+    if !neighbours.isEmpty {
+      return try only(of: neighbours, groups.filter { $0.room.state != .left && key(of: $0) == wanted }, name)
+    }
+    let open = groups.filter { $0.room.state != .left }
+    if !isWhole {
+      let people = partners(beginning: wanted)
+      if !people.isEmpty { return try only(of: people, open, name) }
+    }
+    guard !groups.isEmpty else { return nil }
+    // The whole name of rooms that were left means one of these, not another that only begins so.
+    let whole = groups.filter { key(of: $0) == wanted }
+    let isOver = !whole.isEmpty && whole.allSatisfy { $0.room.state == .left }
+    return .room(try only(of: isOver ? whole : groups, name))
+  }
+
+  var names: ChatNames { ChatNames(account: account, contacts: contacts) }
+
+  /// People of the account's own domain who are in a room of it and whose user part fits. Their server says who they are.
+  private func neighbours(_ fits: (String) -> Bool) -> [SIPURI] {
+    // A thousand rooms have the same few people.
+    let members = Set(rooms.lazy.flatMap(\.participants).map(\.address))
+    let people = members.compactMap { address -> SIPURI? in
+      guard let uri = SIPURI(address), let user = uri.user, uri.host.lowercased() == account.host.lowercased(),
+        fits(user), !SIPAddress.isSame(uri, account)
+      else { return nil }
+      return uri.addressOfRecord
+    }
+    return Set(people).sorted { $0.description < $1.description }
+  }
+
+  /// People with a one-to-one room, and contacts, by the beginning of the name that is shown.
+  private func partners(beginning wanted: String) -> [SIPURI] {
+    let members = chats { Self.key(of: names.short($0.description)).hasPrefix(wanted) }
+      .flatMap(\.participants).compactMap { SIPURI($0.address) }.filter { !SIPAddress.isSame($0, account) }
+    var found: [SIPURI] = []
+    for uri in members + contacts.addresses(beginning: wanted)
+    where !found.contains(where: { SIPAddress.isSame($0, uri) }) {
+      found.append(uri.addressOfRecord)
+    }
+    return found
+  }
+
+  /// The only one of them.
+  private func only(of people: [SIPURI], _ rooms: [RoomSummary], _ text: String) throws(ChatError) -> Meaning {
+    if people.count == 1, rooms.isEmpty, let person = people.first { return .person(person) }
+    throw .ambiguousRoom(text, candidates: people.map(\.description) + candidates(rooms))
+  }
+
+  func unknown(_ text: String) -> ChatError { .unknownRoom(text, known: openNames) }
+
+  var openNames: [String] { rooms.filter { $0.room.state != .left }.map(name) }
+
+  /// Somebody of the account's domain whom nothing here is known of, if the name can be a user's.
+  func newcomer(_ name: String) -> SIPURI? {
+    let isPlain = name.utf8.allSatisfy { byte in
+      (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+        || "-_.+".utf8.contains(byte)
+    }
+    guard isPlain, let uri = SIPAddress.parse(name, domain: account.host), uri.user == name else { return nil }
+    return uri.addressOfRecord
   }
 
   /// One room that is open, else one that was left.
   private func only(of matches: [RoomSummary], _ text: String) throws(ChatError) -> RoomSummary {
     let open = matches.filter { $0.room.state != .left }
     let choice = open.isEmpty ? matches : open
-    guard let first = choice.first else {
-      throw .unknownRoom(text, known: rooms.filter { $0.room.state != .left }.map(name))
-    }
+    guard let first = choice.first else { throw unknown(text) }
     guard choice.count == 1 else { throw ambiguous(text, choice) }
     return first
   }
 
   private func ambiguous(_ text: String, _ choice: [RoomSummary]) -> ChatError {
-    .ambiguousRoom(
-      text,
-      candidates: choice.map { summary in
-        let members = summary.participants.map(\.address).filter { !SIPAddress.isSame($0, account) }
-        let state = summary.room.state == .left ? "left, " : ""
-        let people = members.isEmpty ? "members not known yet" : "with \(NameList.text(members))"
-        return "\(name(of: summary)) (\(state)\(people): \(summary.room.address))"
-      })
+    .ambiguousRoom(text, candidates: candidates(choice))
+  }
+
+  private func candidates(_ choice: [RoomSummary]) -> [String] {
+    choice.map { summary in
+      let members = summary.participants.map(\.address).filter { !SIPAddress.isSame($0, account) }
+      let state = summary.room.state == .left ? "left, " : ""
+      let people = members.isEmpty ? "members not known yet" : "with \(NameList.text(members))"
+      return "\(name(of: summary)) (\(state)\(people): \(summary.room.address))"
+    }
   }
 
   private func name(of summary: RoomSummary) -> String { summary.displayName(for: account) }
@@ -183,6 +270,7 @@ struct RoomLookup: Sendable {
     let open = rooms.filter { $0.room.state != .left }
     let keys = open.compactMap { key(of: $0) }.sorted()
     let people = Dictionary(open.filter(\.room.isOneToOne).map { (name(of: $0), 1) }, uniquingKeysWith: +)
+    let taken = Set(neighbours { _ in true }.compactMap { $0.user.map(Self.key) })
     return rooms.map { summary in
       let name = name(of: summary)
       let isMeant: Bool
@@ -191,7 +279,10 @@ struct RoomLookup: Sendable {
       } else if let key = key(of: summary) {
         // The names that begin with this one follow it.
         let next = keys.firstIndexOfSorted(notBelow: key) + 1
-        isMeant = uses[key].map { $0 == summary.room.address } ?? (next == keys.count || !keys[next].hasPrefix(key))
+        isMeant =
+          contacts.addresses(named: key).isEmpty
+          && (uses[key].map { $0 == summary.room.address }
+            ?? (!taken.contains(key) && (next == keys.count || !keys[next].hasPrefix(key))))
       } else {
         isMeant = summary.room.isOneToOne && people[name] == 1 && SIPURI(name)?.user != nil
       }
@@ -231,15 +322,23 @@ extension AccountStore {
   }
 
   /// What a TO means.
-  enum Target: Sendable {
+  public enum Target: Sendable {
     case room(RoomSummary)
     /// Somebody's one-to-one room, which may have to be made.
     case person(SIPURI)
+    /// The same of somebody of the account's domain whom nothing here is known of but the name that the user wrote.
+    case newcomer(SIPURI, known: [String])
+  }
+
+  /// Whether there is an encrypted one-to-one room with somebody, in which the next text goes out at once.
+  public func hasRoom(with address: SIPURI, for account: SIPURI) async throws -> Bool {
+    let (other, own) = (address.addressOfRecord.description, account.description)
+    return try await database.read { try RoomQueries.oneToOne($0, with: other, of: own, encrypted: true) != nil }
   }
 
   /// A name is remembered as meaning its room. What is no whole address is refused: messages are not for whoever comes
   /// nearest.
-  func target(_ text: String, for account: SIPURI) async throws -> Target {
+  public func target(_ text: String, for account: SIPURI) async throws -> Target {
     if let exact = try await room(at: text) { return .room(exact) }
     let wish = try RoomLookup.wish(text)
     let lookup = try await lookup(for: account)
@@ -253,12 +352,25 @@ extension AccountStore {
       return .person(uri.addressOfRecord)
     case .beginningOfAddress:
       throw ChatError.badInput("'\(text)' is not a whole SIP address; write sip:NAME@DOMAIN")
-    case .name, .wholeName:
-      let room = try lookup.room(text)
-      guard room.room.state != .left else { throw ChatError.notInRoom(room.displayName(for: account)) }
-      try await noteUse(of: text, for: room.room.address)
-      return .room(room)
+    case .name(let name):
+      switch try lookup.meaning(of: name, isWhole: true) {
+      case .room(let room): return try await using(room, by: text, for: account)
+      case .person(let address):
+        try lookup.refuseOwn(address)
+        return .person(address)
+      case nil:
+        guard let address = lookup.newcomer(name) else { throw lookup.unknown(name) }
+        try lookup.refuseOwn(address)
+        return .newcomer(address, known: lookup.openNames)
+      }
+    case .wholeName: return try await using(try lookup.room(text), by: text, for: account)
     }
+  }
+
+  private func using(_ room: RoomSummary, by text: String, for account: SIPURI) async throws -> Target {
+    guard room.room.state != .left else { throw ChatError.notInRoom(room.displayName(for: account)) }
+    try await noteUse(of: text, for: room.room.address)
+    return .room(room)
   }
 
   /// The room whose address is written so.
@@ -270,9 +382,11 @@ extension AccountStore {
   }
 
   func lookup(for account: SIPURI) async throws -> RoomLookup {
-    try await database.read { db in
+    let contacts = try contacts.read()
+    return try await database.read { db in
       RoomLookup(
-        account: account, rooms: try RoomQueries.summaries(db, all: false), uses: try RoomNameUse.all(db))
+        account: account, rooms: try RoomQueries.summaries(db, all: false), uses: try RoomNameUse.all(db),
+        contacts: contacts)
     }
   }
 
@@ -284,9 +398,11 @@ extension AccountStore {
     var lookup = try await lookup(for: account)
     if !left {
       lookup = RoomLookup(
-        account: account, rooms: lookup.rooms.filter { $0.room.state != .left }, uses: lookup.uses)
+        account: account, rooms: lookup.rooms.filter { $0.room.state != .left }, uses: lookup.uses,
+        contacts: lookup.contacts)
     }
-    return lookup.words(where: isGood)
+    let people = lookup.contacts.all.filter { lookup.contacts.addresses(named: $0.name).count == 1 }.map(\.name)
+    return lookup.words(where: isGood) + people.filter(isGood)
   }
 
   /// From now on the user means this room by this name, whatever others call theirs. Nothing for an address.

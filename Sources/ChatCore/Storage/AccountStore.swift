@@ -18,14 +18,20 @@ public final class AccountStore: Sendable {
   let unlocked = UnlockedKey()
   /// What the user has to know when the database turned out to be a restored backup or a copy.
   public let recoveryNotice: String?
+  /// The user's address book.
+  public let contacts: ContactSource
 
   /// Opens the store, creating it if absent.
   /// - Parameters:
   ///   - exclusive: take the account for this process; `false` uses no ratchet (history, keys).
   ///   - stateDirectory: where the record of use is kept, outside `directory`; without one a restored backup is not
   ///     noticed. For exclusive use only.
-  public init(directory: URL, stateDirectory: URL? = nil, exclusive: Bool = true) throws {
+  ///   - contacts: where the user's address book is.
+  public init(
+    directory: URL, stateDirectory: URL? = nil, exclusive: Bool = true, contacts: ContactSource = .none
+  ) throws {
     self.directory = directory
+    self.contacts = contacts
     do {
       try FileManager.default.createDirectory(
         at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -178,6 +184,7 @@ public final class AccountStore: Sendable {
       for table in ["message", "room"] { try db.alter(table: table) { $0.add(column: "unreadLifetime", .integer) } }
     }
     migrator.registerMigration("chat algorithms 1") { db in try DeviceAlgorithms.createTable(db) }
+    migrator.registerMigration("chat room events 1") { db in try RoomEvent.createTable(db) }
     RoomNameUse.register(&migrator)
     migrator.registerMigration("chat automatic 1") { db in
       try db.alter(table: "message") { table in

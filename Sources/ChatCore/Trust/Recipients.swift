@@ -168,7 +168,7 @@ import MessageFormats
 
   /// As `AccountStore.verification`, after fetching keys that are not known yet.
   func verification(of address: String) async throws -> Verification {
-    let uri = try SIPAddress.checked(address, domain: context.account.address.host)
+    let uri = try context.store.person(address, for: context.account.address)
     let first = try await context.store.verification(of: uri, curve: context.account.curve)
     let missing = first.devices.filter { $0.code == nil }.map { DeviceID($0.trust.device) }
     guard !missing.isEmpty, ownDevice.isConnected else { return first }

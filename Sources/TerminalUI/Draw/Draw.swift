@@ -52,7 +52,7 @@ struct ScreenPainter {
     }
     let name = DisplayText.line(state.header.name)
     var column = grid.write(" " + name.clipped(to: max(8, width / 3)), row: 0, column: 0, style: style)
-    column = grid.write("  " + state.header.security.words, row: 0, column: column, style: style)
+    column = grid.write("  " + securityWords, row: 0, column: column, style: style)
     if let lifetime = state.header.lifetime {
       column = grid.write("  " + DisplayText.line(lifetime), row: 0, column: column, style: style)
     }
@@ -67,6 +67,10 @@ struct ScreenPainter {
     let names = state.members.map { DisplayText.line($0.name) + ($0.isAdmin ? "*" : "") }.joined(separator: ", ")
     let room = right - column - 4
     if room > 6 { grid.write("  " + names.clipped(to: room), row: 0, column: column, end: right - 1, style: style) }
+  }
+
+  private var securityWords: String {
+    (state.header.security == .notEncrypted ? "" : state.glyphs.lock) + state.header.security.words
   }
 
   // MARK: Messages
@@ -96,7 +100,9 @@ struct ScreenPainter {
           piece.text, row: row, column: column, end: columns.upperBound, style: piece.style, link: piece.link)
       }
     case .rule(let title, let style):
-      grid.fill(row: row, from: columns.lowerBound, to: columns.upperBound, with: "-", style: style)
+      grid.fill(
+        row: row, from: columns.lowerBound, to: columns.upperBound, with: state.glyphs.horizontal,
+        style: style)
       let text = " \(title) "
       let column = columns.lowerBound + max(0, (columns.count - text.count) / 2)
       grid.write(text, row: row, column: column, end: columns.upperBound, style: style)
@@ -114,7 +120,8 @@ struct ScreenPainter {
     // At the right, where it is not pushed away, what the other words are to be read with.
     let right = statusWords.isEmpty ? "" : "[\(statusWords)] "
     let room = max(0, width - 2 - right.count)
-    let text = DisplayText.line(state.status.error.map { "! \($0)" } ?? activityParts.joined(separator: " | "))
+    let text = DisplayText.line(
+      state.status.error.map { "! \($0)" } ?? activityParts.joined(separator: state.glyphs.divider))
     grid.write(" " + text.clipped(to: room), row: row, column: 0, style: style)
     grid.write(right, row: row, column: width - right.count, style: style)
   }
@@ -150,6 +157,13 @@ struct ScreenPainter {
   }
 
   private mutating func paintInput() {
+    if let row = layout.subjectRow, let words = state.subjectWords {
+      let room = grid.size.columns - 1
+      let hint = "  Esc ends it"
+      let text = words.clipped(to: max(0, room - hint.count))
+      let column = grid.write(" " + text, row: row, column: 0, style: theme.quote)
+      grid.write(hint, row: row, column: column, style: theme.faint)
+    }
     let input = InputLayout(state, columns: grid.size.columns)
     let height = layout.inputRows.count
     let first = input.firstRow(height: height)

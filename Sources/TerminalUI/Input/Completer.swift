@@ -30,8 +30,9 @@ struct Completer {
     }
     guard !word.isEmpty else { return [] }
     if command != nil {
-      let rooms = screen.rooms.map(\.name).map { $0.contains(" ") ? "\"\($0)\"" : $0 }
-      return matching(word, in: screen.members.map(\.id) + words + rooms).map { $0 + " " }
+      func quoted(_ names: [String]) -> [String] { names.map { $0.contains(" ") ? "\"\($0)\"" : $0 } }
+      let names = quoted(words) + screen.members.map(\.id) + quoted(screen.rooms.map(\.name))
+      return matching(word, in: names).map { $0 + " " }
     }
     let names = screen.members.filter { !$0.isSelf }.map(\.name)
     if word.hasPrefix("@") { return matching(word, in: names.map { "@" + $0 }).map { $0 + " " } }

@@ -7,6 +7,8 @@ struct ScreenLayout: Equatable {
   /// Beside rooms and messages, members need this many.
   static let membersColumns = 72
   static let maximumInputRows = 5
+  /// With fewer rows what a command is about has none.
+  static let subjectRows = 8
 
   /// Columns of each pane; nil is not shown. A column for the border stands between neighbours.
   var rooms: Range<Int>?
@@ -15,13 +17,16 @@ struct ScreenLayout: Equatable {
   /// Rows of the three panes.
   var body: Range<Int>
   var statusRow: Int
+  /// What the input's command is about; nil where nothing is, or no row is left for it.
+  var subjectRow: Int?
   var inputRows: Range<Int>
 
   init(_ state: ScreenState, size: ScreenSize) {
     let inputHeight = min(
       InputLayout(state, columns: size.columns).rows.count, Self.maximumInputRows, max(1, size.rows / 3))
     inputRows = max(0, size.rows - inputHeight)..<size.rows
-    statusRow = max(0, inputRows.lowerBound - 1)
+    if size.rows >= Self.subjectRows, state.subjectWords != nil { subjectRow = inputRows.lowerBound - 1 }
+    statusRow = max(0, (subjectRow ?? inputRows.lowerBound) - 1)
     body = min(1, statusRow)..<statusRow
 
     let isNarrow = size.columns < Self.narrowColumns

@@ -42,6 +42,8 @@ public struct ScreenState: Equatable, Sendable {
   /// A text that is read at the moment; in place of the panes.
   public var page: TextPage?
 
+  /// What lines and marks are drawn with.
+  public var glyphs = Glyphs.standard
   /// Times of messages are drawn in it.
   public var timeZone = TimeZone.current
 

@@ -5,6 +5,8 @@
 public struct UserInterface: Sendable {
   /// Lines of the last page that stay visible after paging.
   static let pageOverlap = 2
+  /// Columns of a room's name in the window's title.
+  static let maximumTitle = 60
 
   /// What is drawn. Only `rooms`, `header`, `messages`, `members` and `status` are the program's.
   public var screen: ScreenState
@@ -12,6 +14,9 @@ public struct UserInterface: Sendable {
   public var size: ScreenSize
   /// Styles of all parts.
   public var theme: Theme
+  /// Where `theme` comes from, once the terminal's colours are known; then it follows the background.
+  public private(set) var themeSetting: ThemeSetting?
+  private var colors = 0
   /// Which key does what.
   public var keymap: Keymap
   /// What a line with a slash can be.
@@ -156,6 +161,11 @@ public struct UserInterface: Sendable {
   /// Takes one event of the terminal and changes the screen accordingly.
   /// - Returns: what the program is to do, in this order.
   public mutating func handle(_ event: KeyEvent) -> [Intent] {
+    defer { findSubject() }
+    return respond(to: event)
+  }
+
+  private mutating func respond(to event: KeyEvent) -> [Intent] {
     switch event {
     case .resize(let newSize):
       size = newSize
@@ -165,6 +175,9 @@ public struct UserInterface: Sendable {
     case .resumed: return [.redraw]
     case .terminate: return [.quit]
     case .focus: return []
+    case .background(let background):
+      if let themeSetting { use(themeSetting, colors: colors, background: background) }
+      return []
     case .mouse(let event): return handle(event)
     case .paste(let text):
       if screen.isBare { return endBare() }
@@ -211,6 +224,10 @@ public struct UserInterface: Sendable {
     case .selectPreviousMessage: return selectMessage(-1)
     case .selectNextMessage: return selectMessage(1)
     case .scrollToUnread: scrollToUnread()
+    case .upOrEdit: return editPrevious()
+    case .downOrEdit: return editNext()
+    case .editLast: editLast()
+    case .cancel: return cancel()
     case .search: return openSearch(everywhere: false)
     case .searchEverywhere: return openSearch(everywhere: true)
     case .run(let line): return submit(line)
@@ -237,9 +254,24 @@ public struct UserInterface: Sendable {
     return []
   }
 
+  /// Draws with the theme that is wanted, from now on and when the terminal tells its background.
+  public mutating func use(_ setting: ThemeSetting, colors: Int, background: TerminalBackground?) {
+    themeSetting = setting
+    self.colors = colors
+    theme = setting.theme(colors: colors, background: background)
+  }
+
+  /// The window's title: the messages not read in all rooms, and the open one.
+  public var title: String {
+    let unread = screen.rooms.reduce(0) { $0 + $1.unread }
+    let count = unread > 0 ? "(\(unread)) " : ""
+    let name = screen.openRoom == nil ? "" : DisplayText.line(screen.header.name).clipped(to: Self.maximumTitle)
+    return count + (name.isEmpty ? "limeade" : "\(name) - limeade")
+  }
+
   // MARK: Input
 
-  private mutating func edit(_ change: InputLine.Edit) -> [Intent] {
+  mutating func edit(_ change: InputLine.Edit) -> [Intent] {
     let before = screen.input.text
     screen.input.apply(change)
     if screen.input.dropped > 0 {
@@ -249,7 +281,7 @@ public struct UserInterface: Sendable {
     return composing(before: before)
   }
 
-  private func composing(before: String) -> [Intent] {
+  func composing(before: String) -> [Intent] {
     guard let room = screen.openRoom, screen.input.text != before else { return [] }
     let isMessage = Self.isMessage(screen.input.text)
     guard isMessage || Self.isMessage(before) else { return [] }
@@ -277,6 +309,9 @@ public struct UserInterface: Sendable {
         if isTyped { enter() }
         return [.sendMessage(text, room: room)] + scrollToEnd()
       case .command(let call):
+        if isTyped, MessageCommand(rawValue: call.name) != nil, let subject = screen.input.subject {
+          screen.selected = subject
+        }
         if isTyped { enter(isForgotten: commands.commands.first { $0.name == call.name }?.isForgotten ?? false) }
         return run(call)
       }
@@ -360,6 +395,7 @@ public struct UserInterface: Sendable {
     guard next >= 0 else { return [.loadOlder(room: room)] }
     guard next < indices.endIndex else { return scrollToEnd() }
     mark(screen.messages[indices[next]].id)
+    if MessageCommand(line: screen.input.text) != nil { screen.input.subject = screen.selected }
     return []
   }
 

@@ -33,6 +33,8 @@ public final class Terminal {
   }
 
   private static var isTaken = false
+  /// How long the end waits for what the terminal was asked at the start.
+  private static let lastAnswer: Duration = .milliseconds(100)
   /// Bytes; xterm and tmux take somewhat more.
   private static let maximumCopied = 50_000
 
@@ -45,6 +47,7 @@ public final class Terminal {
   private let continuation: AsyncStream<KeyEvent>.Continuation
   private var reader: TerminalReader?
   private var painted: CellGrid?
+  private var title: String?
 
   /// Touches nothing yet: `start` takes the terminal.
   public init() {
@@ -58,8 +61,13 @@ public final class Terminal {
   public var colors: Int { reader == nil ? 0 : Int(cncurses_colors()) }
 
   /// Takes the terminal. `errorFile` gets what is written to standard error from now on. Once only per instance.
-  /// - Parameter usesMouse: the terminal reports its mouse, and selects text only with Shift held.
-  public func start(errorFile: String = "/dev/null", usesMouse: Bool = false) throws(Failure) {
+  /// - Parameters:
+  ///   - usesMouse: the terminal reports its mouse, and selects text only with Shift held.
+  ///   - setsTitle: `show(title:)` has an effect.
+  ///   - asksBackground: the terminal is asked for its background, which comes as an event.
+  public func start(
+    errorFile: String = "/dev/null", usesMouse: Bool = false, setsTitle: Bool = false, asksBackground: Bool = false
+  ) throws(Failure) {
     guard !Self.isTaken, reader == nil else { throw .alreadyStarted }
     guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { throw .notATerminal }
     guard cncurses_redirect_stderr(errorFile) == 0 else {
@@ -72,7 +80,7 @@ public final class Terminal {
     }
     // Before ncurses, which would put its own handlers where it finds none.
     cncurses_watch_signals(reader.signalPipe)
-    let outcome = cncurses_start(usesMouse ? 1 : 0)
+    let outcome = cncurses_start(usesMouse ? 1 : 0, setsTitle ? 1 : 0)
     guard outcome == 0 else {
       cncurses_unwatch_signals()
       cncurses_restore_stderr()
@@ -81,18 +89,39 @@ public final class Terminal {
     }
     Self.isTaken = true
     self.reader = reader
-    reader.start()
+    reader.start(awaitsAnswer: asksBackground && cncurses_ask_background() != 0)
+  }
+
+  /// The background, if the terminal tells it in that time; most have before anybody asks.
+  public func background(within time: Duration) async -> TerminalBackground? {
+    let deadline = ContinuousClock.now + time
+    while let reader, reader.awaitsBackground, ContinuousClock.now < deadline {
+      try? await Task.sleep(for: .milliseconds(2))
+    }
+    return reader?.background
+  }
+
+  /// Sets the window's title, if it is another one than before. It is cleaned, and given back by `stop`.
+  public func show(title text: String) {
+    let text = DisplayText.line(text)
+    guard text != title, reader != nil, cncurses_has_title() != 0 else { return }
+    title = text
+    send("\u{1B}]2;\(text)\u{1B}\\")
   }
 
   /// Gives the terminal back and ends `keyEvents`. Harmless when not started.
   public func stop() {
     guard let reader else { return }
+    // An answer that comes after the end would be typed into the shell.
+    let deadline = ContinuousClock.now + Self.lastAnswer
+    while reader.awaitsBackground, ContinuousClock.now < deadline { usleep(2000) }
     reader.stop()
     cncurses_stop()
     cncurses_unwatch_signals()
     cncurses_restore_stderr()
     self.reader = nil
     painted = nil
+    title = nil
     Self.isTaken = false
     continuation.finish()
   }
@@ -162,6 +191,7 @@ public final class Terminal {
     cncurses_stop_process_group()
     cncurses_continue()
     painted = nil
+    title = nil
     // The window may have changed meanwhile, and its SIGWINCH may have gone to the shell.
     continuation.yield(.resize(size))
   }

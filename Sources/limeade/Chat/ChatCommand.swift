@@ -26,14 +26,14 @@ struct ChatCommand: AsyncParsableCommand {
   @OptionGroup var options: GlobalOptions
 
   @Argument(
-    help: "A SIP address, a room address, or the beginning of a room's name.",
+    help: "A SIP address, a contact, a room address, or the beginning of a room's name.",
     completion: .custom(Completions.rooms))
   var room: String?
 
   @Flag(help: "Line by line: lines of standard input are sent, what happens is printed.")
   var plain = false
 
-  @Option(help: "dark, light, none (also: NO_COLOR), or a theme of your own (limeade-config: themes).")
+  @Option(help: "auto, dark, light, contrast, palette, none (also: NO_COLOR), or one of your own (limeade-config(5)).")
   var theme: String?
 
   func validate() throws {

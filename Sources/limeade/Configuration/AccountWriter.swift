@@ -16,7 +16,8 @@ enum AccountWriter {
     return result + "\""
   }
 
-  static func table(name: String, values: [(String, String)]) -> String {
+  /// A key of TOML: bare where that can be.
+  static func key(_ name: String) -> String {
     let isBare =
       !name.isEmpty
       && name.utf8.allSatisfy { byte in
@@ -27,8 +28,12 @@ enum AccountWriter {
         default: false
         }
       }
+    return isBare ? name : quoted(name)
+  }
+
+  static func table(name: String, values: [(String, String)]) -> String {
     let lines = values.map { "\($0.0) = \(quoted($0.1))\n" }
-    return "\n[account.\(isBare ? name : quoted(name))]\n" + lines.joined()
+    return "\n[account.\(key(name))]\n" + lines.joined()
   }
 
   /// Replaces the file in one step; 0600 from its first byte.

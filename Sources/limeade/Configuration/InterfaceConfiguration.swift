@@ -1,4 +1,4 @@
-// InterfaceConfiguration.swift: [ui] of config.toml and theme files: colours, keys, mouse, notifications.
+// InterfaceConfiguration.swift: [ui] of config.toml and theme files: colours, signs, keys, mouse, notifications.
 import Foundation
 import TOMLKit
 import TerminalUI
@@ -35,7 +35,9 @@ struct InterfaceConfiguration: Sendable {
     }
   }
 
-  var theme = Theme.dark
+  var theme = ThemeSetting()
+  var glyphs = Glyphs.standard
+  var setsTitle = true
   var keymap = Keymap.standard
   var usesMouse = true
   var rings = true
@@ -50,20 +52,26 @@ struct InterfaceConfiguration: Sendable {
   var copyCommand: ExternalCommand?
 
   static let keys = [
-    "theme", "keys", "mouse", "bell", "notify", "notify-command", "notify-for", "room-order", "links",
-    "open-command", "copy-command",
+    "theme", "lines", "marks", "title", "keys", "mouse", "bell", "notify", "notify-command", "notify-for", "room-order",
+    "links", "open-command", "copy-command",
   ]
 
   /// - Parameters:
   ///   - theme: a name or file that takes the place of the configured one.
-  ///   - environment: `NO_COLOR` is looked at.
+  ///   - environment: `NO_COLOR` and the locale are looked at.
   /// - Throws: `CommandFailure` with the line and what to write instead.
   init(_ file: ConfigurationFile?, theme wanted: String? = nil, environment: [String: String]) throws {
     let reader = file.flatMap { file in file.interface.map { SettingsReader(file.path, file.text, $0, section: "ui") } }
-    var name = "dark"
+    var name = ThemeSetting.Base.auto.rawValue
+    glyphs = Glyphs.ofLocale(environment)
     if let reader {
       try reader.requireKnown(Self.keys)
       name = try reader.string("theme") ?? name
+      let lines = ["auto"] + Glyphs.Lines.allCases.map(\.rawValue)
+      glyphs.lines = try reader.choice("lines", of: lines).flatMap(Glyphs.Lines.init) ?? glyphs.lines
+      let marks = ["auto"] + Glyphs.Marks.allCases.map(\.rawValue)
+      glyphs.marks = try reader.choice("marks", of: marks).flatMap(Glyphs.Marks.init) ?? glyphs.marks
+      setsTitle = try reader.bool("title") ?? setsTitle
       usesMouse = try reader.bool("mouse") ?? usesMouse
       rings = try reader.bool("bell") ?? rings
       let forms = ["none"] + NotificationForm.allCases.map(\.rawValue)
@@ -88,28 +96,28 @@ struct InterfaceConfiguration: Sendable {
     }
     let isColorless = environment["NO_COLOR"]?.isEmpty == false
     let folder = URL(fileURLWithPath: file?.path ?? ConfigurationFile.defaultPath).deletingLastPathComponent()
-    let theme = try Theme.named(wanted ?? name) ?? ThemeFile.read(wanted ?? name, folder: folder)
-    self.theme = isColorless ? .monochrome : theme
+    let theme = try ThemeSetting(named: wanted ?? name) ?? ThemeFile.read(wanted ?? name, folder: folder)
+    self.theme = isColorless ? ThemeSetting(.none) : theme
   }
 }
 
 /// A theme in a file of its own: `base`, `sender-colors`, and a style for each part that is to differ.
 private enum ThemeFile {
   /// - Parameter name: a path if it has a slash, else a file of the folder `themes` beside the configuration.
-  static func read(_ name: String, folder: URL) throws -> Theme {
+  static func read(_ name: String, folder: URL) throws -> ThemeSetting {
     let path =
       name.contains("/")
       ? BaseFolders.expanded(name) : folder.appendingPathComponent("themes/\(name).toml").path
     guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
       throw CommandFailure.badConfiguration(
-        "there is no theme '\(name)': it is \(Theme.names.joined(separator: ", ")), or a file \(path)")
+        "there is no theme '\(name)': it is \(ThemeSetting.names.joined(separator: ", ")), or a file \(path)")
     }
     let table: TOMLTable
     do { table = try TOMLTable(string: text) } catch let error as TOMLParseError {
       throw CommandFailure.badConfiguration("\(path), line \(error.source.begin.line): \(error.description)")
     }
     let reader = SettingsReader(path, text, table, section: nil)
-    var theme = try reader.choice("base", of: Theme.names).flatMap { Theme.named($0) } ?? .dark
+    var theme = try reader.choice("base", of: ThemeSetting.names).flatMap(ThemeSetting.init) ?? ThemeSetting()
     for key in reader.names where key != "base" {
       do throws(Theme.Failure) {
         if key == "sender-colors" {

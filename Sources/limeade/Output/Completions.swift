@@ -11,6 +11,12 @@ enum Completions {
     return ShellWords.offered(names.filter(isGood))
   }
 
+  /// Names of the address book.
+  @Sendable static func contacts(_ words: [String], _ index: Int, _ prefix: String) -> [String] {
+    let contacts = try? ContactFile(beside: value(of: "--config", in: words)).read()
+    return ShellWords.offered((contacts?.all ?? []).map(\.name).filter(isGood))
+  }
+
   /// The account's rooms, from its database: nothing is asked of anybody.
   @Sendable static func rooms(_ words: [String], _ index: Int, _ prefix: String) async -> [String] {
     await rooms(words, left: false)
@@ -28,7 +34,8 @@ enum Completions {
     let folder = ConfigurationFile.dataDirectory(account: account.name)
     // A store that is not there is not made for this.
     guard FileManager.default.fileExists(atPath: folder.appendingPathComponent("limeade.sqlite").path),
-      let store = try? AccountStore(directory: folder, exclusive: false),
+      let store = try? AccountStore(
+        directory: folder, exclusive: false, contacts: ContactFile(beside: value(of: "--config", in: words)).source),
       let names = try? await store.roomWords(for: account.address, left: left, where: isGood)
     else { return [] }
     return ShellWords.offered(names.filter(isGood))

@@ -21,9 +21,10 @@ struct Limeade: AsyncParsableCommand {
           limeade account add alice --address sip:alice@sip.example.org
           limeade send sip:bob@sip.example.org "hello"
 
-      TO and ROOM are a SIP address (the encrypted one-to-one room with that person, made if absent), a room's \
-      address, or the beginning of a room's name; name:NAME is a whole name. What has "sip:" or an "@" is never a \
-      name. A name that several rooms fit is refused, but for the room that you made or wrote to by it before.
+      TO and ROOM are a SIP address (the encrypted one-to-one room with that person, made if absent), a contact's name \
+      ('limeade contact'), somebody's name in your own domain, a room's address, or the beginning of a room's name; \
+      name:NAME is a room's whole name. What has "sip:" or an "@" is never a name. A name that fits several is refused, \
+      but for a contact and the room that you made or wrote to by it before.
 
       The first program that connects an account holds it; others ask it over a Unix socket (limeade-rpc(7)), so send, \
       listen, room, history, keys and account work beside an open chat or listen. Manual: limeade(1), limeade-config(5).
@@ -36,7 +37,8 @@ struct Limeade: AsyncParsableCommand {
       ChatCommand.self, SendCommand.self, ListenCommand.self, MessageCommand.self, RoomCommand.self,
       HistoryCommand.self,
       FileCommand.self,
-      KeysCommand.self, AccountCommand.self, CheckCommand.self, LoadCommand.self, TraceCommand.self, LabCommand.self,
+      KeysCommand.self, ContactCommand.self, AccountCommand.self, CheckCommand.self, LoadCommand.self,
+      TraceCommand.self, LabCommand.self,
       KeyserverCommand.self,
     ])
 

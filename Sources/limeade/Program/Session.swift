@@ -20,7 +20,8 @@ extension GlobalOptions {
   ) throws -> AccountStore {
     let store = try AccountStore(
       directory: ConfigurationFile.dataDirectory(account: account.name),
-      stateDirectory: ConfigurationFile.stateDirectory(account: account.name), exclusive: exclusive)
+      stateDirectory: ConfigurationFile.stateDirectory(account: account.name), exclusive: exclusive,
+      contacts: contactFile.source)
     if exclusive { try AccountUnlocking.unlock(store, of: account, remembering: memory) }
     return store
   }

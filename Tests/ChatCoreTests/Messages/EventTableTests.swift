@@ -72,6 +72,11 @@ import Testing
           .delivery(room: room, messageID: "m", by: sender, state: state, reason: reason, isComplete: true))
       }
     }
+    var happened = RoomEvent(.ended, room: room, account: Self.account, time: now)
+    events.append(.roomEvent(happened))
+    (happened.address, happened.by, happened.text) = (sender, sender, "Ops")
+    (happened.seconds, happened.unread) = (1, 2)
+    events.append(.roomEvent(happened))
     return events + [
       .connection(.connecting), .connection(.registered(device: "d")), .connection(.offline(reason: "why")),
       .room(summary, displayName: "Ops"), .participant(room: room, address: sender, isAdmin: true, change: .added),
@@ -89,7 +94,7 @@ import Testing
   private static func isSample(_ event: ChatEvent) -> Bool {
     switch event {
     case .connection, .room, .participant, .device, .lifetime, .message, .messageState, .file, .delivery, .change,
-      .composing, .security, .error, .lost:
+      .composing, .security, .error, .lost, .roomEvent:
       true
     }
   }

@@ -50,7 +50,7 @@ private struct Fixture {
   func write(_ text: String) async throws -> String {
     switch try await store.target(text, for: own) {
     case .room(let room): room.room.address
-    case .person(let address): address.description
+    case .person(let address), .newcomer(let address, _): address.description
     }
   }
 }
@@ -85,7 +85,11 @@ private struct Fixture {
     #expect(try await fixture.write(text) == "sip:carol@sip.example.org")
     await #expect(throws: ChatError.self) { try await fixture.read(text) }
     // Not even the beginning of it, nor the whole name.
-    for beginning in ["sip", "sip:c", "carol@", "carol", "name:\(text)"] {
+    for (name, person) in [("sip", "sip:sip@sip.example.org"), ("carol", "sip:carol@sip.example.org")] {
+      #expect(try await fixture.write(name) == person)
+      await #expect(throws: ChatError.self) { try await fixture.read(name) }
+    }
+    for beginning in ["sip:c", "carol@", "name:\(text)"] {
       await #expect(throws: ChatError.self, "\(beginning)") { try await fixture.write(beginning) }
       await #expect(throws: ChatError.self, "\(beginning)") { try await fixture.read(beginning) }
     }

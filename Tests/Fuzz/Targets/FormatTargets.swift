@@ -84,6 +84,21 @@ extension FuzzTarget {
     .read(
       "deflate", { [Deflate.deflate(try Recorded.data("conference-info-09.xml"))] },
       parse: { try Deflate.inflate($0, limit: inflatedLimit) }, write: Deflate.deflate),
+    FuzzTarget(
+      "vcard",
+      seeds: text([
+        "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Bob\\, B\r\nN:B;Bob;;;\r\ng.IMPP;PREF=1:sip:bob@h\r\n  x\r\nEND:VCARD\r\n",
+        "BEGIN:VCARD\nFN;CHARSET=koi8-r;ENCODING=QUOTED-PRINTABLE:=F0=D2 =\n=3D\nX-SIP;TYPE=\"a:b\",pref:b@h\nEND:VCARD\n",
+      ])
+    ) { data in
+      let cards = try VCard.cards(in: data)
+      return cards.count <= VCard.maximumCards
+        && cards.allSatisfy { card in
+          card.addresses.count <= VCard.maximumAddresses && Set(card.addresses).count == card.addresses.count
+            && card.addresses.allSatisfy { $0.user?.isEmpty == false && SIPURI($0.description) == $0 }
+            && card.name.utf8.count <= 16 * data.count + 200 && !card.name.contains(where: \.isNewline)
+        }
+    },
     // Applied twice, as a focus that repeats itself would have it: the second time changes nobody's membership.
     FuzzTarget("conference-state", seeds: Recorded.all(".xml"), acceptsSeeds: false, cost: 4) { data in
       let info = try ConferenceInfo(parsing: data)

@@ -14,9 +14,16 @@ extension ChatScreen {
       case "forward": .anyone
       default: .others
       }
-    let chosen = interface.screen.messages.first { $0.id == interface.screen.selected }?.messageID
+    // It may be older than what is on the screen.
+    let selected = interface.screen.selected
+    var chosen = interface.screen.messages.last { $0.id == selected }?.messageID
+    if chosen == nil, let number = selected.flatMap({ Int64($0.dropFirst()) }) {
+      chosen = try? await store.message(number: number)?.message.messageID
+      guard chosen != nil else { return complain("the message that this was about is gone: Alt-p chooses another") }
+    }
     let argument = call.arguments.first ?? ""
     let (store, session) = (store, session)
+    if call.name == "forward", await isAsked(about: argument, command: "forward") { return }
     order {
       let id = try await store.messageID(chosen ?? "last", in: room, author)
       switch call.name {

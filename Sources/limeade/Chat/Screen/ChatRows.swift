@@ -4,19 +4,23 @@ import Foundation
 import MessageFormats
 import TerminalUI
 
-/// Names as the screen shows them: the user part of an address of our own domain, else the whole address.
-struct ChatNames: Sendable {
-  let account: SIPURI
-
-  func short(_ address: String) -> String {
-    guard let uri = SIPURI(address), let user = uri.user else { return address }
-    return uri.host.lowercased() == account.host.lowercased() ? user : "\(user)@\(uri.host)"
+extension ChatNames {
+  /// A device as one line can bear it: "bob's device …5f60718a". Its whole address is on /info.
+  func device(_ gruu: String) -> String {
+    let owner = short(gruu)
+    return "\(owner == short(account.description) ? "your" : "\(owner)'s") device …\(gruu.suffix(8))"
   }
 
-  func room(_ summary: RoomSummary) -> String {
-    guard summary.room.isOneToOne || summary.room.subject.isEmpty else { return summary.room.subject }
-    let others = summary.participants.map(\.address).filter { $0 != account.description }
-    return others.isEmpty ? "(room)" : others.map(short).joined(separator: ", ")
+  /// The text with names in place of the addresses of users and devices.
+  func shortened(_ text: String) -> String {
+    guard text.contains("sip") else { return text }
+    return text.replacing(#/\bsips?:[^\s<>"'(),]+/#) { match in
+      var address = match.output
+      while let last = address.last, ".:;".contains(last) { address.removeLast() }
+      guard let uri = SIPURI(String(address)), uri.user != nil else { return String(match.output) }
+      let isDevice = uri.parameters.contains { $0.name == "gr" }
+      return (isDevice ? device(String(address)) : short(String(address))) + match.output[address.endIndex...]
+    }
   }
 }
 
@@ -30,7 +34,7 @@ extension RoomRow {
       }
     self.init(
       id: summary.room.address, name: names.room(summary), kind: summary.room.isOneToOne ? .direct : .group,
-      isEncrypted: summary.room.isEncrypted, unread: summary.unread, presence: presence,
+      isEncrypted: summary.room.isEncrypted, unread: summary.unread + (summary.isNew ? 1 : 0), presence: presence,
       activity: Int64(summary.room.lastActivity.timeIntervalSince1970 * 1000), isTyping: isTyping)
   }
 }
@@ -53,7 +57,7 @@ extension MessageRow {
       }
     var text =
       switch message.state {
-      case .undecryptable: "cannot be read: \(message.failure ?? "unknown reason")"
+      case .undecryptable: "cannot be read: \(names.shortened(message.failure ?? "unknown reason"))"
       default: message.isRetracted ? "(retracted)" : message.text
       }
     if !message.isRetracted {
@@ -62,9 +66,12 @@ extension MessageRow {
     self.init(
       id: Self.id(of: message), time: message.time, sender: message.isOutgoing ? "me" : names.short(message.sender),
       senderID: message.sender, isOwn: message.isOutgoing, text: text, encryption: encryption,
-      delivery: message.isOutgoing ? Self.delivery(of: entry) : nil)
+      delivery: message.isOutgoing ? Self.delivery(of: entry, names: names) : nil)
     isMention = !message.isOutgoing && mention.isIn(message.text)
     messageID = message.messageID
+    isRetracted = message.isRetracted
+    let isEditable = message.isOutgoing && message.forwardedFrom == nil && !isRetracted && message.state != .failed
+    if isEditable, !message.text.isEmpty { editableText = message.text }
     files = message.files.filter(\.isOffered).map(\.name)
     quote = entry.quote.map { "\(names.short($0.sender)): \($0.text ?? "(not here)")" }
     reactions = entry.reactions.map { "\($0.text) \(names.short($0.sender))" }
@@ -82,19 +89,29 @@ extension MessageRow {
     return remarks
   }
 
-  private static func delivery(of entry: MessageWithDeliveries) -> Delivery {
+  private static func delivery(of entry: MessageWithDeliveries, names: ChatNames) -> Delivery {
     switch entry.message.state {
     case .queued: return .queued
-    case .failed: return .failed(reason: entry.message.failure ?? "unknown reason")
+    case .failed: return .failed(reason: names.shortened(entry.message.failure ?? "unknown reason"))
     case .sent, .received, .undecryptable: break
     }
     if let failed = entry.deliveries.first(where: { $0.state == .failed }) {
-      return .failed(reason: failed.reason ?? "not delivered to \(failed.participant)")
+      return .failed(reason: names.shortened(failed.reason ?? "not delivered to \(failed.participant)"))
     }
     let displayed = entry.count(atLeast: .displayed)
     if displayed.done > 0 { return .displayed(displayed.done, of: displayed.of) }
     let delivered = entry.count(atLeast: .delivered)
     return delivered.done > 0 ? .delivered(delivered.done, of: delivered.of) : .sent
+  }
+}
+
+extension MessageRow {
+  /// Something that happened in the room.
+  init(_ event: RoomEvent, names: ChatNames) {
+    let isEnd = event.isOwn && [.removed, .gone, .forgotten, .ended].contains(event.kind)
+    self = .notice(
+      id: "e\(event.id ?? 0)", time: event.time, text: event.words(name: names.short),
+      level: isEnd ? .warning : .information)
   }
 }
 

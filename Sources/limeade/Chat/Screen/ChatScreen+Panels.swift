@@ -83,7 +83,7 @@ extension ChatScreen {
   }
 
   private func panel(_ verification: Verification, with address: String) -> VerificationPanel {
-    let uri = SIPAddress.parse(address, domain: account.address.host)
+    let uri = try? store.person(address, for: account.address)
     return VerificationPanel(
       address: uri?.addressOfRecord.description ?? address, ownAddress: account.address.description,
       ownDevice: verification.ownDevice,
@@ -104,11 +104,13 @@ extension ChatScreen {
     inBackground {
       let file = try PrivateFile(creating: path)
       let lines = HistoryLines(
-        format: format, account: own, rooms: [address: MessageSetting(summary, for: own)], showsRoom: false)
+        format: format, account: own, rooms: [address: MessageSetting(summary, for: own)], names: [:], showsRoom: false)
       var count = 0
       try await store.eachPage(of: HistoryRequest(room: address)) { page in
-        for entry in page { try file.write(lines.line(entry)) }
-        count += page.count
+        for entry in page {
+          try file.write(lines.line(entry))
+          if case .message = entry { count += 1 }
+        }
       }
       await self.note("\(count) message\(count == 1 ? " is" : "s are") in \(file.path)", room: address)
       await self.paintSoon()

@@ -2,6 +2,7 @@
 import AccountService
 import ChatCore
 import Foundation
+import MessageFormats
 import TerminalUI
 
 extension ChatScreen {
@@ -16,19 +17,19 @@ extension ChatScreen {
 
   /// - Parameter message: shown and marked; else the newest are shown.
   func open(_ address: String, around message: MessageRow.ID? = nil) async {
+    readContacts()
     guard let summary = summaries.first(where: { $0.room.address == address }) else { return }
     // Another room may be asked for while this one is read: the last wish counts.
     opening = address
     let entries = await entries(of: address, around: message)
-    let firstUnread = entries.first { !$0.message.isRead && !$0.message.isOutgoing }
+    let rows = await rows(entries, room: address, before: message == nil ? nil : entries.last?.message.time)
+    let firstUnread = await firstUnread(of: summary, entries)
     let (header, members) = await headerAndMembers(of: summary)
     await rememberLines(of: address)
     guard opening == address else { return }
     noteDraft()
     let hadNone = interface.screen.openRoom == nil
-    interface.open(
-      address, header: header, messages: rows(entries, room: address), members: members,
-      firstUnread: firstUnread.map { MessageRow.id(of: $0.message) })
+    interface.open(address, header: header, messages: rows, members: members, firstUnread: firstUnread)
     if hadNone { moveDraft() }
     interface.screen.status.typing = (typing[address] ?? [:]).keys.sorted().map(names.short)
     if let message {
@@ -38,6 +39,16 @@ extension ChatScreen {
       await loadNewer(address)
       interface.mark(message)
     }
+  }
+
+  /// The first message that was not read, or before it that this account was added.
+  private func firstUnread(of summary: RoomSummary, _ entries: [MessageWithDeliveries]) async -> MessageRow.ID? {
+    let message = entries.first { !$0.message.isRead && !$0.message.isOutgoing }?.message
+    let events = summary.isNew ? (try? await store.roomEvents(room: summary.room.address)) ?? [] : []
+    guard let event = events.first(where: { !$0.isRead }), message.map({ event.time <= $0.time }) ?? true else {
+      return message.map { MessageRow.id(of: $0) }
+    }
+    return MessageRow(event, names: names).id
   }
 
   /// The room of the command line: at once when it is known, else when the connection is there.
@@ -57,6 +68,43 @@ extension ChatScreen {
     }
   }
 
+  /// Opens the room that a name or an address means. With somebody who has no room yet, and was named by less than the
+  /// address, one is made after another Enter only.
+  func join(_ target: String) async {
+    if await isAsked(about: target, command: "join") { return }
+    startChat(with: target)
+  }
+
+  /// Whether a room would have to be made for a name: then the line is written out, to be sent with Enter.
+  func isAsked(about target: String, command: String) async -> Bool {
+    let address: SIPURI
+    var words = ""
+    do {
+      switch try await store.target(target, for: account.address) {
+      case .room: return false
+      case .person(let person):
+        // Who wrote it out has said it.
+        if target.contains("@"), names.contacts.addresses(named: target).isEmpty { return false }
+        if try await store.hasRoom(with: person, for: account.address) { return false }
+        address = person
+      case .newcomer(let person, _):
+        words = "no room is called '\(target)'; "
+        address = person
+      }
+    } catch {
+      complain(ExitStatus.text(of: error))
+      return true
+    }
+    guard interface.screen.input.isEmpty else {
+      complain("\(words)/\(command) \(address) makes a room with \(address.user ?? "")")
+      return true
+    }
+    interface.screen.input.replace(with: "/\(command) \(address)")
+    interface.screen.status.error =
+      "\(words)there is no room with \(names.short(address.description)) yet: Enter makes one, Ctrl-c does not"
+    return true
+  }
+
   /// Opens the one-to-one room with an address, or a room by its name.
   func startChat(with target: String) {
     let (session, report) = (session, report)
@@ -69,6 +117,12 @@ extension ChatScreen {
     }
   }
 
+  /// The user may have changed the address book.
+  func readContacts() {
+    names = store.names(for: account.address)
+    interface.completionWords = names.contacts.all.map(\.name)
+  }
+
   /// In `roomReads`, beside the rooms' addresses.
   private static let allRooms = ""
 
@@ -77,6 +131,7 @@ extension ChatScreen {
     defer { roomReads.end() }
     let all = (try? await store.rooms()) ?? []
     guard roomReads.isNewest(read, of: Self.allRooms) else { return }
+    readContacts()
     summaries = all.filter { $0.room.state != .left }
     mentions = (try? await store.mentions(of: mention)) ?? [:]
     refreshRoomRows()
@@ -126,7 +181,7 @@ extension ChatScreen {
       var row = RoomRow(
         summary, names: names, isConnected: isConnected, isTyping: typing[address]?.isEmpty == false)
       row.number = numbers[address] ?? 0
-      row.mentions = summary.unread > 0 ? mentions[address] ?? 0 : 0
+      row.mentions = row.unread > 0 ? mentions[address] ?? 0 : 0
       return row
     }
     interface.markDrafts()
@@ -135,7 +190,8 @@ extension ChatScreen {
       interface.closeRoom()
       // None takes its place: what is being written now is not meant for other people.
       opensByItself = false
-      complain("this account is no longer in \(name); Alt-k or /join ROOM opens another room")
+      let why = ends[open] ?? "this account is no longer in it"
+      complain("\(name): \(why); Alt-k or /join ROOM opens another room")
     }
   }
 
@@ -159,13 +215,18 @@ extension ChatScreen {
     interface.screen.members = members
   }
 
+  /// In `seen`, beside the numbers of messages: that this account was added to the room.
+  private static let invitation: Int64 = -1
+
   /// Tells the senders of what is on the screen that it was seen: of nothing above or below it.
   func markVisibleRead() {
-    guard isConnected, let room = openRoom, room.unread > 0 else { return }
+    guard isConnected, let room = openRoom, room.unread > 0 || room.isNew else { return }
     let address = room.room.address
     if seenRoom != address { (seenRoom, seen) = (address, []) }
     let rows = interface.visibleMessages.filter { !$0.isOwn }.compactMap(\.position?.id).filter { !seen.contains($0) }
-    guard !rows.isEmpty else { return }
+    let isNew = room.isNew && !seen.contains(Self.invitation)
+    guard !rows.isEmpty || isNew else { return }
+    if isNew { seen.insert(Self.invitation) }
     seen.formUnion(rows)
     inBackground {
       _ = try await self.session.perform(MarkRoomRead(address, messages: rows))

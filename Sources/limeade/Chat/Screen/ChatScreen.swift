@@ -9,6 +9,8 @@ import TerminalUI
 final class ChatScreen {
   /// Events that come in a burst are painted together.
   private static let paintDelay: Duration = .milliseconds(8)
+  /// How long the first painting waits for the terminal to tell its background; later it changes the colours.
+  private static let backgroundDelay: Duration = .milliseconds(25)
   /// Our own pause after which we say that we stopped writing.
   private static let composingPause: Duration = .seconds(10)
 
@@ -25,7 +27,8 @@ final class ChatScreen {
   /// What is shown is read from here, without asking the holder.
   let store: AccountStore
   let orders = OrderQueue()
-  let names: ChatNames
+  /// As of the last look at the address book.
+  var names: ChatNames
   let mention: Mention
   let configuration: InterfaceConfiguration
   var interface: UserInterface
@@ -36,6 +39,8 @@ final class ChatScreen {
   /// Lines of the program's own, by room.
   var notices: [String: [MessageRow]] = [:]
   var noticeCount = 0
+  /// Why rooms are left, in words.
+  var ends: [String: String] = [:]
   /// The room that is to be shown: reading the database takes time, in which another one may be chosen.
   var opening: String?
   var typing: [String: [String: Task<Void, Never>]] = [:]
@@ -76,10 +81,11 @@ final class ChatScreen {
   init(session: AccountSession, store: AccountStore, configuration: InterfaceConfiguration) {
     (self.session, self.store, self.configuration) = (session, store, configuration)
     let address = session.account.address
-    names = ChatNames(account: address)
+    names = store.names(for: address)
     mention = Mention(address.user ?? "")
     interface = UserInterface(
-      size: terminal.size, theme: configuration.theme, keymap: configuration.keymap, commands: ChatSlashCommands.table)
+      size: terminal.size, keymap: configuration.keymap, commands: ChatSlashCommands.table)
+    interface.screen.glyphs = configuration.glyphs
     interface.completeArgument = { command, before, word in
       switch command {
       case "file" where before.isEmpty, "export" where before.isEmpty: PathCompletion.candidates(for: word)
@@ -103,11 +109,12 @@ final class ChatScreen {
 
   /// Runs until the user quits.
   func run(opening room: String?, errorFile: String) async -> Result<Void, any Error> {
-    do { try terminal.start(errorFile: errorFile, usesMouse: configuration.usesMouse) } catch {
-      return .failure(CommandFailure(code: 64, text: error.description))
-    }
+    do {
+      try terminal.start(
+        errorFile: errorFile, usesMouse: configuration.usesMouse, setsTitle: configuration.setsTitle,
+        asksBackground: configuration.theme.base == .auto)
+    } catch { return .failure(CommandFailure(code: 64, text: error.description)) }
     defer { terminal.stop() }
-    if terminal.colors < 8 { interface.theme = .monochrome }
     terminal.hasLinks = configuration.links.isOn(terminal: ProcessInfo.processInfo.environment["TERM"] ?? "")
     wanted = room
     let report = report
@@ -130,6 +137,10 @@ final class ChatScreen {
     await restoreDrafts()
     await reloadRooms()
     await openWanted()
+    let background =
+      await terminal.background(within: Self.backgroundDelay)
+      ?? TerminalBackground(colorfgbg: ProcessInfo.processInfo.environment["COLORFGBG"])
+    interface.use(configuration.theme, colors: terminal.colors, background: background)
     paintNow()
     for await _ in report.news {
       while let happening = report.take() {
@@ -180,6 +191,7 @@ final class ChatScreen {
     }
     isBareShown = false
     terminal.paint(interface.grid)
+    terminal.show(title: interface.title)
     markVisibleRead()
   }
 
@@ -288,27 +300,20 @@ final class ChatScreen {
       if summary.room.state == .left, summary.room.address != interface.screen.openRoom,
         summaries.contains(where: { $0.room.address == summary.room.address })
       {
-        note("you are no longer a member of \(names.room(summary))")
+        note("\(names.room(summary)): \(ends[summary.room.address] ?? "you are no longer a member")")
       }
       update(summary)
       if summary.room.address == interface.screen.openRoom { await refreshOpenRoom() }
       if interface.screen.openRoom == nil, wanted == nil { await openWanted() }
-    case .participant(let room, let address, let isAdmin, let change):
-      // Members of a room that is just being joined are no news.
-      guard summaries.contains(where: { $0.room.address == room && $0.room.state == .active }) else { return }
-      let name = names.short(address)
-      switch change {
-      case .added: note("\(name) joined", room: room)
-      case .removed: note("\(name) left", room: room)
-      case .changed: note("\(name) is \(isAdmin ? "now" : "no longer") admin", room: room)
-      }
+    case .roomEvent(let event): await show(event)
+    // Told as what happened in the room.
+    case .participant, .lifetime: break
     case .device(let room, let participant, let device, let change):
       guard summaries.contains(where: { $0.room.address == room && $0.room.state == .active }), change != .changed
       else { return }
       note(
-        "\(names.short(participant)) has \(change == .added ? "a new" : "no longer the") device \(device)", room: room)
-    case .lifetime(let room, _, _):
-      if let line = EventLine.text(of: event) { note(String(line.dropFirst(3)), room: room) }
+        "\(names.short(participant)) has \(change == .added ? "a new" : "no longer the") device …\(device.suffix(8))",
+        room: room)
     case .message(let message):
       stopTyping(message.room, message.sender)
       staleRooms.insert(message.room)
@@ -332,15 +337,36 @@ final class ChatScreen {
     }
   }
 
+  private func show(_ event: RoomEvent) async {
+    staleRooms.insert(event.room)
+    if event.isOwn, [.left, .removed, .gone, .ended, .forgotten].contains(event.kind) {
+      ends[event.room] = event.words(name: names.short)
+    }
+    add(event)
+    guard event.isInvitation, !event.isRead, !isSeen(event.room),
+      let summary = try? await store.summary(ofRoom: event.room)
+    else { return }
+    notifications?.add(
+      NotificationQueue.News(
+        fields: event.jsonFields, text: event.words(name: names.short),
+        sender: event.by.map(names.short) ?? names.room(summary), room: names.room(summary)), isPersonal: true)
+  }
+
+  /// Whether the user is looking at the newest of a room.
+  private func isSeen(_ room: String) -> Bool {
+    room == interface.screen.openRoom && interface.showsNewest && hasFocus != false
+  }
+
   /// Rings and notifies, unless the user is looking at the message.
   private func announce(_ message: Message) {
-    let isOpen = message.room == interface.screen.openRoom && interface.showsNewest
-    guard !isOpen || hasFocus == false,
+    guard !isSeen(message.room),
       let summary = summaries.first(where: { $0.room.address == message.room })
     else { return }
     let sender = names.short(message.sender)
     notifications?.add(
-      message, sender: message.isStranger ? "somebody as \(sender)" : sender, room: names.room(summary),
+      NotificationQueue.News(
+        fields: message.jsonFields, text: message.preview,
+        sender: message.isStranger ? "somebody as \(sender)" : sender, room: names.room(summary)),
       isPersonal: summary.room.isOneToOne || mention.isIn(message.text))
   }
 

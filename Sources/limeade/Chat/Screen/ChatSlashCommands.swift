@@ -16,8 +16,9 @@ extension ChatScreen {
       let command = call.arguments.first.map { $0.hasPrefix("/") ? String($0.dropFirst()) : $0 }
       let commands = interface.commands.help(for: command)
       guard !commands.isEmpty else { return complain("no command /\(command ?? ""); /help lists them") }
-      show("Help", commands + (command == nil ? [""] + interface.keymap.help : []))
-    case "join": startChat(with: call.arguments[0])
+      let all = command == nil
+      show("Help", commands + (all ? [""] + interface.keymap.help + [""] + interface.screen.glyphs.legend : []))
+    case "join": await join(call.arguments[0])
     case "create", "create-plain":
       create(
         named: call.arguments[0], addresses: Array(call.arguments.dropFirst()), isEncrypted: call.name == "create")
@@ -230,7 +231,7 @@ extension ChatScreen {
   private func showKeys() async {
     await attempt {
       guard let keys = try await self.store.keys(curve: self.account.curve) else { throw ChatError.noKeys }
-      self.show("Keys", KeysCommand.Show.lines(keys))
+      self.show("Keys", KeysCommand.Show.lines(keys, self.names.contacts))
     }
   }
 
@@ -251,8 +252,8 @@ extension ChatScreen {
     }
   }
 
-  /// `bob` means bob of the account's own domain.
+  /// A contact, or `bob` of the account's own domain.
   private func address(_ text: String) throws -> String {
-    try SIPAddress.checked(text, domain: account.address.host).description
+    try store.person(text, for: account.address).description
   }
 }

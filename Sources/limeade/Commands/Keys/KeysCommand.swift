@@ -18,7 +18,8 @@ struct KeysCommand: AsyncParsableCommand {
 
     func run() async throws {
       let keys = try await options.perform(ShowKeys())
-      Output.line(options.json ? json(keys) : Self.lines(keys).joined(separator: "\n"))
+      let contacts = (try? options.contactFile.read()) ?? Contacts()
+      Output.line(options.json ? json(keys) : Self.lines(keys, contacts).joined(separator: "\n"))
     }
 
     private func json(_ keys: KeyReport) -> String {
@@ -38,7 +39,7 @@ struct KeysCommand: AsyncParsableCommand {
       return JSONLine.string(fields)
     }
 
-    static func lines(_ keys: KeyReport) -> [String] {
+    static func lines(_ keys: KeyReport, _ contacts: Contacts) -> [String] {
       var lines = [
         "this device     \(keys.device)",
         "fingerprint     \(keys.fingerprint)",
@@ -50,6 +51,7 @@ struct KeysCommand: AsyncParsableCommand {
       ]
       for peer in keys.peers {
         lines.append("\(peer.trust.padding(toLength: 15, withPad: " ", startingAt: 0)) \(SafeLine.text(peer.device))")
+        if let name = contacts.name(of: peer.device) { lines.append("  contact       \(name)") }
         lines.append("                \(peer.fingerprint)")
         if let refused = peer.refusedFingerprint { lines.append("      REFUSED   \(refused)") }
       }

@@ -15,11 +15,12 @@ extension KeysCommand {
         """)
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A SIP address; a name alone is one of your own domain.") var address: String
+    @Argument(help: "A SIP address, a contact, or a name of your own domain.") var address: String
 
     func run() async throws {
+      let contacts = (try? options.contactFile.read()) ?? Contacts()
       let verification = try await options.perform(VerifyKeys(address))
-      guard options.json else { return VerificationLines.all(verification).forEach(Output.line) }
+      guard options.json else { return VerificationLines.all(verification, contacts).forEach(Output.line) }
       for device in verification.devices {
         var fields = device.trust.jsonFields
         fields["event"] = "verification"
@@ -121,10 +122,11 @@ extension GlobalOptions {
 
 /// What `keys verify` and /verify show.
 enum VerificationLines {
-  static func all(_ verification: Verification) -> [String] {
+  static func all(_ verification: Verification, _ contacts: Contacts) -> [String] {
     var lines = ["your device   \(verification.ownDevice)", "  fingerprint \(verification.ownFingerprint)"]
     for device in verification.devices {
       lines.append("their device  \(SafeLine.text(device.trust.device))")
+      if let name = contacts.name(of: device.trust.participant) { lines.append("  contact     \(name)") }
       lines.append("  known as    \(device.trust.words)")
       let algorithms = device.trust.otherAlgorithms?.joined(separator: " and ")
       let missing =

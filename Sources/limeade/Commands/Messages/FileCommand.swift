@@ -12,7 +12,8 @@ struct FileCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "List the files of a room, oldest first.")
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.allRooms))
+    @Argument(
+      help: "A room's address, a contact, or the beginning of its name.", completion: .custom(Completions.allRooms))
     var room: String
     @Option(help: "Look at this many messages, the newest.") var limit = 1000
 

@@ -19,12 +19,13 @@ struct HistoryCommand: AsyncParsableCommand {
       limeade history Ops --ids
           with the ids that 'limeade message' and 'send --reply-to' take
 
+      Who made the room, came, went or changed it stands between the messages, which --limit counts.
       A file has a line of its own, with the id that 'limeade file save ID' takes.
       """)
 
   @OptionGroup var options: GlobalOptions
   @Argument(
-    help: "A room's address or the beginning of its name; every room without it.",
+    help: "A room's address, a contact, or the beginning of its name; every room without it.",
     completion: .custom(Completions.allRooms))
   var room: String?
   @Option(parsing: .unconditional, help: "Only messages with all these words; in \"quotes\": together.")
@@ -52,13 +53,15 @@ struct HistoryCommand: AsyncParsableCommand {
     let store = try options.store(for: account, exclusive: false)
     var rooms = try await store.rooms()
     if let room { rooms = [try await store.room(named: room, for: account.address)] }
+    let names = store.names(for: account.address)
     let lines = HistoryLines(
       format: options.json ? .json : .text, account: account.address,
       rooms: Dictionary(rooms.map { ($0.room.address, MessageSetting($0, for: account.address)) }) { first, _ in first
       },
-      showsRoom: room == nil, showsIDs: ids)
+      names: Dictionary(rooms.map { ($0.room.address, names.roomLine($0)) }) { first, _ in first },
+      showsRoom: room == nil, showsIDs: ids, person: names.line)
     let file = try output.map(PrivateFile.init(creating:))
-    func write(_ page: [MessageWithDeliveries]) throws {
+    func write(_ page: [HistoryEntry]) throws {
       for entry in page {
         if let file { try file.write(lines.line(entry)) } else { Output.line(lines.line(entry)) }
       }
@@ -71,7 +74,10 @@ struct HistoryCommand: AsyncParsableCommand {
       }
     } else {
       request.room = room == nil ? nil : rooms.first?.room.address
-      try write(try await store.history(request))
+      let messages = try await store.history(request)
+      guard search == nil, limit > 0 else { return try write(messages.map { .message($0) }) }
+      let start = messages.count < limit ? request.since : messages.map(\.message.time).min()
+      try write(try await store.entries(messages, room: request.room, from: start))
     }
   }
 }

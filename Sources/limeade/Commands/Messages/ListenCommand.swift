@@ -106,7 +106,8 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
     isAttached.set()
     var only: String?
     if let room { only = try await session.perform(ShowRoom(room)).summary.room.address }
-    let saver = try fileSaver()
+    let names = options.contactFile.source
+    let saver = try fileSaver(names)
     ServiceManager.ready()
     var left = count
     var limit = AnswerLimit(answerLimit)
@@ -118,8 +119,8 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
       for try await event in session.events {
         if let only, let other = event.room, other != only { continue }
         await fields.learn(event)
-        let line = fields.jsonLine(of: event)
-        show(event, line)
+        let json = fields.jsonLine(of: event)
+        show(event, json, names)
         guard case .message(let message) = event, !message.isOutgoing else { continue }
         if let saver, let download, !message.files.isEmpty {
           group.addTask {
@@ -127,7 +128,7 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
             for index in message.files.indices { _ = try? await saver.save(message, index, in: download) }
           }
         }
-        try await answer(message, line, session, &limit)
+        try await answer(message, json, session, &limit)
         if let before = left {
           left = before - 1
           if before == 1 { break }
@@ -138,12 +139,12 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
   }
 
   /// In this process, whoever holds the account: another one keeps no files for us.
-  private func fileSaver() throws -> FileSaver? {
+  private func fileSaver(_ names: ContactSource) throws -> FileSaver? {
     guard download != nil else { return nil }
     let account = try options.accountConfiguration()
     return FileSaver(account: account, store: try options.store(for: account, exclusive: false)) { progress in
       let event = ChatEvent.file(progress)
-      show(event, event.jsonLine)
+      show(event, event.jsonLine, names)
     }
   }
 
@@ -187,20 +188,25 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
     "echo of \"\(message.text)\", which came \(message.isEncrypted ? "encrypted" : "NOT encrypted")"
   }
 
-  /// - Parameter line: with --json.
-  private func show(_ event: ChatEvent, _ line: String) {
+  /// - Parameter json: the line with --json.
+  private func show(_ event: ChatEvent, _ json: String, _ contacts: ContactSource) {
     if case .connection(let connection) = event { ServiceManager.status(connection) }
     if daemon {
       switch event {
       case .error, .security, .connection(.offline), .file: break
       default: return
       }
-      if !options.json { return Output.note(EventLine.text(of: event) ?? "") }
+      if !options.json { return Output.note(line(event, contacts) ?? "") }
     }
     if options.json {
-      Output.line(line)
-    } else if let line = EventLine.text(of: event) {
+      Output.line(json)
+    } else if let line = line(event, contacts) {
       Output.line(line)
     }
+  }
+
+  private func line(_ event: ChatEvent, _ contacts: ContactSource) -> String? {
+    let book = (try? contacts.read()) ?? Contacts()
+    return EventLine.text(of: event) { book.name(of: $0) ?? $0 }
   }
 }

@@ -29,7 +29,8 @@ struct MessageCommand: AsyncParsableCommand {
     subcommands: [React.self, Edit.self, Retract.self, Forward.self])
 
   struct Target: ParsableArguments {
-    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    @Argument(
+      help: "A room's address, a contact, or the beginning of its name.", completion: .custom(Completions.rooms))
     var room: String
     @Argument(help: "The message's id, or 'last'.") var id: String
   }
@@ -94,7 +95,7 @@ struct MessageCommand: AsyncParsableCommand {
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var target: Target
-    @Argument(help: "A SIP address, a room address, or the beginning of a room's name.") var to: String
+    @Argument(help: "A SIP address, a contact, a room address, or the beginning of a room's name.") var to: String
     @Flag(help: "Also what was encrypted, to a room that is not: its server could read it.")
     var unencrypted = false
     @Option(help: "Give up waiting after this many seconds (exit code 75).") var timeout: Double = 60

@@ -45,7 +45,7 @@ struct SendCommand: AsyncParsableCommand {
   @OptionGroup var options: GlobalOptions
 
   @Argument(
-    help: "A SIP address, a room address, or the beginning of a room's name.",
+    help: "A SIP address, a contact, a room address, or the beginning of a room's name.",
     completion: .custom(Completions.rooms))
   var to: String
 

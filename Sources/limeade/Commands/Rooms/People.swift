@@ -12,10 +12,11 @@ struct People: Sendable {
   /// Of those that the account's server may not serve.
   private let others: [String: String]
 
-  init(_ texts: [String], _ account: AccountConfiguration) throws {
+  /// - Parameter contacts: whose names are addresses too.
+  init(_ texts: [String], _ account: AccountConfiguration, _ contacts: Contacts) throws {
     guard !texts.isEmpty else { throw ValidationError("name at least one SIP address") }
     let domain = account.address.host
-    let uris = try texts.map { try SIPAddress.checked($0, domain: domain).addressOfRecord }
+    let uris = try texts.map { try AccountStore.person($0, domain: domain, contacts: contacts).addressOfRecord }
     addresses = uris.map(\.description)
     own = account.address.addressOfRecord.description
     self.domain = domain

@@ -13,14 +13,16 @@ extension RoomCommand {
         """)
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    @Argument(
+      help: "A room's address, a contact, or the beginning of its name.", completion: .custom(Completions.rooms))
     var room: String
-    @Argument(help: "SIP addresses; NAME means one of your own domain.") var addresses: [String]
+    @Argument(help: "SIP addresses or contacts; another NAME means one of your own domain.") var addresses: [String]
     @OptionGroup var patience: Patience
 
     func run() async throws {
       Output.onlyReports = true
-      let people = try People(addresses, try options.accountConfiguration(withPassword: false))
+      let people = try People(
+        addresses, try options.accountConfiguration(withPassword: false), try options.contactFile.read())
       people.noteOtherDomains()
       let wish = InviteToRoom(room: room, members: people.addresses)
       try await options.withAccount { session in
@@ -49,14 +51,16 @@ extension RoomCommand {
       discussion: "It says who was removed. Exit code 76 when nobody was, as none of them was in the room.")
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    @Argument(
+      help: "A room's address, a contact, or the beginning of its name.", completion: .custom(Completions.rooms))
     var room: String
-    @Argument(help: "SIP addresses of members; NAME means one of your own domain.") var addresses: [String]
+    @Argument(help: "SIP addresses or contacts; another NAME means one of your own domain.") var addresses: [String]
     @OptionGroup var patience: Patience
 
     func run() async throws {
       Output.onlyReports = true
-      let people = try People(addresses, try options.accountConfiguration(withPassword: false))
+      let people = try People(
+        addresses, try options.accountConfiguration(withPassword: false), try options.contactFile.read())
       let wish = RemoveFromRoom(room: room, members: people.addresses)
       try await options.withAccount { session in
         let (changes, summary) = try await patience.wait(for: people, or: "whether anybody was removed is not known") {
@@ -83,7 +87,8 @@ extension RoomCommand {
       abstract: "Make a member an administrator of a room, or take that right away.")
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    @Argument(
+      help: "A room's address, a contact, or the beginning of its name.", completion: .custom(Completions.rooms))
     var room: String
     @Argument(help: "SIP address of a member.") var address: String
     @Flag(help: "Take the right away.") var revoke = false
@@ -91,7 +96,8 @@ extension RoomCommand {
 
     func run() async throws {
       Output.onlyReports = true
-      let people = try People([address], try options.accountConfiguration(withPassword: false))
+      let people = try People(
+        [address], try options.accountConfiguration(withPassword: false), try options.contactFile.read())
       let wish = MakeRoomAdmin(room: room, members: people.addresses, revoke: revoke)
       try await options.withAccount { session in
         _ = try await patience.wait(for: people, or: "whether the role was changed is not known") {
@@ -105,7 +111,8 @@ extension RoomCommand {
     static let configuration = CommandConfiguration(abstract: "Give a room another name.")
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    @Argument(
+      help: "A room's address, a contact, or the beginning of its name.", completion: .custom(Completions.rooms))
     var room: String
     @Argument(help: "The new name.") var name: String
     @OptionGroup var patience: Patience
@@ -128,7 +135,8 @@ extension RoomCommand {
         """)
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    @Argument(
+      help: "A room's address, a contact, or the beginning of its name.", completion: .custom(Completions.rooms))
     var room: String
     @Argument(help: "Seconds after being read; 0: messages stay.") var seconds: Int
 

@@ -24,7 +24,8 @@ struct RoomCommand: AsyncParsableCommand {
 
     @OptionGroup var options: GlobalOptions
     @Argument(help: "The room's name.") var name: String
-    @Argument(help: "SIP addresses of the members; NAME means one of your own domain.") var addresses: [String]
+    @Argument(help: "SIP addresses of the members, or contacts; another NAME means one of your own domain.")
+    var addresses: [String]
     @Flag(help: "Without end-to-end encryption.") var plain = false
     @Option(
       help: ArgumentHelp(
@@ -36,14 +37,14 @@ struct RoomCommand: AsyncParsableCommand {
     func run() async throws {
       Output.onlyReports = true
       let account = try options.accountConfiguration(withPassword: false)
-      let people = try People(addresses, account)
+      let people = try People(addresses, account, try options.contactFile.read())
       people.noteOtherDomains()
       let wish = CreateRoom(name: name, members: people.addresses, plain: plain, ephemeral: ephemeral)
       try await options.withAccount { session in
         let room = try await patience.wait(for: people, or: "whether the room was made is not known") {
           try await session.perform(wish)
         }
-        RoomPrinter.show(room, account: account, json: options.json)
+        RoomPrinter.show(room, account: account, options)
         let missing = room.missing(of: people.withoutOwn)
         for address in missing { Output.note("limeade: \(room.whyMissing(address))\(people.doubt(of: address))") }
         guard missing.count < people.withoutOwn.count else {
@@ -62,8 +63,9 @@ struct RoomCommand: AsyncParsableCommand {
 
     func run() async throws {
       let account = try options.accountConfiguration(withPassword: false)
+      let names = options.names(for: account)
       for room in try await options.perform(ListRooms()) where all || room.room.state != .left {
-        let name = room.displayName(for: account.address)
+        let name = options.json ? room.displayName(for: account.address) : names.roomLine(room)
         if options.json {
           Output.line(JSONLine.string(room.jsonFields(name: name).merging(["event": "room"]) { $1 }))
         } else {
@@ -81,14 +83,15 @@ struct RoomCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Show a room with its members and their devices.")
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    @Argument(
+      help: "A room's address, a contact, or the beginning of its name.", completion: .custom(Completions.rooms))
     var room: String
 
     func run() async throws {
       let account = try options.accountConfiguration(withPassword: false)
       let shown = try await options.perform(ShowRoom(room))
       RoomPrinter.show(
-        shown.summary, account: account, json: options.json, devices: shown.devices, trust: shown.trust)
+        shown.summary, account: account, options, devices: shown.devices, trust: shown.trust)
     }
   }
 
@@ -96,7 +99,8 @@ struct RoomCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Leave a room.")
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    @Argument(
+      help: "A room's address, a contact, or the beginning of its name.", completion: .custom(Completions.rooms))
     var room: String
     @OptionGroup var patience: Patience
 
@@ -110,7 +114,7 @@ struct RoomCommand: AsyncParsableCommand {
       if options.json {
         Output.line(JSONLine.string(["event": "room", "room": summary.room.address, "state": "left"]))
       } else {
-        Output.line("left \(SafeLine.text(summary.displayName(for: account.address)))")
+        Output.line("left \(SafeLine.text(options.names(for: account).roomLine(summary)))")
       }
     }
   }
@@ -137,7 +141,8 @@ extension RoomCommand {
         """)
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    @Argument(
+      help: "A room's address, a contact, or the beginning of its name.", completion: .custom(Completions.rooms))
     var room: String
 
     func run() async throws {
@@ -146,7 +151,7 @@ extension RoomCommand {
       if options.json {
         Output.line(JSONLine.string(["event": "room", "room": summary.room.address, "state": "forgotten"]))
       } else {
-        Output.line("forgot \(SafeLine.text(summary.displayName(for: account.address)))")
+        Output.line("forgot \(SafeLine.text(options.names(for: account).roomLine(summary)))")
       }
     }
   }
@@ -155,12 +160,13 @@ extension RoomCommand {
 private enum RoomPrinter {
   /// - Parameter trust: nil where only the making of a room is reported.
   static func show(
-    _ summary: RoomSummary, account: AccountConfiguration, json: Bool, devices: [Device] = [], trust: RoomTrust? = nil
+    _ summary: RoomSummary, account: AccountConfiguration, _ options: GlobalOptions, devices: [Device] = [],
+    trust: RoomTrust? = nil
   ) {
     let known = Dictionary((trust?.devices ?? []).map { ($0.device, $0) }) { first, _ in first }
-    let name = summary.displayName(for: account.address)
-    if json {
-      var fields = summary.jsonFields(name: name)
+    let names = options.names(for: account)
+    if options.json {
+      var fields = summary.jsonFields(name: summary.displayName(for: account.address))
       if !devices.isEmpty {
         fields["devices"] = devices.map { device -> [String: Any] in
           known[device.gruu]?.jsonFields ?? ["address": device.participant, "device": device.gruu]
@@ -173,7 +179,7 @@ private enum RoomPrinter {
       Output.line(JSONLine.string(fields))
       return
     }
-    Output.line(SafeLine.text(name))
+    Output.line(SafeLine.text(names.roomLine(summary)))
     Output.line("  address    \(summary.room.address)")
     Output.line("  encrypted  \(summary.room.isEncrypted ? "yes (LIME)" : "no")")
     if let trust, trust.isEncrypted {
@@ -184,7 +190,7 @@ private enum RoomPrinter {
     if let lifetime = summary.room.lifetimeText { Output.line("  ephemeral  messages are \(lifetime)") }
     for line in RoomNoticeLines.all(summary.room, account) { Output.line("  \(line)") }
     for member in summary.participants {
-      Output.line("  member     \(member.address)\(member.isAdmin ? " (admin)" : "")")
+      Output.line("  member     \(names.full(member.address))\(member.isAdmin ? " (admin)" : "")")
       for device in devices where device.participant == member.address {
         Output.line("    device   \(device.gruu)\(mark(known[device.gruu], device, trust))")
       }

@@ -16,7 +16,8 @@ extension RoomCommand {
         """)
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "A room's address or the beginning of its name.", completion: .custom(Completions.rooms))
+    @Argument(
+      help: "A room's address, a contact, or the beginning of its name.", completion: .custom(Completions.rooms))
     var room: String
     @Option(help: "all, delivered (not whether they were displayed), none, or account.") var receipts: String?
     @Option(help: "Whether others see that you are writing: on, off, or account.") var typing: String?
