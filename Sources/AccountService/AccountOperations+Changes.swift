@@ -21,7 +21,9 @@ public struct ReactToMessage: ClientOperation {
   }
   public func perform(on client: ChatClient) async throws -> MessageChange {
     let room = try await known(room, client).room.address
-    return try await client.react(emoji, to: try await client.store.messageID(id, in: room, .others), in: room)
+    let id = try await client.store.messageID(id, in: room, .others)
+    try await client.markRead(room, upTo: id)
+    return try await client.react(emoji, to: id, in: room)
   }
 }
 
@@ -83,7 +85,9 @@ public struct ForwardMessage: ClientOperation {
   public var unencrypted: Bool?
   /// As `ClientOperation.queue`.
   public var queue: Bool?
-  /// - Parameter queue: false keeps nothing for a server that is away.
+  /// - Parameters:
+  ///   - unencrypted: also what was encrypted, into a room that is not.
+  ///   - queue: false keeps nothing for a server that is away.
   public init(room: String, id: String, to: String, unencrypted: Bool = false, queue: Bool? = nil) {
     (self.room, self.id, self.to, self.unencrypted) = (room, id, to, unencrypted ? true : nil)
     self.queue = queue

@@ -47,7 +47,11 @@ public struct SendText: ClientOperation {
   public func perform(on client: ChatClient) async throws -> Message {
     let room = try await client.room(for: to).room.address
     var answered: String?
-    if let replyTo { answered = try await client.store.messageID(replyTo, in: room, .others) }
+    if let replyTo {
+      answered = try await client.store.messageID(replyTo, in: room, .others)
+      // Who answers has read it, and what came before.
+      if let answered { try await client.markRead(room, upTo: answered) }
+    }
     let options = MessageOptions(
       replyTo: answered, lifetime: ephemeral, unreadLifetime: ephemeralUnread, requireTrust: requireTrust == true,
       waits: waits == true, messageID: id, isAutomatic: automatic == true)

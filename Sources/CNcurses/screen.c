@@ -97,9 +97,12 @@ static void clear_what_stays(void) {
 static void at_exit(void) { cncurses_stop(); }
 
 static void modes_on(void) {
-  if (with_title) write_all(TITLE_KEEP, sizeof TITLE_KEEP - 1);
   write_all(PASTE_ON, sizeof PASTE_ON - 1);
   if (with_mouse) write_all(MOUSE_ON, sizeof MOUSE_ON - 1);
+}
+
+static void title_keep(void) {
+  if (with_title) write_all(TITLE_KEEP, sizeof TITLE_KEEP - 1);
 }
 
 static void modes_off(void) {
@@ -150,6 +153,7 @@ int cncurses_start(int mouse, int title) {
   append_restore(cursor_normal);
   append_restore(enter_ca_mode && exit_ca_mode ? exit_ca_mode : clear_screen);
   taken = 1;
+  title_keep();
   modes_on();
   if (!registered) registered = atexit(at_exit) == 0;
   return 0;
@@ -178,6 +182,7 @@ void cncurses_continue(void) {
   refresh();  // leaves the mode of endwin
   raw();
   taken = 1;
+  title_keep();
   modes_on();
 }
 

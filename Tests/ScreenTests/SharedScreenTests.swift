@@ -49,6 +49,8 @@ import Testing
     try await screen.enter("/publish")
     try await screen.line(with: "── up to date")
     try await screen.enter("/leave")
+    try await screen.line(with: "leave On call?")
+    try await screen.press("Enter")
     try await screen.wait(for: "no room") { !$0.contains { $0.contains("# On call") } }
     #expect(holder.isRunning)
     bob.stop()

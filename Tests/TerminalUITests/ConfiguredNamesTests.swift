@@ -83,7 +83,7 @@ import Testing
       RoomRow(id: "ops", number: 2, name: "Ops", unread: 3, mentions: 1), RoomRow(id: "lab", number: 1, name: "Lab"),
     ]
     #expect(interface.press(.character("2"), .alt) == [.openRoom("ops")])
-    #expect(interface.grid.lines[1].hasPrefix("  2 # Ops        3! │"))
+    #expect(interface.grid.lines[1].hasPrefix("  2 # Ops    3! │"))
     #expect(interface.grid.lines[22].contains("Act: 2(3)!"))
   }
 }

@@ -159,6 +159,29 @@ import Testing
       ])
   }
 
+  @Test func theListOfRoomsIsAsWideAsItsNamesNeedOrAsChosen() {
+    var state = Fixtures.lab()
+    func border(_ columns: Int) -> Int {
+      Fixtures.lines(state, columns: columns, rows: 12)[1].prefix { $0 != "│" }.count
+    }
+    state.rooms = [RoomRow(id: "lab", name: "Lab", isTyping: true)]
+    #expect(border(80) == 16 && border(200) == 16)
+    state.rooms.append(RoomRow(id: "b", name: "A room with a rather long name that nobody can read"))
+    #expect(border(80) == 20 && border(110) == 27 && border(200) == 32)
+    state.panes.roomsWidth = 28
+    #expect(border(80) == 28 && border(60) == 28)
+    state.panes.roomsWidth = 60
+    #expect(border(80) == 40)
+  }
+
+  @Test func aPinnedRoomIsMarkedInTheList() {
+    var state = Fixtures.lab()
+    state.rooms[1].isPinned = true
+    #expect(Fixtures.lines(state, columns: 80, rows: 24)[2].hasPrefix("  2▴# Ops        12 │"))
+    state.glyphs = .ascii
+    #expect(Fixtures.lines(state, columns: 80, rows: 24)[2].hasPrefix("  2^# Ops        12 |"))
+  }
+
   @Test func onANarrowScreenAPaneTakesTheMessagesPlace() {
     var state = Fixtures.lab()
     state.panes.members = .shown

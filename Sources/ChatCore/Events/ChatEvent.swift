@@ -20,6 +20,8 @@ public enum ChatEvent: Sendable, Codable {
   case device(room: String, participant: String, device: String, change: Change)
   /// The room's administrators changed how long messages live: seconds after being read (0: they stay), and unread.
   case lifetime(room: String, seconds: Int, unread: Int?)
+  /// A stranger made a room, and it waits for the user's word.
+  case invitation(Invitation)
   /// Somebody came, went or changed the room, as it is kept with its messages.
   case roomEvent(RoomEvent)
   case message(Message)
@@ -67,6 +69,7 @@ extension ChatEvent {
     case .lifetime(let room, let seconds, let unread):
       object = ["event": "ephemeral", "room": room, "seconds": seconds]
       object["unread"] = unread
+    case .invitation(let invitation): object = invitation.jsonFields
     case .roomEvent(let event): object = event.jsonFields
     case .message(let message): object = ["event": "message"].merging(message.jsonFields) { $1 }
     case .messageState(let message):
@@ -125,8 +128,11 @@ extension Message {
 
 extension MessageWithDeliveries {
   /// A line of `history --json`: the message with what became of it.
-  public func jsonFields(in setting: MessageSetting?, for account: SIPURI) -> [String: Any] {
+  public func jsonFields(
+    in setting: MessageSetting?, for account: SIPURI, isBlocked: Bool = false
+  ) -> [String: Any] {
     var object = message.jsonFields(in: setting, for: account)
+    if isBlocked { object["blocked"] = true }
     object["event"] = "message"
     if message.isOutgoing {
       object["deliveries"] = deliveries.map { delivery in

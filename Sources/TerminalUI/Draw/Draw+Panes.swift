@@ -21,7 +21,8 @@ extension ScreenPainter {
     if isOpen { grid.fill(row: row, from: columns.lowerBound, to: columns.upperBound, style: style) }
     var counter = counterWords(room)
     let head =
-      (isOpen ? state.glyphs.pointer : " ") + number + (room.kind == .group ? " #" : " @")
+      (isOpen ? state.glyphs.pointer : " ") + number + (room.isPinned ? state.glyphs.pin : " ")
+      + (room.kind == .group ? "#" : "@")
       + (room.isEncrypted ? " " : "-")
     let whole = DisplayText.line(room.name)
     if room.hasDraft {
@@ -39,12 +40,13 @@ extension ScreenPainter {
 
   /// At the right of a room's line: its state if it has one to tell, else its unread messages ("!" for mentions).
   private func counterWords(_ room: RoomRow) -> String {
-    let unread = room.unread > 0 ? String(min(room.unread, 999)) + (room.mentions > 0 ? "!" : "") : ""
+    let count = state.unread(in: room)
+    let unread = count > 0 ? String(min(count, 999)) + (room.mentions > 0 ? "!" : "") : ""
     let word =
       switch room.presence {
       case .joining: "..."
       case .offline: "off"
-      case .active: room.isTyping ? "typing" : ""
+      case .active: room.isTyping ? "typing" : room.isMuted ? "muted" : ""
       }
     return [word, unread].filter { !$0.isEmpty }.joined(separator: " ")
   }

@@ -76,7 +76,7 @@ struct ScreenPainter {
   // MARK: Messages
 
   private mutating func paintMessages(_ columns: Range<Int>) {
-    let messages = MessageLayout(state, width: columns.count, theme: theme)
+    let messages = MessageLayout(state, width: columns.count, height: layout.body.count, theme: theme)
     let lines = messages.visibleLines(height: layout.body.count).lines
     var row = layout.body.upperBound - lines.count
     for line in lines {
@@ -121,7 +121,8 @@ struct ScreenPainter {
     let right = statusWords.isEmpty ? "" : "[\(statusWords)] "
     let room = max(0, width - 2 - right.count)
     let text = DisplayText.line(
-      state.status.error.map { "! \($0)" } ?? activityParts.joined(separator: state.glyphs.divider))
+      state.status.error.map { "! \($0)" } ?? state.status.hint
+        ?? activityParts.joined(separator: state.glyphs.divider))
     grid.write(" " + text.clipped(to: room), row: row, column: 0, style: style)
     grid.write(right, row: row, column: width - right.count, style: style)
   }
@@ -136,6 +137,7 @@ struct ScreenPainter {
 
   private var activityParts: [String] {
     var parts: [String] = []
+    if let number = state.roomNumber { parts.append("room number: \(number)_") }
     if state.scroll != .end || state.hasNewer { parts.append("scrolled back, Alt-End") }
     if let typing = state.status.typingWords { parts.append(typing) }
     let activity = activityWords
@@ -151,7 +153,7 @@ struct ScreenPainter {
 
   /// Numbers of the rooms with unread messages, as "2(12) 3!".
   private var activityWords: String {
-    state.rooms.enumerated().filter { $0.element.unread > 0 }.map { index, room in
+    state.rooms.enumerated().filter { state.unread(in: $0.element) > 0 }.map { index, room in
       "\(room.label(at: index))(\(room.unread))" + (room.mentions > 0 ? "!" : "")
     }.joined(separator: " ")
   }

@@ -9,6 +9,8 @@ public struct KeyDecoder: Sendable {
   public static let answerDelay = 400
   /// Bytes of one paste that are kept; the rest is dropped.
   static let maximumPaste = 256 * 1024
+  /// Milliseconds of silence that end a paste without brackets.
+  static let pastePause = 30
   /// Bytes of a control sequence; a longer one is none.
   static let maximumSequence = 64
   /// Bytes of an answer (OSC); a longer one is thrown away to its end.
@@ -36,6 +38,21 @@ public struct KeyDecoder: Sendable {
   public mutating func awaitAnswer() { awaitsAnswer = true }
   /// What comes now is taken for typing again, unless it is an answer in one piece.
   public mutating func endAwaiting() { awaitsAnswer = false }
+
+  /// True between the beginning and the end of a bracketed paste.
+  var isPasting: Bool { paste != nil }
+
+  /// Whether bytes that came at once are a paste of a terminal that does not bracket them, as the Linux console: nobody
+  /// types a line's end and more in one moment.
+  static func isUnbracketedPaste(_ bytes: some Collection<UInt8>) -> Bool {
+    guard bytes.count >= minimumBurst, bytes.dropLast().contains(where: { $0 == 0x0D || $0 == 0x0A }) else {
+      return false
+    }
+    return bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x0D || $0 == 0x0A || $0 == 0x09 }
+  }
+
+  /// Bytes that are too many for keys typed ahead.
+  private static let minimumBurst = 64
 
   /// The events that these bytes complete, in order; an unfinished sequence is kept for the next call.
   public mutating func decode(_ bytes: some Sequence<UInt8>) -> [KeyEvent] {

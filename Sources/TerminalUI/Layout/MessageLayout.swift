@@ -31,12 +31,18 @@ struct MessageLayout {
   private let clock: Clock
   private let colors: SenderColors
   private let nameWidth: Int
+  /// Lines of a text that is shown whole.
+  private let longest: Int
+  /// Where the pane is small, texts of as many lines are shown whole.
+  private static let minimumFolded = 6
   private var glyphs: Glyphs { state.glyphs }
 
-  init(_ state: ScreenState, width: Int, theme: Theme) {
+  /// - Parameter height: rows of the pane; a text with more is folded.
+  init(_ state: ScreenState, width: Int, height: Int, theme: Theme) {
     self.state = state
     self.theme = theme
     self.width = width
+    longest = max(Self.minimumFolded, height)
     clock = Clock(timeZone: state.timeZone)
     colors = SenderColors(theme, members: state.members)
     nameWidth = width >= 48 ? 10 : 6
@@ -212,8 +218,13 @@ struct MessageLayout {
       let line = glyphs.quote + DisplayText.joinedLines(String(quote.prefix(Self.maximumQuoted)))
       lines.append(.pieces(head + [StyledText(text: line.clipped(to: max(0, width - indent)), style: theme.quote)]))
     }
-    for pieces in body(DisplayText.lines(text), bodyStyle, tail: DisplayText.line(tail)) {
-      lines.append(.pieces((lines.isEmpty ? head : [margin]) + pieces))
+    let body = body(DisplayText.lines(text), bodyStyle, tail: DisplayText.line(tail))
+    let shown = body.count > longest ? longest * 2 / 3 : body.count
+    for pieces in body.prefix(shown) { lines.append(.pieces((lines.isEmpty ? head : [margin]) + pieces)) }
+    if shown < body.count {
+      let count = "\(message.text.utf8.count > Self.maximumDrawn ? "over " : "")\(body.count - shown)"
+      let fold = "… \(count) more lines, Alt-v or /view" + DisplayText.line(tail)
+      lines.append(.pieces([margin, StyledText(text: fold.clipped(to: max(0, width - indent)), style: theme.notice)]))
     }
     if !message.reactions.isEmpty {
       let reactions = DisplayText.joinedLines(message.reactions.joined(separator: ", "))
@@ -278,6 +289,13 @@ struct MessageLayout {
     }
   }
 
+  /// Whether not all of its text is on the screen.
+  func isFolded(_ message: MessageRow) -> Bool {
+    guard message.kind == .text, message.text.utf8.count > longest else { return false }
+    return message.text.utf8.count > Self.maximumDrawn
+      || TextWrap.lines(of: DisplayText.lines(message.text), width: width - indent).count > longest
+  }
+
   /// Behind that many characters that are no blanks.
   private static func index(in line: String, after count: Int) -> String.Index {
     var left = count
@@ -315,7 +333,7 @@ struct MessageLayout {
     // Cheap for the usual case: a text of few bytes has few clusters.
     if text.utf8.count <= Self.maximumDrawn { return text }
     let drawn = text.prefix(Self.maximumDrawn)
-    return drawn.endIndex == text.endIndex ? text : drawn + " [… too long to be shown whole]"
+    return drawn.endIndex == text.endIndex ? text : drawn + " [… too long to be shown whole: Alt-v or /view]"
   }
 
   private func style(of encryption: MessageRow.Encryption) -> Style {

@@ -47,6 +47,8 @@ public final class Terminal {
   private let continuation: AsyncStream<KeyEvent>.Continuation
   private var reader: TerminalReader?
   private var painted: CellGrid?
+  /// Another program has the terminal.
+  private var isLent = false
   private var title: String?
 
   /// Touches nothing yet: `start` takes the terminal.
@@ -128,7 +130,7 @@ public final class Terminal {
 
   /// Shows a grid; only rows that differ from the last one are sent.
   public func paint(_ grid: CellGrid) {
-    guard reader != nil, grid.size.rows > 0, grid.size.columns > 0 else { return }
+    guard reader != nil, !isLent, grid.size.rows > 0, grid.size.columns > 0 else { return }
     if painted?.size != grid.size {
       cncurses_resize(Int32(clamping: grid.size.rows), Int32(clamping: grid.size.columns))
       painted = nil
@@ -179,20 +181,40 @@ public final class Terminal {
 
   /// Next `paint` sends everything, and clears the screen first.
   public func repaint() {
-    guard reader != nil else { return }
+    guard reader != nil, !isLent else { return }
     cncurses_repaint()
     painted = nil
   }
 
   /// Gives the terminal to the shell, stops the process as Ctrl-Z does, and takes the terminal again when continued.
   public func suspend() {
-    guard reader != nil else { return }
+    guard reader != nil, !isLent else { return }
     cncurses_pause()
     cncurses_stop_process_group()
     cncurses_continue()
     painted = nil
     title = nil
     // The window may have changed meanwhile, and its SIGWINCH may have gone to the shell.
+    continuation.yield(.resize(size))
+  }
+
+  /// Lets another program have the terminal while `body` runs: nothing is painted or read, but signals are told.
+  public func lend(to body: () async -> Void) async {
+    guard let reader, !isLent else { return }
+    isLent = true
+    reader.stop()
+    cncurses_pause()
+    reader.start(readsKeys: false)
+    await body()
+    isLent = false
+    title = nil
+    // The program may be ending.
+    guard self.reader != nil else { return }
+    reader.stop()
+    cncurses_continue()
+    painted = nil
+    reader.start()
+    // The window may have changed meanwhile.
     continuation.yield(.resize(size))
   }
 
@@ -205,7 +227,7 @@ public final class Terminal {
   }
 
   private func send(_ text: String) {
-    guard reader != nil else { return }
+    guard reader != nil, !isLent else { return }
     text.withCString { cncurses_send($0, text.utf8.count) }
   }
 

@@ -58,11 +58,13 @@ final class TerminalReader: Sendable {
   var background: TerminalBackground? { answer.withLock { $0.background } }
   var awaitsBackground: Bool { answer.withLock { $0.isAwaited } }
 
-  /// - Parameter awaitsAnswer: the terminal was asked for its background.
-  func start(awaitsAnswer: Bool) {
+  /// - Parameters:
+  ///   - awaitsAnswer: the terminal was asked for its background.
+  ///   - readsKeys: false while another program has the terminal; signals are told all the same.
+  func start(awaitsAnswer: Bool = false, readsKeys: Bool = true) {
     answer.withLock { $0.isAwaited = awaitsAnswer }
     let thread = Thread { [self] in
-      run(awaitsAnswer: awaitsAnswer)
+      run(awaitsAnswer: awaitsAnswer, readsKeys: readsKeys)
       finished.signal()
     }
     thread.name = "terminal"
@@ -76,12 +78,12 @@ final class TerminalReader: Sendable {
     finished.wait()
   }
 
-  private func run(awaitsAnswer: Bool) {
+  private func run(awaitsAnswer: Bool, readsKeys: Bool) {
     var decoder = KeyDecoder()
     if awaitsAnswer { decoder.awaitAnswer() }
     let patience = ContinuousClock.now + Self.patience
     var descriptors = [
-      pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: readsKeys ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
       pollfd(fd: pipeReadEnd, events: Int16(POLLIN), revents: 0),
     ]
     while true {
@@ -106,11 +108,25 @@ final class TerminalReader: Sendable {
           descriptors[0].revents = 0
           continue
         }
-        let events = decoder.decode(bytes)
-        if awaitsAnswer { note(events, isAnswered: !decoder.awaitsAnswer) }
-        emit(events)
+        if !decoder.isPasting, !decoder.isWaiting, KeyDecoder.isUnbracketedPaste(bytes) {
+          emit([.paste(String(decoding: wholePaste(bytes), as: UTF8.self))])
+        } else {
+          let events = decoder.decode(bytes)
+          if awaitsAnswer { note(events, isAnswered: !decoder.awaitsAnswer) }
+          emit(events)
+        }
       }
     }
+  }
+
+  /// What follows without a pause belongs to it, its last line's end too.
+  private func wholePaste(_ beginning: [UInt8]) -> [UInt8] {
+    var bytes = beginning
+    var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+    while poll(&input, 1, Int32(KeyDecoder.pastePause)) > 0, let more = readBytes(from: STDIN_FILENO), !more.isEmpty {
+      bytes += more.prefix(max(0, KeyDecoder.maximumPaste - bytes.count))
+    }
+    return bytes
   }
 
   private func note(_ events: [KeyEvent], isAnswered: Bool) {

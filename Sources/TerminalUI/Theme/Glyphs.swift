@@ -54,6 +54,9 @@ public struct Glyphs: Hashable, Sendable {
 
   // MARK: Marks
 
+  /// Of a room that stays at the top of the list.
+  var pin: String { marks == .symbols ? "▴" : "^" }
+
   /// Before the words about an encrypted room, with a blank behind it.
   var lock: String { marks == .symbols ? "🔒 " : "" }
 

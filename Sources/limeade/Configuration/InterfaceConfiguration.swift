@@ -12,9 +12,11 @@ struct InterfaceConfiguration: Sendable {
   }
 
   enum RoomOrder: String, CaseIterable, Sendable {
+    /// Those that mention the user, then others with unread messages, then the last active.
+    case unread
     /// The last active room at the top; numbers stay.
     case activity
-    /// As at the start; new rooms at the end.
+    /// By their numbers.
     case fixed
   }
 
@@ -44,16 +46,22 @@ struct InterfaceConfiguration: Sendable {
   var notification: NotificationForm?
   var notifyCommand: ExternalCommand?
   var notifyFor = NotifyFor.mentions
-  var roomOrder = RoomOrder.activity
+  /// When nothing is announced.
+  var quietHours: QuietHours?
+  var roomOrder = RoomOrder.unread
+  /// Columns of the list of rooms; nil is by what stands in it.
+  var roomsWidth: Int?
   var links = Links.auto
   /// Gets a link or a file's path as its last argument.
   var openCommand = ExternalCommand("xdg-open")
   /// Gets a text on standard input; nil leaves the clipboard to the terminal.
   var copyCommand: ExternalCommand?
 
+  private static let roomsWidths = 10...80
+
   static let keys = [
-    "theme", "lines", "marks", "title", "keys", "mouse", "bell", "notify", "notify-command", "notify-for", "room-order",
-    "links", "open-command", "copy-command",
+    "theme", "lines", "marks", "title", "keys", "mouse", "bell", "notify", "notify-command", "notify-for", "quiet-hours",
+    "room-order", "rooms-width", "links", "open-command", "copy-command",
   ]
 
   /// - Parameters:
@@ -80,12 +88,19 @@ struct InterfaceConfiguration: Sendable {
       notifyFor =
         try reader.choice("notify-for", of: NotifyFor.allCases.map(\.rawValue)).flatMap(NotifyFor.init)
         ?? notifyFor
+      if let text = try reader.string("quiet-hours") {
+        guard let hours = QuietHours(text) else {
+          throw reader.failure("quiet-hours", "\"\(text)\" is no time of the day: write \"22:00-07:00\"")
+        }
+        quietHours = hours
+      }
       roomOrder =
         try reader.choice("room-order", of: RoomOrder.allCases.map(\.rawValue)).flatMap(RoomOrder.init)
         ?? roomOrder
       links = try reader.choice("links", of: Links.allCases.map(\.rawValue)).flatMap(Links.init) ?? links
       openCommand = try reader.string("open-command").map(ExternalCommand.init) ?? openCommand
       copyCommand = try reader.string("copy-command").map(ExternalCommand.init)
+      roomsWidth = try reader.number("rooms-width", or: "auto", in: Self.roomsWidths)
       if let keys = try reader.section("keys") {
         for key in keys.names {
           do throws(Keymap.Failure) { try keymap.bind(key, to: keys.text(key)) } catch {
@@ -178,6 +193,15 @@ struct SettingsReader {
     guard let value = table[key] else { return nil }
     guard let isOn = value.bool else { throw failure(key, "write true or false") }
     return isOn
+  }
+
+  /// A number, or nil for the word that leaves it to the program.
+  func number(_ key: String, or word: String, in range: ClosedRange<Int>) throws -> Int? {
+    guard let value = table[key], value.string != word else { return nil }
+    guard let number = value.int, range.contains(number) else {
+      throw failure(key, "write a number from \(range.lowerBound) to \(range.upperBound), or \"\(word)\"")
+    }
+    return number
   }
 
   func choice(_ key: String, of choices: [String]) throws -> String? {

@@ -35,7 +35,7 @@ struct Limeade: AsyncParsableCommand {
     version: Version.current,
     subcommands: [
       ChatCommand.self, SendCommand.self, ListenCommand.self, MessageCommand.self, RoomCommand.self,
-      HistoryCommand.self,
+      HistoryCommand.self, BlockCommand.self,
       FileCommand.self,
       KeysCommand.self, ContactCommand.self, AccountCommand.self, CheckCommand.self, LoadCommand.self,
       TraceCommand.self, LabCommand.self,

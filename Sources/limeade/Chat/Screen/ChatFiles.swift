@@ -47,6 +47,7 @@ extension ChatScreen {
       defer { files.remove() }
       let message = SendText(to: room, text: text, files: files.paths, waits: true)
       await self.addOwn(try await self.session.performBeside(message))
+      await self.readAll(room)
       await self.paintSoon()
     }
   }
@@ -113,7 +114,7 @@ extension ChatScreen {
   func fetchByItself(_ progress: FileProgress) async {
     guard account.downloadsAutomatically,
       let message = try? await store.message(room: progress.room, messageID: progress.messageID)?.message,
-      !message.isOutgoing
+      !message.isOutgoing, !blocked.contains(message.sender)
     else { return }
     for (index, file) in message.files.enumerated()
     where message.fileID(index) == progress.id && account.fetchesByItself(file, of: message) {

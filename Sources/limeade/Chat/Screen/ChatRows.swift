@@ -106,6 +106,11 @@ extension MessageRow {
 }
 
 extension MessageRow {
+  /// Nothing is left but that there is a message.
+  mutating func hide() {
+    (text, quote, reactions, remarks, isMention) = ("(blocked)", nil, [], [], false)
+  }
+
   /// Something that happened in the room.
   init(_ event: RoomEvent, names: ChatNames) {
     let isEnd = event.isOwn && [.removed, .gone, .forgotten, .ended].contains(event.kind)
@@ -167,7 +172,8 @@ extension RoomHeader {
       case .trusted: .verified
       case .unsafe: .unsafe
       }
-    self.init(name: names.room(summary), security: security, deviceCount: summary.deviceCount)
+    let name = names.room(summary) + (summary.room.state == .left ? " (left)" : "")
+    self.init(name: name, security: security, deviceCount: summary.deviceCount)
     lifetime = summary.room.lifetimeText
   }
 }

@@ -21,6 +21,8 @@ enum EventLine {
     // For people there is one line of what happened.
     case .participant, .lifetime: nil
     case .roomEvent(let event): "-- \(words(of: event, name: name))"
+    case .invitation(let invitation):
+      "-- you are invited to \(SafeLine.text(invitation.words(name: name))): 'limeade room accept' or 'decline'"
     case .messageState(let message):
       message.state == .failed
         ? "-- not sent (\(SafeLine.text(message.failure ?? "unknown reason"))): \(SafeLine.text(message.preview))"
@@ -99,6 +101,7 @@ extension ChatEvent {
     case .participant(let room, _, _, _), .device(let room, _, _, _), .composing(let room, _, _): room
     case .lifetime(let room, _, _): room
     case .roomEvent(let event): event.room
+    case .invitation: nil
     case .delivery(let room, _, _, _, _, _): room
     case .message(let message), .messageState(let message): message.room
     case .change(let change): change.room

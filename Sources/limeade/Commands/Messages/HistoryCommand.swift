@@ -59,7 +59,7 @@ struct HistoryCommand: AsyncParsableCommand {
       rooms: Dictionary(rooms.map { ($0.room.address, MessageSetting($0, for: account.address)) }) { first, _ in first
       },
       names: Dictionary(rooms.map { ($0.room.address, names.roomLine($0)) }) { first, _ in first },
-      showsRoom: room == nil, showsIDs: ids, person: names.line)
+      showsRoom: room == nil, showsIDs: ids, blocked: try await store.blocked(), person: names.line)
     let file = try output.map(PrivateFile.init(creating:))
     func write(_ page: [HistoryEntry]) throws {
       for entry in page {
@@ -77,7 +77,10 @@ struct HistoryCommand: AsyncParsableCommand {
       let messages = try await store.history(request)
       guard search == nil, limit > 0 else { return try write(messages.map { .message($0) }) }
       let start = messages.count < limit ? request.since : messages.map(\.message.time).min()
-      try write(try await store.entries(messages, room: request.room, from: start))
+      let entries = try await store.entries(messages, room: request.room, from: start)
+      // With a limit it begins with a message.
+      try write(
+        messages.count < limit ? entries : Array(entries.drop { if case .event = $0 { true } else { false } }))
     }
   }
 }

@@ -17,6 +17,8 @@ struct HistoryLines: Sendable {
   let showsRoom: Bool
   /// Whether a line of text begins with the message's id.
   var showsIDs = false
+  /// People whose messages are not shown; JSON marks them.
+  var blocked: Set<String> = []
   /// Of people, in text.
   var person: PersonName = { $0 }
 
@@ -35,9 +37,19 @@ struct HistoryLines: Sendable {
 
   /// A message of text may have further lines, one for each of its files.
   func line(_ entry: MessageWithDeliveries) -> String {
-    format == .json
-      ? JSONLine.string(entry.jsonFields(in: rooms[entry.message.room], for: account))
-      : ([text(entry)] + FileText.lines(of: entry.message)).joined(separator: "\n")
+    let message = entry.message
+    let isBlocked = !message.isOutgoing && blocked.contains(message.sender)
+    guard format == .text else {
+      return JSONLine.string(entry.jsonFields(in: rooms[message.room], for: account, isBlocked: isBlocked))
+    }
+    guard !isBlocked else {
+      return (showsIDs ? "\(SafeLine.text(message.messageID)) " : "") + place(message.room)
+        + "\(Clock().stamp(ofDay: message.time)) \(Clock().time(of: message.time)) "
+        + "\(SafeLine.text(person(message.sender))) (blocked)"
+    }
+    var entry = entry
+    if let quote = entry.quote, blocked.contains(quote.sender) { entry.quote?.text = nil }
+    return ([text(entry)] + FileText.lines(of: message)).joined(separator: "\n")
   }
 
   private func text(_ entry: MessageWithDeliveries) -> String {

@@ -122,7 +122,7 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
         let json = fields.jsonLine(of: event)
         show(event, json, names)
         guard case .message(let message) = event, !message.isOutgoing else { continue }
-        if let saver, let download, !message.files.isEmpty {
+        if let saver, let download, !message.files.isEmpty, !message.isRead {
           group.addTask {
             // What goes wrong with a file is told as it happens.
             for index in message.files.indices { _ = try? await saver.save(message, index, in: download) }
@@ -153,6 +153,8 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
   ) async throws {
     // A program must not take a stranger for a member.
     guard !message.isStranger else { return }
+    // Of somebody who is blocked: it counts as read when it comes.
+    guard !message.isRead else { return }
     if markRead { _ = try await session.perform(MarkRoomRead(message.room)) }
     guard message.state == .received else { return }
     if echo || reply, message.isAutomatic { return }
