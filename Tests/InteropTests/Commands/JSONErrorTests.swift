@@ -12,7 +12,7 @@ import Testing
     let bob = try await lab.listener("bob")
     #expect(try await lab.run(as: "alice", "room", "create", "Ops", Self.bob).exitCode == 0)
     let lines: [([String], Int32, String)] = [
-      (["send", "Nowhere", "x", "--json"], 65, "no room is called"),
+      (["send", "No such room", "x", "--json"], 65, "is called"),
       (["--json", "send", "--no-such", "Ops", "x"], 64, "--no-such"),
       (["history", "--json", "--limit", "many"], 64, "many"), (["room", "--json", "create", "x"], 64, "addresses"),
       (["--account", "nobody", "room", "list", "--json"], 78, "[account.nobody]"),

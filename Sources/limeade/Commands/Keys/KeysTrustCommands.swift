@@ -95,7 +95,7 @@ extension KeysCommand {
       abstract: "Forget a device's identity key, status and sessions.",
       discussion: """
         The only way to accept another identity key for it: after its user told you that it was installed anew. The \
-        device counts as unknown then, to be verified again.
+        device is unknown then, and to be compared again.
         """)
 
     @OptionGroup var options: GlobalOptions

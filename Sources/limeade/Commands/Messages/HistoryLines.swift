@@ -27,8 +27,8 @@ struct HistoryLines: Sendable {
     case .message(let message): return line(message)
     case .event(let event) where format == .json: return JSONLine.string(event.jsonFields)
     case .event(let event):
-      let words =
-        "\(Clock().stamp(ofDay: event.time)) \(Clock().time(of: event.time)) -- \(EventLine.words(of: event, name: person))"
+      let time = "\(Clock().stamp(ofDay: event.time)) \(Clock().time(of: event.time))"
+      let words = "\(time) -- \(EventLine.words(of: event, name: person))"
       return (showsIDs ? "- " : "") + place(event.room) + words
     }
   }
