@@ -29,8 +29,8 @@ import Testing
         try await screen.line(with: "announced  none")
       }
       try await screen.enter("/create Ops bob")
-      try await screen.line(with: "> 2 # Ops")
-      if !command.isEmpty { try await screen.line(with: "1 # Lab team", "muted") }
+      try await screen.line(with: "▌ 2 # Ops")
+      if !command.isEmpty { try await screen.line(with: "1 # Lab", "muted") }
       #expect(try await stage.lab.run(as: "bob", "send", room, "alice: look").exitCode == 0)
       try await screen.line(with: "Act: 1(1)!")
       if !command.isEmpty {
@@ -73,9 +73,9 @@ import Testing
       let screen = stage.screen
       let room = try #require(try await stage.bob.event("room", ["name": Stage.team])["room"])
       #expect(try await stage.lab.run(as: "bob", "send", room, "a rude word").exitCode == 0)
-      try await screen.line(with: "e  a rude word")
+      try await screen.line(with: "a rude word")
       try await screen.enter("/block bob")
-      try await screen.line(with: "bob        e  (blocked)")
+      try await screen.line(with: "bob", "(blocked)")
       #expect(!(try await screen.lines()).contains { $0.contains("rude") })
       #expect(try await stage.lab.run(as: "bob", "send", room, "another rude word").exitCode == 0)
       try await screen.wait(for: "both, hidden") { $0.count { $0.contains("(blocked)") } == 2 }
@@ -84,7 +84,7 @@ import Testing
       try await screen.press("Escape")
       try await screen.line(with: "[Lab team] >")
       try await screen.enter("/unblock bob")
-      try await screen.line(with: "e  another rude word")
+      try await screen.line(with: "another rude word")
     }
   }
 

@@ -47,16 +47,16 @@ import Testing
     try await Stage.play { stage in
       let screen = stage.screen
       try await screen.enter("/create Ops bob")
-      try await screen.line(with: "> 2 # Ops")
+      try await screen.line(with: "▌ 2 # Ops")
       try await screen.enter("the code of the door")
-      try await screen.line(with: "eD the code of the door")
+      try await screen.line(with: "✓ the code of the door")
       try await screen.enter("/leave")
       try await screen.line(with: "leave Ops?")
       // Another key takes it back.
       try await screen.press("End")
       try await screen.press("Enter")
       try await screen.line(with: "leave Ops?")
-      #expect((try await screen.lines()).contains { $0.contains("> 2 # Ops") })
+      #expect((try await screen.lines()).contains { $0.contains("▌ 2 # Ops") })
       try await screen.press("Enter")
       try await screen.line(with: "Ops: you left")
       try await screen.press("M-1")
@@ -82,7 +82,7 @@ import Testing
     try await Stage.play { stage in
       let screen = stage.screen
       for number in 1...40 { try await screen.enter("line \(number)") }
-      try await screen.line(with: "me         eD line 40")
+      try await screen.line(with: "✓ line 40")
       let room = try #require(try await stage.bob.event("room", ["name": Stage.team])["room"])
       try await screen.press("PPage", "PPage")
       try await screen.line(with: "scrolled back, Alt-End")
@@ -111,7 +111,7 @@ import Testing
     try await Stage.play { stage in
       let screen = stage.screen
       try await screen.enter("the needle")
-      try await screen.line(with: "eD the needle")
+      try await screen.line(with: "✓ the needle")
       let room = try #require(try await stage.bob.event("room", ["name": Stage.team])["room"])
       let texts = (1...650).map { "hay \($0)" }.joined(separator: "\n")
       _ = try await stage.lab.run(as: "bob", ["chat", "--plain", room, "--json"], input: texts + "\n", within: 300)

@@ -20,10 +20,13 @@ public struct Invitation: DatedRecord, PersistableRecord, Sendable, Equatable {
   var key: String
   /// As its maker named it.
   public var subject: String
+  /// Whether messages in it go through LIME.
   public var isEncrypted: Bool
+  /// Whether it is a room of two people.
   public var isOneToOne: Bool
   /// Addresses of record of those who are in it, as the invitation lists them.
   public var people: [String]
+  /// When it came.
   public var time: Date
   /// It stays away until the user accepts it after all.
   public var isDeclined: Bool

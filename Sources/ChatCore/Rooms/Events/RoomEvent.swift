@@ -45,6 +45,7 @@ public struct RoomEvent: DatedRecord, MutablePersistableRecord, Sendable, Equata
   public var time: Date
   /// By this device's clock.
   public var receivedAt: Date
+  /// What happened.
   public var kind: Kind
   /// This account's own address, which words call "you".
   public var account: String
