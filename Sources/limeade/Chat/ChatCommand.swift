@@ -10,12 +10,17 @@ struct ChatCommand: AsyncParsableCommand {
     commandName: "chat",
     abstract: "Chat in the terminal.",
     discussion: """
-      limeade chat                      all rooms; /help inside lists commands and keys
-      limeade chat "Lab team"           opens this room
-      limeade chat sip:bob@example.org  opens the encrypted room with this person, made if absent
-      limeade chat                      without a configuration: asks for the account, tries it, writes the file
-      limeade chat --plain ROOM         line by line, without moving the cursor: for pipes, dumb terminals and \
-      screen readers
+      limeade chat
+          all rooms; /help inside lists commands and keys
+      limeade chat "Lab team"
+          opens this room
+      limeade chat sip:bob@example.org
+          opens the encrypted room with this person, made if absent
+      limeade chat
+          without a configuration: asks for the account, tries it, writes the file
+      limeade chat --plain ROOM
+          line by line, without moving the cursor: for pipes, dumb terminals and
+          screen readers
       """)
 
   @OptionGroup var options: GlobalOptions

@@ -59,7 +59,7 @@ import Testing
         createdAt: now, lastActivity: now),
       participants: [Participant(room: room, address: sender, isAdmin: true)], deviceCount: 1, unread: 0)
     var events: [ChatEvent] = [.room(summary, displayName: "Ops")]
-    (summary.room.lifetime, summary.room.unreadLifetime) = (1, 2)
+    (summary.room.lifetime, summary.room.unreadLifetime, summary.isNew) = (1, 2, true)
     for kind in [MessageChange.Kind.reaction, .edited, .retracted, .expired] {
       var change = MessageChange(kind, room: room, messageID: "m", sender: sender, text: "t", time: now)
       events.append(.change(change))
@@ -77,7 +77,11 @@ import Testing
     (happened.address, happened.by, happened.text) = (sender, sender, "Ops")
     (happened.seconds, happened.unread) = (1, 2)
     events.append(.roomEvent(happened))
+    let invitation = Invitation(
+      room: room, key: room, subject: "Ops", isEncrypted: true, isOneToOne: false, people: [sender], time: now,
+      isDeclined: false)
     return events + [
+      .invitation(invitation),
       .connection(.connecting), .connection(.registered(device: "d")), .connection(.offline(reason: "why")),
       .room(summary, displayName: "Ops"), .participant(room: room, address: sender, isAdmin: true, change: .added),
       .device(room: room, participant: sender, device: "d", change: .removed),
@@ -94,7 +98,7 @@ import Testing
   private static func isSample(_ event: ChatEvent) -> Bool {
     switch event {
     case .connection, .room, .participant, .device, .lifetime, .message, .messageState, .file, .delivery, .change,
-      .composing, .security, .error, .lost, .roomEvent:
+      .composing, .security, .error, .lost, .roomEvent, .invitation:
       true
     }
   }
@@ -133,7 +137,7 @@ import Testing
     let reaction = Reaction(room: "r", messageID: "m", sender: "s", text: "t", time: message.time)
     let entry = MessageWithDeliveries(
       message: own, deliveries: deliveries, reactions: [reaction], quote: Quote(sender: "s", text: "t"))
-    var line = entry.jsonFields(in: nil, for: Self.account)
+    var line = entry.jsonFields(in: nil, for: Self.account, isBlocked: true)
     line["event"] = nil
     objects["message", default: []].append(line)
     for key in ["deliveries", "reactions"] { objects[key + "[]"] = line[key] as? [[String: Any]] }
