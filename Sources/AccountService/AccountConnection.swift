@@ -155,7 +155,7 @@ final class AccountConnection: @unchecked Sendable {
       return .failure(.invalidParameters("\(type.method) has no parameter '\(unknown)'"))
     }
     do {
-      if type.needsConnection { try await client.waitUntilStarted() }
+      try await client.waitUntilReady(for: operation)
       return .success(try RPC.encode(try await operation.perform(on: client)))
     } catch {
       return .failure(RPCError(code: Int(ServiceError.exitCode(of: error)), message: ServiceError.text(of: error)))
@@ -167,8 +167,7 @@ final class AccountConnection: @unchecked Sendable {
   private func subscribe() async -> Data {
     // From now on, and before the answer: nothing that happens after the answer is missed.
     let events = client.events()
-    let (isConnected, device) = (await client.isConnected, await client.device)
-    let state: ChatEvent.Connection = isConnected ? .registered(device: device ?? "") : .connecting
+    let state = await client.connection
     lock.withLock {
       guard subscription == nil, !isClosing else { return }
       outgoing.addEvent(Self.line(of: .connection(state)))

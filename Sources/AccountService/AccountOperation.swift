@@ -42,8 +42,11 @@ extension StoreOperation {
 
 /// Needs the connected account.
 public protocol ClientOperation: AccountOperation {
-  /// Whether the outbox takes it while there is no connection. A lasting session then does not wait for one.
+  /// Whether the outbox takes it while there is no connection. It is not waited for then, but for an account that was
+  /// never connected.
   static var isQueued: Bool { get }
+  /// false: it is not to wait in the outbox for a server that is away, but to fail.
+  var queue: Bool? { get }
 }
 
 extension ClientOperation {
@@ -53,6 +56,22 @@ extension ClientOperation {
   public static var isRepeatable: Bool { false }
   /// False, unless the operation says otherwise.
   public static var isQueued: Bool { false }
+  /// nil, unless the operation has a parameter for it.
+  public var queue: Bool? { nil }
+}
+
+extension ChatClient {
+  /// Waits for what the operation needs of the connection.
+  /// - Throws: why there is none.
+  func waitUntilReady(for operation: some AccountOperation) async throws {
+    guard type(of: operation).needsConnection else { return }
+    guard let operation = operation as? any ClientOperation, type(of: operation).isQueued else {
+      return try await waitUntilStarted()
+    }
+    if operation.queue == false { return try await waitUntilConnected() }
+    if device == nil { try await prepare() }
+    if device == nil { try await waitUntilStarted() }
+  }
 }
 
 /// The output of an operation that has nothing to tell but that it was done.

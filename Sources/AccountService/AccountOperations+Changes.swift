@@ -12,7 +12,12 @@ public struct ReactToMessage: ClientOperation {
   public var id: String
   /// One emoji; empty takes the reaction back.
   public var emoji: String
-  public init(room: String, id: String, emoji: String) { (self.room, self.id, self.emoji) = (room, id, emoji) }
+  /// As `ClientOperation.queue`.
+  public var queue: Bool?
+  public init(room: String, id: String, emoji: String, queue: Bool? = nil) {
+    (self.room, self.id, self.emoji) = (room, id, emoji)
+    self.queue = queue
+  }
   public func perform(on client: ChatClient) async throws -> MessageChange {
     let room = try await known(room, client).room.address
     return try await client.react(emoji, to: try await client.store.messageID(id, in: room, .others), in: room)
@@ -29,7 +34,12 @@ public struct EditMessage: ClientOperation {
   public var id: String
   /// What stands in place of the old text.
   public var text: String
-  public init(room: String, id: String, text: String) { (self.room, self.id, self.text) = (room, id, text) }
+  /// As `ClientOperation.queue`.
+  public var queue: Bool?
+  public init(room: String, id: String, text: String, queue: Bool? = nil) {
+    (self.room, self.id, self.text) = (room, id, text)
+    self.queue = queue
+  }
   public func perform(on client: ChatClient) async throws -> MessageChange {
     let room = try await known(room, client).room.address
     return try await client.edit(try await client.store.messageID(id, in: room, .own), in: room, to: text)
@@ -44,7 +54,12 @@ public struct RetractMessage: ClientOperation {
   public var room: String
   /// Of an own message.
   public var id: String
-  public init(room: String, id: String) { (self.room, self.id) = (room, id) }
+  /// As `ClientOperation.queue`.
+  public var queue: Bool?
+  public init(room: String, id: String, queue: Bool? = nil) {
+    (self.room, self.id) = (room, id)
+    self.queue = queue
+  }
   public func perform(on client: ChatClient) async throws -> MessageChange {
     let room = try await known(room, client).room.address
     return try await client.retract(try await client.store.messageID(id, in: room, .own), in: room)
@@ -61,7 +76,12 @@ public struct ForwardMessage: ClientOperation {
   public var id: String
   /// As the TO of `limeade send`.
   public var to: String
-  public init(room: String, id: String, to: String) { (self.room, self.id, self.to) = (room, id, to) }
+  /// As `ClientOperation.queue`.
+  public var queue: Bool?
+  public init(room: String, id: String, to: String, queue: Bool? = nil) {
+    (self.room, self.id, self.to) = (room, id, to)
+    self.queue = queue
+  }
   public func perform(on client: ChatClient) async throws -> Message {
     let room = try await known(room, client).room.address
     let id = try await client.store.messageID(id, in: room, .anyone)

@@ -27,12 +27,15 @@ public struct SendText: ClientOperation {
   public var waits: Bool?
   /// The new message's Message-ID. Asked for a second time with the same one, the message is not sent a second time.
   public var id: String?
+  /// As `ClientOperation.queue`.
+  public var queue: Bool?
   /// Gives the message its Message-ID, so that the operation can be repeated.
   public init(
     to: String, text: String, requireTrust: Bool = false, replyTo: String? = nil, ephemeral: Int? = nil,
-    ephemeralUnread: Int? = nil, files: [String] = [], waits: Bool = false
+    ephemeralUnread: Int? = nil, files: [String] = [], waits: Bool = false, queue: Bool? = nil
   ) {
     id = MessageID.make()
+    self.queue = queue
     self.waits = waits
     (self.to, self.text, self.requireTrust) = (to, text, requireTrust)
     (self.replyTo, self.ephemeral, self.ephemeralUnread) = (replyTo, ephemeral, ephemeralUnread)

@@ -6,7 +6,8 @@ import Foundation
 /// When the holder ends, the session goes on with the next one, or becomes it.
 ///
 /// A lasting session, of a program that stays open, also goes on while the server cannot be reached or the account
-/// cannot be had: it tries again, and what its outbox takes is taken at once.
+/// cannot be had: it tries again, and what its outbox takes is taken at once. A queueing session, of a command that
+/// sends something, also lets the outbox take it when the server is away, but does not go on for long.
 public actor AccountSession: AccountService {
   /// How to come by the account.
   public struct Opening: Sendable {
@@ -49,6 +50,7 @@ public actor AccountSession: AccountService {
   private let opening: Opening
   private let follows: Bool
   private let isLasting: Bool
+  private let isQueueing: Bool
   private var holder: Holder?
   private var attaching: Task<Holder, any Error>?
   private var isClosed = false
@@ -56,11 +58,12 @@ public actor AccountSession: AccountService {
   /// - Parameters:
   ///   - follows: whether `events` is read.
   ///   - lasting: goes on through failures of the connection, which are events then. Needs `follows`.
-  public init(_ opening: Opening, follows: Bool, lasting: Bool = false) {
+  ///   - queueing: a connection that fails is an event too; it ends with the account's holder. Needs `follows`.
+  public init(_ opening: Opening, follows: Bool, lasting: Bool = false, queueing: Bool = false) {
     account = opening.account
     self.opening = opening
     self.follows = follows
-    isLasting = lasting
+    (isLasting, isQueueing) = (lasting, queueing)
     (events, report) = AsyncThrowingStream.makeStream()
   }
 
@@ -93,9 +96,7 @@ public actor AccountSession: AccountService {
           return output
         }
         switch try await attached() {
-        case .here(let held):
-          let isQueued = (Operation.self as? any ClientOperation.Type)?.isQueued ?? false
-          return try await held.perform(operation, waiting: !(isLasting && isQueued))
+        case .here(let held): return try await held.perform(operation)
         case .elsewhere(let remote):
           do {
             guard isLong else { return try await remote.perform(operation) }
@@ -123,6 +124,12 @@ public actor AccountSession: AccountService {
 
   /// Connects, so that events come.
   public func attach() async throws { _ = try await attached() }
+
+  /// Returns when this process is connected, if it holds the account; of another holder the events tell.
+  /// - Throws: why it is not.
+  public func waitUntilConnected() async throws {
+    if case .here(let held) = try await attached() { try await held.client.waitUntilStarted() }
+  }
 
   /// Lets other programs have the account if this one holds it; the next operation, or `attach()`, asks for it again.
   public func release() async {
@@ -193,7 +200,7 @@ public actor AccountSession: AccountService {
     let held = try HeldAccount(try opening.client())
     // Before the start: what waited at the server comes with it.
     pass(on: held.client.events(), of: nil)
-    if isLasting {
+    if isLasting || isQueueing {
       try await held.client.prepare()
       Task { [report] in
         do { try await held.client.start(retrying: true) } catch {

@@ -18,12 +18,7 @@ public final class HeldAccount: AccountService {
 
   /// Waits for the connection if the operation needs it.
   public func perform<Operation: AccountOperation>(_ operation: Operation) async throws -> Operation.Output {
-    try await perform(operation, waiting: true)
-  }
-
-  /// - Parameter waiting: for the connection, if the operation needs it.
-  func perform<Operation: AccountOperation>(_ operation: Operation, waiting: Bool) async throws -> Operation.Output {
-    if Operation.needsConnection, waiting { try await client.waitUntilStarted() }
+    try await client.waitUntilReady(for: operation)
     return try await operation.perform(on: client)
   }
 

@@ -5,6 +5,7 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <ncurses.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -231,6 +232,17 @@ void cncurses_overlay(int row, int column, const char *text, int attributes, int
   out_text(text);
 }
 
+void cncurses_overlay_link(const char *target, uint32_t id) {
+  if (!cursor_address || !save_cursor || !restore_cursor) return;
+  char parameters[24] = "";
+  if (*target) snprintf(parameters, sizeof parameters, "id=%08x", (unsigned)id);
+  out_text("\033]8;");
+  out_text(parameters);
+  out_text(";");
+  out_text(target);
+  out_text("\033\\");
+}
+
 void cncurses_overlay_end(void) {
   out_capability(exit_attribute_mode);
   out_text(WRAP_ON);
@@ -240,6 +252,18 @@ void cncurses_overlay_end(void) {
 }
 
 void cncurses_send(const char *bytes, size_t count) { write_all(bytes, count); }
+
+void cncurses_bare(const char *bytes, size_t count) {
+  if (!terminal || !taken) return;
+  // Pastes stay marked: their line ends must not be taken for keys.
+  if (with_mouse) write_all(MOUSE_OFF, sizeof MOUSE_OFF - 1);
+  out_count = 0;
+  out_capability(exit_attribute_mode);
+  out_capability(clear_screen);
+  write_all(out, out_count);
+  out_count = 0;
+  write_all(bytes, count);
+}
 
 int cncurses_window_size(int *rows, int *columns) {
   struct winsize size;

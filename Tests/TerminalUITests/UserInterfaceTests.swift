@@ -125,7 +125,7 @@ import Testing
     _ = interface.press(.tab)
     #expect(interface.screen.input.text == "/invite sip:dave@sip.example.org ")
     _ = interface.handle(.stroke(.control("c")))
-    interface.completeArgument = { command, word in command == "file" && word == "tr" ? ["trace.pcap"] : [] }
+    interface.completeArgument = { command, _, word in command == "file" && word == "tr" ? ["trace.pcap"] : [] }
     _ = interface.type("/file tr")
     _ = interface.press(.tab)
     #expect(interface.screen.input.text == "/file trace.pcap")
@@ -243,5 +243,55 @@ import Testing
       "lab", header: RoomHeader(),
       messages: [Fixtures.message("m1", 9, 0, "bob", "I am bob", encryption: .stranger)])
     #expect(interface.grid.lines.contains { $0.contains("[not from a member] I am bob") })
+  }
+}
+
+@Suite struct CommandWordsTests {
+  @Test(
+    arguments: [
+      ("/file ", ["/file"], 6), ("/file a", ["/file"], 6), ("/file my\\ fo", ["/file"], 6),
+      ("/file \"my folder/x", ["/file"], 6), ("/save a\\ b \"c d\" e", ["/save", "a b", "c d"], 17), ("/fi", [], 0),
+    ] as [(String, [String], Int)])
+  func theWordBeingTypedIsFound(line: String, before: [String], start: Int) {
+    #expect(CommandWords.open(in: line) == .init(before: before, start: start))
+  }
+
+  @Test(arguments: ["plain", "with blank", "q\"uote", "back\\slash", "a \"b\" \\c", "日 本", " lead"])
+  func aWordMeansWhatItWasMadeOf(text: String) throws {
+    for quoted in [false, true] {
+      let word = CommandWords.word(for: text, quoted: quoted)
+      #expect(try CommandWords.all(in: "x \(word) y"[...]) == ["x", text, "y"])
+      #expect(CommandWords.resolved(word) == text)
+    }
+  }
+
+  @Test func candidatesAreListedWhileTabWalksThroughThem() {
+    var interface = Fixtures.interface()
+    interface.completeArgument = { command, before, word in
+      guard command == "file", before.isEmpty, CommandWords.resolved(word) == "my dir/" else { return [] }
+      return ["a b.txt", "c\"d.txt", "deep"].map { CommandWords.word(for: "my dir/" + $0, quoted: true) + " " }
+    }
+    _ = interface.type("/file \"my dir/")
+    _ = interface.press(.tab)
+    #expect(interface.screen.input.text == "/file \"my dir/a b.txt\" ")
+    let status = interface.grid.lines[22]
+    #expect(status == " 1/3  a b.txt  c\"d.txt  deep")
+    _ = interface.press(.tab)
+    #expect(interface.screen.input.text == "/file \"my dir/c\\\"d.txt\" ")
+    #expect(interface.press(.enter) == [.command(CommandCall(name: "file", arguments: ["my dir/c\"d.txt"]))])
+  }
+
+  @Test func saveCompletesTheNamesOfTheRoomsFiles() {
+    var interface = Fixtures.interface()
+    interface.screen.messages[1].files = ["old plan.pdf"]
+    interface.screen.messages[2].files = ["photo.jpg", "plan.pdf"]
+    _ = interface.type("/save PL")
+    _ = interface.press(.tab)
+    #expect(interface.screen.input.text == "/save plan.pdf ")
+    _ = interface.handle(.stroke(.control("c")))
+    interface.screen.selected = "2"
+    _ = interface.type("/save ")
+    _ = interface.press(.tab)
+    #expect(interface.screen.input.text == "/save old\\ plan.pdf ")
   }
 }

@@ -42,7 +42,12 @@ void cncurses_refresh(int cursor_row, int cursor_column);
 /// terminals disagree on. Between cncurses_overlay_begin and _end, after cncurses_refresh.
 void cncurses_overlay_begin(void);
 void cncurses_overlay(int row, int column, const char *text, int attributes, int foreground, int background);
+/// What cncurses_overlay writes from here on leads to a page (OSC 8); "" ends that. `target` has printable ASCII only;
+/// pieces of one link have one `id`.
+void cncurses_overlay_link(const char *target, uint32_t id);
 void cncurses_overlay_end(void);
+/// Clears the screen and sends lines as they are, with the mouse left to the terminal, until cncurses_repaint.
+void cncurses_bare(const char *bytes, size_t count);
 /// Sends bytes to the terminal as they are (bell, notifications).
 void cncurses_send(const char *bytes, size_t count);
 

@@ -7,16 +7,25 @@ extension ChatClient {
   public func rooms() async throws -> [RoomSummary] { try await store.rooms() }
 
   /// What a user's TO means: a SIP address is the one-to-one room with that person, anything else a known room
-  /// (`RoomLookup`).
+  /// (`RoomLookup`). Without a connection those that are known.
+  /// - Throws: `ChatError.noRoomYet` when the server that would make the room is away.
   public func room(for target: String) async throws -> RoomSummary {
     switch try await store.target(target, for: account.address) {
     case .room(let room): return room
-    case .person(let address): return try await oneToOne.room(with: address)
+    case .person(let address): return try await oneToOneRoom(to: address)
     case .newcomer(let address, let known):
-      do { return try await oneToOne.room(with: address) } catch let error as ChatError where error.isRefusal {
+      do { return try await oneToOneRoom(to: address) } catch let error as ChatError where error.isRefusal {
         throw ChatError.nobodyCalled(target, address: address.description, known: known)
       }
     }
+  }
+
+  private func oneToOneRoom(to address: SIPURI) async throws -> RoomSummary {
+    if let known = try await oneToOne.known(with: address) { return known }
+    do { try await waitUntilConnected() } catch let error as ChatError where error.mayPass {
+      throw ChatError.noRoomYet(person: address.description, cause: error.description)
+    }
+    return try await oneToOne.room(with: address)
   }
 
   /// Makes a room through the conference factory and waits for its first state.

@@ -66,6 +66,8 @@ import ServerConnection
   private var startOutcome: Result<Void, any Error>?
   private var startWaiters: [CheckedContinuation<Void, any Error>] = []
   private let trace: WireTrace?
+  /// As the last event of it said.
+  public private(set) var connection: ChatEvent.Connection = .connecting
 
   /// - Parameters:
   ///   - clock: for the lifetimes of keys.
@@ -93,7 +95,7 @@ import ServerConnection
   /// - Parameter retrying: while the server cannot be reached it is tried again, until `stop()`; the events tell of it.
   /// - Throws: `ChatError` when the first registration fails. Later losses of the connection are events.
   public func start(retrying: Bool = false) async throws {
-    hub.send(.connection(.connecting))
+    tell(.connecting)
     try await prepare()
     try await TransferFolder(store).sweep(store)
     let agent = try await ownDevice.makeAgent(trace: trace)
@@ -113,6 +115,7 @@ import ServerConnection
       settleStart(.success(()))
     } catch {
       let cause = ChatError(from: error, during: "REGISTER at \(account.address.host)")
+      connection = .offline(reason: cause.description)
       settleStart(.failure(cause))
       await stop()
       throw cause
@@ -127,7 +130,7 @@ import ServerConnection
         guard retrying, cause.mayPass, ownDevice.agent === agent else { throw error }
         // Others need not wait for a server that may never answer.
         settleStart(.failure(cause))
-        hub.send(.connection(.offline(reason: cause.description)))
+        tell(.offline(reason: cause.description))
         try await Task.sleep(for: pause)
         guard ownDevice.agent === agent else { throw cause }
         pause = min(pause * 2, Self.longestRetry)
@@ -140,6 +143,19 @@ import ServerConnection
   public func waitUntilStarted() async throws {
     if let startOutcome { return try startOutcome.get() }
     try await withCheckedThrowingContinuation { startWaiters.append($0) }
+  }
+
+  /// The same, and throws also when the connection was lost since.
+  public func waitUntilConnected() async throws {
+    try await waitUntilStarted()
+    guard !isConnected else { return }
+    if case .offline(let reason) = connection { throw ChatError.serverUnreachable(reason) }
+    throw ChatError.notConnected
+  }
+
+  private func tell(_ connection: ChatEvent.Connection) {
+    self.connection = connection
+    hub.send(.connection(connection))
   }
 
   private func settleStart(_ outcome: Result<Void, any Error>) {
@@ -193,7 +209,7 @@ import ServerConnection
   private func goOnline() async {
     await keyUpkeep.recoverIfRestored()
     outbox.forgetFailures()
-    hub.send(.connection(.registered(device: device ?? "")))
+    tell(.registered(device: device ?? ""))
     await keyUpkeep.publishKeysIfNeeded()
     await resumption.resumeRooms()
     outbox.wake()
@@ -264,7 +280,7 @@ import ServerConnection
       guard isConnected else { return }
       ownDevice.disconnected()
       follower.disconnected()
-      hub.send(.connection(.offline(reason: error.description)))
+      tell(.offline(reason: error.description))
       await endContact()
     case .unregistered: break
     }

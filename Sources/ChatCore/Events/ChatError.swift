@@ -19,6 +19,8 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   /// Neither a room nor a contact, and no room can be made with the person of the account's domain who may be meant.
   case nobodyCalled(String, address: String, known: [String])
   case notInRoom(String)
+  /// Nobody wrote to this person before, and the server that makes the room is away.
+  case noRoomYet(person: String, cause: String)
   /// The room is not of one of the account's conference servers.
   case foreignRoom(String)
   /// It says that it is the room with these people, and the factory names another one.
@@ -81,6 +83,11 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
       "no room and no contact is called '\(name)', and \(address) has not signed in yet, so no room can be made"
         + (known.isEmpty ? "" : "; there are: " + NameList.text(NameList.nearest(to: name, known)))
     case .notInRoom(let room): "this account is no longer a member of \(room)"
+    case .noRoomYet(let person, let cause):
+      """
+      there is no room with \(person) yet, and the server that makes it cannot be reached (\(cause)): nothing was sent \
+      or kept; send it again when the server is back
+      """
     case .foreignRoom(let room):
       """
       \(room) is not a room of this account's conference server, so nothing is sent to it; if it is one of yours, add \
@@ -148,7 +155,7 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   public var exitCode: Int32 {
     switch self {
     case .untrusted, .newDevices, .unsafeDevices: 10
-    case .notConnected, .serverUnreachable, .noKeys: 69
+    case .notConnected, .serverUnreachable, .noRoomYet, .noKeys: 69
     case .wrongCredentials: 77
     case .noGRUU, .factoryDidNotRedirect, .noKeyServer, .badConfiguration: 78
     case .refused, .keyServer, .notInRoom, .nobodyToEncryptFor, .foreignRoom, .notTheOneToOneRoom: 76
@@ -163,7 +170,7 @@ extension ChatError {
   /// Whether the same may work later without anybody changing something: the server is away or overloaded.
   var mayPass: Bool {
     switch self {
-    case .serverUnreachable: true
+    case .serverUnreachable, .notConnected: true
     case .refused(_, let status, _): status == 408 || status >= 500
     default: false
     }

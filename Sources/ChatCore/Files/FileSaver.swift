@@ -28,7 +28,7 @@ public struct FileSaver: Sendable {
 
   /// Downloads, verifies and saves. An earlier attempt's bytes are not fetched again.
   /// - Parameters:
-  ///   - folder: made if absent.
+  ///   - folder: made if absent; a relative one is of this process.
   ///   - anyHost: also from a host that is neither the account's file server nor in `file-hosts`.
   ///   - unencrypted: also a file without a key in an encrypted room.
   /// - Returns: the path.
@@ -40,6 +40,8 @@ public struct FileSaver: Sendable {
       throw ChatError.badInput("the message has no such file")
     }
     let file = message.files[index]
+    // Stored, and read by programs with other current folders.
+    let folder = URL(fileURLWithPath: folder).standardizedFileURL.path
     do {
       if !unencrypted { try await requireKey(file, of: message) }
       let path = try await fetch(file, of: message, row: row, index, in: folder, anyHost: anyHost)

@@ -74,6 +74,11 @@ import MessageFormats
         throw ChatError.noMessage(messageID)
       }
       try check(message)
+      if kind == .retracted {
+        for text in [message.text, message.original ?? ""] where !text.isEmpty {
+          try InputRecord.forget(db, room: room, line: text)
+        }
+      }
       let change = MessageChange(
         kind, room: room, messageID: messageID, sender: own, text: text, time: now, state: .queued)
       _ = try change.apply(db, orInsert: message)

@@ -9,6 +9,7 @@ extension AccountStore {
     try await database.write { db in
       try db.execute(sql: "DELETE FROM reaction WHERE room = ?", arguments: [address])
       try db.execute(sql: "DELETE FROM room WHERE address = ?", arguments: [address])
+      try InputRecord.forget(db, room: address)
     }
   }
 

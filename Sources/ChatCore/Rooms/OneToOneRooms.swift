@@ -19,11 +19,7 @@ import MessageFormats
   func room(with address: SIPURI, encrypted: Bool = true) async throws -> RoomSummary {
     let (address, own) = (address.addressOfRecord, context.account.address.description)
     if address == context.account.address { throw ChatError.badInput("\(address) is this account itself") }
-    let confirmed = try await context.store.database.read { db in
-      try RoomQueries.oneToOne(db, with: address.description, of: own, encrypted: encrypted)
-        .flatMap { try RoomQueries.summary(db, $0.address) }
-    }
-    if let confirmed { return confirmed }
+    if let known = try await known(with: address, encrypted: encrypted) { return known }
     if encrypted, !keyServer.isThere { throw ChatError.noKeyServer }
     let request = FactoryRequest.oneToOne(with: address, isEncrypted: encrypted)
     let named = try await factory.ask(request)
@@ -32,6 +28,15 @@ import MessageFormats
     let others = Set(room.participants.map(\.address)).subtracting([own, address.description])
     guard others.isEmpty else { throw ChatError.notTheOneToOneRoom(address.description) }
     return room
+  }
+
+  /// The one that the factory answered for before; nil when it was not asked yet.
+  func known(with address: SIPURI, encrypted: Bool = true) async throws -> RoomSummary? {
+    let (other, own) = (address.addressOfRecord.description, context.account.address.description)
+    return try await context.store.database.read { db in
+      try RoomQueries.oneToOne(db, with: other, of: own, encrypted: encrypted)
+        .flatMap { try RoomQueries.summary(db, $0.address) }
+    }
   }
 
   /// The room, if it says that it is one of two people and that has to be confirmed before anything is sent. Also one

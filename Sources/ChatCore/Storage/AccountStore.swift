@@ -185,6 +185,7 @@ public final class AccountStore: Sendable {
     }
     migrator.registerMigration("chat algorithms 1") { db in try DeviceAlgorithms.createTable(db) }
     RoomNameUse.register(&migrator)
+    migrator.registerMigration("chat input 1") { db in try InputRecord.createTables(db) }
     LimeAccount.registerMigrations(&migrator)
     return migrator
   }

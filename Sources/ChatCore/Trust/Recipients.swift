@@ -59,18 +59,19 @@ import MessageFormats
   }
 
   /// Whether every device that would get a message is trusted. Fetches the keys of new ones, so that they can be
-  /// verified.
+  /// verified. Without a connection those that are known are looked at; the others when the message leaves.
   /// - Throws: `ChatError.untrusted`.
   func checkTrust(in address: String) async throws {
-    guard let lime = ownDevice.lime else { throw ChatError.notConnected }
-    await resumption.waitUntilResumed(address)
+    guard let gruu = ownDevice.gruu else { throw ChatError.notConnected }
+    let lime = LimeAccount(device: DeviceID(gruu.description), curve: context.account.curve)
+    if ownDevice.isConnected { await resumption.waitUntilResumed(address) }
     let (room, name, devices) = try await context.store.database.read { db in
       let room = try Room.fetchOne(db, key: address)
       return (room, try room.map { try RoomQueries.name(db, of: $0) }, try Self.devices(db, room: address, lime: lime))
     }
     guard let room, let name else { throw ChatError.unknownRoom(address, known: []) }
     guard room.isEncrypted else { throw ChatError.untrusted(room: name, reasons: ["it is not encrypted"]) }
-    let refused = try await peerSessions.ensureSessions(with: devices)
+    let refused = ownDevice.isConnected ? try await peerSessions.ensureSessions(with: devices) : [:]
     let statuses = try await context.store.database.read { db in
       try devices.filter { refused[$0] == nil }.map { ($0, try lime.status(db, of: $0)) }
     }

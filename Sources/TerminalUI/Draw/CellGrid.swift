@@ -25,6 +25,14 @@ public struct Cell: Hashable, Sendable {
   public static let blank = Cell(text: " ", style: .plain)
 }
 
+/// Columns of a row by which the terminal leads to a page.
+public struct CellLink: Hashable, Sendable {
+  /// Neighbours, never empty.
+  public var columns: Range<Int>
+  /// Printable ASCII without blanks, as `WebLink.target`.
+  public var target: String
+}
+
 /// What is to be seen on the whole screen, row by row; compared to find out which rows have to be painted.
 public struct CellGrid: Equatable, Sendable {
   /// A cell's place.
@@ -40,6 +48,8 @@ public struct CellGrid: Equatable, Sendable {
   /// Where the cursor rests; nil hides it.
   public var cursor: Position?
   private var cells: [Cell]
+  /// By row: few rows have any.
+  private var links: [Int: [CellLink]] = [:]
 
   /// All blank, the cursor hidden.
   public init(size: ScreenSize) {
@@ -53,6 +63,9 @@ public struct CellGrid: Equatable, Sendable {
     return cells[row * size.columns..<(row + 1) * size.columns]
   }
 
+  /// From left to right; most rows have none.
+  public func links(inRow row: Int) -> [CellLink] { links[row] ?? [] }
+
   /// The row as text, without the blanks at its end.
   public func text(inRow row: Int) -> String {
     var text = cells(inRow: row).map(\.text).joined()
@@ -64,11 +77,14 @@ public struct CellGrid: Equatable, Sendable {
   public var lines: [String] { (0..<size.rows).map(text(inRow:)) }
 
   /// Writes clusters from `column` on and stops before `end`; a wide cluster that does not fit is left out whole.
-  /// Whatever `text` holds, only printable clusters reach the grid. Returns the column after the last one written.
+  /// Whatever `text` holds, only printable clusters reach the grid. `link` is where they lead. Returns the column after the last one written.
   @discardableResult
-  mutating func write(_ text: String, row: Int, column: Int, end: Int? = nil, style: Style = .plain) -> Int {
+  mutating func write(
+    _ text: String, row: Int, column: Int, end: Int? = nil, style: Style = .plain, link: String? = nil
+  ) -> Int {
     let end = min(end ?? size.columns, size.columns)
     guard (0..<size.rows).contains(row), column >= 0 else { return column }
+    let first = column
     var column = column
     for cluster in text {
       let printable = DisplayText.cluster(cluster)
@@ -81,7 +97,15 @@ public struct CellGrid: Equatable, Sendable {
       for rest in start + 1..<start + width { cells[rest] = Cell(text: "", style: style) }
       column += width
     }
+    if first < column { setLink(link, row: row, columns: first..<column) }
     return column
+  }
+
+  /// What is written over a link is none any more.
+  private mutating func setLink(_ target: String?, row: Int, columns: Range<Int>) {
+    links[row]?.removeAll { $0.columns.overlaps(columns) }
+    if let target { links[row, default: []].append(CellLink(columns: columns, target: target)) }
+    if links[row]?.isEmpty == true { links[row] = nil }
   }
 
   /// Blanks the wide clusters that a write to `columns` would leave without their other half.

@@ -19,13 +19,20 @@ extension ScreenPainter {
     let style =
       isOpen ? theme.openRoom : room.isImportant ? theme.importantRoom : room.unread > 0 ? theme.unreadRoom : theme.text
     if isOpen { grid.fill(row: row, from: columns.lowerBound, to: columns.upperBound, style: style) }
-    let counter = counterWords(room)
+    var counter = counterWords(room)
     let head =
       (isOpen ? ">" : " ") + number + (room.kind == .group ? " #" : " @")
       + (room.isEncrypted ? " " : "-")
+    let whole = DisplayText.line(room.name)
+    if room.hasDraft {
+      // The word where the name leaves room for it, else a sign.
+      let words = ["draft", counter].filter { !$0.isEmpty }.joined(separator: " ")
+      let fits = ClusterWidth.columns(of: whole) <= columns.count - head.count - words.count - 2
+      counter = fits ? words : "+" + counter
+    }
     let nameWidth = columns.count - head.count - counter.count - 2
     var column = grid.write(head, row: row, column: columns.lowerBound, end: columns.upperBound, style: style)
-    let name = DisplayText.line(room.name).clipped(to: max(0, nameWidth))
+    let name = whole.clipped(to: max(0, nameWidth))
     column = grid.write(name, row: row, column: column, end: columns.upperBound, style: style)
     grid.write(counter, row: row, column: columns.upperBound - counter.count - 1, end: columns.upperBound, style: style)
   }

@@ -24,15 +24,16 @@ struct ScreenPainter {
   mutating func paint() {
     guard grid.size.rows > 0, grid.size.columns > 0 else { return }
     if grid.size.rows >= 3 { paintHeader() }
-    let hasPanel = state.search != nil || state.verification != nil || state.page != nil
-    if !hasPanel {
+    if !state.hasPanel {
       if let columns = layout.messages { paintMessages(columns) }
       if let columns = layout.rooms { paintRooms(columns) }
       if let columns = layout.members { paintMembers(columns) }
     }
     if grid.size.rows >= 2 { paintStatus() }
+    paintCandidates()
     paintInput()
     if let page = state.page { paint(page) }
+    if let picker = state.picker { paint(picker) }
     if let verification = state.verification { paintVerification(verification) }
     if let search = state.search { paintSearch(search) }
     if let switcher = state.switcher { paintSwitcher(switcher) }
@@ -91,7 +92,8 @@ struct ScreenPainter {
     case .pieces(let pieces):
       var column = columns.lowerBound
       for piece in pieces {
-        column = grid.write(piece.text, row: row, column: column, end: columns.upperBound, style: piece.style)
+        column = grid.write(
+          piece.text, row: row, column: column, end: columns.upperBound, style: piece.style, link: piece.link)
       }
     case .rule(let title, let style):
       grid.fill(row: row, from: columns.lowerBound, to: columns.upperBound, with: "-", style: style)

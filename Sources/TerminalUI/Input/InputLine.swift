@@ -28,6 +28,8 @@ public struct InputLine: Hashable, Sendable {
   public private(set) var cursor: Int
   /// Lines sent before, oldest first.
   public private(set) var history: [String] = []
+  /// The message that a command in the text is about, by its row's id: it stays the same while others come.
+  public var subject: MessageRow.ID?
 
   /// What the kill edits took last, for `yank`.
   private var killed = ""
@@ -40,8 +42,9 @@ public struct InputLine: Hashable, Sendable {
 
   /// The cursor is put behind the text.
   /// - Parameter history: lines sent before, oldest first; the last `maximumHistory` are kept.
-  public init(text: String = "", history: [String] = []) {
+  public init(text: String = "", history: [String] = [], subject: MessageRow.ID? = nil) {
     self.text = text
+    self.subject = subject
     self.history = Array(history.suffix(Self.maximumHistory))
     cursor = text.count
   }
@@ -88,13 +91,30 @@ public struct InputLine: Hashable, Sendable {
   /// Empties the line and remembers its text in the history. Returns the text.
   public mutating func submit() -> String {
     let submitted = text
-    if !submitted.isEmpty, history.last != submitted {
-      history.append(submitted)
-      if history.count > Self.maximumHistory { history.removeFirst() }
-    }
+    remember(submitted)
+    empty()
+    return submitted
+  }
+
+  /// Nothing is left of the text, not even in the history.
+  mutating func empty() {
     historyPosition = nil
     replace(with: "")
-    return submitted
+    subject = nil
+  }
+
+  /// Puts a line to the newest of the history.
+  mutating func remember(_ line: String) {
+    guard !line.isEmpty, history.last != line else { return }
+    history.append(line)
+    if history.count > Self.maximumHistory { history.removeFirst() }
+  }
+
+  /// Lines of earlier runs, which are older than those of this one.
+  mutating func remember(earlier lines: [String]) {
+    let before = history.count
+    history = Array((lines + history).suffix(Self.maximumHistory))
+    historyPosition = historyPosition.map { $0 + history.count - before }
   }
 
   /// Puts the cursor at the end of a new text.

@@ -24,6 +24,12 @@ public enum Intent: Hashable, Sendable {
   /// The text of a message to the open room has changed; false when it became empty without being sent. For
   /// is-composing notifications (RFC 3994), whose timers are the program's.
   case composing(Bool, room: RoomRow.ID)
+  /// Show the page of a link, by the user's command.
+  case openLink(String)
+  /// Show a file of the user's, by its absolute path.
+  case openFile(String)
+  /// Put the text on the clipboard.
+  case copy(String)
   /// Call `Terminal.repaint`.
   case redraw
   /// Call `Terminal.suspend`.

@@ -55,6 +55,7 @@ extension Action {
     "reply": .begin("/reply "), "react": .begin("/react "),
     "members": .toggleMembers, "switcher": .openSwitcher, "search": .search, "search-everywhere": .searchEverywhere,
     "clear": .clearOrHint, "kill-or-switcher": .killOrSwitcher, "delete-or-quit": .deleteOrQuit, "redraw": .redraw,
+    "bare": .showBare,
     "suspend": .suspend, "backward-char": .edit(.backwardCharacter), "forward-char": .edit(.forwardCharacter),
     "backward-word": .edit(.backwardWord), "forward-word": .edit(.forwardWord),
     "beginning-of-line": .edit(.beginningOfLine), "end-of-line": .edit(.endOfLine),

@@ -29,6 +29,8 @@ public enum Action: Hashable, Sendable {
   case killOrSwitcher
   /// Deletes the next character, or quits when the line is empty.
   case deleteOrQuit
+  /// Shows the messages without panes, for the terminal's own selection.
+  case showBare
   case redraw, suspend
 }
 
@@ -106,6 +108,7 @@ public struct Keymap: Hashable, Sendable {
       .alt("n"): .selectNextMessage,
       KeyStroke(.function(7)): .toggleRooms,
       KeyStroke(.function(8)): .toggleMembers,
+      .alt("l"): .showBare,
       .control("l"): .redraw,
       .control("z"): .suspend,
     ]
@@ -135,6 +138,7 @@ public struct Keymap: Hashable, Sendable {
       ("tells who has it, and its device", [.run("/info")]), ("saves the newest file", [.run("/save")]),
       ("shows or hides the rooms, the members", [.toggleRooms, .toggleMembers]),
       ("clears the line", [.clearOrHint]), ("leaves, on an empty line", [.deleteOrQuit]),
+      ("shows the messages alone, for the terminal's own selection", [.showBare]),
       ("draws the screen again", [.redraw]), ("goes back to the shell until fg", [.suspend]),
     ]
     return lines.compactMap { text, actions in

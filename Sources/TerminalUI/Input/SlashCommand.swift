@@ -16,6 +16,8 @@ public struct SlashCommand: Hashable, Sendable {
   public var takesText: Bool
   /// All arguments together are a room's name, with or without quotation marks.
   public var takesRoom: Bool
+  /// The line is not kept among those entered before: what it says deletes itself or is secret.
+  public var isForgotten: Bool
 
   /// - Parameters:
   ///   - name: without the slash.
@@ -23,7 +25,7 @@ public struct SlashCommand: Hashable, Sendable {
   ///   - help: one line.
   public init(
     _ name: String, _ arguments: String, _ help: String, minimum: Int = 0, maximum: Int = 0, takesText: Bool = false,
-    takesRoom: Bool = false
+    takesRoom: Bool = false, isForgotten: Bool = false
   ) {
     self.name = name
     self.arguments = arguments
@@ -32,6 +34,7 @@ public struct SlashCommand: Hashable, Sendable {
     maximumArguments = maximum
     self.takesText = takesText
     self.takesRoom = takesRoom
+    self.isForgotten = isForgotten
   }
 
   /// The name with its arguments, as `/invite ADDRESS...`.
@@ -128,13 +131,18 @@ public struct CommandTable: Hashable, Sendable {
       takesRoom: true),
     SlashCommand(
       "ephemeral", "SECONDS TEXT", "send what is deleted everywhere that long after being read", minimum: 2, maximum: 2,
-      takesText: true),
+      takesText: true, isForgotten: true),
     SlashCommand(
       "send-trusted", "TEXT", "send it only if every device is trusted", minimum: 1, maximum: 1, takesText: true),
     SlashCommand("file", "PATH [TEXT]", "send a file", minimum: 1, maximum: .max),
     SlashCommand("files", "", "the files of this room"),
     SlashCommand(
-      "save", "[--unencrypted] [NAME] [FOLDER]", "save the newest file, or the one so named", maximum: 3),
+      "save", "[--unencrypted] [NAME] [FOLDER]", "save the chosen message's file, the newest, or the one so named",
+      maximum: 3),
+    SlashCommand(
+      "open", "[N]", "open a link or a saved file: of the chosen message, or the room's Nth newest", maximum: 1),
+    SlashCommand(
+      "copy", "[N]", "copy the chosen or newest message, or the Nth newest link, to the clipboard", maximum: 1),
     SlashCommand("cancel", "", "cancel this room's uploads and downloads"),
     SlashCommand("resend", "", "try again to send what was not delivered"),
     SlashCommand("quit", "", "leave the program"),
@@ -145,7 +153,7 @@ public struct CommandTable: Hashable, Sendable {
     guard line.hasPrefix("/") else { return .message(line) }
     if line.hasPrefix("//") { return .message(String(line.dropFirst())) }
     if let text = textCommand(line) { return .command(text) }
-    let words = try Self.words(of: line.dropFirst())
+    let words = try CommandWords.all(in: line.dropFirst())
     guard let name = words.first, let command = commands.first(where: { $0.name == name.lowercased() }) else {
       throw .unknown(name: words.first ?? "")
     }
@@ -180,6 +188,16 @@ public struct CommandTable: Hashable, Sendable {
     return name.count + line.dropFirst(name.count).prefix { $0.isWhitespace }.count
   }
 
+  /// The argument at the end of a line, up to the cursor, of a command that takes words; nil where something else stands.
+  func openArgument(_ line: String) -> (command: String, arguments: [String], start: Int)? {
+    guard line.hasPrefix("/"), !line.hasPrefix("//") else { return nil }
+    let open = CommandWords.open(in: line)
+    guard let name = open.before.first?.dropFirst().lowercased(),
+      let command = commands.first(where: { $0.name == name }), !command.takesText, !command.takesRoom
+    else { return nil }
+    return (name, Array(open.before.dropFirst()), open.start)
+  }
+
   /// One line a command, for /help; of one command when `name` is given.
   public func help(for name: String? = nil) -> [String] {
     let shown = commands.filter { name == nil || $0.name == name }
@@ -188,32 +206,5 @@ public struct CommandTable: Hashable, Sendable {
     return shown.map { command in
       command.usage + String(repeating: " ", count: max(0, width - command.usage.count) + 2) + command.help
     }
-  }
-
-  /// Splits at spaces; "..." keeps them, a backslash takes the next character as it is.
-  private static func words(of line: Substring) throws(Failure) -> [String] {
-    var words: [String] = []
-    var word: String?
-    var isQuoted = false
-    var isEscaped = false
-    for character in line {
-      if isEscaped {
-        word = (word ?? "") + String(character)
-        isEscaped = false
-      } else if character == "\\" {
-        isEscaped = true
-      } else if character == "\"" {
-        isQuoted.toggle()
-        word = word ?? ""
-      } else if character.isWhitespace, !isQuoted {
-        if let finished = word { words.append(finished) }
-        word = nil
-      } else {
-        word = (word ?? "") + String(character)
-      }
-    }
-    if isQuoted { throw .openQuote }
-    if let word { words.append(word) }
-    return words
   }
 }

@@ -5,6 +5,8 @@ import Foundation
 struct StyledText: Hashable {
   var text: String
   var style: Style
+  /// Where it leads, as `WebLink.target`.
+  var link: String?
 }
 
 /// One line of the message pane: pieces from left to right, or a rule across the pane with a title.
@@ -190,8 +192,8 @@ struct MessageLayout {
       let line = "> " + DisplayText.joinedLines(String(quote.prefix(Self.maximumQuoted)))
       lines.append(.pieces(head + [StyledText(text: line.clipped(to: max(0, width - indent)), style: theme.quote)]))
     }
-    for line in TextWrap.lines(of: DisplayText.lines(text), width: width - indent) {
-      lines.append(.pieces((lines.isEmpty ? head : [margin]) + [StyledText(text: line, style: bodyStyle)]))
+    for line in Self.bodyLines(DisplayText.lines(text), width: width - indent, style: bodyStyle) {
+      lines.append(.pieces((lines.isEmpty ? head : [margin]) + line))
     }
     if !message.reactions.isEmpty {
       let reactions = DisplayText.joinedLines(message.reactions.joined(separator: ", "))
@@ -205,6 +207,19 @@ struct MessageLayout {
       }
     }
     return lines
+  }
+
+  /// A text's lines, with its links set apart and whole on each line that they run over.
+  private static func bodyLines(_ text: String, width: Int, style: Style) -> [[StyledText]] {
+    let links = WebLink.all(in: text)
+    var linkStyle = style
+    linkStyle.isUnderlined = true
+    var position = 0
+    return TextWrap.lines(of: text, width: width).map { line in
+      WebLink.pieces(of: line, position: &position, links: links).map { text, link in
+        StyledText(text: text, style: link == nil ? style : linkStyle, link: link?.target)
+      }
+    }
   }
 
   private func noticeLines(_ message: MessageRow, _ level: MessageRow.Level) -> [MessageLine] {

@@ -116,6 +116,8 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
   public var delivery: Delivery?
   /// What commands call the message; nil for notices.
   public var messageID: String?
+  /// Names of the files that it offers.
+  public var files: [String] = []
   /// Sender and text of the message that this one answers: one line above the text.
   public var quote: String?
   /// One for each member who reacted: a line below the text.

@@ -34,6 +34,8 @@ public struct RoomRow: Identifiable, Hashable, Sendable {
   public var activity: Int64
   /// Whether somebody else is writing in it.
   public var isTyping: Bool
+  /// Something was typed in it and not sent; `UserInterface` knows.
+  public internal(set) var hasDraft = false
 
   public init(
     id: String, number: Int = 0, name: String, kind: Kind = .group, isEncrypted: Bool = true, unread: Int = 0,

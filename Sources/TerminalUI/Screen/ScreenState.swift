@@ -35,11 +35,18 @@ public struct ScreenState: Equatable, Sendable {
   public var search: SearchPanel?
   /// Not nil while devices are compared; in place of the panes.
   public var verification: VerificationPanel?
+  /// Not nil while one of several is to be chosen; in place of the panes.
+  public var picker: Picker?
+  /// The messages are shown without anything else, for the terminal's own selection; any key ends it.
+  public var isBare = false
   /// A text that is read at the moment; in place of the panes.
   public var page: TextPage?
 
   /// Times of messages are drawn in it.
   public var timeZone = TimeZone.current
+
+  /// Whether something stands in place of the panes.
+  var hasPanel: Bool { search != nil || verification != nil || page != nil || picker != nil }
 
   public init() {}
 }

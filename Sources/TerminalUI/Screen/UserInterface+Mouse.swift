@@ -5,6 +5,7 @@ extension UserInterface {
   static let wheelLines = 3
 
   mutating func handle(_ event: MouseEvent) -> [Intent] {
+    if screen.isBare { return [] }
     let layout = ScreenLayout(screen, size: size)
     switch event.kind {
     case .wheelUp, .wheelDown: return turnWheel(event.kind == .wheelUp ? -1 : 1)
@@ -16,6 +17,10 @@ extension UserInterface {
       }
       if screen.page != nil {
         screen.page = nil
+        return []
+      }
+      if screen.picker != nil {
+        screen.picker = nil
         return []
       }
       if screen.search != nil { return clickInSearch(event) }
@@ -49,6 +54,7 @@ extension UserInterface {
       scrollPage(by: direction * Self.wheelLines)
       return []
     }
+    if screen.picker != nil { return handleInPicker(KeyStroke(direction < 0 ? .up : .down)) }
     if screen.search != nil { return moveInSearch(by: direction) }
     if screen.verification != nil { return [] }
     return scroll(by: direction * Self.wheelLines)

@@ -19,10 +19,20 @@ public struct UserInterface: Sendable {
   /// More words for Tab, as known addresses; members, rooms and commands are offered anyway.
   public var completionWords: [String] = []
   /// Completes the argument of a command, as a path for /file; called before the common candidates.
-  public var completeArgument: (@Sendable (_ command: String, _ word: String) -> [String])?
+  /// `before` are the arguments in front of the word, resolved; candidates are as they are typed.
+  public var completeArgument: (@Sendable (_ command: String, _ before: [String], _ word: String) -> [String])?
 
   /// Input lines of the rooms that are not open.
   private var inputs: [RoomRow.ID: InputLine] = [:]
+  private var entered: [EnteredLine] = []
+
+  /// A line that left the input, to be kept for another run.
+  public struct EnteredLine: Hashable, Sendable {
+    /// As it was typed.
+    public var text: String
+    /// The room that was open.
+    public var room: RoomRow.ID?
+  }
 
   public init(
     screen: ScreenState = ScreenState(), size: ScreenSize, theme: Theme = .dark, keymap: Keymap = .standard,
@@ -40,14 +50,13 @@ public struct UserInterface: Sendable {
 
   /// True when the newest message is on the screen: what arrives now is seen.
   public var showsNewest: Bool {
-    screen.scroll == .end && !screen.hasNewer && screen.search == nil && screen.verification == nil
-      && screen.page == nil
+    screen.scroll == .end && !screen.hasNewer && !screen.hasPanel && !screen.isBare
       && ScreenLayout(screen, size: size).messages != nil
   }
 
   /// The messages on the screen; none while something else covers them.
   public var visibleMessages: [MessageRow] {
-    guard screen.search == nil, screen.verification == nil, screen.page == nil else { return [] }
+    guard !screen.hasPanel, !screen.isBare else { return [] }
     let layout = ScreenLayout(screen, size: size)
     guard let columns = layout.messages else { return [] }
     return Array(
@@ -60,8 +69,14 @@ public struct UserInterface: Sendable {
     firstUnread: MessageRow.ID? = nil
   ) {
     if screen.openRoom != room {
-      if let previous = screen.openRoom { inputs[previous] = screen.input }
-      screen.input = inputs.removeValue(forKey: room) ?? (screen.openRoom == nil ? screen.input : InputLine())
+      let typed = screen.input
+      if let previous = screen.openRoom { inputs[previous] = typed }
+      let own = inputs.removeValue(forKey: room)
+      screen.input = own ?? InputLine()
+      if screen.openRoom == nil, !typed.isEmpty {
+        // What was typed before a room was there goes on in it, if nothing waits there.
+        if screen.input.isEmpty { screen.input.replace(with: typed.text) } else { screen.input.remember(typed.text) }
+      }
       screen.status.typing = []
     }
     screen.scroll = .end
@@ -72,12 +87,59 @@ public struct UserInterface: Sendable {
     screen.messages = messages
     screen.members = members
     screen.firstUnread = firstUnread
+    markDrafts()
   }
 
-  /// Closes the open room, as after leaving it.
+  // MARK: What is typed in the rooms
+
+  /// Puts what was typed in an earlier run into a room's line, or without a room into the line of none.
+  public mutating func restore(_ text: String, about subject: MessageRow.ID? = nil, in room: RoomRow.ID?) {
+    guard let room, room != screen.openRoom else {
+      guard room == screen.openRoom else { return }
+      if screen.input.isEmpty {
+        screen.input.replace(with: text)
+        screen.input.subject = subject
+      } else {
+        screen.input.remember(text)
+      }
+      return
+    }
+    if inputs[room]?.isEmpty ?? true {
+      inputs[room, default: InputLine()].replace(with: text)
+      inputs[room]?.subject = subject
+    } else {
+      inputs[room]?.remember(text)
+    }
+    markDrafts()
+  }
+
+  /// Lines that were entered in a room in earlier runs, oldest first.
+  public mutating func remember(earlier lines: [String], in room: RoomRow.ID?) {
+    if room == screen.openRoom {
+      screen.input.remember(earlier: lines)
+    } else if let room {
+      inputs[room, default: InputLine()].remember(earlier: lines)
+    }
+  }
+
+  /// What is typed in a room, open or not.
+  public func input(in room: RoomRow.ID) -> InputLine {
+    (room == screen.openRoom ? screen.input : inputs[room]) ?? InputLine()
+  }
+
+  /// After the rows of the rooms were made anew.
+  public mutating func markDrafts() {
+    for index in screen.rooms.indices {
+      let room = screen.rooms[index].id
+      screen.rooms[index].hasDraft =
+        room != screen.openRoom && inputs[room]?.text.contains { !$0.isWhitespace } ?? false
+    }
+  }
+
+  /// Closes the open room, as after leaving it. What was typed in it stays with it.
   public mutating func closeRoom() {
     guard let room = screen.openRoom else { return }
-    inputs[room] = nil
+    inputs[room] = screen.input
     screen.input = InputLine()
     screen.openRoom = nil
     screen.header = RoomHeader()
@@ -97,13 +159,16 @@ public struct UserInterface: Sendable {
     switch event {
     case .resize(let newSize):
       size = newSize
-      return []
+      // What stands on the screen was broken at another width.
+      return screen.isBare ? endBare() : []
     case .suspend: return [.suspend]
     case .resumed: return [.redraw]
     case .terminate: return [.quit]
     case .focus: return []
     case .mouse(let event): return handle(event)
     case .paste(let text):
+      if screen.isBare { return endBare() }
+      if screen.picker != nil { return [] }
       screen.page = nil
       if screen.search != nil { return editSearch(.paste(DisplayText.line(text))) }
       if screen.verification != nil { return [] }
@@ -113,8 +178,10 @@ public struct UserInterface: Sendable {
       }
       return edit(.paste(text))
     case .stroke(let stroke):
+      if screen.isBare { return endBare() }
       screen.status.error = nil
       if screen.switcher != nil { return handleInSwitcher(stroke) }
+      if screen.picker != nil { return handleInPicker(stroke) }
       if screen.page != nil, let intents = handleInPage(stroke) { return intents }
       if screen.search != nil { return handleInSearch(stroke) }
       if screen.verification != nil { return handleInVerification(stroke) }
@@ -158,6 +225,12 @@ public struct UserInterface: Sendable {
       if !screen.input.isEmpty { return edit(.clear) }
       screen.status.error = "Ctrl-d or /quit leaves the program"
     case .deleteOrQuit: return screen.input.isEmpty ? [.quit] : edit(.deleteForward)
+    case .showBare:
+      if screen.messages.isEmpty {
+        screen.status.error = "there are no messages to select from"
+      } else {
+        screen.isBare = true
+      }
     case .redraw: return [.redraw]
     case .suspend: return [.suspend]
     }
@@ -189,11 +262,11 @@ public struct UserInterface: Sendable {
 
   private mutating func submit() -> [Intent] {
     guard screen.input.text.contains(where: { !$0.isWhitespace }) else { return [] }
-    return submit(screen.input.text) { interface in _ = interface.screen.input.submit() }
+    return submit(screen.input.text, isTyped: true)
   }
 
-  /// - Parameter accepted: called when the line makes sense, before it is carried out.
-  private mutating func submit(_ line: String, accepted: (inout UserInterface) -> Void = { _ in }) -> [Intent] {
+  /// - Parameter isTyped: the line is that of the input, which it leaves when it makes sense.
+  private mutating func submit(_ line: String, isTyped: Bool = false) -> [Intent] {
     do throws(CommandTable.Failure) {
       switch try commands.parse(line) {
       case .message(let text):
@@ -201,16 +274,28 @@ public struct UserInterface: Sendable {
           screen.status.error = "no room is open: /join ROOM or Alt-1"
           return []
         }
-        accepted(&self)
+        if isTyped { enter() }
         return [.sendMessage(text, room: room)] + scrollToEnd()
       case .command(let call):
-        accepted(&self)
+        if isTyped { enter(isForgotten: commands.commands.first { $0.name == call.name }?.isForgotten ?? false) }
         return run(call)
       }
     } catch {
       screen.status.error = error.description
       return []
     }
+  }
+
+  /// The line makes sense and leaves the input.
+  private mutating func enter(isForgotten: Bool = false) {
+    guard !isForgotten else { return screen.input.empty() }
+    entered.append(EnteredLine(text: screen.input.submit(), room: screen.openRoom))
+  }
+
+  /// The lines entered since this was called last.
+  public mutating func takeEntered() -> [EnteredLine] {
+    defer { entered = [] }
+    return entered
   }
 
   private mutating func run(_ call: CommandCall) -> [Intent] {
@@ -234,10 +319,16 @@ public struct UserInterface: Sendable {
   private mutating func complete(backwards: Bool) -> [Intent] {
     let before = screen.input.text
     let completer = Completer(screen: screen, commands: commands, words: completionWords, argument: completeArgument)
+    let head = String(before.prefix(screen.input.cursor))
     screen.input.complete(
-      backwards: backwards, from: commands.startOfRoom(String(before.prefix(screen.input.cursor))),
+      backwards: backwards, from: commands.startOfRoom(head) ?? commands.openArgument(head)?.start,
       candidates: completer.candidates)
     return composing(before: before)
+  }
+
+  private mutating func endBare() -> [Intent] {
+    screen.isBare = false
+    return [.redraw]
   }
 
   // MARK: Rooms

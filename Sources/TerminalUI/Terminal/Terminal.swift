@@ -27,6 +27,11 @@ public final class Terminal {
   }
 
   private static var isTaken = false
+  /// Bytes; xterm and tmux take somewhat more.
+  private static let maximumCopied = 50_000
+
+  /// Whether links are given to the terminal (OSC 8) or drawn as other text.
+  public var hasLinks = false
 
   /// Keys, pastes, changes of size and requests to stop, from `start` to `stop`; ends with `stop`.
   public nonisolated let keyEvents: AsyncStream<KeyEvent>
@@ -92,12 +97,18 @@ public final class Terminal {
       painted = nil
     }
     var contested: [Int] = []
+    var linked: [Int] = []
     for row in 0..<grid.size.rows {
       let cells = grid.cells(inRow: row)
       let before = painted?.cells(inRow: row)
-      if before == cells { continue }
+      let links = hasLinks ? grid.links(inRow: row) : []
+      let linksBefore = hasLinks ? painted?.links(inRow: row) ?? [] : []
+      if before == cells, links == linksBefore { continue }
       // What went past ncurses must be painted over even where ncurses sees no change.
-      if let before, before.contains(where: { ClusterWidth.isContested($0.text) }) { cncurses_repaint_row(Int32(row)) }
+      if let before, !linksBefore.isEmpty || before.contains(where: { ClusterWidth.isContested($0.text) }) {
+        cncurses_repaint_row(Int32(row))
+      }
+      if !links.isEmpty { linked.append(row) }
       if cells.contains(where: { ClusterWidth.isContested($0.text) }) {
         contested.append(row)
         cncurses_repaint_row(Int32(row))
@@ -108,8 +119,25 @@ public final class Terminal {
     }
     let cursor = grid.cursor ?? CellGrid.Position(row: -1, column: 0)
     cncurses_refresh(Int32(clamping: cursor.row), Int32(clamping: cursor.column))
-    overlay(contested, of: grid)
+    overlay(contested, linked: linked, of: grid)
     painted = grid
+  }
+
+  /// Clears the screen and writes lines as they are, without panes, for the terminal's own selection: it breaks those
+  /// that are too long, and knows that they are one. Stays until the next `repaint` and `paint`.
+  /// - Parameter lines: cleaned by `DisplayText`; the last that fit are to be seen.
+  public func showBare(_ lines: [String]) {
+    guard reader != nil else { return }
+    let text = lines.joined(separator: "\r\n")
+    text.withCString { cncurses_bare($0, text.utf8.count) }
+  }
+
+  /// Puts a text on the clipboard of the terminal's window system (xterm's OSC 52), which may refuse without a word.
+  /// - Returns: false when the text is longer than terminals take.
+  public func copy(_ text: String) -> Bool {
+    guard text.utf8.count <= Self.maximumCopied else { return false }
+    send("\u{1B}]52;c;\(Data(text.utf8).base64EncodedString())\u{1B}\\")
+    return true
   }
 
   /// Next `paint` sends everything, and clears the screen first.
@@ -145,8 +173,8 @@ public final class Terminal {
 
   /// From the first contested cluster of a row on, every run is put to its place explicitly: however wide a terminal
   /// thinks the cluster is, the next run begins in its column and covers what is too much.
-  private func overlay(_ rows: [Int], of grid: CellGrid) {
-    guard !rows.isEmpty else { return }
+  private func overlay(_ rows: [Int], linked: [Int], of grid: CellGrid) {
+    guard !rows.isEmpty || !linked.isEmpty else { return }
     cncurses_overlay_begin()
     for row in rows {
       let runs = GridRun.runs(of: grid.cells(inRow: row), contested: .alone)
@@ -154,6 +182,18 @@ public final class Terminal {
         run.withArguments { cncurses_overlay(Int32(row), Int32(run.column), $0, $1, $2, $3) }
       }
     }
+    for row in linked { for link in grid.links(inRow: row) { overlay(link, row: row, of: grid) } }
     cncurses_overlay_end()
+  }
+
+  /// The pieces of one address have the same target and id: the terminal takes them for one link.
+  private func overlay(_ link: CellLink, row: Int, of grid: CellGrid) {
+    cncurses_overlay_link(link.target, StableHash.of(link.target))
+    let cells = grid.cells(inRow: row)
+    let first = cells.startIndex + link.columns.lowerBound
+    for run in GridRun.runs(of: cells[first..<first + link.columns.count], contested: .alone) {
+      run.withArguments { cncurses_overlay(Int32(row), Int32(link.columns.lowerBound + run.column), $0, $1, $2, $3) }
+    }
+    cncurses_overlay_link("", 0)
   }
 }

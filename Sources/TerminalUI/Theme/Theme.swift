@@ -117,8 +117,7 @@ public struct Theme: Hashable, Sendable {
   func senderName(_ senderID: String, isOwn: Bool) -> Style {
     if isOwn { return ownName }
     guard !senderColors.isEmpty else { return text }
-    // FNV-1a: the same colour in every run, which Swift's own hash would not give.
-    let hash = senderID.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
-    return Style(foreground: senderColors[Int(hash % UInt32(senderColors.count))])
+    // The same colour in every run.
+    return Style(foreground: senderColors[Int(StableHash.of(senderID) % UInt32(senderColors.count))])
   }
 }

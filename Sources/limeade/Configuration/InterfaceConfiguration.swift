@@ -18,6 +18,23 @@ struct InterfaceConfiguration: Sendable {
     case fixed
   }
 
+  /// Whether links are marked as such for the terminal (OSC 8).
+  enum Links: String, CaseIterable, Sendable {
+    /// Where the terminal is not known to show the marks as text.
+    case auto
+    case on, off
+
+    /// - Parameter terminal: its name, as in TERM.
+    func isOn(terminal: String) -> Bool {
+      switch self {
+      case .on: true
+      case .off: false
+      // Old consoles print what they do not know.
+      case .auto: !["linux", "vt", "ansi", "cons", "sun", "eterm", "emacs", "dumb"].contains(where: terminal.hasPrefix)
+      }
+    }
+  }
+
   var theme = Theme.dark
   var keymap = Keymap.standard
   var usesMouse = true
@@ -26,9 +43,15 @@ struct InterfaceConfiguration: Sendable {
   var notifyCommand: ExternalCommand?
   var notifyFor = NotifyFor.mentions
   var roomOrder = RoomOrder.activity
+  var links = Links.auto
+  /// Gets a link or a file's path as its last argument.
+  var openCommand = ExternalCommand("xdg-open")
+  /// Gets a text on standard input; nil leaves the clipboard to the terminal.
+  var copyCommand: ExternalCommand?
 
   static let keys = [
-    "theme", "keys", "mouse", "bell", "notify", "notify-command", "notify-for", "room-order",
+    "theme", "keys", "mouse", "bell", "notify", "notify-command", "notify-for", "room-order", "links",
+    "open-command", "copy-command",
   ]
 
   /// - Parameters:
@@ -52,6 +75,9 @@ struct InterfaceConfiguration: Sendable {
       roomOrder =
         try reader.choice("room-order", of: RoomOrder.allCases.map(\.rawValue)).flatMap(RoomOrder.init)
         ?? roomOrder
+      links = try reader.choice("links", of: Links.allCases.map(\.rawValue)).flatMap(Links.init) ?? links
+      openCommand = try reader.string("open-command").map(ExternalCommand.init) ?? openCommand
+      copyCommand = try reader.string("copy-command").map(ExternalCommand.init)
       if let keys = try reader.section("keys") {
         for key in keys.names {
           do throws(Keymap.Failure) { try keymap.bind(key, to: keys.text(key)) } catch {

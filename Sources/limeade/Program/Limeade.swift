@@ -27,8 +27,8 @@ struct Limeade: AsyncParsableCommand {
       The first program that connects an account holds it; others ask it over a Unix socket (limeade-rpc(7)), so send, \
       listen, room, history, keys and account work beside an open chat or listen. Manual: limeade(1), limeade-config(5).
 
-      Exit codes: 0 done, 10 a device is not trusted, 64 usage, 65 bad input, 69 server unreachable, 73 cannot write, 75 timed out waiting, \
-      76 refused by the server, 77 wrong credentials, 78 bad configuration.
+      Exit codes: 0 done, 10 a device is not trusted, 64 usage, 65 bad input, 69 server unreachable, 73 cannot write, \
+      75 timed out waiting, or queued while the server is away, 76 refused by the server, 77 wrong credentials, 78 bad configuration.
       """,
     version: Version.current,
     subcommands: [

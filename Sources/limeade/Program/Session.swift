@@ -63,13 +63,16 @@ extension GlobalOptions {
   /// - Parameters:
   ///   - follows: whether the session's events are read.
   ///   - memory: makes it a lasting session, of a program that cannot ask for a passphrase later.
-  func session(follows: Bool, lastingWith memory: PassphraseMemory? = nil) throws -> AccountSession {
+  ///   - queueing: makes it a queueing session, see `AccountSession`.
+  func session(
+    follows: Bool, lastingWith memory: PassphraseMemory? = nil, queueing: Bool = false
+  ) throws -> AccountSession {
     let account = try accountConfiguration(withPassword: false)
     return AccountSession(
       .init(
         account: account, folder: ConfigurationFile.dataDirectory(account: account.name),
         store: { try store(for: account, exclusive: false) }, client: { try client(remembering: memory) }),
-      follows: follows, lasting: memory != nil)
+      follows: follows, lasting: memory != nil, queueing: queueing)
   }
 
   /// One operation, in the program that holds the account, or in this one.
@@ -83,9 +86,9 @@ extension GlobalOptions {
 
   /// A session for `body`, ended whatever happens.
   func withAccount<Value: Sendable>(
-    follows: Bool = false, _ body: (AccountSession) async throws -> Value
+    follows: Bool = false, queueing: Bool = false, _ body: (AccountSession) async throws -> Value
   ) async throws -> Value {
-    let session = try session(follows: follows)
+    let session = try session(follows: follows, queueing: queueing)
     let result: Result<Value, any Error>
     do { result = .success(try await body(session)) } catch { result = .failure(error) }
     // What was interrupted still says goodbye, and sends what others asked it to; but a server that has not answered so

@@ -18,8 +18,17 @@ struct RunningTransfers {
   func lines(of message: Message) -> [String] {
     message.files.enumerated().map { index, file in
       let moving = running[message.fileID(index)].map { "\($0.step.rawValue): \(FileText.share($0))" }
-      return "[file] \(FileText.summary(file)) (\(moving ?? FileText.state(file)))"
+      return "[file] \(FileText.summary(file)) (\(moving ?? Self.state(file)))"
     }
+  }
+
+  /// Where a file is, with the folder only where its name stands in front already.
+  private static func state(_ file: MessageFile) -> String {
+    guard file.state == .saved, let path = file.path else { return FileText.state(file) }
+    let url = URL(fileURLWithPath: path)
+    let isNamed = url.lastPathComponent == file.name
+    let shown = BaseFolders.abbreviated(isNamed ? url.deletingLastPathComponent().path : path)
+    return (isNamed ? "saved in " : "saved as ") + SafeLine.text(shown)
   }
 }
 
@@ -46,11 +55,32 @@ extension ChatScreen {
     (try? await store.history(HistoryRequest(room: room, limit: 1000))) ?? []
   }
 
+  /// `/save [--unencrypted] [NAME] [FOLDER]`; a single word with a slash is a folder.
+  func saveFile(_ arguments: [String]) async {
+    var words = arguments.filter { $0 != "--unencrypted" }
+    let isFolder = words.count == 1 && (words[0].contains("/") || words[0] == "~")
+    if isFolder { words.insert("", at: 0) }
+    await saveFile(
+      named: words.first.flatMap { $0.isEmpty ? nil : $0 }, in: words.dropFirst().first,
+      unencrypted: arguments.contains("--unencrypted"))
+  }
+
   /// - Parameters:
-  ///   - name: the beginning of a file's name; nil for the newest that is not saved.
+  ///   - name: the beginning of a file's name; nil for those of the chosen message, else the newest that is not saved.
   ///   - unencrypted: also one without a key in an encrypted room.
-  func saveFile(named name: String?, in folder: String?, unencrypted: Bool) async {
+  private func saveFile(named name: String?, in folder: String?, unencrypted: Bool) async {
     guard let room = openRoom?.room.address else { return complain("no room is open: /join ROOM") }
+    let folder = folder ?? Self.downloadFolder(account)
+    let chosen = interface.screen.messages.first { $0.id == interface.screen.selected }?.position?.id
+    if name == nil, let chosen {
+      guard let message = try? await store.message(number: chosen)?.message else {
+        return complain("the message is gone")
+      }
+      let indices = message.files.indices.filter { message.files[$0].isOffered }
+      guard !indices.isEmpty else { return complain("the chosen message has no file; Esc ends the choice") }
+      for index in indices { save(message, index, in: folder, again: true, unencrypted: unencrypted) }
+      return
+    }
     let entries = await recentEntries(of: room)
     let offers = entries.reversed().flatMap { entry in
       entry.message.files.enumerated().filter { $0.element.isOffered }.map { (entry.message, $0.offset, $0.element) }
@@ -62,7 +92,7 @@ extension ChatScreen {
     guard let (message, index, _) = found else {
       return complain(name.map { "no file in this room begins with '\($0)'" } ?? "there is no file to save")
     }
-    save(message, index, in: folder ?? Self.downloadFolder(account), again: true, unencrypted: unencrypted)
+    save(message, index, in: folder, again: true, unencrypted: unencrypted)
   }
 
   private func save(

@@ -49,6 +49,7 @@ extension MessageRow {
       delivery: message.isOutgoing ? Self.delivery(of: entry) : nil)
     isMention = !message.isOutgoing && mention.isIn(message.text)
     messageID = message.messageID
+    files = message.files.filter(\.isOffered).map(\.name)
     quote = entry.quote.map { "\(names.short($0.sender)): \($0.text ?? "(not here)")" }
     reactions = entry.reactions.map { "\($0.text) \(names.short($0.sender))" }
     remarks = Self.remarks(message, names: names)

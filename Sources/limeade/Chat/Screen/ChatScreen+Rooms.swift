@@ -24,10 +24,14 @@ extension ChatScreen {
     let entries = await entries(of: address, around: message)
     let firstUnread = entries.first { !$0.message.isRead && !$0.message.isOutgoing }
     let (header, members) = await headerAndMembers(of: summary)
+    await rememberLines(of: address)
     guard opening == address else { return }
+    noteDraft()
+    let hadNone = interface.screen.openRoom == nil
     interface.open(
       address, header: header, messages: rows(entries, room: address), members: members,
       firstUnread: firstUnread.map { MessageRow.id(of: $0.message) })
+    if hadNone { moveDraft() }
     interface.screen.status.typing = (typing[address] ?? [:]).keys.sorted().map(names.short)
     if let message {
       // What is loaded reaches a page further, but perhaps not to the newest.
@@ -171,6 +175,7 @@ extension ChatScreen {
       row.mentions = summary.unread > 0 ? mentions[address] ?? 0 : 0
       return row
     }
+    interface.markDrafts()
     if let open = interface.screen.openRoom, !summaries.contains(where: { $0.room.address == open }) {
       let name = interface.screen.header.name
       interface.closeRoom()

@@ -51,8 +51,14 @@ final class ChatScreen {
   var messageReads = ReadOrder()
   /// Nothing while the terminal tells nothing: then it is taken for unwatched when another room is open.
   private var hasFocus: Bool?
-  private let terminal = Terminal()
+  let terminal = Terminal()
+  /// The screen shows messages without panes, and is left alone until that ends.
+  private var isBareShown = false
   private var notifications: NotificationQueue?
+  /// nil where the disk takes no drafts.
+  var drafts: DraftKeeper?
+  /// Rooms whose entered lines were read from the disk.
+  var remembered: Set<String> = []
   private var composing: Task<Void, Never>?
   var searching: Task<Void, Never>?
   var transfers = RunningTransfers()
@@ -73,8 +79,12 @@ final class ChatScreen {
     mention = Mention(address.user ?? "")
     interface = UserInterface(
       size: terminal.size, theme: configuration.theme, keymap: configuration.keymap, commands: ChatSlashCommands.table)
-    interface.completeArgument = { command, word in
-      ["file", "export"].contains(command) ? PathCompletion.candidates(for: word) : []
+    interface.completeArgument = { command, before, word in
+      switch command {
+      case "file" where before.isEmpty, "export" where before.isEmpty: PathCompletion.candidates(for: word)
+      case "save": PathCompletion.candidates(for: word, .folders)
+      default: []
+      }
     }
     interface.screen.status = StatusBar(
       account: "\(address.user ?? "")@\(address.host)", connection: "connecting", health: .pending)
@@ -82,6 +92,12 @@ final class ChatScreen {
       self?.complain(text)
       self?.paintSoon()
     }
+    do {
+      drafts = DraftKeeper(try InputRecord(store)) { [weak self] text in
+        self?.complain(text)
+        self?.paintSoon()
+      }
+    } catch { interface.screen.status.error = "what is typed is not kept: \(ExitStatus.text(of: error))" }
   }
 
   /// Runs until the user quits.
@@ -91,6 +107,7 @@ final class ChatScreen {
     }
     defer { terminal.stop() }
     if terminal.colors < 8 { interface.theme = .monochrome }
+    terminal.hasLinks = configuration.links.isOn(terminal: ProcessInfo.processInfo.environment["TERM"] ?? "")
     wanted = room
     let report = report
     let keys = terminal.keyEvents
@@ -109,6 +126,7 @@ final class ChatScreen {
     ]
     defer { for task in tasks { task.cancel() } }
     // What is known already is to be read and answered before the network has been waited for.
+    await restoreDrafts()
     await reloadRooms()
     await openWanted()
     paintNow()
@@ -116,7 +134,10 @@ final class ChatScreen {
       while let happening = report.take() {
         guard await isGoingOn(after: happening) else {
           // What was written before the end is handed over.
+          noteDraft()
           await orders.finish()
+          noteDraft()
+          await drafts?.finish()
           return .success(())
         }
       }
@@ -130,6 +151,7 @@ final class ChatScreen {
     case .key(let key):
       if case .focus(let isFocused) = key { hasFocus = isFocused }
       for intent in interface.handle(key) where await !carryOut(intent) { return false }
+      noteDraft()
       paintNow()
       return true
     case .chat(let event): await show(event)
@@ -148,6 +170,12 @@ final class ChatScreen {
 
   private func paintNow() {
     isPaintDue = false
+    guard !interface.screen.isBare else {
+      if !isBareShown { terminal.showBare(interface.bareLines) }
+      isBareShown = true
+      return
+    }
+    isBareShown = false
     terminal.paint(interface.grid)
     markVisibleRead()
   }
@@ -185,6 +213,9 @@ final class ChatScreen {
     case .loadNewest(let room): await open(room)
     case .search(let request): search(request)
     case .openMessage(let message, let room): await open(room, around: message)
+    case .openLink(let target): openLink(target)
+    case .openFile(let path): openFile(path)
+    case .copy(let text): copy(text)
     case .verify(let address): await verify(address)
     case .setTrust(let decision, let device): await decide(decision, device: device)
     case .sendMessage(let text, let room):
@@ -192,7 +223,12 @@ final class ChatScreen {
       // Who answers has read what was new.
       interface.screen.firstUnread = nil
       let message = SendText(to: room, text: text, waits: true)
-      order { await self.addOwn(try await self.session.perform(message)) }
+      order {
+        do { await self.addOwn(try await self.session.perform(message)) } catch {
+          self.giveBack(text.hasPrefix("/") ? "/" + text : text, in: room)
+          throw error
+        }
+      }
     case .composing(let isWriting, let room): tellComposing(isWriting, room: room)
     case .command(let call): await run(call)
     }
@@ -201,6 +237,7 @@ final class ChatScreen {
 
   /// A stopped program answers nobody: others may have the account meanwhile.
   private func suspend() async {
+    await drafts?.finish()
     await session.release()
     terminal.suspend()
     inBackground { try await self.session.attach() }

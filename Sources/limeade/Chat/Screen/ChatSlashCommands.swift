@@ -36,10 +36,9 @@ extension ChatScreen {
     case "files": await showFiles()
     case "ephemeral": send(call.arguments[1], lifetime: Int(call.arguments[0]) ?? 0)
     case "send-trusted": send(call.arguments[0], requireTrust: true)
-    case "save":
-      let words = call.arguments.filter { $0 != "--unencrypted" }
-      await saveFile(
-        named: words.first, in: words.dropFirst().first, unencrypted: words.count < call.arguments.count)
+    case "save": await saveFile(call.arguments)
+    case "open": await open(number: call.arguments.first)
+    case "copy": await copy(number: call.arguments.first)
     case "cancel": await cancelTransfers()
     case "export": export(to: call.arguments[0], as: call.arguments.last == "json" ? .json : .text)
     case "reply", "react", "edit", "retract", "forward": await runOnMessage(call)

@@ -66,7 +66,7 @@ struct FileCommand: AsyncParsableCommand {
       var address: String?
       if let room { address = try await store.room(named: room, for: account.address).room.address }
       let (message, index) = try await saver.find(id.text, room: address)
-      let (folder, anyHost, unencrypted) = (to, anyHost, unencrypted)
+      let (folder, anyHost, unencrypted) = (BaseFolders.expanded(to), anyHost, unencrypted)
       let saving = Task {
         try await saver.save(message, index, in: folder, anyHost: anyHost, unencrypted: unencrypted)
       }

@@ -18,6 +18,8 @@ struct MessageCommand: AsyncParsableCommand {
 
       Linphone knows reactions from 5.3 on, edits and retractions from 5.5 on. Older versions show a reaction and an \
       edit as another message and keep what was retracted.
+
+      While the server is away all four are kept as the texts of 'limeade send' are (exit code 75).
       """,
     subcommands: [React.self, Edit.self, Retract.self, Forward.self])
 
@@ -36,6 +38,7 @@ struct MessageCommand: AsyncParsableCommand {
     @Argument(help: "One emoji. It replaces your earlier reaction.") var emoji: String?
     @Flag(help: "Take your reaction back.") var remove = false
     @Option(help: "Give up waiting after this many seconds (exit code 75).") var timeout: Double = 60
+    @OptionGroup var queue: QueueOption
 
     func validate() throws {
       if (emoji == nil) != remove { throw ValidationError("give an emoji, or --remove") }
@@ -43,7 +46,8 @@ struct MessageCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await options.change(
-        ReactToMessage(room: target.room, id: target.id.text, emoji: emoji ?? ""), timeout: timeout)
+        ReactToMessage(room: target.room, id: target.id.text, emoji: emoji ?? "", queue: queue.parameter), queue,
+        timeout: timeout)
     }
   }
 
@@ -56,9 +60,12 @@ struct MessageCommand: AsyncParsableCommand {
     @OptionGroup var target: Target
     @Argument(help: "The new text.") var text: String
     @Option(help: "Give up waiting after this many seconds (exit code 75).") var timeout: Double = 60
+    @OptionGroup var queue: QueueOption
 
     func run() async throws {
-      try await options.change(EditMessage(room: target.room, id: target.id.text, text: text), timeout: timeout)
+      try await options.change(
+        EditMessage(room: target.room, id: target.id.text, text: text, queue: queue.parameter), queue,
+        timeout: timeout)
     }
   }
 
@@ -70,9 +77,11 @@ struct MessageCommand: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
     @OptionGroup var target: Target
     @Option(help: "Give up waiting after this many seconds (exit code 75).") var timeout: Double = 60
+    @OptionGroup var queue: QueueOption
 
     func run() async throws {
-      try await options.change(RetractMessage(room: target.room, id: target.id.text), timeout: timeout)
+      try await options.change(
+        RetractMessage(room: target.room, id: target.id.text, queue: queue.parameter), queue, timeout: timeout)
     }
   }
 
@@ -83,15 +92,18 @@ struct MessageCommand: AsyncParsableCommand {
     @OptionGroup var target: Target
     @Argument(help: "A SIP address, a contact, a room address, or the beginning of a room's name.") var to: String
     @Option(help: "Give up waiting after this many seconds (exit code 75).") var timeout: Double = 60
+    @OptionGroup var queue: QueueOption
 
     func run() async throws {
       Output.onlyReports = true
-      try await options.withAccount(follows: true) { session in
+      let order = ForwardMessage(room: target.room, id: target.id.text, to: to, queue: queue.parameter)
+      try await options.withOutbox(queue, timeout: timeout) { session, connection in
         let message = try await Deadline.run(
           seconds: timeout, or: "the server did not answer within \(timeout.brief) s; nothing was sent"
-        ) { try await session.perform(ForwardMessage(room: target.room, id: target.id.text, to: to)) }
-        let progress = SendProgress(message, until: .sent, session: session, json: options.json)
-        try await Deadline.run(seconds: timeout, or: "the message was not sent in time; it stays in the outbox") {
+        ) { try await session.perform(order) }
+        let progress = SendProgress(
+          message, until: .sent, session: session, connection: connection, json: options.json)
+        try await progress.within(seconds: timeout, or: "the message was not sent within \(timeout.brief) s") {
           try await progress.follow()
         }
       }
@@ -102,34 +114,60 @@ struct MessageCommand: AsyncParsableCommand {
 extension GlobalOptions {
   /// Makes a change and waits until the server has it.
   fileprivate func change<Operation: AccountOperation>(
-    _ operation: Operation, timeout: Double
+    _ operation: Operation, _ queue: QueueOption, timeout: Double
   ) async throws where Operation.Output == MessageChange {
     let json = json
     Output.onlyReports = true
-    try await withAccount(follows: true) { session in
+    try await withOutbox(queue, timeout: timeout) { session, connection in
       let change = try await Deadline.run(
         seconds: timeout, or: "the server did not answer within \(timeout.brief) s; nothing was sent"
       ) { try await session.perform(operation) }
-      try await Deadline.run(seconds: timeout, or: "it was not sent in time; it stays in the outbox") {
-        for try await event in session.events {
-          switch event {
-          case .error(_, let text): Output.note("limeade: \(SafeLine.text(text))")
-          case .security(let room, _, let text):
-            // A device came into the room after the look at its devices: the change waits for it.
-            let trust = room == change.room ? try await session.perform(ShowRoom(change.room)).trust : nil
-            let isHeld = trust?.devices.contains { $0.isHeld(by: session.account.newDevices) } ?? false
-            guard !isHeld else { throw CommandFailure(code: ExitStatus.untrusted, text: text) }
-            Output.note("limeade: \(SafeLine.text(text))")
-          default: break
-          }
-          guard case .change(let now) = event, now.kind == change.kind, now.messageID == change.messageID,
-            now.sender == change.sender, now.state != .queued
-          else { continue }
-          Output.line(json ? event.jsonLine : "\(now.state.rawValue) \(now.messageID)")
-          if let failure = now.failure { throw CommandFailure(code: 76, text: failure) }
-          return
-        }
+      let queued = json ? ChatEvent.change(change).jsonLine : "queued \(change.messageID)"
+      if let failure = connection.failure {
+        Output.line(queued)
+        throw failure
       }
+      let late = "it was not sent within \(timeout.brief) s"
+      do {
+        try await Deadline.run(seconds: timeout, or: late) {
+          try await follow(change, session, connection) { Output.line(queued) }
+        }
+      } catch let failure as CommandFailure where failure.code == 75 && failure.text == late {
+        Output.line(queued)
+        throw CommandFailure.timedOut(late + OutboxConnection.kept)
+      }
+    }
+  }
+
+  /// Returns when the server has the change.
+  /// - Parameter wait: called before the failure is thrown when it waits for a server that is away.
+  private func follow(
+    _ change: MessageChange, _ session: AccountSession, _ connection: OutboxConnection, _ wait: () -> Void
+  ) async throws {
+    var connection = connection
+    for try await event in session.events {
+      connection.note(event)
+      switch event {
+      case .error(change.room, let text): Output.note("limeade: \(SafeLine.text(text))")
+      case .security(change.room, _, let text):
+        // A device came into the room after the look at its devices: the change waits for it.
+        let trust = try await session.perform(ShowRoom(change.room)).trust
+        guard !trust.devices.contains(where: { $0.isHeld(by: session.account.newDevices) }) else {
+          throw CommandFailure(code: ExitStatus.untrusted, text: text)
+        }
+        Output.note("limeade: \(SafeLine.text(text))")
+      case .connection(.offline):
+        guard let failure = connection.failure else { continue }
+        wait()
+        throw failure
+      default: break
+      }
+      guard case .change(let now) = event, now.kind == change.kind, now.messageID == change.messageID,
+        now.sender == change.sender, now.state != .queued
+      else { continue }
+      Output.line(json ? event.jsonLine : "\(now.state.rawValue) \(now.messageID)")
+      if let failure = now.failure { throw CommandFailure(code: 76, text: failure) }
+      return
     }
   }
 }

@@ -23,7 +23,11 @@ struct SendCommand: AsyncParsableCommand {
       sends to the others only).
 
       Files go to the account's file server, encrypted if the room is. Ctrl-C while they are uploaded cancels the \
-      message. What waits for a server that is away is sent later, by whatever command connects next.
+      message.
+
+      While the server is away the message is kept: "queued" and its id are printed, the exit code is 75, and it is \
+      sent once, by whatever command connects next, or by the limeade that runs beside. With --no-queue it is not \
+      kept, and the exit code is 69. Somebody to whom there is no room yet cannot be written to meanwhile.
       """)
 
   enum Goal: String, ExpressibleByArgument, CaseIterable { case sent, delivered, displayed }
@@ -46,6 +50,8 @@ struct SendCommand: AsyncParsableCommand {
 
   @Option(help: "Give up waiting after this many seconds without any progress (exit code 75).")
   var timeout: Double = 60
+
+  @OptionGroup var queue: QueueOption
 
   @Flag(help: "Send nothing unless every device that would get it is trusted (exit code 10).")
   var requireTrust = false
@@ -73,8 +79,8 @@ struct SendCommand: AsyncParsableCommand {
     let files = try GivenFiles(file, data: ConfigurationFile.dataDirectory(account: account.name))
     let order = SendText(
       to: to, text: text, requireTrust: requireTrust, replyTo: replyTo, ephemeral: ephemeral,
-      ephemeralUnread: ephemeralUnread, files: files.paths)
-    try await options.withAccount(follows: true) { session in
+      ephemeralUnread: ephemeralUnread, files: files.paths, queue: queue.parameter)
+    try await options.withOutbox(queue, timeout: timeout) { session, connection in
       let goal = wait
       let sign = Deadline.Sign()
       // From the start: a server that takes the connection may still never answer.
@@ -86,13 +92,13 @@ struct SendCommand: AsyncParsableCommand {
       sign.give()
       let interruption = cancelOnInterruption(message, session)
       defer { interruption?.cancel() }
-      let progress = SendProgress(message, until: goal, session: session, json: options.json, sign: sign)
+      let progress = SendProgress(
+        message, until: goal, session: session, connection: connection, json: options.json, sign: sign)
       let needsTrust = requireTrust || session.account.requiresTrust
-      try await Deadline.run(
-        seconds: timeout, since: sign,
-        or: "the message was not \(goal.rawValue) within \(timeout.brief) s; it stays in the outbox or on its way"
+      try await progress.within(
+        seconds: timeout, or: "the message was not \(goal.rawValue) within \(timeout.brief) s"
       ) {
-        do { try await progress.follow() } catch let failure as CommandFailure {
+        do { try await progress.follow() } catch let failure as CommandFailure where failure.code == 76 {
           // A device that came into the room between the first look and the sending.
           let trust = try await session.perform(ShowRoom(message.room)).trust
           let isHeld = trust.devices.contains { $0.isHeld(by: session.account.newDevices) }

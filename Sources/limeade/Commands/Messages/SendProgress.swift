@@ -9,27 +9,34 @@ actor SendProgress {
   private let message: Message
   private let goal: SendCommand.Goal
   private let session: AccountSession
+  /// Of a message that waits in the outbox: why it does.
+  private var connection: OutboxConnection
   private let json: Bool
   private let sign: Deadline.Sign
   private let printer: ProgressPrinter
   private var told: Set<String> = []
 
-  /// - Parameter sign: given whenever a file moves.
+  /// - Parameters:
+  ///   - connection: as it was when the message was taken.
+  ///   - sign: given whenever a file moves.
   init(
-    _ message: Message, until goal: SendCommand.Goal, session: AccountSession, json: Bool,
-    sign: Deadline.Sign = Deadline.Sign()
+    _ message: Message, until goal: SendCommand.Goal, session: AccountSession, connection: OutboxConnection,
+    json: Bool, sign: Deadline.Sign = Deadline.Sign()
   ) {
     (self.message, self.goal, self.session, self.json) = (message, goal, session, json)
+    self.connection = connection
     self.sign = sign
     printer = ProgressPrinter(json: json)
   }
 
   /// Returns when the goal is reached with every member.
-  /// - Throws: exit code 76 when it cannot be any more.
+  /// - Throws: exit code 76 when it cannot be any more; 75 when the message waits for a server that is away.
   func follow() async throws {
     defer { printer.end() }
     if try await look() { return await tellWhatCame() }
+    try await endIfWaiting()
     for try await event in session.events {
+      connection.note(event)
       switch event {
       case .messageState(let changed) where changed.messageID == message.messageID:
         tell(event)
@@ -42,12 +49,46 @@ actor SendProgress {
         printer.show(progress)
       // Another program holds the account now, or events are missing.
       case .connection(.registered), .lost: if try await look() { return }
-      case .error(_, let text), .security(_, _, let text): Output.note("limeade: \(SafeLine.text(text))")
-      default: break
+      case .connection(.offline): try await endIfWaiting()
+      default: tellTrouble(event)
       }
     }
     // The stream only ends by itself when the session was closed under a cancelled task.
     throw CancellationError()
+  }
+
+  /// The same, for so many seconds since the last sign.
+  /// - Throws: exit code 75 then, with "queued" printed for what waits in the outbox.
+  nonisolated func within(
+    seconds: Double, or text: String, _ body: @escaping @Sendable () async throws -> Void
+  ) async throws {
+    do { try await Deadline.run(seconds: seconds, since: sign, or: text, body) } catch let late as CommandFailure
+      where late.code == 75 && late.text == text
+    {
+      throw CommandFailure.timedOut(await tellIfQueued() ? text + OutboxConnection.kept : "\(text); it is on its way")
+    }
+  }
+
+  private func endIfWaiting() async throws {
+    guard let failure = connection.failure, await tellIfQueued() else { return }
+    throw failure
+  }
+
+  private func tellIfQueued() async -> Bool {
+    let now = try? await session.perform(FindMessage(room: message.room, id: message.messageID))
+    guard let now = now ?? nil, now.message.state == .queued else { return false }
+    tell(.messageState(now.message))
+    return true
+  }
+
+  /// What goes wrong in other rooms, and with other accounts, is not this message's.
+  private nonisolated func tellTrouble(_ event: ChatEvent) {
+    switch event {
+    case .error(message.room, let text), .security(message.room, _, let text):
+      printer.end()
+      Output.note("limeade: \(SafeLine.text(text))")
+    default: break
+    }
   }
 
   /// What the user has to know of a message comes before the news that it was sent.
@@ -56,7 +97,7 @@ actor SendProgress {
       do {
         for try await event in self.session.events {
           switch event {
-          case .error(_, let text), .security(_, _, let text): Output.note("limeade: \(SafeLine.text(text))")
+          case .error, .security: self.tellTrouble(event)
           case .messageState(let changed) where changed.messageID == self.message.messageID: return
           default: break
           }
