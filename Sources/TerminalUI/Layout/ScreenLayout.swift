@@ -7,6 +7,7 @@ struct ScreenLayout: Equatable {
   /// Beside rooms and messages, members need this many.
   static let membersColumns = 72
   static let maximumInputRows = 5
+  static let maximumStatusRows = 3
 
   /// Columns of each pane; nil is not shown. A column for the border stands between neighbours.
   var rooms: Range<Int>?
@@ -14,15 +15,20 @@ struct ScreenLayout: Equatable {
   var members: Range<Int>?
   /// Rows of the three panes.
   var body: Range<Int>
-  var statusRow: Int
+  /// More than one where an error needs them.
+  var statusRows: Range<Int>
   var inputRows: Range<Int>
 
   init(_ state: ScreenState, size: ScreenSize) {
     let inputHeight = min(
       InputLayout(state, columns: size.columns).rows.count, Self.maximumInputRows, max(1, size.rows / 3))
     inputRows = max(0, size.rows - inputHeight)..<size.rows
-    statusRow = max(0, inputRows.lowerBound - 1)
-    body = min(1, statusRow)..<statusRow
+    let above = max(0, inputRows.lowerBound - 1)
+    let wanted = StatusLayout(state, columns: size.columns).lines.count
+    // The messages keep most of a small screen.
+    let statusHeight = max(1, min(wanted, Self.maximumStatusRows, size.rows / 4))
+    statusRows = max(0, above - statusHeight + 1)..<above + 1
+    body = min(1, statusRows.lowerBound)..<statusRows.lowerBound
 
     let isNarrow = size.columns < Self.narrowColumns
     let hasMembersBeside = size.columns >= Self.membersColumns

@@ -1,4 +1,4 @@
-// StatusBar.swift: the line between messages and input.
+// StatusBar.swift: the line between messages and input, up to three rows of it.
 
 /// The account and its connection, an error, or who is typing.
 public struct StatusBar: Hashable, Sendable {
@@ -13,6 +13,10 @@ public struct StatusBar: Hashable, Sendable {
   public var health: Health
   /// Takes the place of all but a troubled connection and the encryption until the next key press.
   public var error: String?
+  /// As `error`, of what is none.
+  public var notice: String?
+  /// What is being done and takes a while, until it is done.
+  public var progress: [String] = []
   /// Names of the people typing in the open room.
   public var typing: [String]
 

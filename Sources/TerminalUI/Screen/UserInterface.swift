@@ -180,6 +180,7 @@ public struct UserInterface: Sendable {
     case .stroke(let stroke):
       if screen.isBare { return endBare() }
       screen.status.error = nil
+      screen.status.notice = nil
       if screen.switcher != nil { return handleInSwitcher(stroke) }
       if screen.picker != nil { return handleInPicker(stroke) }
       if screen.page != nil, let intents = handleInPage(stroke) { return intents }

@@ -62,7 +62,7 @@ struct Limeade: AsyncParsableCommand {
         try command.run()
       }
     } catch let error where ExitStatus.isOurs(error) {
-      Output.note("limeade: \(SafeLine.text(ExitStatus.text(of: error)))")
+      Output.note("limeade: \(ExitStatus.line(ExitStatus.text(of: error)))")
       Foundation.exit(ExitStatus.code(of: error))
     } catch {
       guard let script = CompletionScript.inert(fullMessage(for: error)) else { exit(withError: error) }

@@ -69,11 +69,11 @@ extension MessageRow {
   private static func delivery(of entry: MessageWithDeliveries) -> Delivery {
     switch entry.message.state {
     case .queued: return .queued
-    case .failed: return .failed(reason: entry.message.failure ?? "unknown reason")
+    case .failed: return .failed(reason: ChatWords.sentence(entry.message.failure ?? "unknown reason"))
     case .sent, .received, .undecryptable: break
     }
     if let failed = entry.deliveries.first(where: { $0.state == .failed }) {
-      return .failed(reason: failed.reason ?? "not delivered to \(failed.participant)")
+      return .failed(reason: ChatWords.sentence(failed.reason ?? "not delivered to \(failed.participant)"))
     }
     let displayed = entry.count(atLeast: .displayed)
     if displayed.done > 0 { return .displayed(displayed.done, of: displayed.of) }

@@ -100,7 +100,9 @@ extension ChatScreen {
   func startChat(with target: String) {
     let (session, report) = (session, report)
     inBackground {
-      let summary = try await session.performBeside(OpenRoom(to: target))
+      let summary = try await self.during("opening \(target)…") {
+        try await session.performBeside(OpenRoom(to: target))
+      }
       report.yield(.chat(.room(summary, displayName: summary.displayName(for: session.account.address))))
       await self.reloadRooms()
       await self.open(summary.room.address)

@@ -43,6 +43,9 @@ final class ChatScreen {
   var isConnected = false
   /// Why there is no connection, as it was told last.
   private var toldFailure = ""
+  /// The line that says so.
+  private var failureLine: MessageRow.ID?
+  var errors = ErrorLog()
   /// Whether a room is opened unasked when none is open: not after the open one has ended.
   var opensByItself = true
   /// The room of the command line, until it is open.
@@ -324,7 +327,12 @@ final class ChatScreen {
       note(text, level: .warning, room: room)
       await refreshOpenRoom()
     case .error(let room, let text):
-      if let room, room != interface.screen.openRoom { note(text, level: .error, room: room) } else { complain(text) }
+      if let room, room != interface.screen.openRoom {
+        errors.add(text)
+        note(text, level: .error, room: room)
+      } else {
+        complain(text)
+      }
     case .lost: await readAgain()
     }
   }
@@ -341,6 +349,15 @@ final class ChatScreen {
       isPersonal: summary.room.isOneToOne || mention.isIn(message.text))
   }
 
+  /// What was said of the connection is over with it.
+  private func endFailure() {
+    withdraw(failureLine)
+    failureLine = nil
+    let last = ChatWords.sentence(toldFailure)
+    if !last.isEmpty, interface.screen.status.error?.hasSuffix(last) == true { interface.screen.status.error = nil }
+    toldFailure = ""
+  }
+
   private func show(_ connection: ChatEvent.Connection) async {
     switch connection {
     case .connecting:
@@ -350,7 +367,7 @@ final class ChatScreen {
       refreshRoomRows()
     case .registered:
       isConnected = true
-      toldFailure = ""
+      if !toldFailure.isEmpty { endFailure() }
       interface.screen.status.connection = "registered"
       interface.screen.status.health = .good
       await readAgain()
@@ -360,7 +377,10 @@ final class ChatScreen {
       interface.screen.status.connection = isConnected ? "offline" : "not connected"
       interface.screen.status.health = .bad
       // Each attempt fails in the same way for as long as a server is away.
-      if isConnected || reason != toldFailure { complain(isConnected ? "connection lost: \(reason)" : reason) }
+      if isConnected || reason != toldFailure {
+        endFailure()
+        failureLine = complainInLine(isConnected ? "connection lost: \(reason)" : reason)
+      }
       toldFailure = reason
       isConnected = false
       refreshRoomRows()
