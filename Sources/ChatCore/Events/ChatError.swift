@@ -8,6 +8,8 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   case notConnected
   case serverUnreachable(String)
   case wrongCredentials(String)
+  /// The server asks for the password of another realm than the account's: perhaps another domain is meant.
+  case otherRealm(expected: String, offered: [String])
   case noGRUU(domain: String)
   case refused(what: String, status: Int, reason: String)
   /// The server said yes and did not do it, or would not.
@@ -53,6 +55,11 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
     case .notConnected: "not connected to the SIP server"
     case .serverUnreachable(let cause): cause
     case .wrongCredentials(let cause): cause
+    case .otherRealm(let expected, let offered):
+      """
+      the server asks for a password of \(NameList.text(offered)), and the account is of \(expected): is the domain of \
+      the address right? Nothing was sent. If it is, set realm = "\(offered.first ?? "")" in the account
+      """
     case .noGRUU(let domain):
       """
       the server of \(domain) gave no pub-gruu (RFC 5627), so this device has no address of its own and cannot join \
@@ -193,7 +200,7 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
     switch self {
     case .untrusted, .newDevices, .unsafeDevices: 10
     case .notConnected, .serverUnreachable, .noRoomYet, .noKeys: 69
-    case .wrongCredentials: 77
+    case .wrongCredentials, .otherRealm: 77
     case .noGRUU, .factoryDidNotRedirect, .noKeyServer, .badConfiguration: 78
     case .refused, .notDone, .keyServer, .notInRoom, .nobodyToEncryptFor, .foreignRoom, .notTheOneToOneRoom: 76
     case .noStateFromFocus, .noDevices: 75
@@ -237,7 +244,8 @@ extension ChatError {
     case SIPError.refused(let status, let reason): self = .refused(what: what, status: status, reason: reason)
     case let error as SIPError:
       switch error {
-      case .wrongCredentials, .unsupportedChallenge, .otherRealm: self = .wrongCredentials(error.description)
+      case .wrongCredentials, .unsupportedChallenge: self = .wrongCredentials(error.description)
+      case .otherRealm(let expected, let offered): self = .otherRealm(expected: expected, offered: offered)
       case .noGRUU(let registrar): self = .noGRUU(domain: registrar)
       case .invalidConfiguration: self = .badConfiguration(error.description)
       case .invalidArgument: self = .badInput(error.description)
