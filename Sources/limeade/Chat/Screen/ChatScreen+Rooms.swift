@@ -212,7 +212,7 @@ extension ChatScreen {
     guard isConnected, let room = openRoom, room.unread > 0 else { return }
     let address = room.room.address
     if seenRoom != address { (seenRoom, seen) = (address, []) }
-    let rows = interface.visibleMessages.filter { !$0.isOwn }.compactMap(\.position?.id).filter { !seen.contains($0) }
+    let rows = visibleRows.filter { !$0.isOwn }.compactMap(\.position?.id).filter { !seen.contains($0) }
     guard !rows.isEmpty else { return }
     seen.formUnion(rows)
     inBackground {

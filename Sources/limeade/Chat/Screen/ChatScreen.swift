@@ -55,6 +55,8 @@ final class ChatScreen {
   /// Nothing while the terminal tells nothing: then it is taken for unwatched when another room is open.
   private var hasFocus: Bool?
   let terminal = Terminal()
+  /// In its place where the chat goes line by line.
+  private let lines: LineScreen?
   /// The screen shows messages without panes, and is left alone until that ends.
   private var isBareShown = false
   private var notifications: NotificationQueue?
@@ -75,8 +77,12 @@ final class ChatScreen {
 
   var account: AccountConfiguration { session.account }
 
-  init(session: AccountSession, store: AccountStore, configuration: InterfaceConfiguration) {
+  /// - Parameter lines: takes the terminal's place.
+  init(
+    session: AccountSession, store: AccountStore, configuration: InterfaceConfiguration, lines: LineScreen? = nil
+  ) {
     (self.session, self.store, self.configuration) = (session, store, configuration)
+    self.lines = lines
     let address = session.account.address
     names = store.names(for: address)
     mention = Mention(address.user ?? "")
@@ -105,15 +111,22 @@ final class ChatScreen {
 
   /// Runs until the user quits.
   func run(opening room: String?, errorFile: String) async -> Result<Void, any Error> {
-    do { try terminal.start(errorFile: errorFile, usesMouse: configuration.usesMouse) } catch {
-      return .failure(CommandFailure(code: 64, text: error.description))
+    do throws(Terminal.Failure) {
+      if let lines {
+        try lines.terminal.start(errorFile: errorFile)
+      } else {
+        try terminal.start(errorFile: errorFile, usesMouse: configuration.usesMouse)
+      }
+    } catch { return .failure(CommandFailure(code: 64, text: error.description)) }
+    defer {
+      terminal.stop()
+      lines?.terminal.stop()
     }
-    defer { terminal.stop() }
     if terminal.colors < 8 { interface.theme = .monochrome }
     terminal.hasLinks = configuration.links.isOn(terminal: ProcessInfo.processInfo.environment["TERM"] ?? "")
     wanted = room
     let report = report
-    let keys = terminal.keyEvents
+    let keys = lines?.terminal.keyEvents ?? terminal.keyEvents
     let events = session.events
     let tasks = [
       Task { for await key in keys { report.yield(.key(key)) } },
@@ -153,6 +166,7 @@ final class ChatScreen {
     switch happening {
     case .key(let key):
       if case .focus(let isFocused) = key { hasFocus = isFocused }
+      if key == .key(.enter), !interface.screen.input.isEmpty { lines?.terminal.endLine() }
       for intent in interface.handle(key) where await !carryOut(intent) { return false }
       noteDraft()
       paintNow()
@@ -171,8 +185,18 @@ final class ChatScreen {
 
   // MARK: Painting
 
+  /// What its reader has before them.
+  var visibleRows: [MessageRow] {
+    guard let lines else { return interface.visibleMessages }
+    return interface.screen.messages.filter(lines.isPrinted)
+  }
+
   private func paintNow() {
     isPaintDue = false
+    if let lines {
+      lines.show(&interface)
+      return markVisibleRead()
+    }
     guard !interface.screen.isBare else {
       if !isBareShown { terminal.showBare(interface.bareLines) }
       isBareShown = true
@@ -225,6 +249,7 @@ final class ChatScreen {
       composing?.cancel()
       // Who answers has read what was new.
       interface.screen.firstUnread = nil
+      lines?.noteTyped(text)
       let message = SendText(to: room, text: text, waits: true)
       order {
         do { await self.addOwn(try await self.session.perform(message)) } catch {
@@ -242,7 +267,7 @@ final class ChatScreen {
   private func suspend() async {
     await drafts?.finish()
     await session.release()
-    terminal.suspend()
+    if let lines { lines.terminal.suspend() } else { terminal.suspend() }
     inBackground { try await self.session.attach() }
   }
 
@@ -313,6 +338,13 @@ final class ChatScreen {
       stopTyping(message.room, message.sender)
       staleRooms.insert(message.room)
       await add(message)
+      if let lines, !message.isOutgoing, message.room != interface.screen.openRoom, let number = message.id,
+        let entry = try? await store.message(number: number)
+      {
+        let room = summaries.first { $0.room.address == message.room }.map(names.room) ?? message.room
+        let row = MessageRow(entry, names: names, mention: mention, transfers: transfers)
+        lines.add("[\(room)] " + LineScreen.line(row, withTime: false))
+      }
       if !message.isOutgoing { announce(message) }
     // Another program of this account may have written it.
     case .messageState(let message): await addOwn(message)
