@@ -76,15 +76,18 @@ public struct ForwardMessage: ClientOperation {
   public var id: String
   /// As the TO of `limeade send`.
   public var to: String
+  /// Also what was encrypted, into a room that is not. Default: no.
+  public var unencrypted: Bool?
   /// As `ClientOperation.queue`.
   public var queue: Bool?
-  public init(room: String, id: String, to: String, queue: Bool? = nil) {
-    (self.room, self.id, self.to) = (room, id, to)
+  public init(room: String, id: String, to: String, unencrypted: Bool = false, queue: Bool? = nil) {
+    (self.room, self.id, self.to, self.unencrypted) = (room, id, to, unencrypted ? true : nil)
     self.queue = queue
   }
   public func perform(on client: ChatClient) async throws -> Message {
     let room = try await known(room, client).room.address
     let id = try await client.store.messageID(id, in: room, .anyone)
-    return try await client.forward(id, from: room, to: try await client.room(for: to).room.address)
+    return try await client.forward(
+      id, from: room, to: try await client.room(for: to).room.address, unencrypted: unencrypted == true)
   }
 }

@@ -20,8 +20,11 @@ extension ChatClient {
   }
 
   /// Sends the text and the files of a message to another room, with the name of its author.
-  public func forward(_ messageID: String, from room: String, to target: String) async throws -> Message {
-    try await forwarder.forward(messageID, from: room, to: target)
+  /// - Parameter unencrypted: also what was encrypted, into a room that is not.
+  public func forward(
+    _ messageID: String, from room: String, to target: String, unencrypted: Bool = false
+  ) async throws -> Message {
+    try await forwarder.forward(messageID, from: room, to: target, unencrypted: unencrypted)
   }
 
   /// Sends a message that failed once more, as a new one: its text and files, what it answers, how long it lives.

@@ -12,15 +12,15 @@ extension ChatClient {
   public func room(for target: String) async throws -> RoomSummary {
     switch try await store.target(target, for: account.address) {
     case .room(let room): return room
-    case .person(let address): return try await oneToOneRoom(to: address)
+    case .person(let address): return try await room(withPerson: address)
     case .newcomer(let address, let known):
-      do { return try await oneToOneRoom(to: address) } catch let error as ChatError where error.isRefusal {
+      do { return try await room(withPerson: address) } catch let error as ChatError where error.isRefusal {
         throw ChatError.nobodyCalled(target, address: address.description, known: known)
       }
     }
   }
 
-  private func oneToOneRoom(to address: SIPURI) async throws -> RoomSummary {
+  private func room(withPerson address: SIPURI) async throws -> RoomSummary {
     if let known = try await oneToOne.known(with: address) { return known }
     do { try await waitUntilConnected() } catch let error as ChatError where error.mayPass {
       throw ChatError.noRoomYet(person: address.description, cause: error.description)

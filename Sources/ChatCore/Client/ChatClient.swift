@@ -36,7 +36,7 @@ import ServerConnection
 
   private(set) lazy var factory = ConferenceFactory(context, ownDevice)
   private(set) lazy var origins = RoomOrigins(context, ownDevice, factory)
-  private(set) lazy var follower = RoomFollower(context, ownDevice, origins) { [weak self] in
+  private(set) lazy var follower = RoomFollower(context, ownDevice, contactLog, origins) { [weak self] in
     await self?.stored(statesOf: $0)
   }
   private(set) lazy var resumption = RoomResumption(context, ownDevice, origins, follower)
@@ -197,7 +197,8 @@ import ServerConnection
   /// This device has its address: from now on it can encrypt and decrypt.
   private func takeIdentity(gruu: SIPURI?) async throws {
     guard let gruu else { throw ChatError.noGRUU(domain: account.address.host) }
-    ownDevice.connected(as: gruu)
+    let known = try await store.deviceID()
+    ownDevice.connected(as: gruu, isFirst: known != gruu.description)
     try await contactLog.begin()
     let device = DeviceID(gruu.description)
     try await store.database.write { try Setting.gruu.write($0, gruu.description) }

@@ -16,6 +16,8 @@ import ServerConnection
   /// nil before this run's first registration.
   private(set) var lime: LimeAccount?
   private(set) var isConnected = false
+  /// When this device was registered for the first time of all, if that was in this run.
+  private var firstConnected: ContinuousClock.Instant?
 
   init(_ context: ChatContext) { self.context = context }
 
@@ -49,7 +51,15 @@ import ServerConnection
     return agent
   }
 
-  func connected(as gruu: SIPURI) { (self.gruu, isConnected) = (gruu, true) }
+  /// - Parameter isFirst: it never had this address before.
+  func connected(as gruu: SIPURI, isFirst: Bool) {
+    (self.gruu, isConnected) = (gruu, true)
+    if isFirst { firstConnected = .now }
+  }
+
+  /// Whether invitations may come that the server sends to a new device: into the rooms that its account is in.
+  var isFirstContact: Bool { firstConnected.map { .now - $0 < Self.firstContact } ?? false }
+  private static let firstContact: Duration = .seconds(10)
 
   /// From here on it can encrypt and decrypt.
   func open(_ lime: LimeAccount) { self.lime = lime }

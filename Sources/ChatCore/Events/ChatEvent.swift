@@ -19,6 +19,8 @@ public enum ChatEvent: Sendable, Codable {
   case device(room: String, participant: String, device: String, change: Change)
   /// The room's administrators changed how long messages live: seconds after being read (0: they stay), and unread.
   case lifetime(room: String, seconds: Int, unread: Int?)
+  /// Somebody came, went or changed the room, as it is kept with its messages.
+  case roomEvent(RoomEvent)
   case message(Message)
   /// One of our messages was taken by the focus, or failed for good.
   case messageState(Message)
@@ -63,6 +65,7 @@ extension ChatEvent {
     case .lifetime(let room, let seconds, let unread):
       object = ["event": "ephemeral", "room": room, "seconds": seconds]
       object["unread"] = unread
+    case .roomEvent(let event): object = event.jsonFields
     case .message(let message): object = ["event": "message"].merging(message.jsonFields) { $1 }
     case .messageState(let message):
       object = ["event": message.state.rawValue, "room": message.room, "id": message.messageID]
@@ -158,6 +161,7 @@ extension RoomSummary {
       "participants": participants.map { ["address": $0.address, "admin": $0.isAdmin] as [String: Any] },
     ]
     if room.lifetime > 0 { object["ephemeral"] = room.lifetime }
+    if isNew { object["new"] = true }
     object["ephemeralUnread"] = room.unreadLifetime
     return object
   }

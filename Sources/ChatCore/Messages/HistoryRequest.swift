@@ -164,13 +164,15 @@ extension AccountStore {
     try await history(HistoryRequest(room: room, search: search, since: since, limit: limit))
   }
 
-  /// Unread messages of each room that call the account by its name.
+  /// Unread messages of each room that call the account by its name, and that it was added to the room.
   public func mentions(of mention: Mention) async throws -> [String: Int] {
     try await database.read { db in
       let unread = try Row.fetchCursor(
         db, sql: "SELECT room, text FROM message WHERE NOT isRead AND NOT isOutgoing AND text LIKE ? ESCAPE '\\'",
         arguments: [mention.pattern])
-      var counts: [String: Int] = [:]
+      // To be added to a room is as personal.
+      let added = try String.fetchAll(db, sql: "SELECT DISTINCT room FROM roomEvent WHERE NOT isRead")
+      var counts = Dictionary(uniqueKeysWithValues: added.map { ($0, 1) })
       while let row = try unread.next() {
         guard let text = row.value("text") as String?, let room = row.value("room") as String? else { continue }
         if mention.isIn(text) { counts[room, default: 0] += 1 }

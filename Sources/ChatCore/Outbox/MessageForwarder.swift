@@ -21,7 +21,10 @@ import MessageFormats
   }
 
   /// Sends the text and the files of a message to another room, with the name of its author.
-  func forward(_ messageID: String, from room: String, to target: String) async throws -> Message {
+  /// - Parameter unencrypted: also what was encrypted, into a room that is not.
+  func forward(
+    _ messageID: String, from room: String, to target: String, unencrypted: Bool
+  ) async throws -> Message {
     guard let message = try await context.store.message(room: room, messageID: messageID)?.message else {
       throw ChatError.noMessage(messageID)
     }
@@ -31,11 +34,24 @@ import MessageFormats
     guard message.lifetimeOnceRead == nil else {
       throw ChatError.badInput("the message deletes itself after reading: it is not forwarded")
     }
+    if !unencrypted { try await checkSecrecy(of: message, in: target) }
     // Whom a stranger's text is from nobody knows.
     let source = message.isStranger ? Self.unknownAuthor : message.forwardedFrom ?? message.sender
     let options = MessageOptions(forwardedFrom: source, waits: false)
     guard message.files.isEmpty else { return try await forward(message, to: target, options) }
     return try await writer.send(message.text, to: target, options)
+  }
+
+  /// What was written where the server cannot read it does not go where it can, and neither do the keys of its files.
+  private func checkSecrecy(of message: Message, in target: String) async throws {
+    try await context.store.database.read { db in
+      let source = try Room.find(db, message.room)
+      guard message.isEncrypted || source?.isEncrypted == true, let room = try Room.find(db, target), !room.isEncrypted
+      else { return }
+      throw ChatError.badInput(
+        "\(try RoomQueries.name(db, of: room)) is not encrypted, and the message is: its server could read it; "
+          + "--unencrypted forwards it all the same")
+    }
   }
 
   /// As Linphone names one that is not to be known.

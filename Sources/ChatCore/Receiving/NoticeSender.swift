@@ -59,15 +59,17 @@ import MessageFormats
   func markRead(_ address: String, rows: [Int64]? = nil) async throws {
     guard let gruu = ownDevice.gruu else { return }
     let now = context.clock.now()
-    let count = try await context.store.database.write { db -> Int in
+    let isNews = try await context.store.database.write { db -> Bool in
+      // Who reads in a room has seen that it is there.
+      let isNew = try RoomEvent.markRead(db, room: address)
       let unread = try MessageQueries.markRead(db, room: address, rows: rows, now: now)
       for message in unread where message.state == .received && !message.isStranger {
         let imdn = IMDNMessage(messageID: message.messageID, dateTime: message.writtenAt, kind: .displayed)
         try context.enqueue(db, notice: imdn, room: address, gruu: gruu, time: Date())
       }
-      return unread.count
+      return isNew || !unread.isEmpty
     }
-    guard count > 0 else { return }
+    guard isNews else { return }
     expiry.schedule()
     await context.reportRoom(address)
     outbox.wake()

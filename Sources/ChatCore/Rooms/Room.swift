@@ -134,6 +134,8 @@ public struct RoomSummary: Sendable, Equatable, Codable {
   public var deviceCount: Int
   /// Messages of others that were not read.
   public var unread: Int
+  /// Somebody added this account to it, and the user has not seen that.
+  public var isNew = false
   /// Made by liblinphone from 5.4 on for nothing but its delivery notifications of large rooms, and no text in it yet:
   /// not worth showing.
   public var isForNotifications = false

@@ -30,18 +30,24 @@ public enum MembershipChange: String, Codable, Sendable {
   }
 
   func invite(_ address: SIPURI, to room: String) async throws -> MembershipChange {
-    try await refer(room, address, [], what: "inviting \(address)") { $0.member(address) != nil }
+    try await follower.doing(.adding(address.addressOfRecord.description), in: room) {
+      try await refer(room, address, [], what: "inviting \(address)") { $0.member(address) != nil }
+    }
   }
 
   func remove(_ address: SIPURI, from room: String) async throws -> MembershipChange {
     let target = address.with(parameter: "method", "BYE")
-    return try await refer(room, target, [], what: "removing \(address)") { $0.member(address) == nil }
+    return try await follower.doing(.removing(address.addressOfRecord.description), in: room) {
+      try await refer(room, target, [], what: "removing \(address)") { $0.member(address) == nil }
+    }
   }
 
   func makeAdmin(_ address: SIPURI, in room: String, _ isAdmin: Bool = true) async throws {
     let role = Parameter("admin", isAdmin ? "true" : "false")
-    _ = try await refer(room, address, [role], what: "changing the role of \(address)") {
-      $0.member(address)?.isAdmin == isAdmin
+    try await follower.doing(.changingRole(address.addressOfRecord.description), in: room) {
+      _ = try await refer(room, address, [role], what: "changing the role of \(address)") {
+        $0.member(address)?.isAdmin == isAdmin
+      }
     }
   }
 
@@ -52,13 +58,15 @@ public enum MembershipChange: String, Codable, Sendable {
     try RoomEntry.requireName(subject)
     let known = try await context.store.database.read { try Room.find($0, room) }
     let headers = [SIPHeader("Subject", subject), SIPHeader("Require", "recipient-list-invite")]
-    try await update(
-      room, headers + Self.lifetimeHeaders(known?.lifetime ?? 0, unread: known?.unreadLifetime), agent,
-      what: "renaming the room")
-    // The focus answers 200 to everyone, but takes the name only from an administrator.
-    guard await stateCame(room, where: { $0.room.subject == subject }) else {
-      throw ChatError.notDone(
-        what: "renaming the room", why: "it kept its name, which only an administrator may change")
+    try await follower.doing(.renaming(subject), in: room) {
+      try await update(
+        room, headers + Self.lifetimeHeaders(known?.lifetime ?? 0, unread: known?.unreadLifetime), agent,
+        what: "renaming the room")
+      // The focus answers 200 to everyone, but takes the name only from an administrator.
+      guard await stateCame(room, where: { $0.room.subject == subject }) else {
+        throw ChatError.notDone(
+          what: "renaming the room", why: "it kept its name, which only an administrator may change")
+      }
     }
   }
 
@@ -80,15 +88,17 @@ public enum MembershipChange: String, Codable, Sendable {
     }
     guard known.room.lifetime != seconds || known.room.unreadLifetime != nil else { return }
     let headers = [SIPHeader("Subject", known.room.subject), SIPHeader("Require", "recipient-list-invite")]
-    try await update(room, headers + Self.lifetimeHeaders(seconds), agent, what: what)
-    // The focus answers 200 also where it changes nothing.
-    guard await stateCame(room, where: { $0.room.lifetime == seconds && $0.room.unreadLifetime == nil }) else {
-      throw ChatError.notDone(
-        what: what,
-        why: """
-          nothing changed: the room must have been made with a lifetime ('limeade room create --ephemeral'), and \
-          Flexisip has such rooms from 2.5 on
-          """)
+    try await follower.doing(.changingLifetime, in: room) {
+      try await update(room, headers + Self.lifetimeHeaders(seconds), agent, what: what)
+      // The focus answers 200 also where it changes nothing.
+      guard await stateCame(room, where: { $0.room.lifetime == seconds && $0.room.unreadLifetime == nil }) else {
+        throw ChatError.notDone(
+          what: what,
+          why: """
+            nothing changed: the room must have been made with a lifetime ('limeade room create --ephemeral'), and \
+            Flexisip has such rooms from 2.5 on
+            """)
+      }
     }
   }
 
@@ -166,6 +176,10 @@ public enum MembershipChange: String, Codable, Sendable {
   /// Leaves the room: un-SUBSCRIBE and BYE. After a restart, ours or the server's, there is no dialog to end, so one is
   /// made first.
   func leave(_ address: String) async throws {
+    try await follower.doing(.leaving, in: address) { try await end(address) }
+  }
+
+  private func end(_ address: String) async throws {
     guard let agent = ownDevice.agent else { throw ChatError.notConnected }
     await resumption.waitUntilResumed(address)
     await follower.unsubscribe(from: address)
@@ -173,11 +187,11 @@ public enum MembershipChange: String, Codable, Sendable {
       try await inDialog(with: address) { try await agent.bye($0) }
     } catch SIPError.noSuchDialog {
       // Not known although it was made just now: over.
-    } catch SIPError.refused(let status, _) where [403, 404, 481, 603].contains(status) {
+    } catch SIPError.refused(let status, _) where RoomEnd(refusal: status) != nil {
       // The focus no longer counts us as a member: that is what was wanted.
     } catch { throw ChatError(from: error, during: "leaving the room") }
     follower.closedDialog(with: address)
-    try await follower.markLeft(address)
+    try await follower.markLeft(address, .leaving)
   }
 
   /// Removes a room with its messages from this device. The focus is told, if it listens, for at most `limit`.

@@ -57,6 +57,7 @@ import SIPAgent
   /// The room is stored first: if this program is killed before the answer, it is taken up, or forgotten if the focus
   /// does not know it, at the next start.
   func enter(_ named: SIPURI, _ request: FactoryRequest) async throws -> RoomSummary {
+    let account = context.account.address
     let room = try await context.store.database.write { db in
       var room = try RoomQueries.join(
         db, uri: named, subject: request.subject, encrypted: request.isEncrypted, oneToOne: request.isOneToOne,
@@ -64,6 +65,10 @@ import SIPAgent
       if request.isOneToOne {
         (room.isOneToOne, room.isConfirmed) = (true, true)
         try room.update(db)
+      } else if room.version == 0 {
+        var event = RoomEvent(
+          .made, room: room.address, account: account, time: Date().wholeSeconds, by: account.description)
+        try event.record(db)
       }
       return room
     }
@@ -111,11 +116,25 @@ import SIPAgent
     }
     let isEncrypted = invitation.headers["End-To-End-Encrypted"]?.lowercased() == "true"
     let isOneToOne = invitation.headers["One-To-One-Chat-Room"]?.lowercased() == "true"
+    let (account, isFirstContact) = (context.account.address, ownDevice.isFirstContact)
     do {
       let room = try await context.store.database.write { db in
-        try RoomQueries.join(
+        let known = try Room.find(db, uri)
+        let room = try RoomQueries.join(
           db, uri: uri, subject: invitation.headers["Subject"] ?? "", encrypted: isEncrypted, oneToOne: isOneToOne,
           now: Date())
+        // A message may have made it known before; a dialog that is made anew is no news.
+        let isNews =
+          switch known?.state {
+          case nil, .left: true
+          case .joining: try RoomEvent.countAll(db, room: room.address) == 0
+          case .active: false
+          }
+        if isNews {
+          try RoomEvent.invited(
+            db, to: room, account: account, isFirstContact: isFirstContact && known == nil, at: Date())
+        }
+        return room
       }
       resumption.drop(room.address)
       try await agent.accept(invitation)

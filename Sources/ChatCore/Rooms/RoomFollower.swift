@@ -19,6 +19,10 @@ import SIPAgent
     var state: ConferenceState
     /// Devices that left since the state was stored.
     var departed: [Device] = []
+    /// What happened since then.
+    var events: [RoomEvent] = []
+    /// How devices went, by the last notification.
+    var partings: [SIPURI: ConferenceInfo.Parting] = [:]
     /// What was asked for when a version was missed, until a state fits again.
     var gapRepair: GapRepair?
   }
@@ -26,17 +30,20 @@ import SIPAgent
 
   private let context: ChatContext
   private let ownDevice: OwnDevice
+  private let contactLog: ContactLog
   private let origins: RoomOrigins
   /// Told of rooms whose state is stored.
   private let stored: @ChatActor ([String]) async -> Void
   private var live: [String: LiveRoom] = [:]
   private var stateWaiters: [String: [AsyncStream<Void>.Continuation]] = [:]
+  /// What this account is doing, by room.
+  private var ownActions: [String: Set<OwnAction>] = [:]
 
   init(
-    _ context: ChatContext, _ ownDevice: OwnDevice, _ origins: RoomOrigins,
+    _ context: ChatContext, _ ownDevice: OwnDevice, _ contactLog: ContactLog, _ origins: RoomOrigins,
     stored: @escaping @ChatActor ([String]) async -> Void
   ) {
-    (self.context, self.ownDevice, self.origins) = (context, ownDevice, origins)
+    (self.context, self.ownDevice, self.contactLog, self.origins) = (context, ownDevice, contactLog, origins)
     self.stored = stored
   }
 
@@ -68,9 +75,9 @@ import SIPAgent
       // An up-to-date subscriber gets no NOTIFY: the room is what we know.
       if room.version > 0 { stateArrived(room.address) }
     } catch let error as SIPError {
-      if case .refused(let status, _) = error, status == 403 || status == 404 || status == 603 {
+      if case .refused(let status, _) = error, let end = RoomEnd(refusal: status) {
         try await dropUnentered(room.address)
-        try await markLeft(room.address)
+        try await markLeft(room.address, end)
         // We were in it, and were taken out while we were away: the room's event says so.
         if room.version > 0 { return }
       }
@@ -114,8 +121,11 @@ import SIPAgent
       do {
         let infos = try ConferenceInfo.all(inContentType: notify.contentType, body: notify.body)
         var refused: [(device: SIPURI, user: SIPURI)] = []
+        var (events, partings): ([RoomEvent], [SIPURI: ConferenceInfo.Parting]) = ([], live[address]?.partings ?? [:])
         let isComplete = infos.allSatisfy { info in
-          state.apply(info).allSatisfy { change in
+          let before = state
+          let changes = state.apply(info)
+          for change in changes {
             switch change {
             case .versionGap: return false
             case .deviceRefused(let device, let user): refused.append((device, user))
@@ -124,8 +134,11 @@ import SIPAgent
                 Device(room: address, participant: user.description, gruu: device.description))
             default: break
             }
-            return true
           }
+          let step = step(from: before, to: state, info, partings, in: address)
+          events += self.events(of: step, changes, in: address)
+          partings = step.ownPartings
+          return true
         }
         for (device, user) in refused { origins.reportForeignDevice(device, of: user, in: address) }
         guard isComplete else {
@@ -137,10 +150,12 @@ import SIPAgent
         }
         live[address]?.state = state
         live[address]?.gapRepair = nil
+        live[address]?.events += events
+        live[address]?.partings = partings
         if state.hasEnded {
           await storeStates(of: changed)
           changed = []
-          try await markLeft(address)
+          try await markLeft(address, .ended)
           continue
         }
         if !changed.contains(address) { changed.append(address) }
@@ -151,19 +166,56 @@ import SIPAgent
     await storeStates(of: changed)
   }
 
+  private func step(
+    from before: ConferenceState, to after: ConferenceState, _ info: ConferenceInfo,
+    _ partings: [SIPURI: ConferenceInfo.Parting], in address: String
+  ) -> RoomStep {
+    RoomStep(
+      before: before, after: after, info: info, partings: partings, account: context.account.address,
+      ownActions: ownActions[address] ?? [])
+  }
+
+  /// At the time that the focus gives, where a message could have been written then (Flexisip has it in `free-text`).
+  private func events(of step: RoomStep, _ changes: [ConferenceChange], in address: String) -> [RoomEvent] {
+    let now = Date()
+    let place = MessagePlace(
+      claimed: step.info.changedAt, arrival: contactLog.arrival(at: now, mayWait: false))
+    return step.events(in: address, at: place.time, receivedAt: now, changes: changes)
+  }
+
+  /// While `body` runs, changes of the room's state that fit the action are this account's.
+  func doing<Value>(_ action: OwnAction, in room: String, _ body: () async throws -> Value) async rethrows -> Value {
+    ownActions[room, default: []].insert(action)
+    defer {
+      ownActions[room]?.remove(action)
+      if ownActions[room]?.isEmpty == true { ownActions[room] = nil }
+    }
+    return try await body()
+  }
+
   private func storeStates(of rooms: [String]) async {
     let states = rooms.compactMap { address in live[address].map { (address, $0.state) } }
     guard !states.isEmpty else { return }
     // Also those that came and went while we were away.
     let departed = rooms.flatMap { live[$0]?.departed ?? [] }
-    for address in rooms { live[address]?.departed = [] }
+    let happened = rooms.flatMap { live[$0]?.events ?? [] }
+    for address in rooms {
+      live[address]?.departed = []
+      live[address]?.events = []
+    }
+    let account = context.account.address
     do {
       let results = try await context.store.database.write { db in
         try states.map { address, state -> (events: [ChatEvent], summary: RoomSummary?) in
           guard var room = try Room.fetchOne(db, key: address) else { return ([], nil) }
           for device in departed where device.room == address { try FormerDevice.record(db, device, at: Date()) }
+          var news = try RoomEvent.welcome(db, to: room, state: state, account: account).map { [$0] } ?? []
+          for var event in happened where event.room == address && !room.isOneToOne {
+            try event.record(db)
+            news.append(event)
+          }
           let events = try RoomQueries.store(db, state: state, room: &room)
-          return (events, try RoomQueries.summary(db, address))
+          return (events + news.map { .roomEvent($0) }, try RoomQueries.summary(db, address))
         }
       }
       for (events, summary) in results {
@@ -243,7 +295,9 @@ import SIPAgent
   /// The focus ended our dialog: we were removed, or the room is gone.
   func dialogEnded(_ id: DialogID) async {
     guard let address = live.first(where: { $0.value.dialog == id })?.key else { return }
-    do { try await markLeft(address) } catch { context.hub.send(.error(room: address, text: context.describe(error))) }
+    do { try await markLeft(address, .dialogEnded) } catch {
+      context.hub.send(.error(room: address, text: context.describe(error)))
+    }
   }
 
   // MARK: Leaving
@@ -252,19 +306,26 @@ import SIPAgent
     if let subscription = live[address]?.subscription { await ownDevice.agent?.unsubscribe(subscription) }
   }
 
-  func markLeft(_ address: String) async throws {
+  func markLeft(_ address: String, _ end: RoomEnd) async throws {
+    let end = ownActions[address]?.contains(.leaving) == true ? .leaving : end
+    let account = context.account.address
     live[address] = nil
-    let isNews = try await context.store.database.write { db in
-      guard var room = try Room.fetchOne(db, key: address), room.state != .left else { return false }
+    let event = try await context.store.database.write { db -> RoomEvent? in
+      guard var room = try Room.fetchOne(db, key: address), room.state != .left else { return nil }
+      var event = try end.event(db, room, account: account)
+      try event.record(db)
       room.state = .left
       try room.update(db)
       try db.execute(sql: "DELETE FROM outbox WHERE room = ?", arguments: [address])
       try db.execute(
         sql: "UPDATE message SET state = 'failed', failure = 'the room was left' WHERE room = ? AND state = 'queued'",
         arguments: [address])
-      return true
+      return event
     }
-    if isNews { await context.reportRoom(address) }
+    if let event {
+      context.hub.send(.roomEvent(event))
+      await context.reportRoom(address)
+    }
     stateArrived(address)
   }
 

@@ -26,10 +26,12 @@ enum RoomQueries {
     let devices = try counts(db, "SELECT room, count(*) FROM device GROUP BY room")
     let unread = try counts(
       db, "SELECT room, count(*) FROM message WHERE NOT isRead AND NOT isOutgoing GROUP BY room")
+    let new = try String.fetchSet(db, sql: "SELECT DISTINCT room FROM roomEvent WHERE NOT isRead")
     return try Room.fetchReadable(db, sql: "SELECT * FROM room ORDER BY lastActivity DESC, address").map { room in
       RoomSummary(
         room: room, participants: members[room.address] ?? [], deviceCount: devices[room.address] ?? 0,
-        unread: unread[room.address] ?? 0, isForNotifications: try isForNotifications(db, room))
+        unread: unread[room.address] ?? 0, isNew: new.contains(room.address),
+        isForNotifications: try isForNotifications(db, room))
     }.filter { all || !$0.isForNotifications }
   }
 
@@ -48,15 +50,20 @@ enum RoomQueries {
       participants: try participants(db, room: room.address),
       deviceCount: try count("SELECT count(*) FROM device WHERE room = ?"),
       unread: try count("SELECT count(*) FROM message WHERE room = ? AND NOT isRead AND NOT isOutgoing"),
+      isNew: try RoomEvent.isUnread(db, room: room.address),
       isForNotifications: try isForNotifications(db, room))
   }
 
   /// liblinphone names such a room "<sip:bob@sip.example.org>'s IMDNs". It is the one-to-one room of the pair, so the
   /// first text makes it an ordinary one.
   private static func isForNotifications(_ db: Database, _ room: Room) throws -> Bool {
-    guard room.isOneToOne, room.subject.hasSuffix("'s IMDNs") else { return false }
+    guard isNamedForNotifications(room) else { return false }
     let sql = "SELECT NOT EXISTS (SELECT 1 FROM message WHERE room = ?)"
     return try Bool.fetchOne(db, sql: sql, arguments: [room.address]) ?? false
+  }
+
+  static func isNamedForNotifications(_ room: Room) -> Bool {
+    room.isOneToOne && room.subject.hasSuffix("'s IMDNs")
   }
 
   static func devices(_ db: Database, room: String) throws -> [Device] {

@@ -184,6 +184,7 @@ public final class AccountStore: Sendable {
       for table in ["message", "room"] { try db.alter(table: table) { $0.add(column: "unreadLifetime", .integer) } }
     }
     migrator.registerMigration("chat algorithms 1") { db in try DeviceAlgorithms.createTable(db) }
+    migrator.registerMigration("chat room events 1") { db in try RoomEvent.createTable(db) }
     RoomNameUse.register(&migrator)
     migrator.registerMigration("chat input 1") { db in try InputRecord.createTables(db) }
     LimeAccount.registerMigrations(&migrator)

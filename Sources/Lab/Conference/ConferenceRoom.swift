@@ -125,10 +125,16 @@ struct ConferenceRoom: Sendable {
 
   /// Fills a new room: the creator, present with the one device that asked, and everyone invited with their devices.
   mutating func begin(creator: SIPURI, device: SIPURI, otherDevices: [SIPURI], invited: [(SIPURI, [SIPURI])]) -> Steps {
-    add(Member(user: creator, isAdmin: true, devices: [Device(gruu: device, state: .present)]))
+    // As Flexisip counts: a member, then each of its devices.
+    add(Member(user: creator, isAdmin: true))
+    _ = join(device)
     var steps = Steps()
     for gruu in otherDevices where gruu != device { steps = steps + addDevice(gruu) }
-    for (user, devices) in invited { steps = steps + addMember(user, devices: devices) }
+    for (user, devices) in invited where !devices.isEmpty && member(user) == nil {
+      guard members.count < Self.maximumMembers else { break }
+      add(Member(user: user, isAdmin: isOneToOne))
+      for gruu in devices { steps = steps + addDevice(gruu) }
+    }
     return steps
   }
 

@@ -40,7 +40,9 @@ extension ConferenceInfo {
     guard let entity = node.attributes["entity"].flatMap(SIPURI.init) else { return nil }
     let endpoints = node.all("endpoint").compactMap { endpoint in
       endpoint.attributes["entity"].flatMap(SIPURI.init).map { entity in
-        Endpoint(entity: entity, state: state(of: endpoint), displayText: endpoint.first("display-text")?.text)
+        Endpoint(
+          entity: entity, state: state(of: endpoint), displayText: endpoint.first("display-text")?.text,
+          parting: parting(endpoint))
       }
     }
     guard endpoints.count <= maximumEndpoints else {
@@ -50,6 +52,14 @@ extension ConferenceInfo {
     return User(
       entity: entity, state: state(of: node), displayText: node.first("display-text")?.text, roles: roles,
       endpoints: endpoints)
+  }
+
+  private static func parting(_ endpoint: XMLNode) -> Parting? {
+    guard let method = endpoint.first("disconnection-method").flatMap({ Parting.Method(rawValue: $0.text) }) else {
+      return nil
+    }
+    let by = endpoint.first("disconnection-info")?.first("by").flatMap { NameAddress.outsideSIP($0.text)?.uri }
+    return Parting(method: method, by: by?.addressOfRecord)
   }
 
   /// `<linphone-cie:ephemeral><mode/><lifetime/><not-read-lifetime/></…>`. Where each device decides for itself the room
@@ -106,6 +116,12 @@ extension ConferenceInfo {
         let attributes = [("entity", endpoint.entity.description), ("state", endpoint.state.rawValue)]
         element.element("endpoint", attributes) { device in
           if let text = endpoint.displayText { device.element("display-text", text: text) }
+          if let parting = endpoint.parting {
+            device.element("disconnection-method", text: parting.method.rawValue)
+            if let by = parting.by {
+              device.element("disconnection-info") { $0.element("by", text: by.description) }
+            }
+          }
           if endpoint.state != .deleted { writeTextMedia(&device) }
         }
       }

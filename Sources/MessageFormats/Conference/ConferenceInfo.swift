@@ -40,6 +40,21 @@ public struct ConferenceInfo: Hashable, Sendable {
     }
   }
 
+  /// How a device went (RFC 4575 §5.7.2 and §5.7.3).
+  public struct Parting: Hashable, Sendable {
+    /// `departed`, or `booted` where somebody removed it.
+    public enum Method: String, Hashable, Sendable { case departed, booted }
+    /// See ``Method``.
+    public var method: Method
+    /// Who removed it, where the document tells.
+    public var by: SIPURI?
+
+    public init(method: Method, by: SIPURI? = nil) {
+      self.method = method
+      self.by = by
+    }
+  }
+
   /// An `endpoint` element: one device.
   public struct Endpoint: Hashable, Sendable {
     /// GRUU of the device.
@@ -48,11 +63,14 @@ public struct ConferenceInfo: Hashable, Sendable {
     public var state: State
     /// Name of the device, where the server tells it.
     public var displayText: String?
+    /// Of one that went, where the server tells it.
+    public var parting: Parting?
 
-    public init(entity: SIPURI, state: State = .full, displayText: String? = nil) {
+    public init(entity: SIPURI, state: State = .full, displayText: String? = nil, parting: Parting? = nil) {
       self.entity = entity
       self.state = state
       self.displayText = displayText
+      self.parting = parting
     }
   }
 
@@ -66,6 +84,10 @@ public struct ConferenceInfo: Hashable, Sendable {
   public var subject: String?
   /// `free-text` of the description: Flexisip writes the time of the change there, in seconds since 1970.
   public var freeText: String?
+  /// When the change happened, where `freeText` is such a time.
+  public var changedAt: Date? {
+    freeText.flatMap { ASCII.decimal($0.utf8) }.map { Date(timeIntervalSince1970: TimeInterval($0)) }
+  }
   /// Seconds after which messages delete themselves, 0 when this was switched off, nil when the document does not say.
   public var ephemeralLifetime: Int?
   /// The same for messages that are not read (liblinphone 5.5).

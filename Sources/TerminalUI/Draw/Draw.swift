@@ -44,7 +44,7 @@ struct ScreenPainter {
   private mutating func paintHeader() {
     let width = grid.size.columns
     let isUnsafe = state.header.security == .unsafe
-    let style = isUnsafe ? theme.headerWarning : theme.header
+    let style = isUnsafe ? theme.headerWarning : state.isPlain ? theme.headerPlain : theme.header
     grid.fill(row: 0, from: 0, to: width, style: style)
     guard state.openRoom != nil else {
       grid.write(" limeade", row: 0, column: 0, style: style)
@@ -123,13 +123,22 @@ struct ScreenPainter {
   }
 
   private mutating func paintInput() {
+    if let row = layout.subjectRow, let words = state.subjectWords {
+      let room = grid.size.columns - 1
+      let hint = "  Esc ends it"
+      let text = words.clipped(to: max(0, room - hint.count))
+      let column = grid.write(" " + text, row: row, column: 0, style: theme.quote)
+      grid.write(hint, row: row, column: column, style: theme.faint)
+    }
     let input = InputLayout(state, columns: grid.size.columns)
     let height = layout.inputRows.count
     let first = input.firstRow(height: height)
     let indent = ClusterWidth.columns(of: input.prompt)
     for (offset, text) in input.rows.dropFirst(first).prefix(height).enumerated() {
       let row = layout.inputRows.lowerBound + offset
-      if first + offset == 0 { grid.write(input.prompt, row: row, column: 0, style: theme.prompt) }
+      if first + offset == 0 {
+        grid.write(input.prompt, row: row, column: 0, style: state.isPlain ? theme.promptPlain : theme.prompt)
+      }
       grid.write(text, row: row, column: indent, style: theme.text)
     }
     grid.cursor = .init(

@@ -19,7 +19,11 @@ public struct InputLine: Hashable, Sendable {
     case transpose
     /// A line up or down in the text, at its edge the history.
     case up, down
+    /// The line entered before the one that is shown, or after it.
+    case older, newer
     case clear
+    /// Takes the last change of the text back, or the last taking back.
+    case undo, redo
   }
 
   /// What was typed so far, with "\n" between its lines.
@@ -30,12 +34,15 @@ public struct InputLine: Hashable, Sendable {
   public private(set) var history: [String] = []
   /// The message that a command in the text is about, by its row's id: it stays the same while others come.
   public var subject: MessageRow.ID?
+  /// The command that `subject` was found for.
+  var subjectCommand: MessageCommand?
 
   /// What the kill edits took last, for `yank`.
   private var killed = ""
   private var historyPosition: Int?
   /// The text as it was before going into the history.
   private var draft = ""
+  private var undoing = UndoStack()
   private(set) var completion: Completion?
   /// Clusters of the last insertion for which there was no room.
   public private(set) var dropped = 0
@@ -63,6 +70,10 @@ public struct InputLine: Hashable, Sendable {
   public mutating func apply(_ edit: Edit) {
     completion = nil
     dropped = 0
+    let before = UndoStack.State(text: text, cursor: cursor)
+    defer {
+      if edit != .undo, edit != .redo, text != before.text { undoing.record(before, isTyping: edit.isTyping) }
+    }
     switch edit {
     case .insert(let character): insert(String(character))
     case .paste(let pasted): insert(Self.withoutControls(pasted))
@@ -84,8 +95,17 @@ public struct InputLine: Hashable, Sendable {
     case .transpose: transpose()
     case .up: moveUp()
     case .down: moveDown()
-    case .clear: replace(with: "")
+    case .older: showOlder()
+    case .newer: showNewer()
+    case .clear: setText("")
+    case .undo: if let state = undoing.undo(from: before) { show(state) }
+    case .redo: if let state = undoing.redo(from: before) { show(state) }
     }
+  }
+
+  private mutating func show(_ state: UndoStack.State) {
+    text = state.text
+    cursor = min(state.cursor, text.count)
   }
 
   /// Empties the line and remembers its text in the history. Returns the text.
@@ -99,8 +119,9 @@ public struct InputLine: Hashable, Sendable {
   /// Nothing is left of the text, not even in the history.
   mutating func empty() {
     historyPosition = nil
-    replace(with: "")
+    setText("")
     subject = nil
+    undoing = UndoStack()
   }
 
   /// Puts a line to the newest of the history.
@@ -117,8 +138,13 @@ public struct InputLine: Hashable, Sendable {
     historyPosition = historyPosition.map { $0 + history.count - before }
   }
 
-  /// Puts the cursor at the end of a new text.
+  /// Puts the cursor at the end of a new text; `undo` brings the old one back.
   public mutating func replace(with newText: String) {
+    if newText != text { undoing.record(UndoStack.State(text: text, cursor: cursor), isTyping: false) }
+    setText(newText)
+  }
+
+  private mutating func setText(_ newText: String) {
     completion = nil
     text = newText
     cursor = newText.count
@@ -159,6 +185,7 @@ public struct InputLine: Hashable, Sendable {
       if found.isEmpty { return }
       next = Completion(start: cursor - word.count, candidates: found, index: backwards ? found.count - 1 : 0)
     }
+    if completion == nil { undoing.record(UndoStack.State(text: text, cursor: cursor), isTyping: false) }
     let head = String(text.prefix(next.start)) + next.candidates[next.index]
     text = head + text.dropFirst(cursor)
     cursor = min(head.count, text.count)
@@ -241,36 +268,51 @@ public struct InputLine: Hashable, Sendable {
 
   // MARK: History
 
+  /// The cursor is in the first line of the text.
+  var isInFirstLine: Bool { startOfLine == 0 }
+  /// The cursor is in the last line of the text.
+  var isInLastLine: Bool { endOfLine == text.count }
+
   private mutating func moveUp() {
     let start = startOfLine
-    if start > 0 {
-      let column = cursor - start
-      cursor = start - 1
-      cursor = min(startOfLine + column, start - 1)
-      return
-    }
-    let position = historyPosition ?? history.count
-    guard position > 0 else { return }
-    if historyPosition == nil { draft = text }
-    historyPosition = position - 1
-    replace(with: history[position - 1])
+    guard start > 0 else { return showOlder() }
+    let column = cursor - start
+    cursor = start - 1
+    cursor = min(startOfLine + column, start - 1)
   }
 
   private mutating func moveDown() {
     let end = endOfLine
-    if end < text.count {
-      let column = cursor - startOfLine
-      cursor = end + 1
-      cursor = min(cursor + column, endOfLine)
-      return
-    }
+    guard end < text.count else { return showNewer() }
+    let column = cursor - startOfLine
+    cursor = end + 1
+    cursor = min(cursor + column, endOfLine)
+  }
+
+  private mutating func showOlder() {
+    let position = historyPosition ?? history.count
+    guard position > 0 else { return }
+    if historyPosition == nil { draft = text }
+    historyPosition = position - 1
+    setText(history[position - 1])
+  }
+
+  private mutating func showNewer() {
     guard let position = historyPosition else { return }
     if position + 1 < history.count {
       historyPosition = position + 1
-      replace(with: history[position + 1])
+      setText(history[position + 1])
     } else {
       historyPosition = nil
-      replace(with: draft)
+      setText(draft)
     }
+  }
+}
+
+extension InputLine.Edit {
+  /// Goes on with what was typed before: one `undo` takes it all back.
+  fileprivate var isTyping: Bool {
+    if case .insert(let character) = self { return character != "\n" }
+    return false
   }
 }

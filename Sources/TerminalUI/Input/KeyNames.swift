@@ -62,7 +62,9 @@ extension Action {
     "delete-backward": .edit(.deleteBackward), "delete-forward": .edit(.deleteForward),
     "kill-line": .edit(.killToEnd), "kill-to-beginning": .edit(.killToBeginning),
     "kill-word": .edit(.killWordForward), "kill-word-backward": .edit(.killWordBackward), "yank": .edit(.yank),
-    "transpose": .edit(.transpose), "history-up": .edit(.up), "history-down": .edit(.down),
+    "transpose": .edit(.transpose), "history-up": .edit(.older), "history-down": .edit(.newer),
+    "cursor-up": .edit(.up), "cursor-down": .edit(.down), "up-or-edit": .upOrEdit, "down-or-edit": .downOrEdit,
+    "edit-last": .editLast, "cancel": .cancel, "undo": .edit(.undo), "redo": .edit(.redo),
   ]
 }
 

@@ -15,6 +15,12 @@ public enum Action: Hashable, Sendable {
   case scrollToUnread
   /// Chooses the message that /reply, /react, /edit, /retract and /forward are about.
   case selectPreviousMessage, selectNextMessage
+  /// Up and down: an own message to edit on an empty line, else lines of the text and those entered before.
+  case upOrEdit, downOrEdit
+  /// The newest own message that can be edited.
+  case editLast
+  /// Ends an answer, an edit, and the choice of a message.
+  case cancel
   case toggleRooms, toggleMembers
   case openSwitcher
   /// In the open room.
@@ -67,14 +73,19 @@ public struct Keymap: Hashable, Sendable {
       KeyStroke(.right, .alt): .edit(.forwardWord),
       KeyStroke(.home): .edit(.beginningOfLine),
       KeyStroke(.end): .edit(.endOfLine),
-      KeyStroke(.up): .edit(.up),
-      KeyStroke(.down): .edit(.down),
+      KeyStroke(.up): .upOrEdit,
+      KeyStroke(.down): .downOrEdit,
+      KeyStroke(.up, .control): .edit(.older),
+      KeyStroke(.down, .control): .edit(.newer),
+      KeyStroke(.escape): .cancel,
+      .control("_"): .edit(.undo),
+      .alt("_"): .edit(.redo),
       .control("a"): .edit(.beginningOfLine),
       .control("e"): .edit(.endOfLine),
       .control("b"): .edit(.backwardCharacter),
       .control("f"): .edit(.forwardCharacter),
-      .control("p"): .edit(.up),
-      .control("n"): .edit(.down),
+      .control("p"): .edit(.older),
+      .control("n"): .edit(.newer),
       .control("u"): .edit(.killToBeginning),
       .control("w"): .edit(.killWordBackward),
       .control("y"): .edit(.yank),
@@ -134,6 +145,10 @@ public struct Keymap: Hashable, Sendable {
         "chooses the message for /reply, /react, /edit, /retract, /forward",
         [.selectPreviousMessage, .selectNextMessage]
       ),
+      ("edits your last message, on an empty line", [.upOrEdit]),
+      ("brings back what was entered before", [.edit(.older), .edit(.newer)]),
+      ("ends an answer, an edit, the choice of a message", [.cancel]),
+      ("takes a change of the line back, or makes it again", [.edit(.undo), .edit(.redo)]),
       ("answers or reacts to it, or to the newest of others", [.begin("/reply "), .begin("/react ")]),
       ("tells who has it, and its device", [.run("/info")]), ("saves the newest file", [.run("/save")]),
       ("shows or hides the rooms, the members", [.toggleRooms, .toggleMembers]),

@@ -8,6 +8,8 @@ struct ScreenLayout: Equatable {
   static let membersColumns = 72
   static let maximumInputRows = 5
   static let maximumStatusRows = 3
+  /// With fewer rows what a command is about has none.
+  static let subjectRows = 8
 
   /// Columns of each pane; nil is not shown. A column for the border stands between neighbours.
   var rooms: Range<Int>?
@@ -17,13 +19,16 @@ struct ScreenLayout: Equatable {
   var body: Range<Int>
   /// More than one where an error needs them.
   var statusRows: Range<Int>
+  /// What the input's command is about; nil where nothing is, or no row is left for it.
+  var subjectRow: Int?
   var inputRows: Range<Int>
 
   init(_ state: ScreenState, size: ScreenSize) {
     let inputHeight = min(
       InputLayout(state, columns: size.columns).rows.count, Self.maximumInputRows, max(1, size.rows / 3))
     inputRows = max(0, size.rows - inputHeight)..<size.rows
-    let above = max(0, inputRows.lowerBound - 1)
+    if size.rows >= Self.subjectRows, state.subjectWords != nil { subjectRow = inputRows.lowerBound - 1 }
+    let above = max(0, (subjectRow ?? inputRows.lowerBound) - 1)
     let wanted = StatusLayout(state, columns: size.columns).lines.count
     // The messages keep most of a small screen.
     let statusHeight = max(1, min(wanted, Self.maximumStatusRows, size.rows / 4))
@@ -153,8 +158,10 @@ struct InputLayout: Equatable {
 
   private static func prompt(_ state: ScreenState, columns: Int) -> String {
     let name = DisplayText.line(state.header.name)
-    if columns < ScreenLayout.narrowColumns || name.isEmpty { return "> " }
-    return "[\(name.clipped(to: promptName))] > "
+    // In words too: not every terminal has colours.
+    let sign = state.isPlain ? RoomSecurity.notEncrypted.words + " > " : "> "
+    if columns < ScreenLayout.narrowColumns || name.isEmpty { return sign }
+    return "[\(name.clipped(to: promptName))] \(sign)"
   }
 }
 

@@ -116,6 +116,10 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
   public var delivery: Delivery?
   /// What commands call the message; nil for notices.
   public var messageID: String?
+  /// The text as it was written, of an own message that can be edited.
+  public var editableText: String?
+  /// Its text was taken back: there is nothing to answer.
+  public var isRetracted = false
   /// Names of the files that it offers.
   public var files: [String] = []
   /// Sender and text of the message that this one answers: one line above the text.

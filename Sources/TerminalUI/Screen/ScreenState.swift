@@ -49,6 +49,9 @@ public struct ScreenState: Equatable, Sendable {
   var hasPanel: Bool { search != nil || verification != nil || page != nil || picker != nil }
 
   public init() {}
+
+  /// A room is open whose messages the server can read.
+  var isPlain: Bool { openRoom != nil && header.security == .notEncrypted }
 }
 
 /// Which message line is at the bottom of the screen.

@@ -156,6 +156,11 @@ public struct UserInterface: Sendable {
   /// Takes one event of the terminal and changes the screen accordingly.
   /// - Returns: what the program is to do, in this order.
   public mutating func handle(_ event: KeyEvent) -> [Intent] {
+    defer { findSubject() }
+    return respond(to: event)
+  }
+
+  private mutating func respond(to event: KeyEvent) -> [Intent] {
     switch event {
     case .resize(let newSize):
       size = newSize
@@ -212,6 +217,10 @@ public struct UserInterface: Sendable {
     case .selectPreviousMessage: return selectMessage(-1)
     case .selectNextMessage: return selectMessage(1)
     case .scrollToUnread: scrollToUnread()
+    case .upOrEdit: return editPrevious()
+    case .downOrEdit: return editNext()
+    case .editLast: editLast()
+    case .cancel: return cancel()
     case .search: return openSearch(everywhere: false)
     case .searchEverywhere: return openSearch(everywhere: true)
     case .run(let line): return submit(line)
@@ -240,7 +249,7 @@ public struct UserInterface: Sendable {
 
   // MARK: Input
 
-  private mutating func edit(_ change: InputLine.Edit) -> [Intent] {
+  mutating func edit(_ change: InputLine.Edit) -> [Intent] {
     let before = screen.input.text
     screen.input.apply(change)
     if screen.input.dropped > 0 {
@@ -250,7 +259,7 @@ public struct UserInterface: Sendable {
     return composing(before: before)
   }
 
-  private func composing(before: String) -> [Intent] {
+  func composing(before: String) -> [Intent] {
     guard let room = screen.openRoom, screen.input.text != before else { return [] }
     let isMessage = Self.isMessage(screen.input.text)
     guard isMessage || Self.isMessage(before) else { return [] }
@@ -278,6 +287,9 @@ public struct UserInterface: Sendable {
         if isTyped { enter() }
         return [.sendMessage(text, room: room)] + scrollToEnd()
       case .command(let call):
+        if isTyped, MessageCommand(rawValue: call.name) != nil, let subject = screen.input.subject {
+          screen.selected = subject
+        }
         if isTyped { enter(isForgotten: commands.commands.first { $0.name == call.name }?.isForgotten ?? false) }
         return run(call)
       }
@@ -361,6 +373,7 @@ public struct UserInterface: Sendable {
     guard next >= 0 else { return [.loadOlder(room: room)] }
     guard next < indices.endIndex else { return scrollToEnd() }
     mark(screen.messages[indices[next]].id)
+    if MessageCommand(line: screen.input.text) != nil { screen.input.subject = screen.selected }
     return []
   }
 

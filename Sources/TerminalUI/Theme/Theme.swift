@@ -10,6 +10,8 @@ public struct Theme: Hashable, Sendable {
   public var header = Style(bold: true, reversed: true)
   /// The first row while the open room is not safe.
   public var headerWarning = Style(bold: true, underlined: true, reversed: true)
+  /// The first row while the open room is not encrypted.
+  public var headerPlain = Style(underlined: true, reversed: true)
   /// The row above the input line, and the switcher.
   public var status = Style(reversed: true)
   /// The same row while something is wrong.
@@ -38,6 +40,8 @@ public struct Theme: Hashable, Sendable {
   public var verified = Style(bold: true)
   /// What stands before the input, and headings in panels.
   public var prompt = Style(bold: true)
+  /// The same in a room that is not encrypted.
+  public var promptPlain = Style(bold: true, underlined: true)
   /// A message that calls the user by name.
   public var mention = Style(bold: true)
   /// What other people's messages quote, and reactions to a message.
@@ -55,6 +59,8 @@ public struct Theme: Hashable, Sendable {
     var theme = Theme()
     theme.header = Style(foreground: Color(15), background: Color(24), bold: true)
     theme.headerWarning = Style(foreground: Color(15), background: Color(124), bold: true)
+    theme.headerPlain = Style(foreground: Color(15), background: Color(94), bold: true)
+    theme.promptPlain = Style(foreground: Color(215), bold: true)
     theme.status = Style(foreground: Color(252), background: Color(236))
     theme.statusError = Style(foreground: Color(15), background: Color(124), bold: true)
     theme.faint = Style(foreground: Color(244))
@@ -79,6 +85,8 @@ public struct Theme: Hashable, Sendable {
     var theme = Theme.dark
     theme.status = Style(foreground: Color(235), background: Color(252))
     theme.header = Style(foreground: Color(15), background: Color(25), bold: true)
+    theme.headerPlain = Style(foreground: Color(15), background: Color(130), bold: true)
+    theme.promptPlain = Style(foreground: Color(130), bold: true)
     theme.faint = Style(foreground: Color(243))
     theme.border = Style(foreground: Color(248))
     theme.separator = Style(foreground: Color(243))

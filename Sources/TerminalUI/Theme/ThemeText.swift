@@ -41,7 +41,8 @@ extension Theme {
 
   /// The parts whose style a file can set, by name.
   static let parts: [String: WritableKeyPath<Theme, Style> & Sendable] = [
-    "text": \.text, "faint": \.faint, "header": \.header, "header-warning": \.headerWarning, "status": \.status,
+    "text": \.text, "faint": \.faint, "header": \.header, "header-warning": \.headerWarning,
+    "header-plain": \.headerPlain, "prompt-plain": \.promptPlain, "status": \.status,
     "status-error": \.statusError, "open-room": \.openRoom, "unread-room": \.unreadRoom,
     "important-room": \.importantRoom, "border": \.border, "separator": \.separator, "unread-line": \.unreadLine,
     "notice": \.notice, "warning": \.warning, "error": \.error, "own-name": \.ownName, "verified": \.verified,

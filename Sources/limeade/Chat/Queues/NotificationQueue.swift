@@ -8,9 +8,20 @@ import TerminalUI
 final class NotificationQueue {
   private static let delay: Duration = .milliseconds(700)
 
+  /// A message, or something else that concerns the user.
+  struct News {
+    /// As JSON has it.
+    let fields: [String: Any]
+    let text: String
+    /// The name, as shown.
+    let sender: String
+    /// The room's name.
+    let room: String
+  }
+
   private let configuration: InterfaceConfiguration
   private let terminal: Terminal
-  private var waiting: [(message: Message, sender: String, room: String)] = []
+  private var waiting: [News] = []
   private var timer: Task<Void, Never>?
   /// What went wrong with notify-command; told once.
   private let complain: (String) -> Void
@@ -22,13 +33,10 @@ final class NotificationQueue {
     self.complain = complain
   }
 
-  /// - Parameters:
-  ///   - sender: the name, as shown.
-  ///   - room: its name.
-  ///   - isPersonal: the message mentions the user or is of a one-to-one room.
-  func add(_ message: Message, sender: String, room: String, isPersonal: Bool) {
+  /// - Parameter isPersonal: it mentions the user or is of a one-to-one room.
+  func add(_ news: News, isPersonal: Bool) {
     guard isPersonal || configuration.notifyFor == .all else { return }
-    waiting.append((message, sender, room))
+    waiting.append(news)
     guard timer == nil else { return }
     timer = Task {
       try? await Task.sleep(for: Self.delay)
@@ -49,18 +57,18 @@ final class NotificationQueue {
         form,
         title: !isOne ? "limeade" : first.sender == first.room ? first.sender : "\(first.sender) in \(first.room)",
         body: isOne
-          ? first.message.preview : "\(all.count) new messages in \(rooms == 1 ? first.room : "\(rooms) rooms")")
+          ? first.text : "\(all.count) new messages in \(rooms == 1 ? first.room : "\(rooms) rooms")")
     }
     if let command = configuration.notifyCommand { run(command, all) }
   }
 
   /// The command gets one JSON object: the message, or for several the newest with the number of all as `count`.
-  private func run(_ command: ExternalCommand, _ all: [(message: Message, sender: String, room: String)]) {
+  private func run(_ command: ExternalCommand, _ all: [News]) {
     guard let last = all.last else { return }
-    var fields = last.message.jsonFields
+    var fields = last.fields
     fields["event"] = "notify"
     fields["name"] = SafeLine.text(last.room)
-    fields["text"] = SafeLine.text(last.message.preview)
+    fields["text"] = SafeLine.text(last.text)
     fields["count"] = all.count
     let input = JSONLine.string(fields)
     Task {

@@ -14,7 +14,13 @@ extension ChatScreen {
       case "forward": .anyone
       default: .others
       }
-    let chosen = interface.screen.messages.first { $0.id == interface.screen.selected }?.messageID
+    // It may be older than what is on the screen.
+    let selected = interface.screen.selected
+    var chosen = interface.screen.messages.last { $0.id == selected }?.messageID
+    if chosen == nil, let number = selected.flatMap({ Int64($0.dropFirst()) }) {
+      chosen = try? await store.message(number: number)?.message.messageID
+      guard chosen != nil else { return complain("the message that this was about is gone: Alt-p chooses another") }
+    }
     let argument = call.arguments.first ?? ""
     let (store, session) = (store, session)
     if call.name == "forward", await isAsked(about: argument, command: "forward") { return }
@@ -26,14 +32,59 @@ extension ChatScreen {
       case "react": _ = try await session.perform(ReactToMessage(room: room, id: id, emoji: argument))
       case "edit": _ = try await session.perform(EditMessage(room: room, id: id, text: argument))
       case "retract": _ = try await session.perform(RetractMessage(room: room, id: id))
-      default:
-        // A room that is made for it takes a while.
-        self.inBackground { _ = try await session.performBeside(ForwardMessage(room: room, id: id, to: argument)) }
+      default: self.forward(id, from: room, to: argument, call)
       }
       if self.interface.screen.hasNewer { await self.open(room) }
       self.interface.screen.selected = nil
       self.interface.screen.scroll = .end
     }
+  }
+
+  /// A room that is made for it takes a while. What was encrypted goes into a room that is not when Enter is pressed
+  /// once more.
+  private func forward(_ id: String, from room: String, to target: String, _ call: CommandCall) {
+    let (store, session) = (store, session)
+    if let question, question.call == call, question.room == room, question.message == id {
+      let wish = ForwardMessage(room: room, id: id, to: question.target, unencrypted: true)
+      self.question = nil
+      return inBackground { _ = try await session.performBeside(wish) }
+    }
+    inBackground {
+      let known = try? await self.summary(named: target)
+      let found = if let known { known } else { try await session.performBeside(OpenRoom(to: target)) }
+      let message = try await store.message(room: room, messageID: id)?.message
+      let source = try await store.summary(ofRoom: room)?.room
+      if !found.room.isEncrypted, message?.isEncrypted == true || source?.isEncrypted == true {
+        await self.ask(
+          Question(call: call, room: room, message: id, target: found.room.address), of: found)
+      } else {
+        _ = try await session.performBeside(ForwardMessage(room: room, id: id, to: found.room.address))
+      }
+    }
+  }
+
+  /// Asks whether an encrypted message is to go into a plain room: the line is there again, to be entered once more.
+  private func ask(_ question: Question, of target: RoomSummary) {
+    let name = names.room(target)
+    guard question.room == interface.screen.openRoom, interface.screen.input.isEmpty,
+      let row = interface.screen.messages.first(where: { $0.messageID == question.message })
+    else {
+      return complain("\(name) is not encrypted: the message was not forwarded; /forward \(name) once more asks again")
+    }
+    interface.screen.input.replace(with: "/forward \(question.call.arguments.joined(separator: " "))")
+    interface.mark(row.id)
+    self.question = question
+    interface.screen.status.error =
+      "\(name.prefix(20)) is not encrypted: Enter again forwards it there"
+    paintSoon()
+  }
+
+  /// What a second Enter confirms.
+  struct Question: Equatable {
+    var call: CommandCall
+    var room: String
+    var message: String
+    var target: String
   }
 
   /// A reaction, edit, retraction or expiry.

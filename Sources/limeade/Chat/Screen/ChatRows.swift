@@ -14,7 +14,7 @@ extension RoomRow {
       }
     self.init(
       id: summary.room.address, name: names.room(summary), kind: summary.room.isOneToOne ? .direct : .group,
-      isEncrypted: summary.room.isEncrypted, unread: summary.unread, presence: presence,
+      isEncrypted: summary.room.isEncrypted, unread: summary.unread + (summary.isNew ? 1 : 0), presence: presence,
       activity: Int64(summary.room.lastActivity.timeIntervalSince1970 * 1000), isTyping: isTyping)
   }
 }
@@ -49,6 +49,9 @@ extension MessageRow {
       delivery: message.isOutgoing ? Self.delivery(of: entry) : nil)
     isMention = !message.isOutgoing && mention.isIn(message.text)
     messageID = message.messageID
+    isRetracted = message.isRetracted
+    let isEditable = message.isOutgoing && message.forwardedFrom == nil && !isRetracted && message.state != .failed
+    if isEditable, !message.text.isEmpty { editableText = message.text }
     files = message.files.filter(\.isOffered).map(\.name)
     quote = entry.quote.map { "\(names.short($0.sender)): \($0.text ?? "(not here)")" }
     reactions = entry.reactions.map { "\($0.text) \(names.short($0.sender))" }
@@ -79,6 +82,16 @@ extension MessageRow {
     if displayed.done > 0 { return .displayed(displayed.done, of: displayed.of) }
     let delivered = entry.count(atLeast: .delivered)
     return delivered.done > 0 ? .delivered(delivered.done, of: delivered.of) : .sent
+  }
+}
+
+extension MessageRow {
+  /// Something that happened in the room.
+  init(_ event: RoomEvent, names: ChatNames) {
+    let isEnd = event.isOwn && [.removed, .gone, .forgotten, .ended].contains(event.kind)
+    self = .notice(
+      id: "e\(event.id ?? 0)", time: event.time, text: event.words(name: names.short),
+      level: isEnd ? .warning : .information)
   }
 }
 

@@ -31,22 +31,39 @@ extension ChatScreen {
     return (try? await store.history(request)) ?? []
   }
 
-  func rows(_ entries: [MessageWithDeliveries], room: String) -> [MessageRow] {
+  /// A page of messages with what else stands among them.
+  /// - Parameter end: what is not older is left out, as where newer messages follow; nil for all up to now.
+  func rows(_ entries: [MessageWithDeliveries], room: String, before end: Date? = nil) async -> [MessageRow] {
+    let start = entries.count < Self.page ? nil : entries.first?.message.time
+    return await rows(entries, room: room, from: start, before: end)
+  }
+
+  /// Messages, and by their time what happened in the room and what the program said.
+  private func rows(
+    _ entries: [MessageWithDeliveries], room: String, from start: Date?, before end: Date?
+  ) async -> [MessageRow] {
     let messages = entries.map { MessageRow($0, names: names, mention: mention, transfers: transfers) }
-    let isWhole = entries.count < Self.page
-    let extra = (notices[room] ?? []).filter { notice in
-      messages.isEmpty || isWhole || notice.time >= messages[0].time
+    let others = await otherRows(of: room, from: start, before: end)
+    return others.isEmpty ? messages : (others + messages).sorted { $0.time < $1.time }
+  }
+
+  private func otherRows(of room: String, from start: Date?, before end: Date?) async -> [MessageRow] {
+    let events = (try? await store.roomEvents(room: room, from: start, before: end)) ?? []
+    let own = (notices[room] ?? []).filter { notice in
+      start.map { notice.time >= $0 } ?? true && end.map { notice.time < $0 } ?? true
     }
-    return extra.isEmpty ? messages : (messages + extra).sorted { $0.time < $1.time }
+    return events.map { MessageRow($0, names: names) } + own
   }
 
   func loadOlder(_ room: String) async {
     guard room == interface.screen.openRoom, let oldest = interface.screen.messages.lazy.compactMap(\.position).first
     else { return }
     let older = (try? await store.history(HistoryRequest(room: room, before: oldest, limit: Self.page))) ?? []
-    guard room == interface.screen.openRoom, !older.isEmpty else { return }
-    let rows = older.map { MessageRow($0, names: names, mention: mention, transfers: transfers) }
-    interface.screen.messages.insert(contentsOf: rows, at: 0)
+    let start = older.count < Self.page ? nil : older.first?.message.time
+    let rows = await rows(older, room: room, from: start, before: oldest.time)
+    guard room == interface.screen.openRoom else { return }
+    let there = Set(interface.screen.messages.map(\.id))
+    interface.screen.messages.insert(contentsOf: rows.filter { !there.contains($0.id) }, at: 0)
   }
 
   /// After a jump back: continues towards the newest.
@@ -54,12 +71,15 @@ extension ChatScreen {
     guard room == interface.screen.openRoom, interface.screen.hasNewer else { return }
     let newest = interface.screen.messages.lazy.reversed().compactMap(\.position).first
     let newer = (try? await store.history(HistoryRequest(room: room, after: newest, limit: Self.page))) ?? []
+    let end = newer.count < Self.page ? nil : newer.last?.message.time
+    let rows = await rows(newer, room: room, from: newest?.time, before: end)
     guard room == interface.screen.openRoom else { return }
     // What was at the bottom stays there, for the eye to go on from.
     if interface.screen.scroll == .end, let last = interface.screen.messages.last, !newer.isEmpty {
       interface.screen.scroll = .held(message: last.id, line: .max)
     }
-    interface.screen.messages += newer.map { MessageRow($0, names: names, mention: mention, transfers: transfers) }
+    let there = Set(interface.screen.messages.map(\.id))
+    interface.screen.messages += rows.filter { !there.contains($0.id) }
     interface.screen.hasNewer = newer.count == Self.page
   }
 
@@ -77,6 +97,10 @@ extension ChatScreen {
     else { return }
     summaries[index].room.lastActivity = message.time
     refreshRoomRows()
+  }
+
+  func add(_ event: RoomEvent) {
+    if event.room == interface.screen.openRoom { add(MessageRow(event, names: names)) }
   }
 
   private func add(_ row: MessageRow) {
@@ -105,7 +129,7 @@ extension ChatScreen {
     }
     if !interface.screen.messages.contains(where: { $0.id == MessageRow.id(of: oldest) }) {
       // More than a page is new: what lies between is read when it is scrolled to.
-      interface.screen.messages = rows(entries, room: room)
+      interface.screen.messages = await rows(entries, room: room)
       return
     }
     let there = Set(entries.map { MessageRow.id(of: $0.message) })
@@ -114,6 +138,7 @@ extension ChatScreen {
       let row = MessageRow(entry, names: names, mention: mention, transfers: transfers)
       if messageReads.isNewest(read, of: row.id) { add(row) }
     }
+    for event in (try? await store.roomEvents(room: room, from: oldest.time)) ?? [] { add(event) }
   }
 
   /// Reads a message again, whose state, deliveries or text have changed.

@@ -106,8 +106,10 @@ extension ChatScreen {
       let lines = HistoryLines(format: format, names: [:], showsRoom: false)
       var count = 0
       try await store.eachPage(of: HistoryRequest(room: address)) { page in
-        for entry in page { try file.write(lines.line(entry)) }
-        count += page.count
+        for entry in page {
+          try file.write(lines.line(entry))
+          if case .message = entry { count += 1 }
+        }
       }
       await self.note("\(count) message\(count == 1 ? " is" : "s are") in \(file.path)", room: address)
       await self.paintSoon()

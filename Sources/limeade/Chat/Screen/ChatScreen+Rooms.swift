@@ -22,15 +22,14 @@ extension ChatScreen {
     // Another room may be asked for while this one is read: the last wish counts.
     opening = address
     let entries = await entries(of: address, around: message)
-    let firstUnread = entries.first { !$0.message.isRead && !$0.message.isOutgoing }
+    let rows = await rows(entries, room: address, before: message == nil ? nil : entries.last?.message.time)
+    let firstUnread = await firstUnread(of: summary, entries)
     let (header, members) = await headerAndMembers(of: summary)
     await rememberLines(of: address)
     guard opening == address else { return }
     noteDraft()
     let hadNone = interface.screen.openRoom == nil
-    interface.open(
-      address, header: header, messages: rows(entries, room: address), members: members,
-      firstUnread: firstUnread.map { MessageRow.id(of: $0.message) })
+    interface.open(address, header: header, messages: rows, members: members, firstUnread: firstUnread)
     if hadNone { moveDraft() }
     interface.screen.status.typing = (typing[address] ?? [:]).keys.sorted().map(names.short)
     if let message {
@@ -40,6 +39,16 @@ extension ChatScreen {
       await loadNewer(address)
       interface.mark(message)
     }
+  }
+
+  /// The first message that was not read, or before it that this account was added.
+  private func firstUnread(of summary: RoomSummary, _ entries: [MessageWithDeliveries]) async -> MessageRow.ID? {
+    let message = entries.first { !$0.message.isRead && !$0.message.isOutgoing }?.message
+    let events = summary.isNew ? (try? await store.roomEvents(room: summary.room.address)) ?? [] : []
+    guard let event = events.first(where: { !$0.isRead }), message.map({ event.time <= $0.time }) ?? true else {
+      return message.map { MessageRow.id(of: $0) }
+    }
+    return MessageRow(event, names: names).id
   }
 
   /// The room of the command line: at once when it is known, else when the connection is there.
@@ -174,7 +183,7 @@ extension ChatScreen {
       var row = RoomRow(
         summary, names: names, isConnected: isConnected, isTyping: typing[address]?.isEmpty == false)
       row.number = numbers[address] ?? 0
-      row.mentions = summary.unread > 0 ? mentions[address] ?? 0 : 0
+      row.mentions = row.unread > 0 ? mentions[address] ?? 0 : 0
       return row
     }
     interface.markDrafts()
@@ -183,7 +192,8 @@ extension ChatScreen {
       interface.closeRoom()
       // None takes its place: what is being written now is not meant for other people.
       opensByItself = false
-      complain("this account is no longer in \(name); Alt-k or /join ROOM opens another room")
+      let why = ends[open] ?? "this account is no longer in it"
+      complain("\(name): \(why); Alt-k or /join ROOM opens another room")
     }
   }
 
@@ -207,13 +217,18 @@ extension ChatScreen {
     interface.screen.members = members
   }
 
+  /// In `seen`, beside the numbers of messages: that this account was added to the room.
+  private static let invitation: Int64 = -1
+
   /// Tells the senders of what is on the screen that it was seen: of nothing above or below it.
   func markVisibleRead() {
-    guard isConnected, let room = openRoom, room.unread > 0 else { return }
+    guard isConnected, let room = openRoom, room.unread > 0 || room.isNew else { return }
     let address = room.room.address
     if seenRoom != address { (seenRoom, seen) = (address, []) }
     let rows = visibleRows.filter { !$0.isOwn }.compactMap(\.position?.id).filter { !seen.contains($0) }
-    guard !rows.isEmpty else { return }
+    let isNew = room.isNew && !seen.contains(Self.invitation)
+    guard !rows.isEmpty || isNew else { return }
+    if isNew { seen.insert(Self.invitation) }
     seen.formUnion(rows)
     inBackground {
       _ = try await self.session.perform(MarkRoomRead(address, messages: rows))

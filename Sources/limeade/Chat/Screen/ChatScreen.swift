@@ -37,6 +37,8 @@ final class ChatScreen {
   /// Lines of the program's own, by room.
   var notices: [String: [MessageRow]] = [:]
   var noticeCount = 0
+  /// Why rooms are left, in words.
+  var ends: [String: String] = [:]
   /// The room that is to be shown: reading the database takes time, in which another one may be chosen.
   var opening: String?
   var typing: [String: [String: Task<Void, Never>]] = [:]
@@ -60,6 +62,8 @@ final class ChatScreen {
   /// The screen shows messages without panes, and is left alone until that ends.
   private var isBareShown = false
   private var notifications: NotificationQueue?
+  /// What the next Enter confirms; any other key takes it back.
+  var question: Question?
   /// nil where the disk takes no drafts.
   var drafts: DraftKeeper?
   /// Rooms whose entered lines were read from the disk.
@@ -167,6 +171,8 @@ final class ChatScreen {
     case .key(let key):
       if case .focus(let isFocused) = key { hasFocus = isFocused }
       if key == .key(.enter), !interface.screen.input.isEmpty { lines?.terminal.endLine() }
+      if case .stroke(let stroke) = key, stroke != KeyStroke(.enter) { question = nil }
+      if case .paste = key { question = nil }
       for intent in interface.handle(key) where await !carryOut(intent) { return false }
       noteDraft()
       paintNow()
@@ -313,27 +319,19 @@ final class ChatScreen {
       if summary.room.state == .left, summary.room.address != interface.screen.openRoom,
         summaries.contains(where: { $0.room.address == summary.room.address })
       {
-        note("you are no longer a member of \(names.room(summary))")
+        note("\(names.room(summary)): \(ends[summary.room.address] ?? "you are no longer a member")")
       }
       update(summary)
       if summary.room.address == interface.screen.openRoom { await refreshOpenRoom() }
       if interface.screen.openRoom == nil, wanted == nil { await openWanted() }
-    case .participant(let room, let address, let isAdmin, let change):
-      // Members of a room that is just being joined are no news.
-      guard summaries.contains(where: { $0.room.address == room && $0.room.state == .active }) else { return }
-      let name = names.short(address)
-      switch change {
-      case .added: note("\(name) joined", room: room)
-      case .removed: note("\(name) left", room: room)
-      case .changed: note("\(name) is \(isAdmin ? "now" : "no longer") admin", room: room)
-      }
+    case .roomEvent(let event): await show(event)
+    // Told as what happened in the room.
+    case .participant, .lifetime: break
     case .device(let room, let participant, let device, let change):
       guard summaries.contains(where: { $0.room.address == room && $0.room.state == .active }), change != .changed
       else { return }
       note(
         "\(names.short(participant)) has \(change == .added ? "a new" : "no longer the") device \(device)", room: room)
-    case .lifetime(let room, _, _):
-      if let line = EventLine.text(of: event) { note(String(line.dropFirst(3)), room: room) }
     case .message(let message):
       stopTyping(message.room, message.sender)
       staleRooms.insert(message.room)
@@ -369,15 +367,36 @@ final class ChatScreen {
     }
   }
 
+  private func show(_ event: RoomEvent) async {
+    staleRooms.insert(event.room)
+    if event.isOwn, [.left, .removed, .gone, .ended, .forgotten].contains(event.kind) {
+      ends[event.room] = event.words(name: names.short)
+    }
+    add(event)
+    guard event.isInvitation, !event.isRead, !isSeen(event.room),
+      let summary = try? await store.summary(ofRoom: event.room)
+    else { return }
+    notifications?.add(
+      NotificationQueue.News(
+        fields: event.jsonFields, text: event.words(name: names.short),
+        sender: event.by.map(names.short) ?? names.room(summary), room: names.room(summary)), isPersonal: true)
+  }
+
+  /// Whether the user is looking at the newest of a room.
+  private func isSeen(_ room: String) -> Bool {
+    room == interface.screen.openRoom && interface.showsNewest && hasFocus != false
+  }
+
   /// Rings and notifies, unless the user is looking at the message.
   private func announce(_ message: Message) {
-    let isOpen = message.room == interface.screen.openRoom && interface.showsNewest
-    guard !isOpen || hasFocus == false,
+    guard !isSeen(message.room),
       let summary = summaries.first(where: { $0.room.address == message.room })
     else { return }
     let sender = names.short(message.sender)
     notifications?.add(
-      message, sender: message.isStranger ? "somebody as \(sender)" : sender, room: names.room(summary),
+      NotificationQueue.News(
+        fields: message.jsonFields, text: message.preview,
+        sender: message.isStranger ? "somebody as \(sender)" : sender, room: names.room(summary)),
       isPersonal: summary.room.isOneToOne || mention.isIn(message.text))
   }
 

@@ -18,10 +18,9 @@ enum EventLine {
       "-- \(change.rawValue) device of \(SafeLine.text(name(participant))): \(SafeLine.text(device))"
     case .room(let summary, let roomName):
       summary.room.state == .left ? "-- no longer a member of \(SafeLine.text(roomName))" : nil
-    case .participant(_, let address, let isAdmin, let change):
-      "-- \(SafeLine.text(name(address))) \(change == .changed ? (isAdmin ? "is now admin" : "is no longer admin") : change.rawValue)"
-    case .lifetime(_, let seconds, let unread):
-      "-- messages of this room are \(ChatEvent.lifetimeText(seconds, unread: unread) ?? "no longer deleted by themselves")"
+    // For people there is one line of what happened.
+    case .participant, .lifetime: nil
+    case .roomEvent(let event): "-- \(words(of: event, name: name))"
     case .messageState(let message):
       message.state == .failed
         ? "-- not sent (\(ExitStatus.line(message.failure ?? "unknown reason"))): \(SafeLine.text(message.preview))"
@@ -35,6 +34,8 @@ enum EventLine {
     case .lost(let count): "!! \(count) events are missing here: they came faster than they were read"
     }
   }
+
+  static func words(of event: RoomEvent, name: PersonName = { $0 }) -> String { SafeLine.text(event.words(name: name)) }
 
   /// `09:14 sip:bob@sip.example.org [encrypted] text`
   static func line(for message: Message, name: PersonName = { $0 }) -> String {
@@ -97,6 +98,7 @@ extension ChatEvent {
     case .room(let summary, _): summary.room.address
     case .participant(let room, _, _, _), .device(let room, _, _, _), .composing(let room, _, _): room
     case .lifetime(let room, _, _): room
+    case .roomEvent(let event): event.room
     case .delivery(let room, _, _, _, _, _): room
     case .message(let message), .messageState(let message): message.room
     case .change(let change): change.room

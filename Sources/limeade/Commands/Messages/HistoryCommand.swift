@@ -14,6 +14,7 @@ struct HistoryCommand: AsyncParsableCommand {
       limeade history --all --json > everything.jsonl   every room, one JSON object a line
       limeade history Ops --ids                         with the ids that 'limeade message' and 'send --reply-to' take
 
+      Who made the room, came, went or changed it stands between the messages, which --limit counts.
       A file has a line of its own, with the id that 'limeade file save ID' takes.
       """)
 
@@ -52,7 +53,7 @@ struct HistoryCommand: AsyncParsableCommand {
       names: Dictionary(rooms.map { ($0.room.address, names.roomLine($0)) }) { first, _ in first },
       showsRoom: room == nil, showsIDs: ids, person: names.line)
     let file = try output.map(PrivateFile.init(creating:))
-    func write(_ page: [MessageWithDeliveries]) throws {
+    func write(_ page: [HistoryEntry]) throws {
       for entry in page {
         if let file { try file.write(lines.line(entry)) } else { Output.line(lines.line(entry)) }
       }
@@ -65,7 +66,10 @@ struct HistoryCommand: AsyncParsableCommand {
       }
     } else {
       request.room = room == nil ? nil : rooms.first?.room.address
-      try write(try await store.history(request))
+      let messages = try await store.history(request)
+      guard search == nil, limit > 0 else { return try write(messages.map { .message($0) }) }
+      let start = messages.count < limit ? request.since : messages.map(\.message.time).min()
+      try write(try await store.entries(messages, room: request.room, from: start))
     }
   }
 }

@@ -16,6 +16,19 @@ struct HistoryLines: Sendable {
   /// Of people, in text.
   var person: PersonName = { $0 }
 
+  func line(_ entry: HistoryEntry) -> String {
+    switch entry {
+    case .message(let message): return line(message)
+    case .event(let event) where format == .json: return JSONLine.string(event.jsonFields)
+    case .event(let event):
+      let words =
+        "\(Clock().stamp(ofDay: event.time)) \(Clock().time(of: event.time)) -- \(EventLine.words(of: event, name: person))"
+      return (showsIDs ? "- " : "") + place(event.room) + words
+    }
+  }
+
+  private func place(_ room: String) -> String { showsRoom ? "\(SafeLine.text(names[room] ?? room)): " : "" }
+
   /// A message of text may have further lines, one for each of its files.
   func line(_ entry: MessageWithDeliveries) -> String {
     format == .json
@@ -25,7 +38,7 @@ struct HistoryLines: Sendable {
 
   private func text(_ entry: MessageWithDeliveries) -> String {
     let day = Clock().stamp(ofDay: entry.message.time)
-    let room = showsRoom ? "\(SafeLine.text(names[entry.message.room] ?? entry.message.room)): " : ""
+    let room = place(entry.message.room)
     let id = showsIDs ? "\(SafeLine.text(entry.message.messageID)) " : ""
     let line = "\(id)\(room)\(day) \(EventLine.line(for: entry, name: person))"
     guard entry.message.isOutgoing else { return line }
@@ -45,18 +58,24 @@ extension AccountStore {
   private static let exportPage = 1000
 
   /// Everything that fits the request, oldest first, a page at a time, so that memory does not grow with the history.
-  func eachPage(of request: HistoryRequest, _ body: ([MessageWithDeliveries]) throws -> Void) async throws {
+  /// What happened in the room beside its messages stands between them, but for a search.
+  func eachPage(of request: HistoryRequest, _ body: ([HistoryEntry]) throws -> Void) async throws {
     var request = request
     request.after = MessagePosition(time: .distantPast, id: 0)
     request.limit = Self.exportPage
     var ends: Set<Int64> = []
+    var start = request.since
     while true {
       let page = try await history(request)
-      guard let last = page.last else { return }
-      try body(page)
       // The time of a damaged entry may be any: it must not lead round in a circle.
-      guard page.count == Self.exportPage, ends.insert(last.message.id ?? 0).inserted else { return }
-      request.after = MessagePosition(last.message)
+      let isLast = page.count < Self.exportPage || !ends.insert(page.last?.message.id ?? 0).inserted
+      let end = isLast ? nil : page.last?.message.time
+      let hasEvents = request.search == nil
+      try body(
+        hasEvents
+          ? try await entries(page, room: request.room, from: start, before: end) : page.map { .message($0) })
+      guard !isLast, let last = page.last else { return }
+      (request.after, start) = (MessagePosition(last.message), end)
     }
   }
 }

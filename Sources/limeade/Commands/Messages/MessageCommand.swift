@@ -91,12 +91,15 @@ struct MessageCommand: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
     @OptionGroup var target: Target
     @Argument(help: "A SIP address, a contact, a room address, or the beginning of a room's name.") var to: String
+    @Flag(help: "Also what was encrypted, to a room that is not: its server could read it.")
+    var unencrypted = false
     @Option(help: "Give up waiting after this many seconds (exit code 75).") var timeout: Double = 60
     @OptionGroup var queue: QueueOption
 
     func run() async throws {
       Output.onlyReports = true
-      let order = ForwardMessage(room: target.room, id: target.id.text, to: to, queue: queue.parameter)
+      let order = ForwardMessage(
+        room: target.room, id: target.id.text, to: to, unencrypted: unencrypted, queue: queue.parameter)
       try await options.withOutbox(queue, timeout: timeout) { session, connection in
         let message = try await Deadline.run(
           seconds: timeout, or: "the server did not answer within \(timeout.brief) s; nothing was sent"
