@@ -170,9 +170,13 @@ final class AccountConnection: @unchecked Sendable {
     let state = await client.connection
     lock.withLock {
       guard subscription == nil, !isClosing else { return }
-      outgoing.addEvent(Self.line(of: .connection(state)))
-      subscription = Task { [outgoing] in
-        for await event in events { outgoing.addEvent(Self.line(of: event)) }
+      outgoing.addEvent(Self.line(of: .connection(state), ChatEvent.connection(state).jsonFields))
+      subscription = Task { [outgoing, client] in
+        var fields = EventFields(for: client.account.address) { try? await client.store.summary(ofRoom: $0) }
+        for await event in events {
+          await fields.learn(event)
+          outgoing.addEvent(Self.line(of: event, fields.jsonFields(of: event)))
+        }
       }
     }
     return Data("{}".utf8)
@@ -186,8 +190,8 @@ final class AccountConnection: @unchecked Sendable {
   }
 
   /// The fields of `--json`, and in `value` the same as `ChatEvent` is coded: for programs of the same version.
-  private static func line(of event: ChatEvent) -> String {
-    var fields = event.jsonFields
+  private static func line(of event: ChatEvent, _ fields: [String: Any]) -> String {
+    var fields = fields
     fields["value"] = (try? RPC.encode(event)).map { data in
       JSONLine.Fragment(json: JSONLine.harmless(String(decoding: data, as: UTF8.self)))
     }

@@ -90,7 +90,8 @@ public protocol AccountService: Sendable {
 public enum AccountOperations {
   /// Every operation that the socket serves.
   public static let all: [any AccountOperation.Type] = [
-    ShowAccount.self,
+    ShowAccount.self, SetAccountNotices.self, BlockAddress.self, UnblockAddress.self, ListBlocked.self,
+    ListInvitations.self, AcceptInvitation.self, DeclineInvitation.self,
     ListRooms.self, CountMentions.self, ShowRoom.self, OpenRoom.self, CreateRoom.self, InviteToRoom.self,
     RemoveFromRoom.self,
     MakeRoomAdmin.self, RenameRoom.self, SetRoomLifetime.self, SetRoomNotices.self, LeaveRoom.self, ForgetRoom.self,

@@ -14,13 +14,16 @@ public struct ReactToMessage: ClientOperation {
   public var emoji: String
   /// As `ClientOperation.queue`.
   public var queue: Bool?
+  /// - Parameter queue: false keeps nothing for a server that is away.
   public init(room: String, id: String, emoji: String, queue: Bool? = nil) {
     (self.room, self.id, self.emoji) = (room, id, emoji)
     self.queue = queue
   }
   public func perform(on client: ChatClient) async throws -> MessageChange {
     let room = try await known(room, client).room.address
-    return try await client.react(emoji, to: try await client.store.messageID(id, in: room, .others), in: room)
+    let id = try await client.store.messageID(id, in: room, .others)
+    try await client.markRead(room, upTo: id)
+    return try await client.react(emoji, to: id, in: room)
   }
 }
 
@@ -36,6 +39,7 @@ public struct EditMessage: ClientOperation {
   public var text: String
   /// As `ClientOperation.queue`.
   public var queue: Bool?
+  /// - Parameter queue: false keeps nothing for a server that is away.
   public init(room: String, id: String, text: String, queue: Bool? = nil) {
     (self.room, self.id, self.text) = (room, id, text)
     self.queue = queue
@@ -56,6 +60,7 @@ public struct RetractMessage: ClientOperation {
   public var id: String
   /// As `ClientOperation.queue`.
   public var queue: Bool?
+  /// - Parameter queue: false keeps nothing for a server that is away.
   public init(room: String, id: String, queue: Bool? = nil) {
     (self.room, self.id) = (room, id)
     self.queue = queue
@@ -80,6 +85,9 @@ public struct ForwardMessage: ClientOperation {
   public var unencrypted: Bool?
   /// As `ClientOperation.queue`.
   public var queue: Bool?
+  /// - Parameters:
+  ///   - unencrypted: also what was encrypted, into a room that is not.
+  ///   - queue: false keeps nothing for a server that is away.
   public init(room: String, id: String, to: String, unencrypted: Bool = false, queue: Bool? = nil) {
     (self.room, self.id, self.to, self.unencrypted) = (room, id, to, unencrypted ? true : nil)
     self.queue = queue

@@ -29,13 +29,16 @@ public struct SendText: ClientOperation {
   public var id: String?
   /// As `ClientOperation.queue`.
   public var queue: Bool?
+  /// A program answers by itself: other programs do not answer that.
+  public var automatic: Bool?
   /// Gives the message its Message-ID, so that the operation can be repeated.
   public init(
     to: String, text: String, requireTrust: Bool = false, replyTo: String? = nil, ephemeral: Int? = nil,
-    ephemeralUnread: Int? = nil, files: [String] = [], waits: Bool = false, queue: Bool? = nil
+    ephemeralUnread: Int? = nil, files: [String] = [], waits: Bool = false, queue: Bool? = nil,
+    automatic: Bool? = nil
   ) {
     id = MessageID.make()
-    self.queue = queue
+    (self.queue, self.automatic) = (queue, automatic)
     self.waits = waits
     (self.to, self.text, self.requireTrust) = (to, text, requireTrust)
     (self.replyTo, self.ephemeral, self.ephemeralUnread) = (replyTo, ephemeral, ephemeralUnread)
@@ -44,10 +47,14 @@ public struct SendText: ClientOperation {
   public func perform(on client: ChatClient) async throws -> Message {
     let room = try await client.room(for: to).room.address
     var answered: String?
-    if let replyTo { answered = try await client.store.messageID(replyTo, in: room, .others) }
+    if let replyTo {
+      answered = try await client.store.messageID(replyTo, in: room, .others)
+      // Who answers has read it, and what came before.
+      if let answered { try await client.markRead(room, upTo: answered) }
+    }
     let options = MessageOptions(
       replyTo: answered, lifetime: ephemeral, unreadLifetime: ephemeralUnread, requireTrust: requireTrust == true,
-      waits: waits == true, messageID: id)
+      waits: waits == true, messageID: id, isAutomatic: automatic == true)
     guard let files, !files.isEmpty else { return try await client.send(text, to: room, options) }
     guard files.allSatisfy({ $0.hasPrefix("/") }) else { throw ChatError.badInput("files needs absolute paths") }
     return try await client.send(text, files: files, to: room, options)

@@ -210,21 +210,31 @@ public struct SetRoomNotices: StoreOperation {
   public var receipts: String?
   /// "on", "off", or "account".
   public var typing: String?
-  public init(_ room: String, receipts: String? = nil, typing: String? = nil) {
-    (self.room, self.receipts, self.typing) = (room, receipts, typing)
+  /// What of it is announced: "all", "mentions", "none", or "account".
+  public var notify: String?
+  /// "on", "off", or a time such as "2h": nothing of it is announced so long.
+  public var mute: String?
+  public init(
+    _ room: String, receipts: String? = nil, typing: String? = nil, notify: String? = nil, mute: String? = nil
+  ) {
+    (self.room, self.receipts, self.typing, self.notify, self.mute) = (room, receipts, typing, notify, mute)
   }
 
   public func perform(on store: AccountStore, of account: AccountConfiguration) async throws -> RoomNotices {
     try check()
-    let (receipts, typing) = (receipts, typing)
+    let (receipts, typing, notify) = (receipts, typing, notify?.lowercased())
+    let isMuted = mute.map { $0.lowercased() != "off" }
+    let end = try isMuted == true ? mute.map { try MuteTime.end($0) } : nil
     let address = try await store.room(named: room, for: account.address).room.address
     return try await store.setNotices(of: address) { notices in
       if let receipts { notices.receipts = ReceiptPolicy(receipts) }
       if let typing { notices.typing = Self.switches[typing.lowercased()] }
+      if let notify { notices.notify = NotifyLevel(rawValue: notify) }
+      if isMuted != nil { notices.mutedUntil = end }
     }
   }
 
-  private static let switches = ["on": true, "off": false]
+  static let switches = ["on": true, "off": false]
 
   /// - Throws: `ChatError.badInput` for a word that is none of them.
   public func check() throws {
@@ -234,6 +244,10 @@ public struct SetRoomNotices: StoreOperation {
     if let typing, typing != Self.asAccount, Self.switches[typing.lowercased()] == nil {
       throw ChatError.badInput("typing is on, off, or account, not '\(typing)'")
     }
+    if let notify, notify != Self.asAccount, NotifyLevel(rawValue: notify.lowercased()) == nil {
+      throw ChatError.badInput("notify is all, mentions, none, or account, not '\(notify)'")
+    }
+    if let mute, mute.lowercased() != "off" { _ = try MuteTime.end(mute) }
   }
 }
 

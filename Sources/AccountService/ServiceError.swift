@@ -1,6 +1,5 @@
 // ServiceError.swift: what goes wrong between the programs of one account.
 import ChatCore
-import FileTransfer
 import Foundation
 
 /// Why an operation was not carried out, or failed in the program that holds the account.
@@ -61,11 +60,8 @@ public enum ServiceError: Error, LocalizedError, CustomStringConvertible {
   /// The exit code of the command line for any error of an operation; 70 for those that should not happen.
   public static func exitCode(of error: any Error) -> Int32 {
     switch error {
-    case let error as ChatError: error.exitCode
     case let error as ServiceError: error.exitCode
-    case let error as FileTransferError: error.exitCode
-    case is StoreError: 73
-    default: ChatError(storing: error)?.exitCode ?? 70
+    default: ChatError.exitCode(of: error)
     }
   }
 }

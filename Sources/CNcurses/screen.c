@@ -22,6 +22,11 @@
 #define PASTE_OFF "\033[?2004l"
 #define MOUSE_ON "\033[?1004h\033[?1000h\033[?1006h"
 #define MOUSE_OFF "\033[?1006l\033[?1000l\033[?1004l"
+// OSC 2, and xterm's stack of titles.
+#define TITLE_KEEP "\033[22;2t"
+#define TITLE_BACK "\033]2;\033\\\033[23;2t"
+// OSC 11 and DA1.
+#define ASK_BACKGROUND "\033]11;?\033\\\033[c"
 // DECAWM. Terminals know it even where their terminfo entry does not say so.
 #define WRAP_OFF "\033[?7l"
 #define WRAP_ON "\033[?7h"
@@ -29,7 +34,7 @@
 static SCREEN *terminal;
 static struct termios original_mode;
 static volatile int taken;  // the terminal is in our mode now: read by signal handlers
-static int with_mouse;
+static int with_mouse, with_title, is_xterm_like;
 static char restore_sequence[256];
 static size_t restore_length;
 
@@ -96,12 +101,23 @@ static void modes_on(void) {
   if (with_mouse) write_all(MOUSE_ON, sizeof MOUSE_ON - 1);
 }
 
+static void title_keep(void) {
+  if (with_title) write_all(TITLE_KEEP, sizeof TITLE_KEEP - 1);
+}
+
 static void modes_off(void) {
   if (with_mouse) write_all(MOUSE_OFF, sizeof MOUSE_OFF - 1);
   write_all(PASTE_OFF, sizeof PASTE_OFF - 1);
+  if (with_title) write_all(TITLE_BACK, sizeof TITLE_BACK - 1);
 }
 
-int cncurses_start(int mouse) {
+// Others, as the Linux console, may write what they do not know on the screen.
+static int knows_osc(void) {
+  const char *status_line = tigetstr("tsl");
+  return tigetflag("XT") == 1 || (status_line && status_line != (char *)-1 && strncmp(status_line, "\033]", 2) == 0);
+}
+
+int cncurses_start(int mouse, int title) {
   static int registered;
   if (terminal) return 0;
   setlocale(LC_CTYPE, "");
@@ -126,17 +142,29 @@ int cncurses_start(int mouse) {
     use_default_colors();
   }
   with_mouse = mouse && key_mouse;
+  is_xterm_like = knows_osc();
+  with_title = title && is_xterm_like;
   restore_length = 0;
   if (with_mouse) append_restore(MOUSE_OFF);
   append_restore(PASTE_OFF);
+  if (with_title) append_restore(TITLE_BACK);
   append_restore(exit_attribute_mode);
   append_restore(WRAP_ON);
   append_restore(cursor_normal);
   append_restore(enter_ca_mode && exit_ca_mode ? exit_ca_mode : clear_screen);
   taken = 1;
+  title_keep();
   modes_on();
   if (!registered) registered = atexit(at_exit) == 0;
   return 0;
+}
+
+int cncurses_has_title(void) { return taken && with_title; }
+
+int cncurses_ask_background(void) {
+  if (!taken || !is_xterm_like) return 0;
+  write_all(ASK_BACKGROUND, sizeof ASK_BACKGROUND - 1);
+  return 1;
 }
 
 void cncurses_pause(void) {
@@ -154,6 +182,7 @@ void cncurses_continue(void) {
   refresh();  // leaves the mode of endwin
   raw();
   taken = 1;
+  title_keep();
   modes_on();
 }
 

@@ -40,8 +40,14 @@ static void on_signal(int signal_number) {
     case SIGWINCH: send_event(CNCURSES_EVENT_RESIZE); break;
     case SIGTSTP: send_event(CNCURSES_EVENT_SUSPEND); break;
     case SIGCONT: send_event(CNCURSES_EVENT_CONTINUE); break;
-    case SIGTERM:
     case SIGHUP:
+      // The kernel and the shell both send one when a window is closed: that is one request.
+      if (quit_requests == 0) {
+        quit_requests = 1;
+        send_event(CNCURSES_EVENT_QUIT);
+      }
+      break;
+    case SIGTERM:
     case SIGINT:
       if (quit_requests++ == 0) send_event(CNCURSES_EVENT_QUIT);
       else take_usual_course(signal_number);

@@ -4,6 +4,9 @@ import Foundation
 /// A copy to upload from. The original may change or go while the copy waits for the network, and a key must never meet
 /// two contents.
 public struct OutgoingFile: Sendable {
+  /// Larger files are refused, in bytes.
+  public static let maximumSize = FileCipher.maximumFileSize
+
   /// The original's, without its folder.
   public var name: String
   /// Media type of the original.

@@ -99,7 +99,8 @@ import Testing
         """
         {"id":7,"room":"r","messageID":"m","sender":"sip:b@example.org","isOutgoing":false,\
         "text":"tab\\t\\u009b31m ü","time":"\(time)","receivedAt":"\(time)","isEncrypted":true,"trust":"trusted",\
-        "state":"received","isRead":false,"isRetracted":false,"isStranger":false,"isOriginalMissing":false}
+        "state":"received","isRead":false,"isRetracted":false,"isStranger":false,"isAutomatic":false,\
+        "isOriginalMissing":false}
         """.utf8))
     let summary = try RPC.decode(
       RoomSummary.self,

@@ -41,7 +41,7 @@ import Testing
       #expect(mine.contains("38;5;201m"), "\(mine)")
       #expect(try await stage.screen.colouredLines()[0].contains("48;5;53m"))
       try await stage.screen.enter("hello")
-      try await stage.screen.line(with: "bob        e  echo of")
+      try await stage.screen.line(with: "bob        ◇ echo of")
       #expect(try await stage.screen.colouredLines().contains { $0.contains("38;5;46m") && $0.contains("bob") })
 
       try await restart("", "--theme", "light")
@@ -63,7 +63,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("base = \"dusk\"", "mine.toml, line 1: base: \"dusk\" is none of dark, light, none"),
+    ("base = \"dusk\"", "mine.toml, line 1: base: \"dusk\" is none of auto, dark, light, contrast, palette, none"),
     ("base = \"dark\"\nsidebar = \"bold\"", "mine.toml, line 2: sidebar: a theme has no 'sidebar'"),
     ("prompt = \"pink\"", "mine.toml, line 1: prompt: 'pink' is no style"),
     ("prompt = ", "mine.toml, line 1"),
@@ -93,10 +93,10 @@ import Testing
       try await stage.screen.enter("\(start) \(chat); echo over")
       try await stage.screen.line(with: "alice@sip.example.org registered")
       try await stage.screen.enter("日本 é 👍 in screen")
-      let line = try await stage.screen.line(with: "eD 日本 é 👍 in screen")
-      #expect(line.hasPrefix("                    |"), "\(line)")
+      let line = try await stage.screen.line(with: "✓ 日本 é 👍 in screen")
+      #expect(line.hasPrefix("                    │"), "\(line)")
       let lines = try await stage.screen.lines()
-      #expect(lines[0].hasPrefix(" Lab team  E2EE not verified"))
+      #expect(lines[0].hasPrefix(" Lab team  🔒 E2EE not verified"))
       #expect(lines[23].hasPrefix("[Lab team] >"))
       try await stage.screen.press("C-d")
       try await stage.screen.wait(for: "the shell") { $0.contains("over") }
@@ -112,14 +112,14 @@ import Testing
     try await Stage.play(interface: "[ui]\nnotify = \"\(form)\"") { stage in
       let written = try await stage.screen.record()
       try await stage.screen.enter("/create Ops bob")
-      try await stage.screen.line(with: "> 2 # Ops")
+      try await stage.screen.line(with: "▌ 2 # Ops")
       let room = try #require(try await stage.bob.event("room", ["name": Stage.team])["room"])
       stage.bob.stop()
       let quiet = try await stage.lab.run(as: "bob", "send", room, "nothing for you")
       #expect(quiet.exitCode == 0)
-      try await stage.screen.line(with: "  1 # Lab team", "1 |")
+      try await stage.screen.line(with: "  1 # Lab team", "1 │")
       #expect(try await stage.lab.run(as: "bob", "send", room, "alice: a;b \u{1B}]0;x\u{07}").exitCode == 0)
-      try await stage.screen.line(with: "  1 # Lab team", "2! |")
+      try await stage.screen.line(with: "  1 # Lab team", "2! │")
       let deadline = ContinuousClock.now + .seconds(60)
       var text = ""
       while !text.contains(sequence) || !text.contains("\u{07}"), ContinuousClock.now < deadline {

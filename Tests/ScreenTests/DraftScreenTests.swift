@@ -34,7 +34,7 @@ import Testing
   func aDraftElsewhereIsMarkedAndComesBackAfter(_ cause: String) async throws {
     try await Stage.play(environment: ["NO_COLOR": "1"]) { stage in
       try await stage.screen.enter("sent before")
-      try await stage.screen.line(with: "me         eD sent before")
+      try await stage.screen.line(with: "✓ sent before")
       try await stage.screen.enter("/ephemeral 3600 forget me")
       try await stage.screen.line(with: "forget me")
       try await stage.screen.enter("/create Ops bob")
@@ -64,7 +64,7 @@ import Testing
       try await open("Ops", on: stage.screen)
       try await stage.screen.line(with: "[Ops] > half a thought")
       try await stage.screen.press("Enter")
-      try await stage.screen.line(with: "me         eD half a thought")
+      try await stage.screen.line(with: "✓ half a thought")
       try await open("Lab team", on: stage.screen)
       try await stage.screen.wait(for: "no draft in Ops") { !$0.contains { $0.contains("draft") } }
     }

@@ -14,7 +14,7 @@ import Testing
       try await stage.screen.press("Enter")
       try await stage.screen.line(with: "[bob] >")
       try await stage.screen.enter("hello bob")
-      try await stage.screen.line(with: "eD hello bob")
+      try await stage.screen.line(with: "✓ hello bob")
       try await stage.screen.enter("/join lab")
       try await stage.screen.line(with: "[Lab team] >")
       try await stage.screen.enter("/join bob")

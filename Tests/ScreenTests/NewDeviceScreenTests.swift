@@ -24,7 +24,7 @@ import Testing
       try await screen.line(with: "has a new device")
       try await screen.enter("the PIN is 4711")
       try await screen.line(with: "what you write here waits")
-      try await screen.line(with: "eq the PIN is 4711")
+      try await screen.line(with: "… the PIN is 4711")
       #expect(!intruder.output.contains { $0.contains("4711") })
 
       try await screen.enter("/exclude \(device)")

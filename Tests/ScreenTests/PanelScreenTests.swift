@@ -8,9 +8,9 @@ import Testing
     try await Stage.play { stage in
       let screen = stage.screen
       for text in ["the factory answers 302", "something else"] { try await screen.enter(text) }
-      try await screen.line(with: "eD something else")
+      try await screen.line(with: "✓ something else")
       try await screen.enter("/create Ops bob")
-      try await screen.line(with: "> 2 # Ops")
+      try await screen.line(with: "▌ 2 # Ops")
       try await screen.press("C-s")
       try await screen.type("factor")
       try await screen.line(with: "nothing found")
@@ -18,7 +18,7 @@ import Testing
       try await screen.line(with: "Search all rooms: factor")
       try await screen.line(with: ">", "Lab team", "me", "the factory answers 302")
       try await screen.press("Enter")
-      try await screen.line(with: ">me         eD the factory answers 302")
+      try await screen.line(with: ">me         ✓ the factory answers 302")
       let lines = try await screen.lines()
       #expect(lines[0].hasPrefix(" Lab team"))
       #expect(lines.contains { $0.contains("something else") })
@@ -29,7 +29,7 @@ import Testing
     try await Stage.play { stage in
       let screen = stage.screen
       try await screen.enter("hello")
-      try await screen.line(with: "eD hello")
+      try await screen.line(with: "✓ hello")
       let answer = try await stage.lab.run(as: "carol", "keys", "verify", "alice", "--json")
       let code = try #require(answer.events.first?["code"])
       try await screen.enter("/verify carol")
@@ -57,14 +57,14 @@ import Testing
     try await Stage.play { stage in
       let screen = stage.screen
       try await screen.enter("/create Ops bob")
-      try await screen.line(with: "> 2 # Ops")
+      try await screen.line(with: "▌ 2 # Ops")
       let lines = try await screen.lines()
       let row = try #require(lines.firstIndex { $0.contains("1 # Lab team") })
       try await screen.type("\u{1B}[<0;5;\(row + 1)M\u{1B}[<0;5;\(row + 1)m")
       try await screen.wait(for: "the clicked room") { $0[0].hasPrefix(" Lab team") }
       for number in 1...30 { try await screen.enter("line \(number)") }
       // As a message, and not as it was typed: one that comes after the scrolling stays below.
-      try await screen.line(with: "me         eD line 30")
+      try await screen.line(with: "✓ line 30")
       try await screen.type("\u{1B}[<64;40;10M")
       try await screen.line(with: "scrolled back, Alt-End")
       try await screen.wait(for: "older lines") { !$0.contains { $0.contains("line 30") } }
@@ -85,12 +85,12 @@ import Testing
       """
     try await Stage.play(interface: interface) { stage in
       try await stage.screen.enter("/create Ops bob")
-      try await stage.screen.line(with: "> 2 # Ops")
+      try await stage.screen.line(with: "▌ 2 # Ops")
       let room = try #require(try await stage.bob.event("room", ["name": Stage.team])["room"])
       stage.bob.stop()
       let text = "alice: look \u{1B}]0;title\u{07} $(touch pwned)"
       #expect(try await stage.lab.run(as: "bob", "send", room, text).exitCode == 0)
-      try await stage.screen.line(with: "  1 # Lab team", "1! |")
+      try await stage.screen.line(with: "  1 # Lab team", "1! │")
       var notified: [String: Any] = [:]
       let deadline = ContinuousClock.now + .seconds(60)
       while notified.isEmpty, ContinuousClock.now < deadline {
@@ -114,15 +114,15 @@ import Testing
       // Room for the whole path in one line.
       try await stage.screen.resize(columns: 160, rows: 24)
       try await stage.screen.enter("kept for later")
-      try await stage.screen.line(with: "eD kept for later")
+      try await stage.screen.line(with: "✓ kept for later")
       try await stage.screen.type("/export \(folder.url.path)/exp")
       try await stage.screen.press("Tab")
       try await stage.screen.line(with: "exports\\ here/")
       try await stage.screen.enter("team.txt")
-      try await stage.screen.line(with: "-- 1 message is in")
+      try await stage.screen.line(with: "── 1 message is in")
       let file = folder.file("exports here").appendingPathComponent("team.txt")
       #expect(try String(contentsOf: file, encoding: .utf8).contains("[encrypted] kept for later"))
-      try await stage.screen.press("Up", "Enter")
+      try await stage.screen.press("C-p", "Enter")
       try await stage.screen.line(with: "exists already")
     }
   }
@@ -135,10 +135,12 @@ import Testing
         try await stage.screen.enter("TERM=\(terminal) \(stage.line("alice", "chat"))")
         try await stage.screen.line(with: "alice@sip.example.org registered")
         try await stage.screen.enter("from \(terminal): 日本 é")
-        let line = try await stage.screen.line(with: "eD from \(terminal): 日本 é")
-        #expect(line.hasPrefix("                    |"), "\(terminal): \(line)")
+        // The Linux console's fonts have no ticks.
+        let isConsole = terminal == "linux"
+        let line = try await stage.screen.line(with: "\(isConsole ? "D" : "✓") from \(terminal): 日本 é")
+        #expect(line.hasPrefix("                    │"), "\(terminal): \(line)")
         let lines = try await stage.screen.lines()
-        #expect(lines[0].hasPrefix(" Lab team  E2EE not verified"), "\(terminal)")
+        #expect(lines[0].hasPrefix(" Lab team  \(isConsole ? "" : "🔒 ")E2EE not verified"), "\(terminal)")
         #expect(lines[23].hasPrefix("[Lab team] >"), "\(terminal)")
       }
     }

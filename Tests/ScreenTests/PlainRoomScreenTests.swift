@@ -21,7 +21,7 @@ import Testing
       try await stage.screen.press("M-1")
       try await stage.screen.line(with: "[Lab team] >")
       try await stage.screen.enter("a secret")
-      try await stage.screen.line(with: "me         eD a secret")
+      try await stage.screen.line(with: "✓ a secret")
       try await stage.screen.enter("/forward Open")
       try await stage.screen.line(with: "Open is not encrypted: Enter again forwards it there")
       try await stage.screen.line(with: "[Lab team] > /forward Open")
@@ -40,7 +40,7 @@ import Testing
       try await stage.screen.press("M-2")
       try await stage.screen.line(with: "[Open] not encrypted >")
       try await stage.screen.enter("harmless")
-      try await stage.screen.line(with: "me         -D harmless")
+      try await stage.screen.line(with: "✓ harmless")
       try await stage.screen.enter("/forward Lab team")
       try await stage.bob.event("message", within: 60, ["text": "harmless", "encrypted": "true"])
     }

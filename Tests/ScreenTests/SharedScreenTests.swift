@@ -32,8 +32,8 @@ import Testing
     try await screen.enter("/create Ops bob")
     try await screen.line(with: "[Ops] >")
     try await screen.enter("hello")
-    try await screen.line(with: "me         eR hello")
-    try await screen.line(with: "bob        e  echo of \"hello\"")
+    try await screen.line(with: "✓✓ hello")
+    try await screen.line(with: "bob        ◇ echo of \"hello\"")
     // What the other program of the account hears is what the screen has sent.
     try await holder.event("message", ["text": "echo of \"hello\", which came encrypted"])
     try await screen.enter("/react 👍")
@@ -47,8 +47,10 @@ import Testing
     try await screen.enter("/rename On call")
     try await screen.line(with: "[On call] >")
     try await screen.enter("/publish")
-    try await screen.line(with: "-- up to date")
+    try await screen.line(with: "── up to date")
     try await screen.enter("/leave")
+    try await screen.line(with: "leave On call?")
+    try await screen.press("Enter")
     try await screen.wait(for: "no room") { !$0.contains { $0.contains("# On call") } }
     #expect(holder.isRunning)
     bob.stop()
@@ -59,20 +61,20 @@ import Testing
     try await Stage.play { stage in
       let second = try await open(stage)
       try await stage.screen.enter("from the first")
-      try await second.line(with: "me         eD from the first")
+      try await second.line(with: "✓ from the first")
       try await second.enter("from the second")
-      try await stage.screen.line(with: "me         eD from the second")
+      try await stage.screen.line(with: "✓ from the second")
       // Both look at another room; what comes is unread for both until one of them reads it.
       try await stage.screen.enter("/create Ops bob")
-      try await stage.screen.line(with: "> 2 # Ops")
+      try await stage.screen.line(with: "▌ 2 # Ops")
       try await second.press("M-2")
-      try await second.line(with: "> 2 # Ops")
+      try await second.line(with: "▌ 2 # Ops")
       let room = try #require(try await stage.bob.event("room", ["name": Stage.team])["room"])
       stage.bob.stop()
       #expect(try await stage.lab.run(as: "bob", "send", room, "news").exitCode == 0)
       for screen in [stage.screen, second] { try await screen.line(with: "Act: 1(1)") }
       try await second.press("M-1")
-      try await second.line(with: "bob        e  news")
+      try await second.line(with: "bob        ◇ news")
       try await stage.screen.wait(for: "no unread messages") { !$0.contains { $0.contains("Act:") } }
     }
   }
@@ -82,7 +84,7 @@ import Testing
     try await Stage.play { stage in
       let second = try await open(stage)
       try await second.enter("before")
-      try await second.line(with: "me         eD before")
+      try await second.line(with: "✓ before")
       let first = try await stage.screen.foreground()
       #expect(try await holder(stage) == first)
       let texts = (1...8).map { "number \($0)." }
@@ -90,7 +92,7 @@ import Testing
         try await second.enter(text)
         if index == 3 { kill(first, signal) }
       }
-      for text in texts { try await second.line(with: "me         eD \(text)") }
+      for text in texts { try await second.line(with: "✓ \(text)") }
       try await second.line(with: "alice@sip.example.org registered")
       #expect(try await holder(stage) == second.foreground())
       // Each once, and in order.
@@ -99,10 +101,10 @@ import Testing
       #expect(heard == texts)
       // What comes then arrives here, and commands go through this screen.
       #expect(try await stage.lab.run(as: "bob", "send", "Lab", "after").exitCode == 0)
-      try await second.line(with: "bob        e  after")
+      try await second.line(with: "bob        ◇ after")
       let beside = try await stage.lab.run(as: "alice", "send", "Lab", "from a command", "--wait", "delivered")
       #expect(beside.exitCode == 0, "\(beside.errors)")
-      try await second.line(with: "me         eD from a command")
+      try await second.line(with: "✓ from a command")
     }
   }
 
@@ -114,14 +116,14 @@ import Testing
       #expect(meanwhile.exitCode == 0, "\(meanwhile.errors)")
       let listener = try await stage.lab.listener("alice")
       try await stage.screen.enter("fg")
-      try await stage.screen.line(with: "me         eD meanwhile")
+      try await stage.screen.line(with: "✓ meanwhile")
       try await stage.screen.line(with: "alice@sip.example.org registered")
       try await stage.screen.enter("back")
-      try await stage.screen.line(with: "me         eD back")
+      try await stage.screen.line(with: "✓ back")
       listener.stop()
       #expect(try await listener.exitCode() == 0)
       try await stage.screen.enter("alone again")
-      try await stage.screen.line(with: "me         eD alone again")
+      try await stage.screen.line(with: "✓ alone again")
     }
   }
 

@@ -20,22 +20,22 @@ import Testing
     for screen in [alice, bob] { try await screen.line(with: "Trio  E2EE", "alice*, bob, carol", within: 60) }
 
     try await alice.enter("from alice, 日本語")
-    try await bob.line(with: "alice      e  from alice, 日本語", within: 60)
+    try await bob.line(with: "alice      ◇ from alice, 日本語", within: 60)
     try await carol.process.event("message", ["text": "from alice, 日本語", "secured": "1"])
 
     try carol.process.send("send \(room) from carol")
-    for screen in [alice, bob] { try await screen.line(with: "carol      e  from carol", within: 60) }
+    for screen in [alice, bob] { try await screen.line(with: "carol      ◇ from carol", within: 60) }
 
     try await bob.type("from b")
     try await alice.line(with: "bob is typing", within: 60)
     try await bob.enter("ob")
-    try await alice.line(with: "bob        e  from bob", within: 60)
+    try await alice.line(with: "bob        ◇ from bob", within: 60)
     try await carol.process.event("message", ["text": "from bob", "secured": "1"])
 
     // Bob looks at it, carol is told to: then all have read it.
     try carol.process.send("read \(room)")
-    try await alice.line(with: "me         eR from alice, 日本語", within: 60)
-    try await bob.line(with: "me         eR from bob", within: 60)
+    try await alice.line(with: "✓✓ from alice, 日本語", within: 60)
+    try await bob.line(with: "✓✓ from bob", within: 60)
     carol.process.stop()
     lab.stop()
   }

@@ -53,6 +53,13 @@ final class TmuxScreen: Sendable {
     try await run(["paste-buffer", "-p"])
   }
 
+  /// As a terminal does that knows no brackets.
+  func pasteUnbracketed(_ text: String) async throws {
+    try Data(text.utf8).write(to: folder.file("paste"))
+    try await run(["load-buffer", folder.file("paste").path])
+    try await run(["paste-buffer"])
+  }
+
   func resize(columns: Int, rows: Int) async throws {
     try await run(["resize-window", "-x", "\(columns)", "-y", "\(rows)"])
   }
@@ -78,6 +85,19 @@ final class TmuxScreen: Sendable {
   /// A terminal's mode, as tmux names it in its formats: `alternate_on`, `cursor_flag`.
   func isOn(_ mode: String) async throws -> Bool {
     try await run(["display-message", "-p", "#{\(mode)}"]) == "1\n"
+  }
+
+  /// What tmux says of the terminal, by one of its formats: `#{pane_title}`.
+  func value(of format: String) async throws -> String {
+    try await run(["display-message", "-p", format]).trimmingCharacters(in: .newlines)
+  }
+
+  /// Sets an option of tmux: `window-style` to `bg=#ffffff` is what the terminal then tells as its background.
+  func set(_ option: String, to value: String) async throws { try await run(["set-option", "-g", option, value]) }
+
+  /// Bytes as a terminal sends them.
+  func send(bytes text: String) async throws {
+    try await run(["send-keys", "-H"] + text.utf8.map { String($0, radix: 16) })
   }
 
   /// The process in the foreground of the terminal.

@@ -82,27 +82,4 @@ import Testing
     #expect(Color(index).reduced(to: 8) == expected)
     #expect(Color(index).reduced(to: 0) == nil)
   }
-
-  @Test func noColorAndFewColorsWinOverTheTheme() {
-    #expect(Theme.named("light", colors: 8) == .light)
-    #expect(Theme.named("light", colors: 0) == .monochrome)
-    #expect(Theme.named("dark", environment: ["NO_COLOR": "1"]) == .monochrome)
-    #expect(Theme.named("dark", environment: ["NO_COLOR": ""]) == .dark)
-    #expect(Theme.named("none") == .monochrome)
-    #expect(Theme.named("purple") == nil)
-  }
-
-  @Test func aSendersColourComesFromTheAddressAlone() {
-    var message = MessageRow(
-      id: "1", time: Fixtures.time(9, 0), sender: "bob", senderID: "sip:bob@example.org", text: "")
-    let style = Theme.dark.senderName(message)
-    message.sender = "Robert"
-    #expect(Theme.dark.senderName(message) == style)
-    let colors = Set(
-      (0..<100).map { number in
-        message.senderID = "sip:user\(number)@example.org"
-        return Theme.dark.senderName(message)
-      })
-    #expect(colors.count == Theme.dark.senderColors.count)
-  }
 }

@@ -45,6 +45,12 @@ import Testing
 
   @Test func partsOfAThemeAreSetByWords() throws {
     var theme = Theme.dark
+    var setting = ThemeSetting(.light)
+    try setting.set("warning", to: "bold 215")
+    try setting.setSenderColors(["red"])
+    let changed = setting.theme(colors: 256, background: nil)
+    #expect(changed.warning == Style(foreground: Color(215), bold: true) && changed.senderColors == [Color(1)])
+    #expect(changed.error == Theme.light.error)
     try theme.set("warning", to: "bold underlined 215 on bright-black")
     #expect(theme.warning == Style(foreground: Color(215), background: Color(8), bold: true, underlined: true))
     try theme.set("notice", to: "plain")
@@ -77,7 +83,7 @@ import Testing
       RoomRow(id: "ops", number: 2, name: "Ops", unread: 3, mentions: 1), RoomRow(id: "lab", number: 1, name: "Lab"),
     ]
     #expect(interface.press(.character("2"), .alt) == [.openRoom("ops")])
-    #expect(interface.grid.lines[1].hasPrefix("  2 # Ops        3! |"))
+    #expect(interface.grid.lines[1].hasPrefix("  2 # Ops    3! │"))
     #expect(interface.grid.lines[22].contains("Act: 2(3)!"))
   }
 }

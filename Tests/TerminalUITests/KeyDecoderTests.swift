@@ -20,6 +20,12 @@ import Testing
       ("\u{1B}[1;3A\u{1B}[1;5C\u{1B}[5;3~", [.key(.up, .alt), .key(.right, .control), .key(.pageUp, .alt)]),
       ("\u{1B}\u{1B}[B", [.key(.down, .alt)]), ("\u{1B}[Z", [.key(.tab, .shift)]),
       ("\u{1B}[<0;10;20m", []), ("\u{1B}OM", [.key(.enter)]), ("\u{1B}[99;99;99~x", [.key(.character("x"))]),
+      ("\u{1B}]11;rgb:ffff/ffff/dddd\u{1B}\\x", [.background(.light), .key(.character("x"))]),
+      ("\u{1B}]11;rgb:00/2b/36\u{07}\u{1B}[?62;22c", [.background(.dark)]),
+      ("\u{1B}]11;rgba:f/f/f/f\u{07}", [.background(.light)]),
+      ("\u{1B}]11;rgb:12345/0/0\u{07}y", [.key(.character("y"))]),
+      ("\u{1B}]11;?\u{07}\u{1B}]4;1;rgb:0/0/0\u{07}\u{1B}]11;rgb:\u{07}z", [.key(.character("z"))]),
+      ("\u{1B}]11;rgb:ff\u{1B}[A", [.key(.up)]), ("\u{1B}]x", [.stroke(.alt("]")), .key(.character("x"))]),
       ("\u{1B}[200~one\rtwo \u{1B}[A end\u{1B}[201~x", [.paste("one\rtwo \u{1B}[A end"), .key(.character("x"))]),
     ] as [(String, [KeyEvent])])
   func sequences(text: String, expected: [KeyEvent]) {
@@ -42,6 +48,22 @@ import Testing
     var decoder = KeyDecoder()
     #expect(decoder.decode("\u{1B}[".utf8).isEmpty)
     #expect(decoder.flush() == [.stroke(.alt("["))])
+  }
+
+  @Test func aBrokenOrEndlessAnswerIsNoTyping() {
+    var decoder = KeyDecoder()
+    decoder.awaitAnswer()
+    #expect(decoder.delay == KeyDecoder.answerDelay)
+    #expect(decoder.decode("\u{1B}]11;rgb:ff".utf8).isEmpty)
+    #expect(decoder.flush().isEmpty)
+    #expect(decoder.decode("ff/ffff/ffff\u{1B}\\hi".utf8) == [.key(.character("h")), .key(.character("i"))])
+    #expect(decoder.decode("\u{1B}[?1;2c".utf8).isEmpty)
+    #expect(decoder.delay == KeyDecoder.escapeDelay)
+    #expect(decoder.decode(("\u{1B}]52;c;" + String(repeating: "a", count: 1000)).utf8).isEmpty)
+    #expect(decoder.decode("\u{07}x".utf8) == [.key(.character("x"))])
+    // Alt-] alone is a key.
+    #expect(decoder.decode("\u{1B}]".utf8).isEmpty)
+    #expect(decoder.flush() == [.stroke(.alt("]"))])
   }
 
   @Test func aPasteIsLimitedAndEndsAllTheSame() {

@@ -39,7 +39,7 @@ import Testing
   @Test func aClickOnAMemberComparesItsDevices() {
     var interface = Fixtures.interface()
     #expect(interface.handle(.mouse(MouseEvent(.press, column: 5, row: 0))).isEmpty)
-    #expect(interface.grid.lines[2].hasSuffix("|e Bob"))
+    #expect(interface.grid.lines[2].hasSuffix("│◇ Bob"))
     // Bob, one of his devices, and ourselves.
     #expect(interface.handle(.mouse(MouseEvent(.press, column: 70, row: 2))) == [.verify("sip:bob@sip.example.org")])
     #expect(interface.handle(.mouse(MouseEvent(.press, column: 70, row: 4))) == [.verify("sip:bob@sip.example.org")])
@@ -66,5 +66,23 @@ import Testing
     #expect(interface.screen.scroll != .end)
     _ = interface.handle(.mouse(MouseEvent(.wheelDown, column: 40, row: 5)))
     #expect(interface.screen.scroll == .end)
+  }
+
+  @Test func theWheelOverTheRoomsScrollsTheirListUntilAnotherIsOpened() {
+    var interface = Fixtures.interface(columns: 80, rows: 12)
+    interface.screen.rooms = (1...40).map { RoomRow(id: "\($0)", number: $0, name: "Room \($0)") }
+    interface.screen.openRoom = "20"
+    func first() -> String { String(interface.grid.lines[1].prefix(13)) }
+    #expect(first() == " 16 # Room 16")
+    _ = interface.handle(.mouse(MouseEvent(.wheelDown, column: 3, row: 5)))
+    #expect(first() == " 19 # Room 19" && interface.screen.scroll == .end)
+    for _ in 0..<30 { _ = interface.handle(.mouse(MouseEvent(.wheelDown, column: 3, row: 5))) }
+    #expect(first() == " 32 # Room 32")
+    // What is clicked is what stands there.
+    #expect(interface.handle(.mouse(MouseEvent(.press, column: 5, row: 2))) == [.openRoom("33")])
+    for _ in 0..<30 { _ = interface.handle(.mouse(MouseEvent(.wheelUp, column: 3, row: 5))) }
+    #expect(first() == "  1 # Room 1 ")
+    interface.open("33", header: RoomHeader(name: "Room 33"), messages: [])
+    #expect(interface.grid.lines.contains { $0.hasPrefix("▌33 # Room 33") })
   }
 }

@@ -87,6 +87,35 @@ import Testing
     #expect(interface.grid.cursor == CellGrid.Position(row: 1, column: 25))
   }
 
+  @Test func whatIsFoundIsMarkedInTheResults() {
+    var interface = Fixtures.interface(columns: 60, rows: 8)
+    interface.theme = .dark
+    _ = interface.press(.character("s"), .control)
+    _ = interface.type("\"at ten\" DEP")
+    let long = String(repeating: "nothing of it ", count: 20) + "depót at ten or later"
+    interface.showResults(
+      Self.found + [Self.result("m1", 14, "carol", long)],
+      for: SearchRequest(text: "\"at ten\" DEP", room: "lab", before: nil), hasMore: false)
+    func found(_ row: Int) -> String {
+      interface.grid.cells(inRow: row).map { $0.style.isUnderlined || $0.style == Theme.dark.match ? $0.text : " " }
+        .joined().split(separator: " ").joined(separator: " ")
+    }
+    #expect(found(2) == "dep at ten" && found(3) == "dep")
+    // Of a long text the part is shown in which it stands.
+    #expect(found(4) == "dep at ten")
+    #expect(interface.grid.lines[4].contains("…") && interface.grid.lines[4].hasSuffix("depót at ten or later"))
+  }
+
+  @Test(
+    arguments: [
+      ("dep", "a deploy, undeploy, DEPLOY", ["dep", "DEP"]), ("e", "été", ["é"]), ("日本", "この日本語", ["日本"]),
+      ("\"a b\"", "ca b, a b", ["a b"]), ("-x", "a-x", ["-x"]), ("", "anything", []), ("\"", "a\"b", []),
+      ("ab abc", "abcd", ["abc"]),
+    ] as [(String, String, [String])])
+  func wordsAreFoundAtTheirBeginnings(query: String, text: String, expected: [String]) {
+    #expect(FoundWords(query).ranges(in: text).map { String(text[$0]) } == expected)
+  }
+
   @Test func aJumpMarksTheMessageAndEndGoesBackToTheNewest() {
     var interface = Fixtures.interface(columns: 60, rows: 10)
     interface.screen.hasNewer = true

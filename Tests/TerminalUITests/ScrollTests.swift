@@ -23,7 +23,7 @@ import Testing
 
   @Test func onlyVisibleMessagesAreLaidOut() {
     let interface = interface(messages: 10_000)
-    let layout = MessageLayout(interface.screen, width: 59, theme: .dark)
+    let layout = MessageLayout(interface.screen, width: 59, height: 20, theme: .dark)
     let (lines, laidOut) = layout.visibleLines(height: 21)
     #expect(lines.count == 21)
     #expect(laidOut <= 21)
@@ -79,10 +79,11 @@ import Testing
 
   @Test func aMessageLongerThanTheScreenIsScrolledLineByLine() {
     var interface = interface(messages: 0)
-    let text = (0..<100).map { "number \($0)" }.joined(separator: "\n")
+    // With the day's line one more than the pane has rows; longer ones are folded.
+    let text = (0..<21).map { "number \($0)" }.joined(separator: "\n")
     interface.screen.messages = [Fixtures.message("long", 9, 0, "bob", text)]
     _ = interface.press(.pageUp, .alt)
-    #expect(numbers(interface).last == 98)
+    #expect(numbers(interface).last == 19)
     for _ in 0..<10 { _ = interface.press(.pageUp) }
     #expect(numbers(interface).first == 0)
   }
@@ -110,8 +111,8 @@ import Testing
   @Test func anEndlessMessageIsCut() {
     var interface = interface(messages: 0)
     interface.screen.messages = [Fixtures.message("1", 9, 0, "eve", String(repeating: "x", count: 1_000_000))]
-    let layout = MessageLayout(interface.screen, width: 59, theme: .dark)
+    let layout = MessageLayout(interface.screen, width: 59, height: 20, theme: .dark)
     #expect(layout.visibleLines(height: 10_000).lines.count < MessageLayout.maximumDrawn / 30)
-    #expect(interface.grid.lines.contains { $0.hasSuffix("too long to be shown whole]") })
+    #expect(interface.grid.lines.contains { $0.contains("… over ") })
   }
 }

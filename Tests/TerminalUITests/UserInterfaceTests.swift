@@ -65,6 +65,38 @@ import Testing
     #expect(interface.press(.up, .alt) == [.openRoom("test")])
   }
 
+  @Test func altJAndTwoDigitsOpenARoom() {
+    var interface = Fixtures.interface()
+    interface.screen.rooms = (1...60).map { RoomRow(id: "\($0)", number: $0, name: "Room \($0)") }
+    func number(_ digits: String) -> [Intent] {
+      _ = interface.handle(.stroke(.alt("j")))
+      return interface.type(digits)
+    }
+    #expect(number("42") == [.openRoom("42")] && interface.screen.input.isEmpty)
+    #expect(number("07") == [.openRoom("7")])
+    #expect(number("7").isEmpty && interface.grid.lines[22].contains("room number: 7_"))
+    #expect(interface.press(.enter) == [.openRoom("7")])
+    #expect(number("99").isEmpty && interface.screen.status.error == "no room has the number 99")
+    // Another key ends it and counts.
+    _ = number("4x")
+    #expect(interface.screen.input.text == "x" && interface.screen.roomNumber == nil)
+    _ = number("4")
+    _ = interface.press(.escape)
+    #expect(interface.screen.roomNumber == nil && interface.type("2").count == 1)
+    interface.screen.rooms.append(RoomRow(id: "120", number: 120, name: "Room 120"))
+    #expect(number("12").isEmpty && interface.type("0") == [.openRoom("120")])
+  }
+
+  @Test func theTitleTellsTheRoomAndWhatIsUnread() {
+    var interface = Fixtures.interface()
+    #expect(interface.title == "(15) Lab team - limeade")
+    interface.screen.rooms = []
+    interface.screen.header.name = "x\u{1B}]2;y\u{07}\u{9C}" + String(repeating: "long ", count: 40)
+    #expect(interface.title.hasPrefix("x\u{FFFD}]2;y\u{FFFD}\u{FFFD}long") && interface.title.count < 80)
+    interface.closeRoom()
+    #expect(interface.title == "limeade")
+  }
+
   @Test func nextUnreadTakesWhatConcernsTheUserFirst() {
     var interface = Fixtures.interface()
     #expect(interface.handle(.stroke(.alt("a"))) == [.openRoom("carol")])

@@ -19,9 +19,15 @@ enum {
 // The screen. One thread only, and only between a successful cncurses_start and cncurses_stop.
 
 /// Takes over standard input and output: alternate screen, raw input, bracketed paste, reports of the focus and, unless
-/// `mouse` is 0 or the terminal has none, of the mouse (SGR mode). Returns 0, or -1 when TERM names no terminal that can
-/// place its cursor.
-int cncurses_start(int mouse);
+/// `mouse` is 0 or the terminal has none, of the mouse (SGR mode). Unless `title` is 0 or the terminal is no relative of
+/// xterm, the window's title is kept on the terminal's stack and given back at the end. Returns 0, or -1 when TERM names
+/// no terminal that can place its cursor.
+int cncurses_start(int mouse, int title);
+/// Whether the terminal has a title that may be set (OSC 2).
+int cncurses_has_title(void);
+/// Asks the terminal for the colour of its background (OSC 11), and for what it is (DA1), which is answered after it by
+/// those too that do not know the first. Returns 0 when it is no terminal to be asked.
+int cncurses_ask_background(void);
 /// Gives the terminal back as it was. Harmless when not started.
 void cncurses_stop(void);
 /// As cncurses_stop but for a pause: cncurses_continue takes the terminal again and repaints everything.
@@ -66,7 +72,7 @@ enum {
 };
 
 /// Installs handlers that write one event byte to `pipe` (non-blocking): SIGWINCH, SIGTSTP, SIGCONT and, as a request
-/// to quit, SIGTERM, SIGHUP and SIGINT. A second request to quit, and every signal of a crash, first gives the terminal
+/// to quit, SIGTERM, SIGHUP and SIGINT. A second SIGTERM or SIGINT, and every signal of a crash, first gives the terminal
 /// back and then takes its usual course.
 void cncurses_watch_signals(int pipe);
 void cncurses_unwatch_signals(void);

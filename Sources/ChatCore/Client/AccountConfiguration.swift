@@ -50,6 +50,9 @@ public struct AccountConfiguration: Sendable {
   /// Whether rooms are told that this account is writing, where a room has no setting of its own.
   public var typing = true
 
+  /// What is done with rooms that strangers make.
+  public var invitations = InvitationPolicy.accept
+
   /// Domains, besides that of `conferenceFactory`, whose conference servers may invite this account.
   public var conferenceDomains: [String] = []
 

@@ -52,6 +52,11 @@ extension ChatClient {
     try await notices.markRead(address, rows: rows)
   }
 
+  /// The same with a message that was answered, and those before it.
+  public func markRead(_ address: String, upTo messageID: String) async throws {
+    try await notices.markRead(address, rows: try await store.unread(upTo: messageID, in: address))
+  }
+
   /// Tells the room that we are writing, or stopped (RFC 3994), if it is to know. Not stored: only worth something now.
   public func sendComposing(_ isActive: Bool, to address: String) async {
     await notices.sendComposing(isActive, to: address)

@@ -45,6 +45,9 @@ extension ChatClient {
     try await oneToOne.room(with: address, encrypted: encrypted)
   }
 
+  /// Enters a room that a stranger made.
+  public func accept(_ invitation: Invitation) async throws -> RoomSummary { try await entry.accept(invitation) }
+
   /// Makes somebody a member of a room that this account administers.
   @discardableResult
   public func invite(_ address: SIPURI, to room: String) async throws -> MembershipChange {

@@ -276,7 +276,7 @@ import ServerConnection
       do {
         try await takeIdentity(gruu: registration.gruu)
         await goOnline()
-      } catch { hub.send(.error(room: nil, text: context.describe(error))) }
+      } catch { context.complain(of: error) }
     case .lost(let error, _), .failed(let error):
       guard isConnected else { return }
       ownDevice.disconnected()

@@ -17,6 +17,11 @@ struct ChatContext: Sendable {
     return (error as? LocalizedError)?.errorDescription ?? "\(error)"
   }
 
+  /// - Parameter what: goes before the error's own text.
+  func complain(_ what: String = "", of error: any Error, in room: String? = nil) {
+    hub.send(.error(room: room, text: what + describe(error), code: ChatError.exitCode(of: error)))
+  }
+
   func report(_ summary: RoomSummary) {
     guard !summary.isForNotifications else { return }
     hub.send(.room(summary, displayName: summary.displayName(for: account.address)))

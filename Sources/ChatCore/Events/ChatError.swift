@@ -1,4 +1,5 @@
 // ChatError.swift: what can go wrong for a user of the domain, each with a text to act on and its sysexits code.
+import FileTransfer
 import Foundation
 import HTTPClient
 import SIPAgent
@@ -211,6 +212,16 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
 }
 
 extension ChatError {
+  /// The exit code for any error of the account; 70 for those that should not happen.
+  public static func exitCode(of error: any Error) -> Int32 {
+    switch error {
+    case let error as ChatError: error.exitCode
+    case let error as FileTransferError: error.exitCode
+    case is StoreError: 73
+    default: ChatError(storing: error)?.exitCode ?? 70
+    }
+  }
+
   /// Whether the same may work later without anybody changing something: the server is away or overloaded.
   var mayPass: Bool {
     switch self {

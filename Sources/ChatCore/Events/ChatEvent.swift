@@ -1,5 +1,6 @@
 // ChatEvent.swift: everything a user interface or a script is told, and its JSON line (design: command line, JSON).
 import Foundation
+import MessageFormats
 
 /// Something that happened in the account.
 public enum ChatEvent: Sendable, Codable {
@@ -19,6 +20,8 @@ public enum ChatEvent: Sendable, Codable {
   case device(room: String, participant: String, device: String, change: Change)
   /// The room's administrators changed how long messages live: seconds after being read (0: they stay), and unread.
   case lifetime(room: String, seconds: Int, unread: Int?)
+  /// A stranger made a room, and it waits for the user's word.
+  case invitation(Invitation)
   /// Somebody came, went or changed the room, as it is kept with its messages.
   case roomEvent(RoomEvent)
   case message(Message)
@@ -32,7 +35,8 @@ public enum ChatEvent: Sendable, Codable {
   case composing(room: String, address: String, isActive: Bool)
   /// Something about keys that the user must see.
   case security(room: String?, device: String?, text: String)
-  case error(room: String?, text: String)
+  /// - `code`: as an exit code of the command line (sysexits).
+  case error(room: String?, text: String, code: Int32 = 70)
   /// As many events are missing here: they came faster than they were read. Reading the database again makes up for it.
   case lost(count: Int)
 }
@@ -43,7 +47,7 @@ extension ChatEvent {
     Ephemeral.text(Ephemeral.sensible(seconds), unread: unread)
   }
 
-  /// The event as one line of JSON with sorted keys.
+  /// The event as one line of JSON with sorted keys. For a `message` see `EventFields`, which has more of it.
   public var jsonLine: String { JSONLine.string(jsonFields) }
 
   /// The event as an object of JSON; times are RFC 3339 in UTC. See limeade-rpc(7).
@@ -65,6 +69,7 @@ extension ChatEvent {
     case .lifetime(let room, let seconds, let unread):
       object = ["event": "ephemeral", "room": room, "seconds": seconds]
       object["unread"] = unread
+    case .invitation(let invitation): object = invitation.jsonFields
     case .roomEvent(let event): object = event.jsonFields
     case .message(let message): object = ["event": "message"].merging(message.jsonFields) { $1 }
     case .messageState(let message):
@@ -81,8 +86,8 @@ extension ChatEvent {
       object = ["event": "security", "text": text]
       object["room"] = room
       object["device"] = device
-    case .error(let room, let text):
-      object = ["event": "error", "text": text]
+    case .error(let room, let text, let code):
+      object = ["event": "error", "text": text, "code": code]
       object["room"] = room
     case .lost(let count): object = ["event": "lost", "count": count]
     }
@@ -109,6 +114,7 @@ extension Message {
     object["forwardedFrom"] = forwardedFrom
     object["claimedTime"] = claimedTime.map(JSONLine.time)
     if isStranger { object["stranger"] = true }
+    if isAutomatic { object["automatic"] = true }
     object["edited"] = editedAt.map(JSONLine.time)
     object["original"] = original
     if isOriginalMissing { object["originalMissing"] = true }
@@ -122,8 +128,8 @@ extension Message {
 
 extension MessageWithDeliveries {
   /// A line of `history --json`: the message with what became of it.
-  public var jsonFields: [String: Any] {
-    var object = message.jsonFields
+  public func jsonFields(in setting: MessageSetting?, for account: SIPURI) -> [String: Any] {
+    var object = message.jsonFields(in: setting, for: account)
     object["event"] = "message"
     if message.isOutgoing {
       object["deliveries"] = deliveries.map { delivery in

@@ -124,7 +124,7 @@ import MessageFormats
 
   private func reportDelay(of upload: PendingUpload, _ error: FileTransferError) async {
     let message = try? await context.store.database.read { try Message.fetchOne($0, key: upload.message) }
-    context.hub.send(.error(room: message?.room, text: "not uploaded yet, will be tried again: \(error)"))
+    context.complain("not uploaded yet, will be tried again: ", of: error, in: message?.room)
   }
 
   /// Uploads what is missing, then hands the message to the outbox.

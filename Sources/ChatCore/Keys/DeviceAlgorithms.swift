@@ -38,6 +38,35 @@ enum DeviceAlgorithms {
       : "it uses \(names.joined(separator: " and ")) only; this account has \(own.name)"
   }
 
+  // MARK: Telling
+
+  static func createToldTable(_ db: Database) throws {
+    try db.create(table: "toldDevice") { table in
+      table.primaryKey("device", .text)
+      table.column("reason", .text).notNull()
+      table.column("time", .datetime).notNull()
+    }
+  }
+
+  /// Whether this was not said of the device within a day; from here on it was.
+  static func isNews(_ db: Database, _ device: String, _ reason: String, at now: Date) throws -> Bool {
+    try db.execute(
+      sql: "DELETE FROM toldDevice WHERE time <= ?", arguments: [StoredDate(now.addingTimeInterval(-memory))])
+    let told = try String.fetchOne(db, sql: "SELECT reason FROM toldDevice WHERE device = ?", arguments: [device])
+    guard told != reason else { return false }
+    try db.execute(
+      sql: "INSERT OR REPLACE INTO toldDevice (device, reason, time) VALUES (?, ?, ?)",
+      arguments: [device, reason, StoredDate(now)])
+    return true
+  }
+
+  /// One line: whose device it is, its end by which people tell devices apart, and why, without what to do about it.
+  static func shortText(_ device: DeviceID, _ reason: String) -> String {
+    let why = reason.components(separatedBy: "; its user").first ?? reason
+    return
+      "\(Admissions.user(of: device.string)) has a device (…\(device.string.suffix(8))) that cannot read this: \(why)"
+  }
+
   /// Why a message of another algorithm cannot be read.
   static func reason(_ algorithm: LimeAlgorithm, of device: String, own: Curve) -> String {
     "\(device) uses \(algorithm); this account has \(own.name)"

@@ -32,7 +32,7 @@ public struct KeyUpdate: Sendable, Equatable, Codable {
   /// message that has to be encrypted.
   func publishKeysIfNeeded() async {
     guard keyServer.isThere else { return }
-    do { try await publishKeys() } catch { context.hub.send(.error(room: nil, text: context.describe(error))) }
+    do { try await publishKeys() } catch { context.complain(of: error) }
   }
 
   func publishKeys() async throws {
@@ -79,10 +79,7 @@ public struct KeyUpdate: Sendable, Equatable, Codable {
           try await updateKeysIfDue()
           hasFailed = false
         } catch {
-          if !hasFailed {
-            context.hub.send(
-              .error(room: nil, text: "this device's keys could not be renewed: \(context.describe(error))"))
-          }
+          if !hasFailed { context.complain("this device's keys could not be renewed: ", of: error) }
           hasFailed = true
         }
       }
@@ -139,7 +136,7 @@ public struct KeyUpdate: Sendable, Equatable, Codable {
       guard try await context.store.database.read({ try Setting.recovery.read($0) }) != nil else { return }
       try await replaceKeys()
     } catch {
-      context.hub.send(.error(room: nil, text: "the keys could not be published anew: \(context.describe(error))"))
+      context.complain("the keys could not be published anew: ", of: error)
     }
   }
 

@@ -164,6 +164,18 @@ extension AccountStore {
     try await history(HistoryRequest(room: room, search: search, since: since, limit: limit))
   }
 
+  /// The numbers of the messages that were not read when this one was, which is among them.
+  func unread(upTo messageID: String, in room: String) async throws -> [Int64] {
+    try await database.read { db in
+      try Int64.fetchAll(
+        db,
+        sql: """
+          SELECT id FROM message WHERE room = ?1 AND NOT isRead AND NOT isOutgoing
+            AND id <= (SELECT max(id) FROM message WHERE room = ?1 AND messageID = ?2)
+          """, arguments: [room, messageID])
+    }
+  }
+
   /// Unread messages of each room that call the account by its name, and that it was added to the room.
   public func mentions(of mention: Mention) async throws -> [String: Int] {
     try await database.read { db in

@@ -35,6 +35,7 @@ enum InnerMessage {
     cpim.ephemeralUnreadLifetime = message.unreadLifetime
     cpim.messageID = message.messageID
     cpim.forwardInfo = message.forwardedFrom
+    cpim.isAutomatic = message.isAutomatic
     cpim.reply = message.replyTo.map {
       CPIMMessage.Reply(messageID: $0, sender: message.replySender.flatMap { SIPURI($0) })
     }

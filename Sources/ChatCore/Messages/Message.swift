@@ -65,6 +65,8 @@ public struct Message: DatedRecord, MutablePersistableRecord, Sendable, Equatabl
   public var replySender: String?
   /// Whom the text is from that was forwarded: an address, or "Anonymous".
   public var forwardedFrom: String?
+  /// Whether a program wrote it as an answer, so that no other one answers it.
+  public var isAutomatic = false
   /// When its author last replaced the text.
   public var editedAt: Date?
   /// The text before it was edited.

@@ -12,13 +12,14 @@ extension Message {
       sql: """
         INSERT INTO message (room, messageID, sender, senderDevice, isOutgoing, text, time, claimedTime, receivedAt,
           isEncrypted, isStranger, trust, identity, state, failure, isRead, replyTo, replySender, forwardedFrom,
-          editedAt, original, isOriginalMissing, isRetracted, lifetime, unreadLifetime, expiresAt)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          isAutomatic, editedAt, original, isOriginalMissing, isRetracted, lifetime, unreadLifetime, expiresAt)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
     ).execute(arguments: [
       room, messageID, sender, senderDevice, isOutgoing, text, StoredDate(time), claimedTime.map(StoredDate.init),
       StoredDate(receivedAt), isEncrypted, isStranger, trust, identity, state.rawValue, failure, isRead, replyTo,
-      replySender, forwardedFrom, editedAt.map(StoredDate.init), original, isOriginalMissing, isRetracted, lifetime,
+      replySender, forwardedFrom, isAutomatic, editedAt.map(StoredDate.init), original, isOriginalMissing, isRetracted,
+      lifetime,
       unreadLifetime, expiresAt.map(StoredDate.init),
     ])
     id = db.lastInsertedRowID

@@ -94,7 +94,7 @@ import MessageFormats
     }
     let options = MessageOptions(
       replyTo: message.replyTo, forwardedFrom: message.forwardedFrom, lifetime: message.lifetime,
-      unreadLifetime: message.unreadLifetime)
+      unreadLifetime: message.unreadLifetime, isAutomatic: message.isAutomatic)
     if message.files.isEmpty { return try await writer.send(message.text, to: message.room, options) }
     if message.files.allSatisfy({ $0.isOffered && !$0.isExpired }) {
       return try await forward(message, to: message.room, options)

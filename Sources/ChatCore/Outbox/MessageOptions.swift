@@ -7,6 +7,8 @@ public struct MessageOptions: Sendable {
   public var replyTo: String?
   /// Whom a forwarded text is from.
   public var forwardedFrom: String?
+  /// Whether a program answers by itself; programs do not answer it.
+  public var isAutomatic: Bool
   /// Seconds from being read to being deleted; nil takes the room's, which usually is: never.
   public var lifetime: Int?
   /// Seconds after which a message that was not read is deleted; without a `lifetime`, also those from being read to
@@ -22,8 +24,9 @@ public struct MessageOptions: Sendable {
 
   public init(
     replyTo: String? = nil, forwardedFrom: String? = nil, lifetime: Int? = nil, unreadLifetime: Int? = nil,
-    requireTrust: Bool = false, waits: Bool = true, messageID: String? = nil
+    requireTrust: Bool = false, waits: Bool = true, messageID: String? = nil, isAutomatic: Bool = false
   ) {
+    self.isAutomatic = isAutomatic
     self.waits = waits
     self.messageID = messageID
     self.replyTo = replyTo

@@ -105,21 +105,32 @@ import SIPAgent
     }
     reasons.merge(try await peerSessions.reasons(of: started)) { $1 }
     try await keep(reasons, of: zip(entries, items).compactMap { $1.envelope == nil ? nil : $0.message })
-    return zip(entries, items).map { entry, item in
+    var results: [Result<OutgoingMessage, any Error>] = []
+    for (entry, item) in zip(entries, items) {
       let reasons = reasons.merging(item.failures.mapValues(\.description)) { $1 }
       if entry.isUrgent {
-        for (device, reason) in reasons {
+        for (device, reason) in reasons where await isNews(device, reason) {
           context.hub.send(
-            .security(room: room.address, device: device.string, text: "\(device) cannot read this: \(reason)"))
+            .security(room: room.address, device: device.string, text: DeviceAlgorithms.shortText(device, reason)))
         }
       }
       guard let envelope = item.envelope else {
         let reasons = reasons.map { "\($0.key): \($0.value)" }.sorted()
-        return .failure(ChatError.nobodyToEncryptFor(room: name, reasons: reasons))
+        results.append(.failure(ChatError.nobodyToEncryptFor(room: name, reasons: reasons)))
+        continue
       }
       let (contentType, body) = envelope.serialized
-      return .success(OutgoingMessage(headers: headers, contentType: contentType, body: body))
+      results.append(.success(OutgoingMessage(headers: headers, contentType: contentType, body: body)))
     }
+    return results
+  }
+
+  /// That a device cannot read is said once a day, also by programs that send one message each; what stands in the
+  /// history says it of each message.
+  private func isNews(_ device: DeviceID, _ reason: String) async -> Bool {
+    let now = context.clock.now()
+    return (try? await context.store.database.write { try DeviceAlgorithms.isNews($0, device.string, reason, at: now) })
+      ?? true
   }
 
   /// That devices cannot read the messages stays in the history. A member none of whose devices can does not get them.

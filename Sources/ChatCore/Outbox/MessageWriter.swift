@@ -98,6 +98,7 @@ import MessageFormats
       isRead: true)
     if !files.isEmpty { message.attachments = files }
     message.forwardedFrom = options.forwardedFrom
+    message.isAutomatic = options.isAutomatic
     message.lifetime = options.lifetime ?? (room.lifetime > 0 ? room.lifetime : nil)
     message.unreadLifetime = options.unreadLifetime ?? (options.lifetime == nil ? room.unreadLifetime : nil)
     if let id = options.replyTo {

@@ -228,7 +228,7 @@ import SIPAgent
     blockedRooms[room] = Date().addingTimeInterval(min(Self.longestBackOff, pow(2, Double(min(attempts, 6)))))
     guard !isQuiet else { return }
     if attempts == 1 || attempts % 10 == 0 {
-      context.hub.send(.error(room: room, text: "not sent yet, will be tried again: \(reason)"))
+      context.hub.send(.error(room: room, text: "not sent yet, will be tried again: \(reason)", code: 75))
     }
   }
 }

@@ -147,11 +147,11 @@ struct IncomingMessageStore: Sendable {
     var message = Message(
       room: room.address, messageID: messageID, sender: sender, senderDevice: envelope.sender.description,
       isOutgoing: sender == own && isMember, text: "", time: now, receivedAt: now, isEncrypted: true,
-      trust: "unknown", state: .undecryptable, failure: reason, isRead: false)
+      trust: "unknown", state: .undecryptable, failure: reason, isRead: try Blocking.contains(db, sender))
     message.isStranger = !isMember
     // A copy of a message that was read before (a server that repeats itself) is dropped by its id.
     guard try MessageQueries.insertOnce(db, &message).isShown else { return Received() }
-    if isMember {
+    if isMember, !message.isRead {
       let imdn = IMDNMessage(messageID: messageID, dateTime: now, kind: .failed(.notAcceptable))
       try context.enqueue(db, notice: imdn, room: room.address, gruu: gruu, time: now, mustBePlain: true)
     }
@@ -173,7 +173,7 @@ struct IncomingMessageStore: Sendable {
     }
     if type.matches(ContentType.isComposing.mediaType) {
       guard author.isMember, author.isEncrypted || !room.isEncrypted, author.address != own,
-        let composing = try? IsComposing(parsing: cpim.body)
+        let composing = try? IsComposing(parsing: cpim.body), try !Blocking.contains(db, author.address)
       else { return Received() }
       let event = ChatEvent.composing(room: room.address, address: author.address, isActive: composing.isActive)
       return Received(events: [event])
@@ -187,6 +187,7 @@ struct IncomingMessageStore: Sendable {
     }
 
     let isOwn = author.address == own && author.isMember
+    let isBlocked = try !isOwn && Blocking.contains(db, author.address)
     // A required header may change the meaning of all the rest.
     let content =
       notUnderstood.isEmpty
@@ -196,7 +197,7 @@ struct IncomingMessageStore: Sendable {
       room: room.address, messageID: cpim.messageID ?? MessageID.make(), sender: author.address,
       senderDevice: author.device.description, isOutgoing: isOwn, text: content.text, time: place.time,
       receivedAt: arrival.now, isEncrypted: author.isEncrypted, trust: author.trust, state: isOwn ? .sent : .received,
-      isRead: isOwn)
+      isRead: isOwn || isBlocked)
     (message.identity, message.isStranger, message.claimedTime) = (author.identity, !author.isMember, place.claimed)
     if !content.files.isEmpty { message.attachments = content.files }
     message.lifetime = Ephemeral.sensible(cpim.ephemeralLifetime)
@@ -215,6 +216,7 @@ struct IncomingMessageStore: Sendable {
     message.replyTo = cpim.reply?.messageID
     message.replySender = cpim.reply?.sender?.addressOfRecord.description
     message.forwardedFrom = cpim.forwardInfo
+    message.isAutomatic = cpim.isAutomatic
     let insertion = try MessageQueries.insertOnce(db, &message)
     var received = Received(events: warnings(of: insertion, message, room: room, author: author))
     received.hasStarted = message.expiresAt != nil
@@ -222,7 +224,7 @@ struct IncomingMessageStore: Sendable {
     if insertion.isShown { received.events.insert(.message(message), at: 0) }
     if isOwn { try MessageQueries.expectDeliveries(db, of: message) }
     let isFailed = !notUnderstood.isEmpty
-    if !isOwn, author.isMember,
+    if !isOwn, author.isMember, !isBlocked,
       cpim.dispositionNotification.contains(isFailed ? .negativeDelivery : .positiveDelivery)
     {
       let kind = isFailed ? IMDNMessage.Kind.failed(.badExtension) : .delivered

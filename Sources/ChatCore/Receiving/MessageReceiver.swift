@@ -71,7 +71,7 @@ import SIPAgent
       switch outcome {
       case .failed(let error):
         context.logger.error("an incoming message was not stored: \(context.describe(error))")
-        context.hub.send(.error(room: nil, text: "an incoming message could not be stored: \(context.describe(error))"))
+        context.complain("an incoming message could not be stored: ", of: error)
         await agent.respond(to: message.id, status: Self.keepForLater)
       case .waits(let room):
         if hold(message, room: room, until: arrived.deadline) { continue }

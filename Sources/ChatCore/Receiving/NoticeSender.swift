@@ -90,7 +90,10 @@ import MessageFormats
 
   /// Whether the room is told that this account is writing.
   private func tellsTyping(in address: String) async -> Bool {
-    guard let room = try? await context.store.database.read({ try Room.find($0, address) }) else { return false }
-    return room.typing(in: context.account)
+    let account = context.account
+    let tells = try? await context.store.database.read { db -> Bool? in
+      try Room.find(db, address)?.typing(in: account.settled(db))
+    }
+    return tells == true
   }
 }

@@ -36,9 +36,15 @@ public struct RoomNotices: Sendable, Codable, Equatable {
   public var receipts: ReceiptPolicy?
   /// Whether it is told that this account is writing.
   public var typing: Bool?
+  /// What of it is announced.
+  public var notify: NotifyLevel?
+  /// Nothing of it is announced before then.
+  public var mutedUntil: Date?
 
-  public init(receipts: ReceiptPolicy? = nil, typing: Bool? = nil) {
-    (self.receipts, self.typing) = (receipts, typing)
+  public init(
+    receipts: ReceiptPolicy? = nil, typing: Bool? = nil, notify: NotifyLevel? = nil, mutedUntil: Date? = nil
+  ) {
+    (self.receipts, self.typing, self.notify, self.mutedUntil) = (receipts, typing, notify, mutedUntil)
   }
 
   static func addColumns(_ db: Database) throws {
@@ -51,7 +57,9 @@ public struct RoomNotices: Sendable, Codable, Equatable {
 
 extension Room {
   /// What the room has of its own.
-  public var notices: RoomNotices { RoomNotices(receipts: receipts, typing: typing) }
+  public var notices: RoomNotices {
+    RoomNotices(receipts: receipts, typing: typing, notify: notify, mutedUntil: mutedUntil)
+  }
 
   /// The room's own setting, else the account's.
   public func receipts(in account: AccountConfiguration) -> ReceiptPolicy { receipts ?? account.receipts }
@@ -64,8 +72,8 @@ extension ChatContext {
   func enqueue(
     _ db: Database, notice: IMDNMessage, room address: String, gruu: SIPURI, time: Date, mustBePlain: Bool = false
   ) throws {
-    guard let target = SIPURI(address), let room = try Room.find(db, address),
-      room.receipts(in: account).allows(notice.kind)
+    guard let target = SIPURI(address), let room = try Room.find(db, address), room.state != .left,
+      room.receipts(in: try account.settled(db)).allows(notice.kind)
     else { return }
     let cpim = InnerMessage.imdn(notice, from: gruu, to: target, time: time)
     var entry = OutboxEntry(
@@ -87,6 +95,7 @@ extension AccountStore {
       var notices = stored.notices
       change(&notices)
       (stored.receipts, stored.typing) = (notices.receipts, notices.typing)
+      (stored.notify, stored.mutedUntil) = (notices.notify, notices.mutedUntil)
       try stored.update(db)
       return notices
     }

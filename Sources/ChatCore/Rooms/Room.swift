@@ -59,6 +59,10 @@ public struct Room: DatedRecord, PersistableRecord, Sendable, Equatable {
   public var receipts: ReceiptPolicy?
   /// Whether it is told that this account is writing; nil as the account says.
   public var typing: Bool?
+  /// What of it is announced; nil as is configured for all rooms.
+  public var notify: NotifyLevel?
+  /// Nothing of it is announced before then.
+  public var mutedUntil: Date?
 
   /// By a statement that is prepared once: it is read for each message.
   static func find(_ db: Database, _ address: String) throws -> Room? {
@@ -94,6 +98,8 @@ extension Room {
     // What cannot be read is as the account says.
     receipts = row.value("receipts")
     typing = row.value("typing")
+    notify = row.value("notify")
+    mutedUntil = (row.value("mutedUntil") as StoredDate?)?.date
   }
 }
 

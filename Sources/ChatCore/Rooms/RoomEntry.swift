@@ -110,6 +110,11 @@ import SIPAgent
       await agent.reject(invitation, status: 403)
       return origins.reportStranger(uri, "an invitation")
     }
+    guard await !waitsForUser(invitation, uri) else {
+      // What a device says that is away: the room's people learn nothing.
+      await agent.reject(invitation, status: 480)
+      return
+    }
     guard await mayEnter(uri) else {
       await agent.reject(invitation, status: 480)
       return
@@ -145,9 +150,84 @@ import SIPAgent
       if !overtaking.isEmpty { takeAgain(overtaking) }
       try await follower.subscribe(to: room)
     } catch {
-      context.hub.send(
-        .error(room: uri.description, text: "an invitation could not be taken up: \(context.describe(error))"))
+      context.complain("an invitation could not be taken up: ", of: error, in: uri.description)
     }
+  }
+
+  /// Keeps the invitation of a stranger for the user, if it is to be kept. The focus names the people of the room, whoever
+  /// made it first; the first one is taken for its maker.
+  private func waitsForUser(_ invite: IncomingInvite, _ uri: SIPURI) async -> Bool {
+    guard context.account.invitations == .ask else { return false }
+    let people = ((try? ResourceList(parsing: invite.body))?.entries ?? []).map(\.addressOfRecord.description)
+      .filter { $0 != context.account.address.description }
+    let invitation = Invitation(
+      room: uri.description, key: uri.conferenceKey, subject: String((invite.headers["Subject"] ?? "").prefix(300)),
+      isEncrypted: invite.headers["End-To-End-Encrypted"]?.lowercased() == "true",
+      isOneToOne: invite.headers["One-To-One-Chat-Room"]?.lowercased() == "true",
+      people: Array(people.prefix(Invitation.maximumPeople)), time: Date(), isDeclined: false)
+    let limit = Invitation.maximum
+    // What cannot be looked up waits.
+    if let isOpen = try? await isOpen(uri, people.first), isOpen { return false }
+    let isNews = try? await context.store.database.write { db -> Bool in
+      guard try Invitation.find(db, uri) == nil, try Invitation.fetchCount(db) < limit else { return false }
+      try invitation.insert(db)
+      return true
+    }
+    if isNews == true { context.hub.send(.invitation(invitation)) }
+    return true
+  }
+
+  /// Whether the room is one that this account is in, or made by a contact or somebody whom it has written with.
+  private func isOpen(_ uri: SIPURI, _ maker: String?) async throws -> Bool {
+    let isContact = maker.map { (try? context.store.contacts.read())?.name(of: $0) != nil } ?? false
+    return try await context.store.database.read { db in
+      if let room = try Room.find(db, uri), room.state != .left { return true }
+      guard try Invitation.find(db, uri) == nil else { return false }
+      return try isContact || maker.map { try Invitation.isKnown(db, $0) } ?? false
+    }
+  }
+
+  /// Enters the room that a stranger made: as Linphone enters one it is a member of, by an INVITE of its own.
+  /// - Returns: the room with its members.
+  func accept(_ invitation: Invitation) async throws -> RoomSummary {
+    guard let agent = ownDevice.agent, ownDevice.isConnected else { throw ChatError.notConnected }
+    guard let uri = SIPURI(invitation.room) else { throw ChatError.badInput("\(invitation.room) is not a SIP address") }
+    try origins.requireOurs(invitation.room)
+    let what = "entering \(invitation.isOneToOne ? "the chat" : invitation.subject)"
+    let dialog: SIPDialog
+    do {
+      guard case .established(let opened) = try await agent.invite(uri) else {
+        throw ChatError.factoryDidNotRedirect(factory: invitation.room, status: 302)
+      }
+      dialog = opened
+    } catch {
+      if case SIPError.refused(let status, _) = error, RoomEnd(refusal: status) != nil { try await drop(invitation) }
+      throw ChatError(from: error, during: what)
+    }
+    let account = context.account.address
+    let room = try await context.store.database.write { db in
+      let room = try RoomQueries.join(
+        db, uri: uri, subject: invitation.subject, encrypted: invitation.isEncrypted, oneToOne: invitation.isOneToOne,
+        now: Date())
+      try RoomEvent.invited(db, to: room, account: account, isFirstContact: false, at: Date())
+      // The user knows.
+      _ = try RoomEvent.markRead(db, room: room.address)
+      return room
+    }
+    try await drop(invitation)
+    follower.opened(dialog.id, with: room.address, entity: SIPURI(room.address) ?? uri)
+    try await follower.subscribe(to: room)
+    try await follower.waitForState(of: room.address)
+    // The server keeps what was written meanwhile until this device registers.
+    _ = try? await agent.register()
+    guard let summary = try await context.store.database.read({ try RoomQueries.summary($0, room.address) }) else {
+      throw ChatError.noStateFromFocus(room: invitation.subject)
+    }
+    return summary
+  }
+
+  private func drop(_ invitation: Invitation) async throws {
+    _ = try await context.store.database.write { try invitation.delete($0) }
   }
 
   /// Somebody who makes rooms and invites us to them cannot fill the list without end.

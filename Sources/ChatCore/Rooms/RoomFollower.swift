@@ -56,8 +56,10 @@ import SIPAgent
   /// The focus tells what we missed since the version we know.
   func subscribe(to room: Room) async throws { try await subscribe(to: room, repair: nil) }
 
-  /// - Parameter repair: by the full state, the focus tells all of it.
-  private func subscribe(to room: Room, repair: GapRepair?) async throws {
+  /// - Parameters:
+  ///   - repair: by the full state, the focus tells all of it.
+  ///   - isFollowed: up to a moment ago the focus told us all that happened.
+  private func subscribe(to room: Room, repair: GapRepair?, isFollowed: Bool = false) async throws {
     guard let agent = ownDevice.agent, let gruu = ownDevice.gruu else { throw ChatError.notConnected }
     guard let uri = SIPURI(room.address) else { return }
     if let old = live[room.address]?.subscription {
@@ -77,7 +79,7 @@ import SIPAgent
     } catch let error as SIPError {
       if case .refused(let status, _) = error, let end = RoomEnd(refusal: status) {
         try await dropUnentered(room.address)
-        try await markLeft(room.address, end)
+        try await markLeft(room.address, end == .refused && isFollowed ? .dialogEnded : end)
         // We were in it, and were taken out while we were away: the room's event says so.
         if room.version > 0 { return }
       }
@@ -160,7 +162,7 @@ import SIPAgent
         }
         if !changed.contains(address) { changed.append(address) }
       } catch {
-        context.hub.send(.error(room: address, text: "the room's state cannot be read: \(context.describe(error))"))
+        context.complain("the room's state cannot be read: ", of: error, in: address)
       }
     }
     await storeStates(of: changed)
@@ -225,7 +227,7 @@ import SIPAgent
       }
     } catch {
       for (address, _) in states {
-        context.hub.send(.error(room: address, text: "the room's state cannot be stored: \(context.describe(error))"))
+        context.complain("the room's state cannot be stored: ", of: error, in: address)
       }
     }
     for address in rooms { stateArrived(address) }
@@ -259,8 +261,8 @@ import SIPAgent
     guard ownDevice.isConnected, live[address] != nil, live[address]?.subscription == nil,
       let room = try? await context.store.database.read({ try Room.fetchOne($0, key: address) }), room.state != .left
     else { return }
-    do { try await subscribe(to: room) } catch {
-      context.hub.send(.error(room: address, text: context.describe(error)))
+    do { try await subscribe(to: room, repair: nil, isFollowed: true) } catch {
+      context.complain(of: error, in: address)
     }
   }
 
@@ -295,9 +297,7 @@ import SIPAgent
   /// The focus ended our dialog: we were removed, or the room is gone.
   func dialogEnded(_ id: DialogID) async {
     guard let address = live.first(where: { $0.value.dialog == id })?.key else { return }
-    do { try await markLeft(address, .dialogEnded) } catch {
-      context.hub.send(.error(room: address, text: context.describe(error)))
-    }
+    do { try await markLeft(address, .dialogEnded) } catch { context.complain(of: error, in: address) }
   }
 
   // MARK: Leaving

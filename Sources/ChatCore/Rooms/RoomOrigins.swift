@@ -92,8 +92,20 @@ import SIPAgent
       }
       // What is encrypted makes its room known; a room without encryption is made by its invitation only, or whoever
       // can put a message in front of that would decide what the room is.
-      if LimeEnvelope.matches(contentType: message.contentType) { return message }
+      guard context.account.invitations == .ask else {
+        if LimeEnvelope.matches(contentType: message.contentType) { return message }
+        return await wait(message, for: room)
+      }
+      // Nor does a message open a room that the user is to be asked about; the server keeps it until then.
+      if let invitation = try await context.store.database.read({ try Invitation.find($0, room) }) {
+        await agent.respond(to: message.id, status: invitation.isDeclined ? 403 : 503)
+        return nil
+      }
     } catch { return message }
+    return await wait(message, for: room)
+  }
+
+  private func wait(_ message: IncomingMessage, for room: SIPURI) async -> IncomingMessage? {
     await hold(message, in: room.conferenceKey)
     return nil
   }

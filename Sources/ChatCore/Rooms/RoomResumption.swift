@@ -109,7 +109,7 @@ struct RoomsToResume {
         try origins.requireOurs(address)
         try await follower.subscribe(to: room)
       }
-    } catch { if ownDevice.isConnected { context.hub.send(.error(room: address, text: context.describe(error))) } }
+    } catch { if ownDevice.isConnected { context.complain(of: error, in: address) } }
     rooms.finish(address)
   }
 }

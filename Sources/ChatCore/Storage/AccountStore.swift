@@ -185,8 +185,20 @@ public final class AccountStore: Sendable {
     }
     migrator.registerMigration("chat algorithms 1") { db in try DeviceAlgorithms.createTable(db) }
     migrator.registerMigration("chat room events 1") { db in try RoomEvent.createTable(db) }
+    migrator.registerMigration("chat quiet 1") { db in
+      try RoomNotices.addQuietColumns(db)
+      try Blocking.createTable(db)
+      try Invitation.createTable(db)
+    }
+    migrator.registerMigration("chat algorithms 2") { db in try DeviceAlgorithms.createToldTable(db) }
     RoomNameUse.register(&migrator)
+    migrator.registerMigration("chat automatic 1") { db in
+      try db.alter(table: "message") { table in
+        table.add(column: "isAutomatic", .boolean).notNull().defaults(to: false)
+      }
+    }
     migrator.registerMigration("chat input 1") { db in try InputRecord.createTables(db) }
+    migrator.registerMigration("chat room places 1") { db in try createRoomPlaces(db) }
     LimeAccount.registerMigrations(&migrator)
     return migrator
   }

@@ -18,6 +18,8 @@ enum Setting: String {
   case lastContact
   /// The conference servers that the factory named: see `KnownFocuses`.
   case focuses
+  /// As the user switched them for the account: see `RoomNotices.ofAccount`.
+  case receipts, typing
   /// "due" while words of removed messages are in the search index's file.
   case searchPurge
 

@@ -142,7 +142,7 @@ import MessageFormats
   func fetchKeys(of devices: [HeldDevice]) async {
     guard ownDevice.isConnected else { return }
     do { _ = try await peerSessions.ensureSessions(with: devices.map { DeviceID($0.device) }) } catch {
-      context.hub.send(.error(room: nil, text: context.describe(error)))
+      context.complain(of: error)
     }
   }
 

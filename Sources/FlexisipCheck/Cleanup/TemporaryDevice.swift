@@ -75,7 +75,7 @@ final class TemporaryDevice: @unchecked Sendable {
   var complaints: [String] {
     lock.withLock { events }.compactMap { event in
       switch event {
-      case .error(_, let text), .security(_, _, let text): text
+      case .error(_, let text, _), .security(_, _, let text): text
       default: nil
       }
     }

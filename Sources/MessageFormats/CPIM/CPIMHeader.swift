@@ -47,7 +47,10 @@ public enum CPIMNamespace {
   /// Of Linphone's headers: Reply, Reaction, Replaces, Retracts, Ephemeral-Time.
   public static let linphone = "tag:linphone.org,2020:params:groupchat"
 
-  static let usualPrefixes = ["imdn": imdn, "linphone": linphone]
+  /// Of the header `Auto-Submitted`, which RFC 3834 defines for mail.
+  public static let automatic = "urn:ietf:rfc:3834"
+
+  static let usualPrefixes = ["imdn": imdn, "linphone": linphone, "auto": automatic]
 }
 
 /// Backslash escapes of header values.

@@ -45,6 +45,7 @@ extension CPIMMessage {
       "replying-to-message-id", "replying-to-sender", "in-reply-to", "replaces", "retracts", "ephemeral-time",
       "ephemeral-life-time", "ephemeral-not-read-life-time",
     ],
+    CPIMNamespace.automatic: ["auto-submitted"],
   ]
 
   /// The headers that the sender requires to be understood and that are not: the message must not be shown as if they
@@ -129,6 +130,16 @@ extension CPIMMessage {
   public var forwardInfo: String? {
     get { nonEmpty("imdn.Forward-Info") }
     set { self[header: "imdn.Forward-Info"] = newValue }
+  }
+
+  /// `Auto-Submitted` (RFC 3834 §5): whether a program wrote it by itself, and no program is to answer. Written as an
+  /// automatic answer; whatever is not "no" is read so.
+  public var isAutomatic: Bool {
+    get {
+      guard let value = nonEmpty("auto.Auto-Submitted") else { return false }
+      return !value.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).equalsIgnoringCase("no")
+    }
+    set { self[header: "auto.Auto-Submitted"] = newValue ? "auto-replied" : nil }
   }
 
   /// Seconds from being read to being deleted. `linphone.Ephemeral-Time` up to liblinphone 5.4 and

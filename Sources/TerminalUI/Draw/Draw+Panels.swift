@@ -3,6 +3,9 @@
 extension ScreenPainter {
   // MARK: Search
 
+  /// Characters of a result in which the words are looked for.
+  static let maximumSearched = 4000
+
   mutating func paintSearch(_ panel: SearchPanel) {
     let width = grid.size.columns
     let body = layout.body
@@ -18,8 +21,10 @@ extension ScreenPainter {
 
     let rows = searchRows
     let first = panel.firstVisible(rows: rows.count)
+    let words = FoundWords(panel.input.text)
     for (row, index) in zip(rows, first..<panel.results.count) {
-      paint(panel.results[index], isChosen: index == panel.position, isEverywhere: panel.isEverywhere, row: row)
+      paint(
+        panel.results[index], words, isChosen: index == panel.position, isEverywhere: panel.isEverywhere, row: row)
     }
     if let row = rows.first, panel.results.isEmpty {
       let words =
@@ -34,7 +39,9 @@ extension ScreenPainter {
 
   var searchRows: Range<Int> { min(layout.body.lowerBound + 1, layout.body.upperBound)..<layout.body.upperBound }
 
-  private mutating func paint(_ result: SearchResult, isChosen: Bool, isEverywhere: Bool, row: Int) {
+  private mutating func paint(
+    _ result: SearchResult, _ words: FoundWords, isChosen: Bool, isEverywhere: Bool, row: Int
+  ) {
     let width = grid.size.columns
     let clock = Clock(timeZone: state.timeZone)
     let isNarrow = width < ScreenLayout.narrowColumns
@@ -49,9 +56,11 @@ extension ScreenPainter {
     let sender = DisplayText.line(result.isOwn ? "me" : result.sender).clipped(to: isNarrow ? 6 : 10)
     column = grid.write(
       sender.padded(to: isNarrow ? 6 : 10) + " ", row: row, column: column,
-      style: style(theme.senderName(result.senderID, isOwn: result.isOwn)))
-    let text = DisplayText.joinedLines(String(result.text.prefix(width * 4)))
-    grid.write(text.clipped(to: max(0, width - column)), row: row, column: column, style: style(theme.text))
+      style: style(SenderColors(theme).style(of: result.senderID, isOwn: result.isOwn)))
+    let text = DisplayText.joinedLines(String(result.text.prefix(Self.maximumSearched)))
+    let pieces = words.pieces(
+      of: text, width: max(0, width - column), style: style(theme.text), found: theme.match(isChosen: isChosen))
+    for piece in pieces { column = grid.write(piece.text, row: row, column: column, style: piece.style) }
   }
 
   // MARK: Verification

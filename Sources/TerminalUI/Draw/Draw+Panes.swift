@@ -21,7 +21,8 @@ extension ScreenPainter {
     if isOpen { grid.fill(row: row, from: columns.lowerBound, to: columns.upperBound, style: style) }
     var counter = counterWords(room)
     let head =
-      (isOpen ? ">" : " ") + number + (room.kind == .group ? " #" : " @")
+      (isOpen ? state.glyphs.pointer : " ") + number + (room.isPinned ? state.glyphs.pin : " ")
+      + (room.kind == .group ? "#" : "@")
       + (room.isEncrypted ? " " : "-")
     let whole = DisplayText.line(room.name)
     if room.hasDraft {
@@ -39,12 +40,13 @@ extension ScreenPainter {
 
   /// At the right of a room's line: its state if it has one to tell, else its unread messages ("!" for mentions).
   private func counterWords(_ room: RoomRow) -> String {
-    let unread = room.unread > 0 ? String(min(room.unread, 999)) + (room.mentions > 0 ? "!" : "") : ""
+    let count = state.unread(in: room)
+    let unread = count > 0 ? String(min(count, 999)) + (room.mentions > 0 ? "!" : "") : ""
     let word =
       switch room.presence {
       case .joining: "..."
       case .offline: "off"
-      case .active: room.isTyping ? "typing" : ""
+      case .active: room.isTyping ? "typing" : room.isMuted ? "muted" : ""
       }
     return [word, unread].filter { !$0.isEmpty }.joined(separator: " ")
   }
@@ -75,7 +77,8 @@ extension ScreenPainter {
       case .notVerified, .notEncrypted: theme.faint
       }
     var column = grid.write(
-      trust.letter + " ", row: row, column: columns.lowerBound + indent, end: columns.upperBound, style: style)
+      state.glyphs.mark(trust) + " ", row: row, column: columns.lowerBound + indent, end: columns.upperBound,
+      style: style)
     if let device = line.device {
       grid.write(device.shortName, row: row, column: column, end: columns.upperBound, style: theme.faint)
       return
@@ -114,7 +117,7 @@ extension ScreenPainter {
     for (offset, room) in matches.dropFirst(first).prefix(height - 1).enumerated() {
       let isSelected = first + offset == selected
       let row = top + 1 + offset
-      let rowStyle = isSelected ? theme.openRoom : style
+      let rowStyle = isSelected ? theme.selection : style
       grid.fill(row: row, from: left, to: left + width, style: rowStyle)
       let counter = room.unread > 0 ? "\(min(room.unread, 999)) " : ""
       let name = DisplayText.line(room.name).clipped(to: max(0, width - 6 - counter.count))
@@ -129,12 +132,16 @@ extension ScreenPainter {
 
   private mutating func paintBorder(rightOf columns: Range<Int>) {
     guard columns.upperBound < grid.size.columns else { return }
-    for row in layout.body { grid.write("|", row: row, column: columns.upperBound, style: theme.border) }
+    for row in layout.body {
+      grid.write(state.glyphs.vertical, row: row, column: columns.upperBound, style: theme.border)
+    }
   }
 
   private mutating func paintBorder(leftOf columns: Range<Int>) {
     guard columns.lowerBound > 0 else { return }
-    for row in layout.body { grid.write("|", row: row, column: columns.lowerBound - 1, style: theme.border) }
+    for row in layout.body {
+      grid.write(state.glyphs.vertical, row: row, column: columns.lowerBound - 1, style: theme.border)
+    }
   }
 }
 

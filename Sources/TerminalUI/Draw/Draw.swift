@@ -52,7 +52,7 @@ struct ScreenPainter {
     }
     let name = DisplayText.line(state.header.name)
     var column = grid.write(" " + name.clipped(to: max(8, width / 3)), row: 0, column: 0, style: style)
-    column = grid.write("  " + state.header.security.words, row: 0, column: column, style: style)
+    column = grid.write("  " + securityWords, row: 0, column: column, style: style)
     if let lifetime = state.header.lifetime {
       column = grid.write("  " + DisplayText.line(lifetime), row: 0, column: column, style: style)
     }
@@ -69,10 +69,14 @@ struct ScreenPainter {
     if room > 6 { grid.write("  " + names.clipped(to: room), row: 0, column: column, end: right - 1, style: style) }
   }
 
+  private var securityWords: String {
+    (state.header.security == .notEncrypted ? "" : state.glyphs.lock) + state.header.security.words
+  }
+
   // MARK: Messages
 
   private mutating func paintMessages(_ columns: Range<Int>) {
-    let messages = MessageLayout(state, width: columns.count, theme: theme)
+    let messages = MessageLayout(state, width: columns.count, height: layout.body.count, theme: theme)
     let lines = messages.visibleLines(height: layout.body.count).lines
     var row = layout.body.upperBound - lines.count
     for line in lines {
@@ -96,7 +100,9 @@ struct ScreenPainter {
           piece.text, row: row, column: column, end: columns.upperBound, style: piece.style, link: piece.link)
       }
     case .rule(let title, let style):
-      grid.fill(row: row, from: columns.lowerBound, to: columns.upperBound, with: "-", style: style)
+      grid.fill(
+        row: row, from: columns.lowerBound, to: columns.upperBound, with: state.glyphs.horizontal,
+        style: style)
       let text = " \(title) "
       let column = columns.lowerBound + max(0, (columns.count - text.count) / 2)
       grid.write(text, row: row, column: column, end: columns.upperBound, style: style)

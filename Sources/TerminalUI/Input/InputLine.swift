@@ -229,7 +229,7 @@ public struct InputLine: Hashable, Sendable {
   }
 
   /// Line breaks and tabs stay, other control characters go: what is sent should be what is seen.
-  private static func withoutControls(_ pasted: String) -> String {
+  static func withoutControls(_ pasted: String) -> String {
     var result = String.UnicodeScalarView()
     var previous: Unicode.Scalar?
     for scalar in pasted.unicodeScalars {

@@ -13,6 +13,8 @@ public enum Intent: Hashable, Sendable {
   case loadNewer(room: RoomRow.ID)
   /// The newest message is wanted, and `hasNewer`.
   case loadNewest(room: RoomRow.ID)
+  /// The user went to the end of the room: nothing in it is new any more.
+  case readAll(room: RoomRow.ID)
   /// What is typed in the search panel has changed, or more is wanted. Answer with `UserInterface.showResults`.
   case search(SearchRequest)
   /// Open its room with the message and those around it, marked.
@@ -30,6 +32,8 @@ public enum Intent: Hashable, Sendable {
   case openFile(String)
   /// Put the text on the clipboard.
   case copy(String)
+  /// Let the user's editor have the text of the line; answer with `UserInterface.write`.
+  case openEditor
   /// Call `Terminal.repaint`.
   case redraw
   /// Call `Terminal.suspend`.

@@ -1,14 +1,20 @@
 // KeyDecoder.swift: bytes of a terminal to key events (ECMA-48 control sequences as xterm and its kin send them).
 
 /// Fed with bytes in pieces of any size. ESC before a key means Alt; since ESC is a key too, the owner calls `flush()`
-/// when `isWaiting` and nothing has followed for `escapeDelay`.
+/// when `isWaiting` and nothing has followed for `delay`.
 public struct KeyDecoder: Sendable {
   /// Milliseconds after which an ESC was the key itself.
   public static let escapeDelay = 40
+  /// The same while an answer of the terminal is awaited, which a slow line may bring in pieces.
+  public static let answerDelay = 400
   /// Bytes of one paste that are kept; the rest is dropped.
   static let maximumPaste = 256 * 1024
+  /// Milliseconds of silence that end a paste without brackets.
+  static let pastePause = 30
   /// Bytes of a control sequence; a longer one is none.
   static let maximumSequence = 64
+  /// Bytes of an answer (OSC); a longer one is thrown away to its end.
+  static let maximumAnswer = 256
 
   private static let pasteEnd = Array("\u{1B}[201~".utf8)
 
@@ -16,11 +22,37 @@ public struct KeyDecoder: Sendable {
   private var paste: [UInt8]?
   /// Bytes at the paste's end that may be the beginning of its end marker.
   private var matched = 0
+  /// An answer that was broken off goes on: what it may be made of is no typing.
+  private var skipsAnswer = false
+  /// True from a question to the terminal (OSC 11 and DA1) until its answer.
+  public private(set) var awaitsAnswer = false
 
   public init() {}
 
   /// True when bytes are kept back that may be a key by themselves.
   public var isWaiting: Bool { paste == nil && !pending.isEmpty }
+  /// Milliseconds after which `flush()` is due.
+  public var delay: Int { awaitsAnswer ? Self.answerDelay : Self.escapeDelay }
+
+  /// The terminal was asked; `endAwaiting()` is for the end of the patience.
+  public mutating func awaitAnswer() { awaitsAnswer = true }
+  /// What comes now is taken for typing again, unless it is an answer in one piece.
+  public mutating func endAwaiting() { awaitsAnswer = false }
+
+  /// True between the beginning and the end of a bracketed paste.
+  var isPasting: Bool { paste != nil }
+
+  /// Whether bytes that came at once are a paste of a terminal that does not bracket them, as the Linux console: nobody
+  /// types a line's end and more in one moment.
+  static func isUnbracketedPaste(_ bytes: some Collection<UInt8>) -> Bool {
+    guard bytes.count >= minimumBurst, bytes.dropLast().contains(where: { $0 == 0x0D || $0 == 0x0A }) else {
+      return false
+    }
+    return bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x0D || $0 == 0x0A || $0 == 0x09 }
+  }
+
+  /// Bytes that are too many for keys typed ahead.
+  private static let minimumBurst = 64
 
   /// The events that these bytes complete, in order; an unfinished sequence is kept for the next call.
   public mutating func decode(_ bytes: some Sequence<UInt8>) -> [KeyEvent] {
@@ -29,6 +61,7 @@ public struct KeyDecoder: Sendable {
       if paste != nil {
         collectPaste(byte, into: &events)
       } else {
+        if skipsAnswer, pending.isEmpty, skip(byte) { continue }
         pending.append(byte)
         take(into: &events, isFinal: false)
       }
@@ -69,11 +102,63 @@ public struct KeyDecoder: Sendable {
     paste?.append(contentsOf: bytes.prefix(max(0, room)))
   }
 
+  // MARK: Answers
+
+  /// The rest of an answer that was broken off. False for a byte that is none of it.
+  private mutating func skip(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x07:
+      skipsAnswer = false
+      return true
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
+      UInt8(ascii: "A")...UInt8(ascii: "F"):
+      return true
+    case UInt8(ascii: "r"), UInt8(ascii: "g"), UInt8(ascii: ":"), UInt8(ascii: ";"), UInt8(ascii: "/"): return true
+    default:
+      // The end is ESC \, which is taken as a sequence of its own.
+      skipsAnswer = byte == 0x1B
+      return false
+    }
+  }
+
+  /// `body` begins with "]" and a digit, which nobody types within the time of an ESC. The end is BEL or ESC \.
+  private mutating func answer(_ body: [UInt8], isFinal: Bool) -> Step {
+    guard let end = body.firstIndex(where: { $0 == 0x07 || $0 == 0x1B }) else {
+      if !isFinal, body.count <= Self.maximumAnswer { return .incomplete }
+      skipsAnswer = true
+      return .ignored
+    }
+    // The ESC of a key that came into an answer that was broken off.
+    let isBroken = body[end] == 0x1B && (body.count == end + 1 ? isFinal : body[end + 1] != UInt8(ascii: "\\"))
+    if isBroken { return .again(Array(body[end...])) }
+    if body[end] == 0x1B, body.count == end + 1 { return .incomplete }
+    return Self.background(String(decoding: body[1..<end], as: UTF8.self)).map { .event(.background($0)) } ?? .ignored
+  }
+
+  /// "11;rgb:ffff/ffff/dddd", with one to four digits a component, or "rgba:" with one more.
+  private static func background(_ text: String) -> TerminalBackground? {
+    guard text.hasPrefix("11;"), let colon = text.firstIndex(of: ":"),
+      ["rgb", "rgba"].contains(text[..<colon].dropFirst(3))
+    else { return nil }
+    let components = text[text.index(after: colon)...].split(separator: "/", omittingEmptySubsequences: false)
+      .map { part -> Double? in
+        guard (1...4).contains(part.count), let value = UInt32(part, radix: 16) else { return nil }
+        return Double(value) / Double((UInt32(1) << (4 * UInt32(part.count))) - 1)
+      }
+    guard components.count == 3 || components.count == 4, let red = components[0], let green = components[1],
+      let blue = components[2]
+    else { return nil }
+    return TerminalBackground(red: red, green: green, blue: blue)
+  }
+
   // MARK: Keys
 
   private enum Step {
     case stroke(KeyStroke)
     case event(KeyEvent)
+    case answered
+    /// These are no part of what came before them.
+    case again([UInt8])
     case startPaste
     case ignored
     case incomplete
@@ -96,7 +181,19 @@ public struct KeyDecoder: Sendable {
       return
     }
     let step: Step
-    if escapes > 0, body[0] == UInt8(ascii: "[") || body[0] == UInt8(ascii: "O") {
+    if escapes == 1, body[0] == UInt8(ascii: "]") {
+      if body.count > 1, (0x30...0x39).contains(body[1]) {
+        step = answer(body, isFinal: isFinal)
+      } else if body.count == 1, !isFinal {
+        step = .incomplete
+      } else {
+        events.append(.stroke(.alt("]")))
+        step = .again(Array(body.dropFirst()))
+      }
+    } else if skipsAnswer, escapes == 1, body[0] == UInt8(ascii: "\\") {
+      skipsAnswer = false
+      step = .ignored
+    } else if escapes > 0, body[0] == UInt8(ascii: "[") || body[0] == UInt8(ascii: "O") {
       step = sequence(body, extraAlt: escapes == 2, isFinal: isFinal)
     } else {
       step = character(body, isAlt: escapes > 0, isFinal: isFinal)
@@ -106,6 +203,11 @@ public struct KeyDecoder: Sendable {
     case .ignored: break
     case .stroke(let stroke): events.append(.stroke(stroke))
     case .event(let event): events.append(event)
+    case .answered: awaitsAnswer = false
+    case .again(let bytes):
+      pending = bytes
+      if !bytes.isEmpty { take(into: &events, isFinal: isFinal) }
+      return
     case .startPaste: paste = []
     }
     pending.removeAll()
@@ -162,7 +264,10 @@ public struct KeyDecoder: Sendable {
         button: numbers[0], column: numbers[1], row: numbers[2], isPress: body[final] == UInt8(ascii: "M"))
     }
     // Other private sequences are answers, never keys.
-    if let first = parameters.utf8.first, (0x3C...0x3F).contains(first) { return .ignored }
+    if let first = parameters.utf8.first, (0x3C...0x3F).contains(first) {
+      // DA1, which every terminal knows, was asked for after the background.
+      return first == UInt8(ascii: "?") && body[final] == UInt8(ascii: "c") ? .answered : .ignored
+    }
     let numbers = parameters.split(separator: ";", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
     if !isSS3, body[final] == UInt8(ascii: "~") {
       if numbers.first == 200 { return .startPaste }

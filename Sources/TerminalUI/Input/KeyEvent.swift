@@ -54,6 +54,8 @@ public enum KeyEvent: Hashable, Sendable {
   case mouse(MouseEvent)
   /// The terminal's window got the keyboard, or lost it; not every terminal tells.
   case focus(Bool)
+  /// The terminal told the colour of its background.
+  case background(TerminalBackground)
   case resize(ScreenSize)
   /// Another process asked to stop this one (SIGTSTP).
   case suspend

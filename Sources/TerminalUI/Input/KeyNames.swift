@@ -48,7 +48,8 @@ extension Action {
   /// What can be bound, by name.
   public static let named: [String: Action] = [
     "submit": .submit, "newline": .edit(.insert("\n")), "complete": .complete,
-    "complete-backwards": .completeBackwards, "next-room": .openNextRoom, "previous-room": .openPreviousRoom,
+    "complete-backwards": .completeBackwards, "next-room": .openNextRoom, "room-by-number": .openRoomByNumber,
+    "previous-room": .openPreviousRoom,
     "next-unread": .openNextUnread, "page-up": .scrollPageUp, "page-down": .scrollPageDown, "line-up": .scrollLineUp,
     "line-down": .scrollLineDown, "newest": .scrollToEnd, "first-unread": .scrollToUnread,
     "previous-message": .selectPreviousMessage, "next-message": .selectNextMessage, "rooms": .toggleRooms,
@@ -64,7 +65,7 @@ extension Action {
     "kill-word": .edit(.killWordForward), "kill-word-backward": .edit(.killWordBackward), "yank": .edit(.yank),
     "transpose": .edit(.transpose), "history-up": .edit(.older), "history-down": .edit(.newer),
     "cursor-up": .edit(.up), "cursor-down": .edit(.down), "up-or-edit": .upOrEdit, "down-or-edit": .downOrEdit,
-    "edit-last": .editLast, "cancel": .cancel, "undo": .edit(.undo), "redo": .edit(.redo),
+    "edit-last": .editLast, "editor": .openEditor, "cancel": .cancel, "undo": .edit(.undo), "redo": .edit(.redo),
   ]
 }
 
@@ -77,7 +78,7 @@ extension Keymap {
     public var description: String {
       switch self {
       case .unknownKey(let name):
-        "'\(name)' is no key: write ctrl-x, alt-x, f5, pageup, alt-enter, or a character"
+        "'\(name)' is no key: write ctrl-x, alt-x, f5, pageup, alt-enter, a character, or two of them as ctrl-x ctrl-e"
       case .unknownAction(let name):
         "'\(name)' is no action: write a /command, none, room-1 to room-10, or one of "
           + Action.named.keys.sorted().joined(separator: ", ")
@@ -85,19 +86,30 @@ extension Keymap {
     }
   }
 
-  /// Binds a key as the configuration says: to an action's name, a "/command line", or "none".
+  /// Binds a key, or two in turn ("ctrl-x ctrl-e"), as the configuration says: to an action's name, a "/command line", or
+  /// "none".
   public mutating func bind(_ key: String, to action: String) throws(Failure) {
-    guard let stroke = KeyStroke(named: key) else { throw .unknownKey(key) }
-    if action == "none" {
-      bindings[stroke] = nil
-    } else if action.hasPrefix("/"), action.count > 1 {
-      bindings[stroke] = .run(action)
-    } else if action.hasPrefix("room-"), let number = Int(action.dropFirst(5)), (1...10).contains(number) {
-      bindings[stroke] = .openRoom(index: number - 1)
-    } else if let known = Action.named[action] {
-      bindings[stroke] = known
-    } else {
-      throw .unknownAction(action)
+    var strokes: [KeyStroke] = []
+    for name in key.split(separator: " ") {
+      guard let stroke = KeyStroke(named: String(name)) else { throw .unknownKey(key) }
+      strokes.append(stroke)
     }
+    let bound = try Self.action(named: action)
+    switch strokes.count {
+    case 1: bindings[strokes[0]] = bound
+    case 2: chords[strokes[0], default: [:]][strokes[1]] = bound
+    default: throw .unknownKey(key)
+    }
+  }
+
+  /// nil for "none".
+  private static func action(named name: String) throws(Failure) -> Action? {
+    if name == "none" { return nil }
+    if name.hasPrefix("/"), name.count > 1 { return .run(name) }
+    if name.hasPrefix("room-"), let number = Int(name.dropFirst(5)), (1...10).contains(number) {
+      return .openRoom(index: number - 1)
+    }
+    guard let known = Action.named[name] else { throw .unknownAction(name) }
+    return known
   }
 }

@@ -8,6 +8,8 @@ public enum Action: Hashable, Sendable {
   case openNextRoom, openPreviousRoom
   /// 0 is the first.
   case openRoom(index: Int)
+  /// The room whose number is typed next.
+  case openRoomByNumber
   /// The next room with unread messages: mentions and direct messages first, then the longest waiting.
   case openNextUnread
   case scrollPageUp, scrollPageDown, scrollLineUp, scrollLineDown, scrollToEnd
@@ -19,6 +21,8 @@ public enum Action: Hashable, Sendable {
   case upOrEdit, downOrEdit
   /// The newest own message that can be edited.
   case editLast
+  /// The line in the user's own editor.
+  case openEditor
   /// Ends an answer, an edit, and the choice of a message.
   case cancel
   case toggleRooms, toggleMembers
@@ -44,8 +48,13 @@ public enum Action: Hashable, Sendable {
 public struct Keymap: Hashable, Sendable {
   /// One action a key.
   public var bindings: [KeyStroke: Action]
+  /// One action for two keys after one another, by the first; a first key that is bound by itself does that.
+  public var chords: [KeyStroke: [KeyStroke: Action]]
 
-  public init(bindings: [KeyStroke: Action]) { self.bindings = bindings }
+  /// - Parameter chords: none, unless given.
+  public init(bindings: [KeyStroke: Action], chords: [KeyStroke: [KeyStroke: Action]] = [:]) {
+    (self.bindings, self.chords) = (bindings, chords)
+  }
 
   /// The bound action; a character without one is inserted.
   public func action(for stroke: KeyStroke) -> Action? {
@@ -111,10 +120,12 @@ public struct Keymap: Hashable, Sendable {
       KeyStroke(.up, .alt): .openPreviousRoom,
       KeyStroke(.down, .alt): .openNextRoom,
       .alt("a"): .openNextUnread,
+      .alt("j"): .openRoomByNumber,
       .alt("r"): .begin("/reply "),
       .alt("e"): .begin("/react "),
       .alt("o"): .run("/save"),
       .alt("i"): .run("/info"),
+      .alt("v"): .run("/view"),
       .alt("p"): .selectPreviousMessage,
       .alt("n"): .selectNextMessage,
       KeyStroke(.function(7)): .toggleRooms,
@@ -126,7 +137,9 @@ public struct Keymap: Hashable, Sendable {
     for index in 0..<10 {
       bindings[.alt(Character(String((index + 1) % 10)))] = .openRoom(index: index)
     }
-    return Keymap(bindings: bindings)
+    return Keymap(
+      bindings: bindings,
+      chords: [.control("x"): [.control("e"): .openEditor, .control("u"): .edit(.undo)]])
   }()
 
   /// The keys worth telling, for /help, as they are bound now.
@@ -137,6 +150,7 @@ public struct Keymap: Hashable, Sendable {
       ("goes to the next room with unread messages, those that mention you first", [.openNextUnread]),
       ("opens the room above or below in the list", [.openPreviousRoom, .openNextRoom]),
       ("opens the room of that number", [.openRoom(index: 0)]),
+      ("and two digits open the room of that number", [.openRoomByNumber]),
       ("finds a room by a part of its name", [.openSwitcher]),
       ("searches this room", [.search]), ("searches all rooms", [.searchEverywhere]),
       ("scrolls", [.scrollPageUp, .scrollPageDown]), ("goes to the newest message", [.scrollToEnd]),
@@ -150,6 +164,8 @@ public struct Keymap: Hashable, Sendable {
       ("ends an answer, an edit, the choice of a message", [.cancel]),
       ("takes a change of the line back, or makes it again", [.edit(.undo), .edit(.redo)]),
       ("answers or reacts to it, or to the newest of others", [.begin("/reply "), .begin("/react ")]),
+      ("shows a long message whole", [.run("/view")]),
+      ("opens the line in your editor ($VISUAL, $EDITOR)", [.openEditor]),
       ("tells who has it, and its device", [.run("/info")]), ("saves the newest file", [.run("/save")]),
       ("shows or hides the rooms, the members", [.toggleRooms, .toggleMembers]),
       ("clears the line", [.clearOrHint]), ("leaves, on an empty line", [.deleteOrQuit]),
@@ -158,9 +174,16 @@ public struct Keymap: Hashable, Sendable {
     ]
     return lines.compactMap { text, actions in
       let keys = actions.compactMap { action in
-        bindings.filter { $0.value == action }.keys.map(\.name).min { ($0.count, $0) < ($1.count, $1) }
+        names(of: action).min { ($0.count, $0) < ($1.count, $1) }
       }
       return keys.isEmpty ? nil : keys.joined(separator: ", ") + " " + text
     }
+  }
+
+  private func names(of action: Action) -> [String] {
+    bindings.filter { $0.value == action }.keys.map(\.name)
+      + chords.flatMap { first, keys in
+        keys.filter { $0.value == action && bindings[first] == nil }.keys.map { first.name + " " + $0.name }
+      }
   }
 }

@@ -98,7 +98,8 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand("remove", "ADDRESS...", "remove people from this room", minimum: 1, maximum: .max),
     SlashCommand("admin", "ADDRESS", "make someone an administrator of this room", minimum: 1, maximum: 1),
     SlashCommand("unadmin", "ADDRESS", "take the administrator's rights away", minimum: 1, maximum: 1),
-    SlashCommand("leave", "", "leave this room"),
+    SlashCommand("leave", "", "leave this room, asked for twice; what was written stays readable"),
+    SlashCommand("rooms", "[left]", "choose a room; left: one that was left, to read in it", maximum: 1),
     SlashCommand("rename", "NAME", "change this room's name", minimum: 1, maximum: .max),
     SlashCommand(
       "room-ephemeral", "SECONDS", "have everybody's messages here deleted that long after being read; 0: they stay",
@@ -106,8 +107,22 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand(
       "receipts", "all|delivered|none|account", "what this room is told of messages that came", minimum: 1, maximum: 1),
     SlashCommand("typing", "on|off|account", "whether this room is told that you are writing", minimum: 1, maximum: 1),
+    SlashCommand("pin", "[on|off]", "keep this room at the top of the list, or no longer", maximum: 1),
+    SlashCommand(
+      "mute", "[TIME|off]", "announce nothing of this room, for 30m, 2h, 1d, or until /mute off", maximum: 1),
+    SlashCommand(
+      "notify", "all|mentions|none|account", "what is announced of this room", minimum: 1, maximum: 1),
+    SlashCommand(
+      "set", "[account] [NAME VALUE]", "send-displayed, send-delivered, typing: on or off, here or for the account",
+      maximum: 3),
+    SlashCommand("block", "[ADDRESS]", "show and tell somebody nothing, on this device; who is blocked", maximum: 1),
+    SlashCommand("unblock", "ADDRESS", "show what somebody writes again", minimum: 1, maximum: 1),
+    SlashCommand("invitations", "", "rooms of strangers that wait for you"),
+    SlashCommand("accept", "[ROOM]", "enter a room that a stranger made", maximum: .max, takesRoom: true),
+    SlashCommand("decline", "[ROOM]", "stay out of it; nobody is told", maximum: .max, takesRoom: true),
     SlashCommand("members", "", "show or hide the members"),
     SlashCommand("info", "", "who has the chosen message; the room, its devices"),
+    SlashCommand("view", "", "read the chosen message whole, or the newest that is too long for the screen"),
     SlashCommand("search", "[TEXT...]", "find messages of this room", maximum: .max),
     SlashCommand("search-all", "[TEXT...]", "find messages of all rooms", maximum: .max),
     SlashCommand("export", "FILE [json]", "write this room's messages to a new file", minimum: 1, maximum: 2),

@@ -20,24 +20,37 @@ struct MessageLayout {
   static let maximumDrawn = 8_000
   /// Characters of the message that a reply answers.
   static let maximumQuoted = 200
+  /// Columns of text from which on notices stand in the texts' column.
+  static let wideText = 50
+  /// A speaker who goes on within these seconds is not named again.
+  static let longestGap: Double = 300
 
   let state: ScreenState
   let theme: Theme
   let width: Int
   private let clock: Clock
+  private let colors: SenderColors
   private let nameWidth: Int
+  /// Lines of a text that is shown whole.
+  private let longest: Int
+  /// Where the pane is small, texts of as many lines are shown whole.
+  private static let minimumFolded = 6
+  private var glyphs: Glyphs { state.glyphs }
 
-  init(_ state: ScreenState, width: Int, theme: Theme) {
+  /// - Parameter height: rows of the pane; a text with more is folded.
+  init(_ state: ScreenState, width: Int, height: Int, theme: Theme) {
     self.state = state
     self.theme = theme
     self.width = width
+    longest = max(Self.minimumFolded, height)
     clock = Clock(timeZone: state.timeZone)
+    colors = SenderColors(theme, members: state.members)
     nameWidth = width >= 48 ? 10 : 6
   }
 
   private var timeWidth: Int { 6 }
-  /// Time, name, the two marks, and a space behind each.
-  private var indent: Int { timeWidth + nameWidth + 1 + 3 }
+  /// Time, name and mark, and a space behind each.
+  private var indent: Int { timeWidth + nameWidth + 1 + 2 }
 
   // MARK: The visible lines
 
@@ -52,6 +65,10 @@ struct MessageLayout {
       if reversed.count >= height || index == 0 { break }
       index -= 1
       block = lines(ofMessageAt: index)
+    }
+    // At the top nobody sees who is going on.
+    if continues(at: index), let first = block.first, reversed.count <= height, reversed.last == first {
+      reversed[reversed.count - 1] = lines(ofMessageAt: index, isNamed: true)[0]
     }
     return (Array(reversed.prefix(height).reversed()), bottom.index - index + 1)
   }
@@ -149,7 +166,7 @@ struct MessageLayout {
   // MARK: One message
 
   /// Never empty. The day's rule and the unread rule belong to the message below them.
-  private func lines(ofMessageAt index: Int) -> [MessageLine] {
+  private func lines(ofMessageAt index: Int, isNamed: Bool = false) -> [MessageLine] {
     let message = state.messages[index]
     var lines: [MessageLine] = []
     let day = clock.day(of: message.time)
@@ -158,13 +175,29 @@ struct MessageLayout {
     }
     if message.id == state.firstUnread { lines.append(.rule(title: "new", style: theme.unreadLine)) }
     switch message.kind {
-    case .text: lines += textLines(message)
+    case .text:
+      let isNamed = isNamed || !continues(at: index)
+      lines += textLines(
+        message, isNamed: isNamed,
+        isTimed: isNamed || clock.time(of: state.messages[index - 1].time) != clock.time(of: message.time))
     case .notice(let level): lines += noticeLines(message, level)
     }
     return lines
   }
 
-  private func textLines(_ message: MessageRow) -> [MessageLine] {
+  /// Whether the speaker of the message before goes on, without a rule between. A name that is only claimed stands
+  /// before each message.
+  private func continues(at index: Int) -> Bool {
+    guard index > 0 else { return false }
+    let (last, next) = (state.messages[index - 1], state.messages[index])
+    guard last.kind == .text, next.kind == .text, last.isOwn == next.isOwn, last.senderID == next.senderID,
+      last.encryption != .stranger, next.encryption != .stranger, next.id != state.firstUnread
+    else { return false }
+    return abs(next.time.timeIntervalSince(last.time)) <= Self.longestGap
+      && clock.day(of: last.time) == clock.day(of: next.time)
+  }
+
+  private func textLines(_ message: MessageRow, isNamed: Bool, isTimed: Bool) -> [MessageLine] {
     let isPlaintextInEncryptedRoom = message.encryption == .notEncrypted && state.header.security != .notEncrypted
     let bodyStyle: Style =
       switch message.encryption {
@@ -175,25 +208,23 @@ struct MessageLayout {
     var text = cut(message.text)
     if isPlaintextInEncryptedRoom { text = "[not encrypted] " + text }
     if message.encryption == .stranger { text = "[\(message.encryption.words)] " + text }
-    if let delivery = message.delivery, delivery.isPartial { text += " [\(delivery.words)]" }
-    for remark in message.remarks { text += " (\(DisplayText.line(remark)))" }
-    let name = DisplayText.line(message.isOwn ? "me" : message.sender)
-    let timeStyle = message.id == state.selected ? theme.selection : theme.faint
-    let head = [
-      StyledText(text: clock.time(of: message.time), style: timeStyle),
-      StyledText(text: message.id == state.selected ? ">" : " ", style: timeStyle),
-      StyledText(text: name.clipped(to: nameWidth).padded(to: nameWidth) + " ", style: theme.senderName(message)),
-      StyledText(text: message.encryption.letter, style: markStyle(message.encryption, isPlaintextInEncryptedRoom)),
-      StyledText(text: (message.delivery?.letter ?? " ") + " ", style: deliveryStyle(message.delivery)),
-    ]
+    var tail = ""
+    if let delivery = message.delivery, delivery.isPartial { tail += " [\(delivery.words)]" }
+    for remark in message.remarks { tail += " (\(DisplayText.line(remark)))" }
+    let head = head(of: message, isNamed: isNamed, isTimed: isTimed, isPlaintextInEncryptedRoom)
     let margin = StyledText(text: String(repeating: " ", count: indent), style: theme.text)
     var lines: [MessageLine] = []
     if let quote = message.quote {
-      let line = "> " + DisplayText.joinedLines(String(quote.prefix(Self.maximumQuoted)))
+      let line = glyphs.quote + DisplayText.joinedLines(String(quote.prefix(Self.maximumQuoted)))
       lines.append(.pieces(head + [StyledText(text: line.clipped(to: max(0, width - indent)), style: theme.quote)]))
     }
-    for line in Self.bodyLines(DisplayText.lines(text), width: width - indent, style: bodyStyle) {
-      lines.append(.pieces((lines.isEmpty ? head : [margin]) + line))
+    let body = body(DisplayText.lines(text), bodyStyle, tail: DisplayText.line(tail))
+    let shown = body.count > longest ? longest * 2 / 3 : body.count
+    for pieces in body.prefix(shown) { lines.append(.pieces((lines.isEmpty ? head : [margin]) + pieces)) }
+    if shown < body.count {
+      let count = "\(message.text.utf8.count > Self.maximumDrawn ? "over " : "")\(body.count - shown)"
+      let fold = "… \(count) more lines, Alt-v or /view" + DisplayText.line(tail)
+      lines.append(.pieces([margin, StyledText(text: fold.clipped(to: max(0, width - indent)), style: theme.notice)]))
     }
     if !message.reactions.isEmpty {
       let reactions = DisplayText.joinedLines(message.reactions.joined(separator: ", "))
@@ -209,33 +240,91 @@ struct MessageLayout {
     return lines
   }
 
-  /// A text's lines, with its links set apart and whole on each line that they run over.
-  private static func bodyLines(_ text: String, width: Int, style: Style) -> [[StyledText]] {
+  /// Time, name and mark.
+  private func head(
+    of message: MessageRow, isNamed: Bool, isTimed: Bool, _ isPlaintextInEncryptedRoom: Bool
+  ) -> [StyledText] {
+    let isSelected = message.id == state.selected
+    let timeStyle = isSelected ? theme.selection : theme.faint
+    let name = isNamed ? DisplayText.line(message.isOwn ? "me" : message.sender).clipped(to: nameWidth) : ""
+    let (mark, markStyle) =
+      message.delivery.map { (glyphs.mark($0), style(of: $0)) }
+      ?? (
+        glyphs.mark(message.encryption),
+        isPlaintextInEncryptedRoom ? theme.error : style(of: message.encryption)
+      )
+    return [
+      StyledText(
+        text: isTimed || isSelected ? clock.time(of: message.time) : String(repeating: " ", count: timeWidth - 1),
+        style: timeStyle),
+      StyledText(text: isSelected ? ">" : " ", style: timeStyle),
+      StyledText(
+        text: name.padded(to: nameWidth + 2 - ClusterWidth.columns(of: mark)),
+        style: colors.style(of: message.senderID, isOwn: message.isOwn)),
+      StyledText(text: mark + " ", style: markStyle),
+    ]
+  }
+
+  /// The text broken into lines, with its links set apart and whole on each line that they run over; what the program
+  /// adds behind it can be overlooked.
+  private func body(_ text: String, _ style: Style, tail: String) -> [[StyledText]] {
     let links = WebLink.all(in: text)
     var linkStyle = style
     linkStyle.isUnderlined = true
+    // Blanks are where wrapping changes a text.
+    let count = tail.isEmpty ? Int.max : text.reduce(0) { $1.isWhitespace ? $0 : $0 + 1 }
     var position = 0
-    return TextWrap.lines(of: text, width: width).map { line in
-      WebLink.pieces(of: line, position: &position, links: links).map { text, link in
+    return TextWrap.lines(of: text + tail, width: width - indent).map { line in
+      let end = tail.isEmpty ? line.endIndex : Self.index(in: line, after: count - position)
+      var pieces = WebLink.pieces(of: String(line[..<end]), position: &position, links: links).map { text, link in
         StyledText(text: text, style: link == nil ? style : linkStyle, link: link?.target)
       }
+      if end < line.endIndex {
+        pieces.append(StyledText(text: String(line[end...]), style: theme.faint))
+        position = count
+      } else if !tail.isEmpty, links.isEmpty {
+        position += line.reduce(0) { $1.isWhitespace ? $0 : $0 + 1 }
+      }
+      return pieces
     }
   }
 
+  /// Whether not all of its text is on the screen.
+  func isFolded(_ message: MessageRow) -> Bool {
+    guard message.kind == .text, message.text.utf8.count > longest else { return false }
+    return message.text.utf8.count > Self.maximumDrawn
+      || TextWrap.lines(of: DisplayText.lines(message.text), width: width - indent).count > longest
+  }
+
+  /// Behind that many characters that are no blanks.
+  private static func index(in line: String, after count: Int) -> String.Index {
+    var left = count
+    for index in line.indices where !line[index].isWhitespace {
+      if left <= 0 { return index }
+      left -= 1
+    }
+    return line.endIndex
+  }
+
+  /// Where there is room, what happened stands in the column of the texts.
   private func noticeLines(_ message: MessageRow, _ level: MessageRow.Level) -> [MessageLine] {
-    let (mark, style): (String, Style) =
+    let style: Style =
       switch level {
-      case .information: ("-- ", theme.notice)
-      case .warning: ("** ", theme.warning)
-      case .error: ("!! ", theme.error)
+      case .information: theme.notice
+      case .warning: theme.warning
+      case .error: theme.error
       }
-    let room = width - timeWidth - mark.count
+    let mark = glyphs.mark(level)
+    let head =
+      width - indent < Self.wideText
+      ? mark.padded(to: 2) : String(repeating: " ", count: nameWidth + 2 - mark.count) + mark
+    let room = width - timeWidth - head.count - 1
     return TextWrap.lines(of: DisplayText.lines(cut(message.text)), width: room).enumerated().map { number, line in
       .pieces([
         StyledText(
           text: number == 0 ? clock.time(of: message.time) + " " : String(repeating: " ", count: timeWidth),
           style: theme.faint),
-        StyledText(text: (number == 0 ? mark : String(repeating: " ", count: mark.count)) + line, style: style),
+        StyledText(text: (number == 0 ? head : String(repeating: " ", count: head.count)) + " " + line, style: style),
       ])
     }
   }
@@ -244,20 +333,22 @@ struct MessageLayout {
     // Cheap for the usual case: a text of few bytes has few clusters.
     if text.utf8.count <= Self.maximumDrawn { return text }
     let drawn = text.prefix(Self.maximumDrawn)
-    return drawn.endIndex == text.endIndex ? text : drawn + " [… too long to be shown whole]"
+    return drawn.endIndex == text.endIndex ? text : drawn + " [… too long to be shown whole: Alt-v or /view]"
   }
 
-  private func markStyle(_ encryption: MessageRow.Encryption, _ isPlaintextInEncryptedRoom: Bool) -> Style {
+  private func style(of encryption: MessageRow.Encryption) -> Style {
     switch encryption {
     case .verified: theme.verified
     case .unsafe, .undecryptable, .stranger: theme.error
-    case .notEncrypted: isPlaintextInEncryptedRoom ? theme.error : theme.faint
-    case .encrypted: theme.faint
+    case .notEncrypted, .encrypted: theme.faint
     }
   }
 
-  private func deliveryStyle(_ delivery: MessageRow.Delivery?) -> Style {
-    if case .failed = delivery { return theme.error }
-    return theme.faint
+  private func style(of delivery: MessageRow.Delivery) -> Style {
+    switch delivery {
+    case .failed: theme.error
+    case .displayed: theme.read
+    case .queued, .sending, .sent, .delivered: theme.faint
+    }
   }
 }

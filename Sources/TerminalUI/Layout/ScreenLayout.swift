@@ -8,6 +8,8 @@ struct ScreenLayout: Equatable {
   static let membersColumns = 72
   static let maximumInputRows = 5
   static let maximumStatusRows = 3
+  /// Columns of the list of rooms that nobody has chosen.
+  static let roomsColumns = 16...32
   /// With fewer rows what a command is about has none.
   static let subjectRows = 8
 
@@ -45,7 +47,7 @@ struct ScreenLayout: Equatable {
       var start = 0
       var end = size.columns
       if !isNarrow, state.panes.rooms != .hidden {
-        rooms = 0..<min(24, max(18, size.columns / 4))
+        rooms = 0..<Self.roomsWidth(state, columns: size.columns)
         start = rooms?.upperBound ?? 0
         start += 1
       }
@@ -60,8 +62,23 @@ struct ScreenLayout: Equatable {
 }
 
 extension ScreenLayout {
-  /// Index of the room at the top of the list: the open one stays visible.
+  /// As chosen, else so wide that the names can be read, but no more than the messages can spare.
+  private static func roomsWidth(_ state: ScreenState, columns: Int) -> Int {
+    if let width = state.panes.roomsWidth { return max(1, min(width, columns / 2)) }
+    let most = min(roomsColumns.upperBound, max(roomsColumns.lowerBound + 2, columns / 4))
+    var width = roomsColumns.lowerBound
+    for room in state.rooms {
+      // With what stands before the name, and room for a counter.
+      let name = room.name.utf8.allSatisfy { $0 < 0x80 } ? room.name.utf8.count : ClusterWidth.columns(of: room.name)
+      width = max(width, name + 12)
+      if width >= most { return most }
+    }
+    return width
+  }
+
+  /// Index of the room at the top of the list: where it was scrolled to, else so that the open one is visible.
   func firstRoom(_ state: ScreenState) -> Int {
+    if let first = state.firstRoom { return max(0, min(first, state.rooms.count - body.count)) }
     let open = state.rooms.firstIndex { $0.id == state.openRoom } ?? 0
     return max(0, min(open - body.count / 2, state.rooms.count - body.count))
   }

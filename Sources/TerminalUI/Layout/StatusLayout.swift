@@ -1,6 +1,6 @@
 // StatusLayout.swift: the words of the status bar, broken into rows.
 
-/// An error takes as many rows as it needs; all else is one row.
+/// An error or a hint takes as many rows as it needs; all else is one row.
 struct StatusLayout: Equatable {
   let lines: [String]
   /// At the right of the first row, where it is not pushed away: what the other words are to be read with.
@@ -12,10 +12,10 @@ struct StatusLayout: Equatable {
     let words = Self.statusWords(state)
     right = words.isEmpty ? "" : "[\(words)] "
     room = max(0, columns - 2 - ClusterWidth.columns(of: right))
-    if let error = state.status.error {
-      lines = room > 0 ? TextWrap.lines(of: DisplayText.joinedLines("! \(error)"), width: room) : [""]
+    if let text = state.status.error.map({ "! \($0)" }) ?? state.status.hint {
+      lines = room > 0 ? TextWrap.lines(of: DisplayText.joinedLines(text), width: room) : [""]
     } else {
-      let text = state.status.notice ?? Self.activityParts(state, columns: columns).joined(separator: " | ")
+      let text = Self.activityParts(state, columns: columns).joined(separator: state.glyphs.divider)
       lines = [DisplayText.line(text).clipped(to: room)]
     }
   }
@@ -30,6 +30,7 @@ struct StatusLayout: Equatable {
 
   private static func activityParts(_ state: ScreenState, columns: Int) -> [String] {
     var parts: [String] = []
+    if let number = state.roomNumber { parts.append("room number: \(number)_") }
     if let progress = state.status.progress.last { parts.append(progress) }
     if state.scroll != .end || state.hasNewer { parts.append("scrolled back, Alt-End") }
     if let typing = state.status.typingWords { parts.append(typing) }
@@ -46,7 +47,7 @@ struct StatusLayout: Equatable {
 
   /// Numbers of the rooms with unread messages, as "2(12) 3!".
   private static func activityWords(_ state: ScreenState) -> String {
-    state.rooms.enumerated().filter { $0.element.unread > 0 }.map { index, room in
+    state.rooms.enumerated().filter { state.unread(in: $0.element) > 0 }.map { index, room in
       "\(room.label(at: index))(\(room.unread))" + (room.mentions > 0 ? "!" : "")
     }.joined(separator: " ")
   }

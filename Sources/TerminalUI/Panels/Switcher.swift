@@ -6,13 +6,16 @@ public struct Switcher: Hashable, Sendable {
   public internal(set) var query = ""
   /// May be out of range after rooms have changed; `selection(among:)` wraps it.
   var position = 0
+  /// What it is about, where that is not the rooms of the list.
+  var others: [RoomRow]?
 
-  public init() {}
+  /// - Parameter others: rooms to choose from that the list does not show.
+  public init(others: [RoomRow]? = nil) { self.others = others }
 
   /// Rooms whose names hold all words typed, in any order; beginnings of a name first, then the most recent.
   func matches(in rooms: [RoomRow]) -> [RoomRow] {
     let words = query.lowercased().split(separator: " ")
-    return rooms.compactMap { room -> (room: RoomRow, isBeginning: Bool)? in
+    return (others ?? rooms).compactMap { room -> (room: RoomRow, isBeginning: Bool)? in
       let name = room.name.lowercased()
       guard words.allSatisfy({ name.contains($0) }) else { return nil }
       return (room, words.first.map { name.hasPrefix($0) } ?? false)

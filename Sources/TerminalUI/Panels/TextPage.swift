@@ -1,4 +1,5 @@
 // TextPage.swift: a text to read and close again, as the help, in the panes' place.
+import Foundation
 
 /// A text with a heading that covers the panes until a key closes it.
 public struct TextPage: Hashable, Sendable {
@@ -6,6 +7,10 @@ public struct TextPage: Hashable, Sendable {
   public var title: String
   /// Each is wrapped to the width of the screen.
   public var lines: [String]
+  /// Every blank counts, as in a message: what follows a gap is no column.
+  var isVerbatim = false
+  /// The rows at a width, once they were needed: a page may be long.
+  private var wrapped: (width: Int, rows: [String])?
   /// Rows that are scrolled out at the top.
   var offset = 0
 
@@ -13,13 +18,25 @@ public struct TextPage: Hashable, Sendable {
     self.title = title
     self.lines = lines
   }
-}
 
-extension ScreenPainter {
-  /// Rows that the text takes at this width.
-  func rows(of page: TextPage) -> [String] {
-    let width = max(10, grid.size.columns - 2)
-    return page.lines.flatMap { line in
+  /// Keeps the rows at a screen's width.
+  mutating func wrap(columns: Int) {
+    let width = Self.width(columns)
+    if wrapped?.width != width { wrapped = (width, lay(width)) }
+  }
+
+  /// Rows that the text takes on a screen of that width.
+  func rows(columns: Int) -> [String] {
+    let width = Self.width(columns)
+    if let wrapped, wrapped.width == width { return wrapped.rows }
+    return lay(width)
+  }
+
+  private static func width(_ columns: Int) -> Int { max(10, columns - 2) }
+
+  private func lay(_ width: Int) -> [String] {
+    if isVerbatim { return lines.flatMap { TextWrap.lines(of: DisplayText.line($0), width: width) } }
+    return lines.flatMap { line in
       // What follows a wide gap continues below where it began, if that leaves room.
       let head = line.range(of: "  ", options: .backwards).map { line[..<$0.upperBound].count } ?? 0
       let hanging = head < width / 2 ? head : 4
@@ -32,10 +49,24 @@ extension ScreenPainter {
     }
   }
 
+  /// The rows follow from the rest.
+  public static func == (left: TextPage, right: TextPage) -> Bool {
+    left.title == right.title && left.lines == right.lines && left.isVerbatim == right.isVerbatim
+      && left.offset == right.offset
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(title)
+    hasher.combine(lines)
+    hasher.combine(offset)
+  }
+}
+
+extension ScreenPainter {
   mutating func paint(_ page: TextPage) {
     let body = layout.body
     guard body.count > 1 else { return }
-    let rows = rows(of: page)
+    let rows = page.rows(columns: grid.size.columns)
     let height = body.count - 1
     let offset = min(page.offset, max(0, rows.count - height))
     let last = body.upperBound - 1
@@ -52,6 +83,28 @@ extension ScreenPainter {
 }
 
 extension UserInterface {
+  /// Shows the text of the chosen message whole, else of the newest on the screen that is folded there.
+  mutating func view() {
+    let layout = ScreenLayout(screen, size: size)
+    let columns = layout.messages ?? 0..<size.columns
+    let messages = MessageLayout(screen, width: columns.count, height: layout.body.count, theme: theme)
+    let row =
+      screen.messages.last { $0.id == screen.selected && $0.kind == .text } ?? visibleMessages.last(
+        where: messages.isFolded)
+      ?? screen.messages.last(where: messages.isFolded) ?? screen.messages.last { $0.kind == .text }
+    guard let row else {
+      screen.status.error = "there is no message to show"
+      return
+    }
+    let clock = Clock(timeZone: screen.timeZone)
+    var page = TextPage(
+      title: "\(row.isOwn ? "me" : row.sender), \(clock.stamp(of: row.time))",
+      lines: DisplayText.lines(row.text).split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
+    page.isVerbatim = true
+    page.wrap(columns: size.columns)
+    screen.page = page
+  }
+
   /// Nil when the key is not the page's: then the page is closed, and the key does what it does.
   mutating func handleInPage(_ stroke: KeyStroke) -> [Intent]? {
     let page = max(1, ScreenLayout(screen, size: size).body.count - 2)
@@ -71,9 +124,10 @@ extension UserInterface {
   }
 
   mutating func scrollPage(by count: Int) {
+    screen.page?.wrap(columns: size.columns)
     guard let page = screen.page else { return }
     let height = max(1, ScreenLayout(screen, size: size).body.count - 1)
-    let rows = ScreenPainter(state: screen, theme: theme, size: size).rows(of: page).count
+    let rows = page.rows(columns: size.columns).count
     screen.page?.offset = min(max(0, page.offset + count), max(0, rows - height))
   }
 }

@@ -34,6 +34,10 @@ public struct RoomRow: Identifiable, Hashable, Sendable {
   public var activity: Int64
   /// Whether somebody else is writing in it.
   public var isTyping: Bool
+  /// Whether the user keeps it at the top of the list; marked there.
+  public var isPinned = false
+  /// Whether nothing of it is announced.
+  public var isMuted = false
   /// Something was typed in it and not sent; `UserInterface` knows.
   public internal(set) var hasDraft = false
 

@@ -29,6 +29,10 @@ public struct ScreenState: Equatable, Sendable {
   public var scroll = Scroll.end
   /// Which lists stand beside the messages.
   public var panes = Panes()
+  /// The first room of the list on the screen, once it was scrolled; nil follows the open room.
+  public internal(set) var firstRoom: Int?
+  /// Not nil while a room's number is typed: its digits so far.
+  public internal(set) var roomNumber: String?
   /// Not nil while the room switcher is open.
   public var switcher: Switcher?
   /// Not nil while messages are searched; in place of the panes.
@@ -42,6 +46,8 @@ public struct ScreenState: Equatable, Sendable {
   /// A text that is read at the moment; in place of the panes.
   public var page: TextPage?
 
+  /// What lines and marks are drawn with.
+  public var glyphs = Glyphs.standard
   /// Times of messages are drawn in it.
   public var timeZone = TimeZone.current
 
@@ -52,6 +58,12 @@ public struct ScreenState: Equatable, Sendable {
 
   /// A room is open whose messages the server can read.
   var isPlain: Bool { openRoom != nil && header.security == .notEncrypted }
+
+  /// Whether the newest messages are on the screen, unless it is too narrow for any.
+  var showsNewest: Bool { scroll == .end && !hasNewer && !hasPanel && !isBare }
+
+  /// The unread messages of a room that are worth telling: what comes while it is looked at is being read.
+  func unread(in room: RoomRow) -> Int { room.id == openRoom && showsNewest ? 0 : room.unread }
 }
 
 /// Which message line is at the bottom of the screen.
@@ -77,6 +89,8 @@ public struct Panes: Hashable, Sendable {
   public var rooms = Visibility.automatic
   /// The list at the right.
   public var members = Visibility.automatic
+  /// Columns of the list at the left, half the screen at most; nil is by what stands in it.
+  public var roomsWidth: Int?
 
   public init() {}
 }

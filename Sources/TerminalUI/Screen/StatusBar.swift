@@ -13,8 +13,8 @@ public struct StatusBar: Hashable, Sendable {
   public var health: Health
   /// Takes the place of all but a troubled connection and the encryption until the next key press.
   public var error: String?
-  /// As `error`, of what is none.
-  public var notice: String?
+  /// What is worth knowing before the next key; nothing is wrong. In the place of an error, and as long.
+  public var hint: String?
   /// What is being done and takes a while, until it is done.
   public var progress: [String] = []
   /// Names of the people typing in the open room.

@@ -8,7 +8,7 @@ extension UserInterface {
     if screen.isBare { return [] }
     let layout = ScreenLayout(screen, size: size)
     switch event.kind {
-    case .wheelUp, .wheelDown: return turnWheel(event.kind == .wheelUp ? -1 : 1)
+    case .wheelUp, .wheelDown: return turnWheel(event.kind == .wheelUp ? -1 : 1, at: event, layout)
     case .press:
       screen.status.error = nil
       if screen.switcher != nil {
@@ -45,7 +45,7 @@ extension UserInterface {
     }
   }
 
-  private mutating func turnWheel(_ direction: Int) -> [Intent] {
+  private mutating func turnWheel(_ direction: Int, at event: MouseEvent, _ layout: ScreenLayout) -> [Intent] {
     if screen.switcher != nil {
       screen.switcher?.position += direction
       return []
@@ -57,6 +57,12 @@ extension UserInterface {
     if screen.picker != nil { return handleInPicker(KeyStroke(direction < 0 ? .up : .down)) }
     if screen.search != nil { return moveInSearch(by: direction) }
     if screen.verification != nil { return [] }
+    if let columns = layout.rooms, columns.contains(event.column), layout.body.contains(event.row) {
+      screen.firstRoom = layout.firstRoom(screen) + direction * Self.wheelLines
+      // Held within the list.
+      screen.firstRoom = layout.firstRoom(screen)
+      return []
+    }
     return scroll(by: direction * Self.wheelLines)
   }
 

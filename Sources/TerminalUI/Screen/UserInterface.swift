@@ -5,6 +5,10 @@
 public struct UserInterface: Sendable {
   /// Lines of the last page that stay visible after paging.
   static let pageOverlap = 2
+  /// Characters of one line from which on a paste is worth a word.
+  static let longPaste = 400
+  /// Columns of a room's name in the window's title.
+  static let maximumTitle = 60
 
   /// What is drawn. Only `rooms`, `header`, `messages`, `members` and `status` are the program's.
   public var screen: ScreenState
@@ -12,6 +16,9 @@ public struct UserInterface: Sendable {
   public var size: ScreenSize
   /// Styles of all parts.
   public var theme: Theme
+  /// Where `theme` comes from, once the terminal's colours are known; then it follows the background.
+  public private(set) var themeSetting: ThemeSetting?
+  private var colors = 0
   /// Which key does what.
   public var keymap: Keymap
   /// What a line with a slash can be.
@@ -22,9 +29,15 @@ public struct UserInterface: Sendable {
   /// `before` are the arguments in front of the word, resolved; candidates are as they are typed.
   public var completeArgument: (@Sendable (_ command: String, _ before: [String], _ word: String) -> [String])?
 
+  /// The room that is about to be left, if the next key says so again.
+  private var asking: RoomRow.ID?
+  /// The same before the present key.
+  private var asked: RoomRow.ID?
   /// Input lines of the rooms that are not open.
   private var inputs: [RoomRow.ID: InputLine] = [:]
   private var entered: [EnteredLine] = []
+  /// The first key of two.
+  private var chord: KeyStroke?
 
   /// A line that left the input, to be kept for another run.
   public struct EnteredLine: Hashable, Sendable {
@@ -50,8 +63,7 @@ public struct UserInterface: Sendable {
 
   /// True when the newest message is on the screen: what arrives now is seen.
   public var showsNewest: Bool {
-    screen.scroll == .end && !screen.hasNewer && !screen.hasPanel && !screen.isBare
-      && ScreenLayout(screen, size: size).messages != nil
+    screen.showsNewest && ScreenLayout(screen, size: size).messages != nil
   }
 
   /// The messages on the screen; none while something else covers them.
@@ -60,7 +72,8 @@ public struct UserInterface: Sendable {
     let layout = ScreenLayout(screen, size: size)
     guard let columns = layout.messages else { return [] }
     return Array(
-      MessageLayout(screen, width: columns.count, theme: theme).visibleMessages(height: layout.body.count))
+      MessageLayout(screen, width: columns.count, height: layout.body.count, theme: theme).visibleMessages(
+        height: layout.body.count))
   }
 
   /// Shows another room; each room keeps its own input line.
@@ -79,6 +92,7 @@ public struct UserInterface: Sendable {
       }
       screen.status.typing = []
     }
+    if screen.openRoom != room { screen.firstRoom = nil }
     screen.scroll = .end
     screen.hasNewer = false
     screen.selected = nil
@@ -170,6 +184,9 @@ public struct UserInterface: Sendable {
     case .resumed: return [.redraw]
     case .terminate: return [.quit]
     case .focus: return []
+    case .background(let background):
+      if let themeSetting { use(themeSetting, colors: colors, background: background) }
+      return []
     case .mouse(let event): return handle(event)
     case .paste(let text):
       if screen.isBare { return endBare() }
@@ -181,17 +198,25 @@ public struct UserInterface: Sendable {
         screen.switcher?.query += DisplayText.line(text)
         return []
       }
-      return edit(.paste(text))
+      return paste(text)
     case .stroke(let stroke):
       if screen.isBare { return endBare() }
       screen.status.error = nil
-      screen.status.notice = nil
+      screen.status.hint = nil
+      (asked, asking) = (asking, nil)
+      if let intents = takeRoomNumber(stroke) { return intents }
       if screen.switcher != nil { return handleInSwitcher(stroke) }
       if screen.picker != nil { return handleInPicker(stroke) }
       if screen.page != nil, let intents = handleInPage(stroke) { return intents }
       if screen.search != nil { return handleInSearch(stroke) }
       if screen.verification != nil { return handleInVerification(stroke) }
-      guard let action = keymap.action(for: stroke) else { return [] }
+      let begun = chord
+      chord = nil
+      if let begun, let action = keymap.chords[begun]?[stroke] { return perform(action) }
+      guard let action = keymap.action(for: stroke) else {
+        if keymap.chords[stroke] != nil { chord = stroke }
+        return []
+      }
       return perform(action)
     }
   }
@@ -206,8 +231,8 @@ public struct UserInterface: Sendable {
     case .openNextRoom: return openRoom(offset: 1)
     case .openPreviousRoom: return openRoom(offset: -1)
     case .openRoom(let index):
-      let room = screen.rooms.enumerated().first { $0.element.label(at: $0.offset) == index + 1 }
-      return room.map { openRoom($0.element) } ?? []
+      return room(numbered: index + 1).map(openRoom) ?? []
+    case .openRoomByNumber: screen.roomNumber = ""
     case .openNextUnread: return openNextUnread()
     case .scrollPageUp: return scroll(by: -pageHeight)
     case .scrollPageDown: return scroll(by: pageHeight)
@@ -217,6 +242,7 @@ public struct UserInterface: Sendable {
     case .selectPreviousMessage: return selectMessage(-1)
     case .selectNextMessage: return selectMessage(1)
     case .scrollToUnread: scrollToUnread()
+    case .openEditor: return [.openEditor]
     case .upOrEdit: return editPrevious()
     case .downOrEdit: return editNext()
     case .editLast: editLast()
@@ -247,6 +273,21 @@ public struct UserInterface: Sendable {
     return []
   }
 
+  /// Draws with the theme that is wanted, from now on and when the terminal tells its background.
+  public mutating func use(_ setting: ThemeSetting, colors: Int, background: TerminalBackground?) {
+    themeSetting = setting
+    self.colors = colors
+    theme = setting.theme(colors: colors, background: background)
+  }
+
+  /// The window's title: the messages not read in all rooms, and the open one. What is just being read does not count.
+  public var title: String {
+    let unread = screen.rooms.reduce(0) { $0 + screen.unread(in: $1) }
+    let count = unread > 0 ? "(\(unread)) " : ""
+    let name = screen.openRoom == nil ? "" : DisplayText.line(screen.header.name).clipped(to: Self.maximumTitle)
+    return count + (name.isEmpty ? "limeade" : "\(name) - limeade")
+  }
+
   // MARK: Input
 
   mutating func edit(_ change: InputLine.Edit) -> [Intent] {
@@ -257,6 +298,37 @@ public struct UserInterface: Sendable {
         "\(screen.input.dropped) characters left out: a line holds \(InputLine.maximumLength); /file sends more"
     }
     return composing(before: before)
+  }
+
+  private mutating func paste(_ text: String) -> [Intent] {
+    let before = screen.input.text
+    let intents = edit(.paste(text))
+    // Its newlines are no Enter: that is worth saying where several lines, or more than can be seen, are in the line.
+    let lines = screen.input.text.count { $0 == "\n" } - before.count { $0 == "\n" } + 1
+    let characters = screen.input.text.count - before.count
+    if lines > 1 {
+      screen.status.hint = "pasted \(lines) lines: Enter sends them, Ctrl-_ takes them back"
+    } else if characters > Self.longPaste {
+      screen.status.hint = "pasted \(characters) characters: Enter sends them, Ctrl-_ takes them back"
+    }
+    return intents
+  }
+
+  /// What another program has made of a room's line; `undo` brings the old text back. Nothing is sent by it.
+  /// - Returns: false when it is more than a line holds; then nothing has changed.
+  public mutating func write(_ text: String, in room: RoomRow.ID?) -> Bool {
+    let text = InputLine.withoutControls(text)
+    guard text.count <= InputLine.maximumLength else { return false }
+    if room == screen.openRoom {
+      screen.input.replace(with: text)
+    } else if let room {
+      inputs[room, default: InputLine()].replace(with: text)
+      markDrafts()
+    } else {
+      screen.input.remember(text)
+    }
+    findSubject()
+    return true
   }
 
   func composing(before: String) -> [Intent] {
@@ -287,6 +359,7 @@ public struct UserInterface: Sendable {
         if isTyped { enter() }
         return [.sendMessage(text, room: room)] + scrollToEnd()
       case .command(let call):
+        guard isConfirmed(call) else { return [] }
         if isTyped, MessageCommand(rawValue: call.name) != nil, let subject = screen.input.subject {
           screen.selected = subject
         }
@@ -311,11 +384,23 @@ public struct UserInterface: Sendable {
     return entered
   }
 
+  /// What cannot be taken back is asked for: the same again, with no other key between, is the answer.
+  private mutating func isConfirmed(_ call: CommandCall) -> Bool {
+    guard call.name == "leave", let room = screen.openRoom, asked != room else { return true }
+    asking = room
+    screen.status.error =
+      "leave \(screen.header.name)? the same again leaves; what was written stays readable: /rooms left"
+    return false
+  }
+
   private mutating func run(_ call: CommandCall) -> [Intent] {
     switch call.name {
     case "quit": return [.quit]
     case "members":
       toggleMembers()
+      return []
+    case "view":
+      view()
       return []
     case "search": return openSearch(everywhere: false, text: call.arguments.joined(separator: " "))
     case "search-all": return openSearch(everywhere: true, text: call.arguments.joined(separator: " "))
@@ -347,6 +432,39 @@ public struct UserInterface: Sendable {
   // MARK: Rooms
 
   func openRoom(_ room: RoomRow) -> [Intent] { room.id == screen.openRoom ? [] : [.openRoom(room.id)] }
+
+  private func room(numbered number: Int) -> RoomRow? {
+    screen.rooms.enumerated().first { $0.element.label(at: $0.offset) == number }?.element
+  }
+
+  /// Nil when the key is no digit of a number: then it does what it does.
+  private mutating func takeRoomNumber(_ stroke: KeyStroke) -> [Intent]? {
+    guard let typed = screen.roomNumber else { return nil }
+    screen.roomNumber = nil
+    switch (stroke.key, stroke.modifiers) {
+    case (.escape, _), (.character("c"), .control), (.character("g"), .control): return []
+    case (.enter, []) where !typed.isEmpty: return openRoom(typed)
+    case (.backspace, []) where !typed.isEmpty:
+      screen.roomNumber = String(typed.dropLast())
+      return []
+    case (.character(let digit), []) where digit.isASCII && digit.isNumber:
+      let number = typed + String(digit)
+      // Two digits, and more where rooms have so many.
+      let highest = screen.rooms.enumerated().map { $0.element.label(at: $0.offset) }.max() ?? 0
+      guard number.count < max(2, String(highest).count) else { return openRoom(number) }
+      screen.roomNumber = number
+      return []
+    default: return nil
+    }
+  }
+
+  private mutating func openRoom(_ number: String) -> [Intent] {
+    guard let number = Int(number), let room = room(numbered: number) else {
+      screen.status.error = "no room has the number \(number)"
+      return []
+    }
+    return openRoom(room)
+  }
 
   private func openRoom(offset: Int) -> [Intent] {
     guard !screen.rooms.isEmpty else { return [] }
@@ -384,18 +502,20 @@ public struct UserInterface: Sendable {
   mutating func scroll(by count: Int) -> [Intent] {
     let layout = ScreenLayout(screen, size: size)
     guard let columns = layout.messages, let room = screen.openRoom else { return [] }
-    let messages = MessageLayout(screen, width: columns.count, theme: theme)
+    let messages = MessageLayout(screen, width: columns.count, height: layout.body.count, theme: theme)
     let (scroll, reachedOldest) = messages.scrolled(by: count, height: layout.body.count)
+    let cameToEnd = scroll == .end && screen.scroll != .end
     screen.scroll = scroll
     if scroll == .end, screen.hasNewer { return [.loadNewer(room: room)] }
+    if cameToEnd { return [.readAll(room: room)] }
     return reachedOldest ? [.loadOlder(room: room)] : []
   }
 
   private mutating func scrollToEnd() -> [Intent] {
     screen.scroll = .end
     screen.selected = nil
-    guard screen.hasNewer, let room = screen.openRoom else { return [] }
-    return [.loadNewest(room: room)]
+    guard let room = screen.openRoom else { return [] }
+    return (screen.hasNewer ? [.loadNewest(room: room)] : []) + [.readAll(room: room)]
   }
 
   private mutating func scrollToUnread() {
@@ -410,7 +530,7 @@ public struct UserInterface: Sendable {
   mutating func scroll(to message: MessageRow.ID) {
     let layout = ScreenLayout(screen, size: size)
     guard let columns = layout.messages else { return }
-    screen.scroll = MessageLayout(screen, width: columns.count, theme: theme)
+    screen.scroll = MessageLayout(screen, width: columns.count, height: layout.body.count, theme: theme)
       .scroll(showing: message, height: layout.body.count)
   }
 

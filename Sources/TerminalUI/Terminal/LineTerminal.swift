@@ -60,6 +60,21 @@ public final class LineTerminal {
     continuation.yield(.resumed)
   }
 
+  /// Another program has the terminal while `body` runs, as an editor.
+  public func lend(to body: () async -> Void) async {
+    guard let reader else { return }
+    reader.stop()
+    send(line.ended())
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &before)
+    reader.start(readsKeys: false)
+    await body()
+    // The program may be ending.
+    guard self.reader != nil else { return }
+    reader.stop()
+    takeKeys()
+    reader.start()
+  }
+
   /// Without echo, line by line or signals of keys; what is written keeps its line ends.
   private func takeKeys() {
     var keys = before

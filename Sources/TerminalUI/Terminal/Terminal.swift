@@ -27,6 +27,8 @@ public final class Terminal {
   }
 
   private static var isTaken = false
+  /// How long the end waits for what the terminal was asked at the start.
+  private static let lastAnswer: Duration = .milliseconds(100)
   /// Bytes; xterm and tmux take somewhat more.
   private static let maximumCopied = 50_000
 
@@ -39,6 +41,9 @@ public final class Terminal {
   private let continuation: AsyncStream<KeyEvent>.Continuation
   private var reader: TerminalReader?
   private var painted: CellGrid?
+  /// Another program has the terminal.
+  private var isLent = false
+  private var title: String?
 
   /// Touches nothing yet: `start` takes the terminal.
   public init() {
@@ -52,8 +57,13 @@ public final class Terminal {
   public var colors: Int { reader == nil ? 0 : Int(cncurses_colors()) }
 
   /// Takes the terminal. `errorFile` gets what is written to standard error from now on. Once only per instance.
-  /// - Parameter usesMouse: the terminal reports its mouse, and selects text only with Shift held.
-  public func start(errorFile: String = "/dev/null", usesMouse: Bool = false) throws(Failure) {
+  /// - Parameters:
+  ///   - usesMouse: the terminal reports its mouse, and selects text only with Shift held.
+  ///   - setsTitle: `show(title:)` has an effect.
+  ///   - asksBackground: the terminal is asked for its background, which comes as an event.
+  public func start(
+    errorFile: String = "/dev/null", usesMouse: Bool = false, setsTitle: Bool = false, asksBackground: Bool = false
+  ) throws(Failure) {
     guard !Self.isTaken, reader == nil else { throw .alreadyStarted }
     guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { throw .notATerminal }
     guard cncurses_redirect_stderr(errorFile) == 0 else {
@@ -66,32 +76,53 @@ public final class Terminal {
     }
     // Before ncurses, which would put its own handlers where it finds none.
     cncurses_watch_signals(reader.signalPipe)
-    guard cncurses_start(usesMouse ? 1 : 0) == 0 else {
+    guard cncurses_start(usesMouse ? 1 : 0, setsTitle ? 1 : 0) == 0 else {
       cncurses_unwatch_signals()
       cncurses_restore_stderr()
       throw .unknownTerminal(name: ProcessInfo.processInfo.environment["TERM"] ?? "")
     }
     Self.isTaken = true
     self.reader = reader
-    reader.start()
+    reader.start(awaitsAnswer: asksBackground && cncurses_ask_background() != 0)
+  }
+
+  /// The background, if the terminal tells it in that time; most have before anybody asks.
+  public func background(within time: Duration) async -> TerminalBackground? {
+    let deadline = ContinuousClock.now + time
+    while let reader, reader.awaitsBackground, ContinuousClock.now < deadline {
+      try? await Task.sleep(for: .milliseconds(2))
+    }
+    return reader?.background
+  }
+
+  /// Sets the window's title, if it is another one than before. It is cleaned, and given back by `stop`.
+  public func show(title text: String) {
+    let text = DisplayText.line(text)
+    guard text != title, reader != nil, cncurses_has_title() != 0 else { return }
+    title = text
+    send("\u{1B}]2;\(text)\u{1B}\\")
   }
 
   /// Gives the terminal back and ends `keyEvents`. Harmless when not started.
   public func stop() {
     guard let reader else { return }
+    // An answer that comes after the end would be typed into the shell.
+    let deadline = ContinuousClock.now + Self.lastAnswer
+    while reader.awaitsBackground, ContinuousClock.now < deadline { usleep(2000) }
     reader.stop()
     cncurses_stop()
     cncurses_unwatch_signals()
     cncurses_restore_stderr()
     self.reader = nil
     painted = nil
+    title = nil
     Self.isTaken = false
     continuation.finish()
   }
 
   /// Shows a grid; only rows that differ from the last one are sent.
   public func paint(_ grid: CellGrid) {
-    guard reader != nil, grid.size.rows > 0, grid.size.columns > 0 else { return }
+    guard reader != nil, !isLent, grid.size.rows > 0, grid.size.columns > 0 else { return }
     if painted?.size != grid.size {
       cncurses_resize(Int32(clamping: grid.size.rows), Int32(clamping: grid.size.columns))
       painted = nil
@@ -142,19 +173,40 @@ public final class Terminal {
 
   /// Next `paint` sends everything, and clears the screen first.
   public func repaint() {
-    guard reader != nil else { return }
+    guard reader != nil, !isLent else { return }
     cncurses_repaint()
     painted = nil
   }
 
   /// Gives the terminal to the shell, stops the process as Ctrl-Z does, and takes the terminal again when continued.
   public func suspend() {
-    guard reader != nil else { return }
+    guard reader != nil, !isLent else { return }
     cncurses_pause()
     cncurses_stop_process_group()
     cncurses_continue()
     painted = nil
+    title = nil
     // The window may have changed meanwhile, and its SIGWINCH may have gone to the shell.
+    continuation.yield(.resize(size))
+  }
+
+  /// Lets another program have the terminal while `body` runs: nothing is painted or read, but signals are told.
+  public func lend(to body: () async -> Void) async {
+    guard let reader, !isLent else { return }
+    isLent = true
+    reader.stop()
+    cncurses_pause()
+    reader.start(readsKeys: false)
+    await body()
+    isLent = false
+    title = nil
+    // The program may be ending.
+    guard self.reader != nil else { return }
+    reader.stop()
+    cncurses_continue()
+    painted = nil
+    reader.start()
+    // The window may have changed meanwhile.
     continuation.yield(.resize(size))
   }
 
@@ -167,7 +219,7 @@ public final class Terminal {
   }
 
   private func send(_ text: String) {
-    guard reader != nil else { return }
+    guard reader != nil, !isLent else { return }
     text.withCString { cncurses_send($0, text.utf8.count) }
   }
 

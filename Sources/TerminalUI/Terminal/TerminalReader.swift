@@ -1,6 +1,7 @@
 // TerminalReader.swift: the thread that waits for keys and signals.
 import CNcurses
 import Foundation
+import Synchronization
 
 extension ScreenSize {
   /// Of standard output; 80x24 where it does not tell.
@@ -9,15 +10,24 @@ extension ScreenSize {
 
 /// Reads standard input and the signal pipe until `stop`; never touches ncurses.
 ///
-/// All properties are constant; the descriptors stay open as long as the object, which the thread holds while it runs.
+/// The descriptors stay open as long as the object, which the thread holds while it runs.
 final class TerminalReader: Sendable {
   private static let readSize = 4096
+  /// After which an ESC is a key at once again.
+  private static let patience: Duration = .seconds(3)
 
   private let continuation: AsyncStream<KeyEvent>.Continuation
   private let pipeReadEnd: Int32
   /// Signal handlers write CNCURSES_EVENT bytes here.
   let signalPipe: Int32
   private let finished = DispatchSemaphore(value: 0)
+  private let answer = Mutex(Answer())
+
+  /// Of the terminal, to the question for its background.
+  private struct Answer {
+    var isAwaited = false
+    var background: TerminalBackground?
+  }
 
   /// Nil, with errno, when no pipe can be made.
   init?(continuation: AsyncStream<KeyEvent>.Continuation) {
@@ -45,9 +55,16 @@ final class TerminalReader: Sendable {
     return ScreenSize(columns: Int(columns), rows: Int(rows))
   }
 
-  func start() {
+  var background: TerminalBackground? { answer.withLock { $0.background } }
+  var awaitsBackground: Bool { answer.withLock { $0.isAwaited } }
+
+  /// - Parameters:
+  ///   - awaitsAnswer: the terminal was asked for its background.
+  ///   - readsKeys: false while another program has the terminal; signals are told all the same.
+  func start(awaitsAnswer: Bool = false, readsKeys: Bool = true) {
+    answer.withLock { $0.isAwaited = awaitsAnswer }
     let thread = Thread { [self] in
-      run()
+      run(awaitsAnswer: awaitsAnswer, readsKeys: readsKeys)
       finished.signal()
     }
     thread.name = "terminal"
@@ -61,14 +78,17 @@ final class TerminalReader: Sendable {
     finished.wait()
   }
 
-  private func run() {
+  private func run(awaitsAnswer: Bool, readsKeys: Bool) {
     var decoder = KeyDecoder()
+    if awaitsAnswer { decoder.awaitAnswer() }
+    let patience = ContinuousClock.now + Self.patience
     var descriptors = [
-      pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: readsKeys ? STDIN_FILENO : -1, events: Int16(POLLIN), revents: 0),
       pollfd(fd: pipeReadEnd, events: Int16(POLLIN), revents: 0),
     ]
     while true {
-      let ready = poll(&descriptors, 2, decoder.isWaiting ? Int32(KeyDecoder.escapeDelay) : -1)
+      if decoder.awaitsAnswer, ContinuousClock.now > patience { decoder.endAwaiting() }
+      let ready = poll(&descriptors, 2, decoder.isWaiting ? Int32(decoder.delay) : -1)
       if ready < 0, errno == EINTR || errno == EAGAIN { continue }
       if ready == 0 {
         emit(decoder.flush())
@@ -88,8 +108,31 @@ final class TerminalReader: Sendable {
           descriptors[0].revents = 0
           continue
         }
-        emit(decoder.decode(bytes))
+        if !decoder.isPasting, !decoder.isWaiting, KeyDecoder.isUnbracketedPaste(bytes) {
+          emit([.paste(String(decoding: wholePaste(bytes), as: UTF8.self))])
+        } else {
+          let events = decoder.decode(bytes)
+          if awaitsAnswer { note(events, isAnswered: !decoder.awaitsAnswer) }
+          emit(events)
+        }
       }
+    }
+  }
+
+  /// What follows without a pause belongs to it, its last line's end too.
+  private func wholePaste(_ beginning: [UInt8]) -> [UInt8] {
+    var bytes = beginning
+    var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+    while poll(&input, 1, Int32(KeyDecoder.pastePause)) > 0, let more = readBytes(from: STDIN_FILENO), !more.isEmpty {
+      bytes += more.prefix(max(0, KeyDecoder.maximumPaste - bytes.count))
+    }
+    return bytes
+  }
+
+  private func note(_ events: [KeyEvent], isAnswered: Bool) {
+    answer.withLock { answer in
+      for case .background(let background) in events { answer = Answer(background: background) }
+      if isAnswered { answer.isAwaited = false }
     }
   }
 

@@ -12,6 +12,16 @@ public struct Color: Hashable, Sendable {
     if colors > Int(index) { return Int(index) }
     if colors < 8 { return nil }
     if index < 16 { return Int(index) % 8 }
+    if colors >= 16 {
+      let (red, green, blue) = components
+      // The nearest by the eye's weights, of xterm's first sixteen.
+      func distance(_ other: Int) -> Int {
+        let (otherRed, otherGreen, otherBlue) = Color(UInt8(other)).components
+        let (red, green, blue) = (red - otherRed, green - otherGreen, blue - otherBlue)
+        return 3 * red * red + 6 * green * green + blue * blue
+      }
+      return (0..<16).min { distance($0) < distance($1) }
+    }
     if index >= 232 { return index < 240 ? 0 : 7 }
     // The 6x6x6 cube: each component above its middle sets one bit of the basic eight (red 1, green 2, blue 4).
     let cube = Int(index) - 16
@@ -20,6 +30,29 @@ public struct Color: Hashable, Sendable {
     if strongest == 0 { return 0 }
     func bit(_ component: Int, _ value: Int) -> Int { component * 2 > strongest ? value : 0 }
     return bit(red, 1) | bit(green, 2) | bit(blue, 4)
+  }
+
+  /// Red, green and blue, 0 to 255, as xterm has them; the first sixteen are often others.
+  var components: (red: Int, green: Int, blue: Int) {
+    let number = Int(index)
+    if number >= 232 {
+      let grey = 8 + 10 * (number - 232)
+      return (grey, grey, grey)
+    }
+    if number >= 16 {
+      let levels = [0, 95, 135, 175, 215, 255]
+      let cube = number - 16
+      return (levels[cube / 36], levels[cube / 6 % 6], levels[cube % 6])
+    }
+    let (strong, bright) = (number == 4 ? 238 : 205, number & 8 != 0)
+    switch number {
+    case 7: return (229, 229, 229)
+    case 8: return (127, 127, 127)
+    case 12: return (92, 92, 255)
+    default:
+      func component(_ bit: Int) -> Int { number & bit == 0 ? 0 : bright ? 255 : strong }
+      return (component(1), component(2), component(4))
+    }
   }
 }
 

@@ -46,7 +46,8 @@ extension Theme {
     "status-error": \.statusError, "open-room": \.openRoom, "unread-room": \.unreadRoom,
     "important-room": \.importantRoom, "border": \.border, "separator": \.separator, "unread-line": \.unreadLine,
     "notice": \.notice, "warning": \.warning, "error": \.error, "own-name": \.ownName, "verified": \.verified,
-    "prompt": \.prompt, "mention": \.mention, "quote": \.quote, "selection": \.selection,
+    "prompt": \.prompt, "mention": \.mention, "quote": \.quote, "selection": \.selection, "read": \.read,
+    "match": \.match,
   ]
 
   /// Sets one part: "warning" to "bold 215 on black".

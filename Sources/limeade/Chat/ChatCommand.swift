@@ -35,7 +35,7 @@ struct ChatCommand: AsyncParsableCommand {
   @Flag(help: "With --plain on a terminal: say how far each of your messages came.")
   var showReceipts = false
 
-  @Option(help: "dark, light, none (also: NO_COLOR), or a theme of your own (limeade-config: themes).")
+  @Option(help: "auto, dark, light, contrast, palette, none (also: NO_COLOR), or one of your own (limeade-config(5)).")
   var theme: String?
 
   func validate() throws {

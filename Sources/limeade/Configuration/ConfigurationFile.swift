@@ -116,7 +116,7 @@ private struct AccountEntry {
     "address", "password", "password-command", "passphrase-command", "realm", "outbound-proxy", "conference-factory",
     "key-server", "file-server", "curve", "ca-file", "name-server", "expires", "require-trust", "password-timeout",
     "new-devices", "receipts", "typing", "file-hosts", "download", "download-folder", "download-limit",
-    "conference-domains",
+    "conference-domains", "invitations",
   ]
 
   func configuration(withPassword: Bool) throws -> AccountConfiguration {
@@ -162,6 +162,12 @@ private struct AccountEntry {
     if let value = table["typing"] {
       guard let isOn = value.bool else { throw failure("typing", "typing is true or false") }
       configuration.typing = isOn
+    }
+    if let text = try string("invitations") {
+      guard let policy = InvitationPolicy(rawValue: text) else {
+        throw failure("invitations", "invitations = \"\(text)\": it is accept or ask")
+      }
+      configuration.invitations = policy
     }
     configuration.conferenceDomains = try hosts("conference-domains", example: "conference.example.org")
     try readFileSettings(into: &configuration)

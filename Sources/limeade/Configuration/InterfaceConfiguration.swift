@@ -1,4 +1,4 @@
-// InterfaceConfiguration.swift: [ui] of config.toml and theme files: colours, keys, mouse, notifications.
+// InterfaceConfiguration.swift: [ui] of config.toml and theme files: colours, signs, keys, mouse, notifications.
 import Foundation
 import TOMLKit
 import TerminalUI
@@ -12,9 +12,11 @@ struct InterfaceConfiguration: Sendable {
   }
 
   enum RoomOrder: String, CaseIterable, Sendable {
+    /// Those that mention the user, then others with unread messages, then the last active.
+    case unread
     /// The last active room at the top; numbers stay.
     case activity
-    /// As at the start; new rooms at the end.
+    /// By their numbers.
     case fixed
   }
 
@@ -35,35 +37,50 @@ struct InterfaceConfiguration: Sendable {
     }
   }
 
-  var theme = Theme.dark
+  var theme = ThemeSetting()
+  var glyphs = Glyphs.standard
+  var setsTitle = true
   var keymap = Keymap.standard
   var usesMouse = true
   var rings = true
   var notification: NotificationForm?
   var notifyCommand: ExternalCommand?
   var notifyFor = NotifyFor.mentions
-  var roomOrder = RoomOrder.activity
+  /// When nothing is announced.
+  var quietHours: QuietHours?
+  var roomOrder = RoomOrder.unread
+  /// Columns of the list of rooms; nil is by what stands in it.
+  var roomsWidth: Int?
   var links = Links.auto
   /// Gets a link or a file's path as its last argument.
   var openCommand = ExternalCommand("xdg-open")
   /// Gets a text on standard input; nil leaves the clipboard to the terminal.
   var copyCommand: ExternalCommand?
 
+  private static let roomsWidths = 10...80
+
   static let keys = [
-    "theme", "keys", "mouse", "bell", "notify", "notify-command", "notify-for", "room-order", "links",
-    "open-command", "copy-command",
+    "theme", "lines", "marks", "title", "keys", "mouse", "bell", "notify", "notify-command", "notify-for",
+    "quiet-hours",
+    "room-order", "rooms-width", "links", "open-command", "copy-command",
   ]
 
   /// - Parameters:
   ///   - theme: a name or file that takes the place of the configured one.
-  ///   - environment: `NO_COLOR` is looked at.
+  ///   - environment: `NO_COLOR` and the locale are looked at.
   /// - Throws: `CommandFailure` with the line and what to write instead.
   init(_ file: ConfigurationFile?, theme wanted: String? = nil, environment: [String: String]) throws {
     let reader = file.flatMap { file in file.interface.map { SettingsReader(file.path, file.text, $0, section: "ui") } }
-    var name = "dark"
+    var name = ThemeSetting.Base.auto.rawValue
+    glyphs = Glyphs.ofLocale(environment)
     if let reader {
       try reader.requireKnown(Self.keys)
       name = try reader.string("theme") ?? name
+      let lines = ["auto"] + Glyphs.Lines.allCases.map(\.rawValue)
+      glyphs.lines = try reader.choice("lines", of: lines).flatMap(Glyphs.Lines.init) ?? glyphs.lines
+      let marks = ["auto"] + Glyphs.Marks.allCases.map(\.rawValue)
+      glyphs.marks = try reader.choice("marks", of: marks).flatMap(Glyphs.Marks.init) ?? glyphs.marks
+      setsTitle = try reader.bool("title") ?? setsTitle
       usesMouse = try reader.bool("mouse") ?? usesMouse
       rings = try reader.bool("bell") ?? rings
       let forms = ["none"] + NotificationForm.allCases.map(\.rawValue)
@@ -72,12 +89,19 @@ struct InterfaceConfiguration: Sendable {
       notifyFor =
         try reader.choice("notify-for", of: NotifyFor.allCases.map(\.rawValue)).flatMap(NotifyFor.init)
         ?? notifyFor
+      if let text = try reader.string("quiet-hours") {
+        guard let hours = QuietHours(text) else {
+          throw reader.failure("quiet-hours", "\"\(text)\" is no time of the day: write \"22:00-07:00\"")
+        }
+        quietHours = hours
+      }
       roomOrder =
         try reader.choice("room-order", of: RoomOrder.allCases.map(\.rawValue)).flatMap(RoomOrder.init)
         ?? roomOrder
       links = try reader.choice("links", of: Links.allCases.map(\.rawValue)).flatMap(Links.init) ?? links
       openCommand = try reader.string("open-command").map(ExternalCommand.init) ?? openCommand
       copyCommand = try reader.string("copy-command").map(ExternalCommand.init)
+      roomsWidth = try reader.number("rooms-width", or: "auto", in: Self.roomsWidths)
       if let keys = try reader.section("keys") {
         for key in keys.names {
           do throws(Keymap.Failure) { try keymap.bind(key, to: keys.text(key)) } catch {
@@ -88,28 +112,28 @@ struct InterfaceConfiguration: Sendable {
     }
     let isColorless = environment["NO_COLOR"]?.isEmpty == false
     let folder = URL(fileURLWithPath: file?.path ?? ConfigurationFile.defaultPath).deletingLastPathComponent()
-    let theme = try Theme.named(wanted ?? name) ?? ThemeFile.read(wanted ?? name, folder: folder)
-    self.theme = isColorless ? .monochrome : theme
+    let theme = try ThemeSetting(named: wanted ?? name) ?? ThemeFile.read(wanted ?? name, folder: folder)
+    self.theme = isColorless ? ThemeSetting(.none) : theme
   }
 }
 
 /// A theme in a file of its own: `base`, `sender-colors`, and a style for each part that is to differ.
 private enum ThemeFile {
   /// - Parameter name: a path if it has a slash, else a file of the folder `themes` beside the configuration.
-  static func read(_ name: String, folder: URL) throws -> Theme {
+  static func read(_ name: String, folder: URL) throws -> ThemeSetting {
     let path =
       name.contains("/")
       ? BaseFolders.expanded(name) : folder.appendingPathComponent("themes/\(name).toml").path
     guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
       throw CommandFailure.badConfiguration(
-        "there is no theme '\(name)': it is \(Theme.names.joined(separator: ", ")), or a file \(path)")
+        "there is no theme '\(name)': it is \(ThemeSetting.names.joined(separator: ", ")), or a file \(path)")
     }
     let table: TOMLTable
     do { table = try TOMLTable(string: text) } catch let error as TOMLParseError {
       throw CommandFailure.badConfiguration("\(path), line \(error.source.begin.line): \(error.description)")
     }
     let reader = SettingsReader(path, text, table, section: nil)
-    var theme = try reader.choice("base", of: Theme.names).flatMap { Theme.named($0) } ?? .dark
+    var theme = try reader.choice("base", of: ThemeSetting.names).flatMap(ThemeSetting.init) ?? ThemeSetting()
     for key in reader.names where key != "base" {
       do throws(Theme.Failure) {
         if key == "sender-colors" {
@@ -170,6 +194,15 @@ struct SettingsReader {
     guard let value = table[key] else { return nil }
     guard let isOn = value.bool else { throw failure(key, "write true or false") }
     return isOn
+  }
+
+  /// A number, or nil for the word that leaves it to the program.
+  func number(_ key: String, or word: String, in range: ClosedRange<Int>) throws -> Int? {
+    guard let value = table[key], value.string != word else { return nil }
+    guard let number = value.int, range.contains(number) else {
+      throw failure(key, "write a number from \(range.lowerBound) to \(range.upperBound), or \"\(word)\"")
+    }
+    return number
   }
 
   func choice(_ key: String, of choices: [String]) throws -> String? {

@@ -1,21 +1,44 @@
 // GivenFiles.swift: files named on the command line, also with names that are no UTF-8 (path_resolution(7)).
+import FileTransfer
 import Foundation
 
 /// Absolute paths, for the program that holds the account. A name of other bytes, which no text can hold, gets a link
-/// with a name that can; and what that program does not see, as a service has a /tmp of its own, is copied.
+/// with a name that can; and what that program does not see, as a service has a /tmp of its own, is copied, as is
+/// standard input.
 struct GivenFiles {
   let paths: [String]
   private let links: URL?
 
-  /// - Parameter data: the account's folder.
-  init(_ names: [String], data: URL) throws {
+  /// - Parameters:
+  ///   - data: the account's folder.
+  ///   - inputName: of what "-" stands for, the whole of standard input.
+  /// - Throws: then nothing is left of it.
+  init(_ names: [String], data: URL, inputName: String? = nil) async throws {
     var folder: URL?
+    do {
+      if let inputName, names.contains("-") {
+        let made = try Self.makeFolder(in: data)
+        folder = made
+        let copy = made.appendingPathComponent(inputName).path
+        try await Self.copyStandardInput(to: copy)
+        paths = try Self.paths(names.filter { $0 != "-" }, data, &folder) + [copy]
+      } else {
+        paths = try Self.paths(names, data, &folder)
+      }
+      links = folder
+    } catch {
+      if let folder { try? FileManager.default.removeItem(at: folder) }
+      throw error
+    }
+  }
+
+  private static func paths(_ names: [String], _ data: URL, _ folder: inout URL?) throws -> [String] {
     func links() throws -> URL {
       let links = try folder ?? Self.makeFolder(in: data)
       folder = links
       return links
     }
-    paths = try names.map { name in
+    return try names.map { name in
       var path = URL(fileURLWithPath: BaseFolders.expanded(name)).standardizedFileURL.path
       if name.unicodeScalars.contains("\u{FFFD}"), let bytes = Self.argument(name) {
         path = try Self.link(to: bytes, in: try links())
@@ -30,7 +53,52 @@ struct GivenFiles {
       } catch { throw CommandFailure.cannotWrite("\(path) cannot be copied: \(error.localizedDescription)") }
       return copy.path
     }
-    self.links = folder
+  }
+
+  /// A piece at a time. Signals end it in order, so that nothing stays behind.
+  private static func copyStandardInput(to path: String) async throws {
+    try await Race.first(
+      {
+        try await withCheckedThrowingContinuation { (end: CheckedContinuation<Void, any Error>) in
+          Thread.detachNewThread { end.resume(with: Result { try writeStandardInput(to: path) }) }
+        }
+      },
+      {
+        for await signal in Interruption.signals() {
+          throw CommandFailure(code: 128 + signal, text: "interrupted, nothing was sent")
+        }
+        throw CancellationError()
+      })
+  }
+
+  private static func writeStandardInput(to path: String) throws {
+    func failure() -> CommandFailure {
+      .cannotWrite("\(path) cannot be written: \(String(cString: strerror(errno))); nothing was sent")
+    }
+    let output = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard output >= 0 else { throw failure() }
+    defer { close(output) }
+    var piece = [UInt8](repeating: 0, count: 1 << 18)
+    var total = 0
+    while true {
+      let count = read(STDIN_FILENO, &piece, piece.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else {
+        throw CommandFailure.badInput("standard input cannot be read: \(String(cString: strerror(errno)))")
+      }
+      guard count > 0 else { return }
+      total += count
+      guard total <= OutgoingFile.maximumSize else {
+        throw CommandFailure.badInput("standard input is longer than a file can be (\(OutgoingFile.maximumSize) bytes)")
+      }
+      var rest = piece[..<count]
+      while !rest.isEmpty {
+        let written = rest.withUnsafeBytes { write(output, $0.baseAddress, $0.count) }
+        if written < 0, errno == EINTR { continue }
+        guard written > 0 else { throw failure() }
+        rest = rest.dropFirst(written)
+      }
+    }
   }
 
   /// When the program that holds the account has made its copies.

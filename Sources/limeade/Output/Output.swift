@@ -23,6 +23,9 @@ enum Output {
     _exit(73)
   }
 
+  /// What went wrong, which standard error says too.
+  static func lastLine(_ text: String) { _ = write(harmless(text) + "\n", to: STDOUT_FILENO) }
+
   /// From now on what is printed only tells of what was done: a command that sends or changes something does not fail
   /// when it cannot say so, as a script would have it done a second time.
   ///

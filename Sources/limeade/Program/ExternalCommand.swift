@@ -6,7 +6,7 @@ struct ExternalCommand: Sendable {
   /// Seconds that it may take.
   static let timeout = 300.0
 
-  private let words: [String]
+  let words: [String]
 
   init(_ commandLine: String) { words = commandLine.split(separator: " ").map(String.init) }
 

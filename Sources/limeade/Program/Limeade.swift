@@ -33,7 +33,7 @@ struct Limeade: AsyncParsableCommand {
     version: Version.current,
     subcommands: [
       ChatCommand.self, SendCommand.self, ListenCommand.self, MessageCommand.self, RoomCommand.self,
-      HistoryCommand.self,
+      HistoryCommand.self, BlockCommand.self,
       FileCommand.self,
       KeysCommand.self, ContactCommand.self, AccountCommand.self, CheckCommand.self, LoadCommand.self,
       TraceCommand.self, LabCommand.self,
@@ -54,16 +54,18 @@ struct Limeade: AsyncParsableCommand {
     // A core file would hold keys and texts.
     var none = rlimit(rlim_cur: 0, rlim_max: 0)
     setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+    let arguments = FreeText.ordered(Array(CommandLine.arguments.dropFirst()))
     do {
-      var command = try await asyncParseAsRoot(MessageReference.escaped(Array(CommandLine.arguments.dropFirst())))
+      var command = try await asyncParseAsRoot(arguments)
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
         try command.run()
       }
     } catch let error where ExitStatus.isOurs(error) {
-      Output.note("limeade: \(ExitStatus.line(ExitStatus.text(of: error)))")
-      Foundation.exit(ExitStatus.code(of: error))
+      FailureReport.end(ExitStatus.code(of: error), ExitStatus.line(ExitStatus.text(of: error)), of: arguments)
+    } catch  where exitCode(for: error) == .validationFailure {
+      FailureReport.endUsage(fullMessage(for: error), brief: message(for: error), of: arguments)
     } catch {
       guard let script = CompletionScript.inert(fullMessage(for: error)) else { exit(withError: error) }
       Output.line(script)

@@ -65,7 +65,7 @@ enum EventLog {
     case .connection: level = .info
     case .error, .security, .lost: level = .warning
     case .messageState(let message): level = message.state == .failed ? .warning : .info
-    case .message, .change, .delivery, .room, .participant, .lifetime, .roomEvent: level = .info
+    case .message, .change, .delivery, .room, .participant, .lifetime, .roomEvent, .invitation: level = .info
     case .device, .composing: level = .debug
     case .file(let progress): level = progress.step == .failed ? .warning : .debug
     }

@@ -41,8 +41,8 @@ import Testing
 
   @Test func whatIsNoIDIsAnOptionStill() async throws {
     let commands = [
-      ["message", "react", "Team", "--remvoe"], ["message", "edit", "Team", "last", "-Draft"],
-      ["message", "retract", "-Team", "last"], ["send", "Team", "-Qr5tYUop12x"], ["file", "list", "-Qr5tYUop12x"],
+      ["message", "react", "Team", "--remvoe"], ["message", "edit", "-Team", "last", "text"],
+      ["message", "retract", "-Team", "last"], ["send", "-Team", "text"], ["file", "list", "-Qr5tYUop12x"],
     ]
     for command in commands {
       let run = try await CommandRun(TestPaths.limeade, command)

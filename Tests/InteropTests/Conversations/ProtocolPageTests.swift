@@ -161,6 +161,7 @@ private struct RecordedConversation {
     let brief = try await alice.client.send(
       "for now", to: room, MessageOptions(lifetime: 3600, unreadLifetime: 7200))
     try await alice.outcome(of: brief)
+    try await alice.outcome(of: try await alice.client.send("beep", to: room, MessageOptions(isAutomatic: true)))
     _ = try await alice.client.edit(brief.messageID, in: room, to: "for an hour")
     try await alice.change(.edited, of: brief.messageID, "for an hour")
     try await alice.outcome(of: try await alice.client.forward(text.messageID, from: room, to: room))

@@ -19,7 +19,7 @@ import Testing
       user: "carol", domain: addresses.domain, proxy: addresses.sip, factory: addresses.factory,
       keyServer: addresses.keyServer?.absoluteString)
     try await carol.waitUntilReady()
-    var alice = try program.start("alice", "listen", "--echo", "--json")
+    var alice = try program.start("alice", "listen", "--echo", "--answer-limit", "100000", "--json")
     try await alice.event("registered")
     try carol.process.send("create Crash sip:alice@\(addresses.domain)")
     let room = try #require(try await carol.process.event("joined")["room"])
@@ -35,7 +35,7 @@ import Testing
       try await Task.sleep(for: .milliseconds(Int.random(in: 0...Self.longestLife, using: &random)))
       alice.kill()
       ended.append(alice)
-      alice = try program.start("alice", "listen", "--echo", "--json")
+      alice = try program.start("alice", "listen", "--echo", "--answer-limit", "100000", "--json")
     }
     try carol.process.send("send \(room) last")
     // What came in lives that were too short waits for this one.

@@ -43,7 +43,7 @@ import Testing
       let sent = try await away.client.send("at last", files: [path.path], to: room)
       #expect(sent.state == .queued && sent.files.first?.state == .waiting)
       try await away.event("delay", within: 60) { event in
-        if case .error(_, let text) = event, text.contains("tried again") { return true }
+        if case .error(_, let text, _) = event, text.contains("tried again") { return true }
         return nil
       }
       // What is written meanwhile does not wait for it.

@@ -102,7 +102,7 @@ import Testing
         }
         let text = try await alice.client.send("into the \(name)", to: room)
         let reason = try await alice.event("reason why it waits") { event in
-          if case .error(room, let text) = event { return text }
+          if case .error(room, let text, _) = event { return text }
           return nil
         }
         #expect(reason.contains("no device of another member of \(name) is registered now"))

@@ -34,7 +34,7 @@ private func reinstalled(_ bob: ChatAccount, _ pair: ChatPair) async throws -> C
     let again = try await reinstalled(pair.bob, pair)
     try await again.start()
     let text = try await again.event("explanation") { event in
-      if case .error(_, let text) = event, text.contains("already has other keys") { return text }
+      if case .error(_, let text, _) = event, text.contains("already has other keys") { return text }
       return nil
     }
     #expect(text.contains("remove the account's data folder"))

@@ -102,7 +102,7 @@ extension ChatAccount {
     let room = try await pair.room()
     _ = try await alice.client.send("waits", to: room)
     try await alice.event("explanation") { event in
-      if case .error(_, let text) = event, text.contains("asks to wait") { return true }
+      if case .error(_, let text, _) = event, text.contains("asks to wait") { return true }
       return nil
     }
     // The server is gone: only a request that is really made can notice.

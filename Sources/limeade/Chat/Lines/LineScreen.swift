@@ -49,8 +49,8 @@ final class LineScreen {
     lines += roomLines(interface.screen)
     for line in status.progress where !progress.contains(line) { lines.append(SafeLine.text(line)) }
     progress = status.progress
-    if let text = status.notice, text != notice { lines.append("-- \(SafeLine.text(text))") }
-    notice = status.notice
+    if let text = status.hint, text != notice { lines.append("-- \(SafeLine.text(text))") }
+    notice = status.hint
     if let text = status.error, text != error, !lines.contains("! \(SafeLine.text(text))") {
       lines.append("! \(SafeLine.text(text))")
     }

@@ -18,8 +18,14 @@ struct PlainChat: Sendable {
     let address = room.room.address
     try await Race.first(
       {
+        var fields = EventFields(for: session.account.address) { _ in room }
         for try await event in session.events where event.room == nil || event.room == address {
-          if json { Output.line(event.jsonLine) } else if let line = EventLine.text(of: event) { Output.line(line) }
+          await fields.learn(event)
+          if json {
+            Output.line(fields.jsonLine(of: event))
+          } else if let line = EventLine.text(of: event) {
+            Output.line(line)
+          }
           await progress.note(event)
           if case .security(address, _, let text) = event, try await isHeld() { await progress.wait(for: text) }
           if case .delivery = event { sign.give() }

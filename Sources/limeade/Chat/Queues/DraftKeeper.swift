@@ -30,6 +30,8 @@ final class DraftKeeper {
 
   func lines(of room: String) async -> [String] { (try? await record.lines(of: room)) ?? [] }
 
+  func editedText(in store: AccountStore) -> EditedText { EditedText(folder: record.folder(in: store)) }
+
   /// The text of a room as it is now.
   func note(_ draft: Draft) {
     let known = drafts[draft.room]

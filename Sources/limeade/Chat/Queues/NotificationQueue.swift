@@ -33,9 +33,14 @@ final class NotificationQueue {
     self.complain = complain
   }
 
-  /// - Parameter isPersonal: it mentions the user or is of a one-to-one room.
-  func add(_ news: News, isPersonal: Bool) {
-    guard isPersonal || configuration.notifyFor == .all else { return }
+  /// - Parameters:
+  ///   - isPersonal: it mentions the user or is of a one-to-one room.
+  ///   - room: has a level of its own, or is muted; nil when it is about none.
+  func add(_ news: News, isPersonal: Bool, of room: Room?) {
+    let standard: NotifyLevel = configuration.notifyFor == .all ? .all : .mentions
+    guard (room?.notifyLevel(standard) ?? standard).allows(isPersonal: isPersonal),
+      configuration.quietHours?.contains(Date()) != true
+    else { return }
     waiting.append(news)
     guard timer == nil else { return }
     timer = Task {

@@ -28,8 +28,10 @@ enum ChatWords {
     ("room leave", "/leave"), ("send", "/join"),
   ]
 
-  /// A sentence for the screen: without what a server answered.
-  static func sentence(_ text: String) -> String { ofTheScreen(RawAnswer.removed(from: text)) }
+  /// A sentence for the screen: without what a server answered, and with names for addresses.
+  static func sentence(_ text: String, _ names: ChatNames) -> String {
+    names.shortened(ofTheScreen(RawAnswer.removed(from: text)))
+  }
 
   /// Hints name what can be typed here: `/trust DEVICE` and not `limeade keys trust DEVICE`.
   static func ofTheScreen(_ text: String) -> String {

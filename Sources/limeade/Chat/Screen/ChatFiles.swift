@@ -43,10 +43,11 @@ extension ChatScreen {
     let data = store.directory
     // A large file takes a while to be copied and encrypted.
     inBackground {
-      let files = try GivenFiles(paths.map(Self.absolute), data: data)
+      let files = try await GivenFiles(paths.map(Self.absolute), data: data)
       defer { files.remove() }
       let message = SendText(to: room, text: text, files: files.paths, waits: true)
       await self.addOwn(try await self.session.performBeside(message))
+      await self.readAll(room)
       await self.paintSoon()
     }
   }

@@ -34,6 +34,7 @@ extension ChatScreen {
       case "retract": _ = try await session.perform(RetractMessage(room: room, id: id))
       default: self.forward(id, from: room, to: argument, call)
       }
+      if call.name == "reply" || call.name == "react" { self.readAll(room) }
       if self.interface.screen.hasNewer { await self.open(room) }
       self.interface.screen.selected = nil
       self.interface.screen.scroll = .end

@@ -4,6 +4,26 @@ import Foundation
 import MessageFormats
 import TerminalUI
 
+extension ChatNames {
+  /// A device as one line can bear it: "bob's device …5f60718a". Its whole address is on /info.
+  func device(_ gruu: String) -> String {
+    let owner = short(gruu)
+    return "\(owner == short(account.description) ? "your" : "\(owner)'s") device …\(gruu.suffix(8))"
+  }
+
+  /// The text with names in place of the addresses of users and devices.
+  func shortened(_ text: String) -> String {
+    guard text.contains("sip") else { return text }
+    return text.replacing(#/\bsips?:[^\s<>"'(),]+/#) { match in
+      var address = match.output
+      while let last = address.last, ".:;".contains(last) { address.removeLast() }
+      guard let uri = SIPURI(String(address)), uri.user != nil else { return String(match.output) }
+      let isDevice = uri.parameters.contains { $0.name == "gr" }
+      return (isDevice ? device(String(address)) : short(String(address))) + match.output[address.endIndex...]
+    }
+  }
+}
+
 extension RoomRow {
   init(_ summary: RoomSummary, names: ChatNames, isConnected: Bool, isTyping: Bool) {
     let presence: Presence =
@@ -37,7 +57,7 @@ extension MessageRow {
       }
     var text =
       switch message.state {
-      case .undecryptable: "cannot be read: \(message.failure ?? "unknown reason")"
+      case .undecryptable: "cannot be read: \(names.shortened(message.failure ?? "unknown reason"))"
       default: message.isRetracted ? "(retracted)" : message.text
       }
     if !message.isRetracted {
@@ -46,7 +66,7 @@ extension MessageRow {
     self.init(
       id: Self.id(of: message), time: message.time, sender: message.isOutgoing ? "me" : names.short(message.sender),
       senderID: message.sender, isOwn: message.isOutgoing, text: text, encryption: encryption,
-      delivery: message.isOutgoing ? Self.delivery(of: entry) : nil)
+      delivery: message.isOutgoing ? Self.delivery(of: entry, names: names) : nil)
     isMention = !message.isOutgoing && mention.isIn(message.text)
     messageID = message.messageID
     isRetracted = message.isRetracted
@@ -69,14 +89,14 @@ extension MessageRow {
     return remarks
   }
 
-  private static func delivery(of entry: MessageWithDeliveries) -> Delivery {
+  private static func delivery(of entry: MessageWithDeliveries, names: ChatNames) -> Delivery {
     switch entry.message.state {
     case .queued: return .queued
-    case .failed: return .failed(reason: ChatWords.sentence(entry.message.failure ?? "unknown reason"))
+    case .failed: return .failed(reason: ChatWords.sentence(entry.message.failure ?? "unknown reason", names))
     case .sent, .received, .undecryptable: break
     }
     if let failed = entry.deliveries.first(where: { $0.state == .failed }) {
-      return .failed(reason: ChatWords.sentence(failed.reason ?? "not delivered to \(failed.participant)"))
+      return .failed(reason: ChatWords.sentence(failed.reason ?? "not delivered to \(failed.participant)", names))
     }
     let displayed = entry.count(atLeast: .displayed)
     if displayed.done > 0 { return .displayed(displayed.done, of: displayed.of) }
@@ -86,6 +106,11 @@ extension MessageRow {
 }
 
 extension MessageRow {
+  /// Nothing is left but that there is a message.
+  mutating func hide() {
+    (text, quote, reactions, remarks, isMention) = ("(blocked)", nil, [], [], false)
+  }
+
   /// Something that happened in the room.
   init(_ event: RoomEvent, names: ChatNames) {
     let isEnd = event.isOwn && [.removed, .gone, .forgotten, .ended].contains(event.kind)
@@ -147,7 +172,8 @@ extension RoomHeader {
       case .trusted: .verified
       case .unsafe: .unsafe
       }
-    self.init(name: names.room(summary), security: security, deviceCount: summary.deviceCount)
+    let name = names.room(summary) + (summary.room.state == .left ? " (left)" : "")
+    self.init(name: name, security: security, deviceCount: summary.deviceCount)
     lifetime = summary.room.lifetimeText
   }
 }

@@ -31,6 +31,15 @@ extension ChatScreen {
     return (try? await store.history(request)) ?? []
   }
 
+  /// A message as it is shown: of somebody who is blocked, that there is one.
+  private func row(of entry: MessageWithDeliveries) -> MessageRow {
+    var entry = entry
+    if let quote = entry.quote, blocked.contains(quote.sender) { entry.quote?.text = nil }
+    var row = MessageRow(entry, names: names, mention: mention, transfers: transfers)
+    if !entry.message.isOutgoing, blocked.contains(entry.message.sender) { row.hide() }
+    return row
+  }
+
   /// A page of messages with what else stands among them.
   /// - Parameter end: what is not older is left out, as where newer messages follow; nil for all up to now.
   func rows(_ entries: [MessageWithDeliveries], room: String, before end: Date? = nil) async -> [MessageRow] {
@@ -42,7 +51,7 @@ extension ChatScreen {
   private func rows(
     _ entries: [MessageWithDeliveries], room: String, from start: Date?, before end: Date?
   ) async -> [MessageRow] {
-    let messages = entries.map { MessageRow($0, names: names, mention: mention, transfers: transfers) }
+    let messages = entries.map { row(of: $0) }
     let others = await otherRows(of: room, from: start, before: end)
     return others.isEmpty ? messages : (others + messages).sorted { $0.time < $1.time }
   }
@@ -135,7 +144,7 @@ extension ChatScreen {
     let there = Set(entries.map { MessageRow.id(of: $0.message) })
     interface.screen.messages.removeAll { $0.kind == .text && $0.time > oldest.time && !there.contains($0.id) }
     for entry in entries {
-      let row = MessageRow(entry, names: names, mention: mention, transfers: transfers)
+      let row = row(of: entry)
       if messageReads.isNewest(read, of: row.id) { add(row) }
     }
     for event in (try? await store.roomEvents(room: room, from: oldest.time)) ?? [] { add(event) }
@@ -154,7 +163,7 @@ extension ChatScreen {
     let read = messageReads.begin()
     defer { messageReads.end() }
     guard let entry = try? await find(store), room == interface.screen.openRoom else { return nil }
-    let row = MessageRow(entry, names: names, mention: mention, transfers: transfers)
+    let row = row(of: entry)
     return messageReads.isNewest(read, of: row.id) ? row : nil
   }
 
@@ -170,10 +179,10 @@ extension ChatScreen {
   /// - Returns: its id, for `withdraw`; nil without an open room.
   @discardableResult
   func note(_ text: String, level: MessageRow.Level = .information, room: String? = nil) -> MessageRow.ID? {
-    let sentence = ChatWords.sentence(text)
+    let sentence = ChatWords.sentence(text, names)
     guard let room = room ?? interface.screen.openRoom else {
       if level == .information {
-        interface.screen.status.notice = sentence
+        interface.screen.status.hint = sentence
       } else {
         interface.screen.status.error = sentence
       }
@@ -198,7 +207,7 @@ extension ChatScreen {
   /// - Returns: the id of its line in the open room, for `withdraw`.
   func complainInLine(_ text: String) -> MessageRow.ID? {
     errors.add(text)
-    interface.screen.status.error = ChatWords.sentence(text)
+    interface.screen.status.error = ChatWords.sentence(text, names)
     return interface.screen.openRoom == nil ? nil : note(text, level: .error)
   }
 

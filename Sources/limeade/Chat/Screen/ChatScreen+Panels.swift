@@ -31,13 +31,13 @@ extension ChatScreen {
   }
 
   func show(_ found: [MessageWithDeliveries], for request: SearchRequest, hasMore: Bool) {
-    let roomNames = Dictionary(summaries.map { ($0.room.address, names.room($0)) }) { first, _ in first }
-    // Rooms that were left cannot be opened.
+    let roomNames = Dictionary((summaries + leftRooms).map { ($0.room.address, names.room($0)) }) { first, _ in first }
     let results = found.filter { roomNames[$0.message.room] != nil }.map { entry in
       SearchResult(
         id: MessageRow.id(of: entry.message), room: entry.message.room, roomName: roomNames[entry.message.room] ?? "",
         time: entry.message.time, sender: names.short(entry.message.sender), senderID: entry.message.sender,
-        isOwn: entry.message.isOutgoing, text: entry.message.text)
+        isOwn: entry.message.isOutgoing,
+        text: blocked.contains(entry.message.sender) ? "(blocked)" : entry.message.text)
     }
     interface.showResults(results, for: request, hasMore: hasMore)
   }
@@ -100,10 +100,11 @@ extension ChatScreen {
   /// Writes the open room's messages to a new file, beside the screen.
   func export(to path: String, as format: HistoryLines.Format) {
     guard let summary = openRoom else { return complain("no room is open: /join ROOM") }
-    let (store, address) = (store, summary.room.address)
+    let (store, address, own) = (store, summary.room.address, account.address)
     inBackground {
       let file = try PrivateFile(creating: path)
-      let lines = HistoryLines(format: format, names: [:], showsRoom: false)
+      let lines = HistoryLines(
+        format: format, account: own, rooms: [address: MessageSetting(summary, for: own)], names: [:], showsRoom: false)
       var count = 0
       try await store.eachPage(of: HistoryRequest(room: address)) { page in
         for entry in page {

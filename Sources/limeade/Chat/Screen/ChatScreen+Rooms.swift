@@ -9,7 +9,12 @@ extension ChatScreen {
   /// A writer who says nothing more is no longer shown as writing (RFC 3994 refresh of 60 s and some slack).
   private static let typingLifetime: Duration = .seconds(70)
 
-  var openRoom: RoomSummary? { summaries.first { $0.room.address == interface.screen.openRoom } }
+  var openRoom: RoomSummary? { interface.screen.openRoom.flatMap(known) }
+
+  /// Also one that was left.
+  private func known(_ address: String) -> RoomSummary? {
+    summaries.first { $0.room.address == address } ?? leftRooms.first { $0.room.address == address }
+  }
 
   func summary(named name: String) async throws -> RoomSummary {
     try await store.room(named: name, for: account.address)
@@ -18,7 +23,7 @@ extension ChatScreen {
   /// - Parameter message: shown and marked; else the newest are shown.
   func open(_ address: String, around message: MessageRow.ID? = nil) async {
     readContacts()
-    guard let summary = summaries.first(where: { $0.room.address == address }) else { return }
+    guard let summary = known(address) else { return }
     // Another room may be asked for while this one is read: the last wish counts.
     opening = address
     let entries = await entries(of: address, around: message)
@@ -27,6 +32,7 @@ extension ChatScreen {
     let (header, members) = await headerAndMembers(of: summary)
     await rememberLines(of: address)
     guard opening == address else { return }
+    readOnly = summary.room.state == .left ? address : nil
     noteDraft()
     let hadNone = interface.screen.openRoom == nil
     interface.open(address, header: header, messages: rows, members: members, firstUnread: firstUnread)
@@ -100,7 +106,7 @@ extension ChatScreen {
       return true
     }
     interface.screen.input.replace(with: "/\(command) \(address)")
-    interface.screen.status.error =
+    interface.screen.status.hint =
       "\(words)there is no room with \(names.short(address.description)) yet: Enter makes one, Ctrl-c does not"
     return true
   }
@@ -132,9 +138,12 @@ extension ChatScreen {
     let read = roomReads.begin()
     defer { roomReads.end() }
     let all = (try? await store.rooms()) ?? []
+    let places = try? await store.places(givenTo: all.filter { $0.room.state != .left }.map(\.room.address))
     guard roomReads.isNewest(read, of: Self.allRooms) else { return }
     readContacts()
     summaries = all.filter { $0.room.state != .left }
+    self.places = places ?? self.places
+    leftRooms = all.filter { $0.room.state == .left }
     mentions = (try? await store.mentions(of: mention)) ?? [:]
     refreshRoomRows()
   }
@@ -162,6 +171,8 @@ extension ChatScreen {
 
   private func put(_ summary: RoomSummary) {
     let index = summaries.firstIndex { $0.room.address == summary.room.address }
+    leftRooms.removeAll { $0.room.address == summary.room.address }
+    if summary.room.state == .left { leftRooms.append(summary) }
     if summary.room.state == .left {
       if let index { summaries.remove(at: index) }
     } else if let index {
@@ -172,28 +183,69 @@ extension ChatScreen {
   }
 
   func refreshRoomRows() {
-    if configuration.roomOrder == .activity {
-      summaries.sort { ($0.room.lastActivity, $1.room.address) > ($1.room.lastActivity, $0.room.address) }
+    givePlaces()
+    let order = configuration.roomOrder
+    func rank(_ summary: RoomSummary) -> (Int, Int) {
+      let place = places[summary.room.address]
+      if place?.isPinned == true { return (0, place?.number ?? 0) }
+      if order == .fixed { return (3, place?.number ?? 0) }
+      // The open room is read: it does not jump up and back with each message.
+      let isUnread =
+        order == .unread && (summary.unread > 0 || summary.isNew) && summary.room.address != interface.screen.openRoom
+      let isImportant = isUnread && (summary.room.isOneToOne || mentions[summary.room.address] ?? 0 > 0)
+      return (isImportant ? 1 : isUnread ? 2 : 3, 0)
     }
-    for summary in summaries where numbers[summary.room.address] == nil {
-      numbers[summary.room.address] = (numbers.values.max() ?? 0) + 1
+    let ranked = summaries.map { (rank($0), $0) }.sorted { first, second in
+      if first.0 != second.0 { return first.0 < second.0 }
+      return (first.1.room.lastActivity, second.1.room.address) > (second.1.room.lastActivity, first.1.room.address)
     }
+    summaries = ranked.map(\.1)
     interface.screen.rooms = summaries.map { summary in
       let address = summary.room.address
       var row = RoomRow(
         summary, names: names, isConnected: isConnected, isTyping: typing[address]?.isEmpty == false)
-      row.number = numbers[address] ?? 0
+      row.number = places[address]?.number ?? 0
+      row.isPinned = places[address]?.isPinned == true
+      row.isMuted = summary.room.notifyLevel(.all) == .none
       row.mentions = row.unread > 0 ? mentions[address] ?? 0 : 0
       return row
     }
     interface.markDrafts()
-    if let open = interface.screen.openRoom, !summaries.contains(where: { $0.room.address == open }) {
+    if let open = interface.screen.openRoom, open != readOnly,
+      !summaries.contains(where: { $0.room.address == open })
+    {
       let name = interface.screen.header.name
       interface.closeRoom()
       // None takes its place: what is being written now is not meant for other people.
       opensByItself = false
       let why = ends[open] ?? "this account is no longer in it"
-      complain("\(name): \(why); Alt-k or /join ROOM opens another room")
+      complain("\(name): \(why); /rooms left opens what was written")
+    }
+  }
+
+  /// A new room is shown with its number at once; the database, which other programs ask too, has the last word.
+  private func givePlaces() {
+    let new = summaries.map(\.room.address).filter { places[$0] == nil }
+    guard !new.isEmpty else { return }
+    for address in new { places[address] = RoomPlace(number: RoomPlace.free(beside: places.values.map(\.number))) }
+    Task {
+      guard let kept = try? await store.places(givenTo: new) else { return }
+      places.merge(kept) { _, kept in kept }
+      refreshRoomRows()
+      paintSoon()
+    }
+  }
+
+  /// - Parameter wish: "on", "off", or nil for the other way round.
+  func pin(_ wish: String?) async {
+    guard let room = interface.screen.openRoom else { return complain("no room is open: /join ROOM") }
+    guard wish == nil || wish == "on" || wish == "off" else { return complain("usage: /pin [on|off]") }
+    let isPinned = wish.map { $0 == "on" } ?? (places[room]?.isPinned != true)
+    await attempt {
+      try await store.pin(isPinned, room: room)
+      places = try await store.places()
+      refreshRoomRows()
+      note(isPinned ? "this room stays at the top of the list" : "this room has no place of its own any more")
     }
   }
 
@@ -217,12 +269,40 @@ extension ChatScreen {
     interface.screen.members = members
   }
 
+  /// All that came into the room counts as read, also what was jumped over: the user went on to its end.
+  func readAll(_ address: String) {
+    guard let room = openRoom, room.room.address == address, room.room.state != .left else { return }
+    guard isConnected else {
+      readWhenConnected.insert(address)
+      return
+    }
+    let isStale = staleRooms.contains(address)
+    guard isStale || room.unread > 0 || room.isNew else { return }
+    inBackground {
+      _ = try await self.session.perform(MarkRoomRead(address))
+      await self.refreshRoom(address)
+      await self.paintSoon()
+    }
+  }
+
+  /// Opens the switcher, for the rooms of the list or for those that were left.
+  func chooseRoom(_ word: String?) {
+    switch word {
+    case nil: interface.screen.switcher = Switcher()
+    case "left":
+      guard !leftRooms.isEmpty else { return complain("no room was left") }
+      interface.screen.switcher = Switcher(
+        others: leftRooms.map { RoomRow($0, names: names, isConnected: isConnected, isTyping: false) })
+    default: complain("usage: /rooms [left]")
+    }
+  }
+
   /// In `seen`, beside the numbers of messages: that this account was added to the room.
   private static let invitation: Int64 = -1
 
   /// Tells the senders of what is on the screen that it was seen: of nothing above or below it.
   func markVisibleRead() {
-    guard isConnected, let room = openRoom, room.unread > 0 || room.isNew else { return }
+    guard isConnected, let room = openRoom, room.unread > 0 || room.isNew, room.room.state != .left else { return }
     let address = room.room.address
     if seenRoom != address { (seenRoom, seen) = (address, []) }
     let rows = visibleRows.filter { !$0.isOwn }.compactMap(\.position?.id).filter { !seen.contains($0) }

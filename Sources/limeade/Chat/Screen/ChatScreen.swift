@@ -9,6 +9,8 @@ import TerminalUI
 final class ChatScreen {
   /// Events that come in a burst are painted together.
   private static let paintDelay: Duration = .milliseconds(8)
+  /// How long the first painting waits for the terminal to tell its background; later it changes the colours.
+  private static let backgroundDelay: Duration = .milliseconds(25)
   /// Our own pause after which we say that we stopped writing.
   private static let composingPause: Duration = .seconds(10)
 
@@ -31,12 +33,18 @@ final class ChatScreen {
   let configuration: InterfaceConfiguration
   var interface: UserInterface
   var summaries: [RoomSummary] = []
-  /// Of each room; they stay while the program runs.
-  var numbers: [String: Int] = [:]
+  /// Rooms that were left: they are not in the list, and can be read.
+  var leftRooms: [RoomSummary] = []
+  /// The one that the user opened although it was left.
+  var readOnly: String?
+  /// Of each room, as the database keeps them.
+  var places: [String: RoomPlace] = [:]
   var mentions: [String: Int] = [:]
   /// Lines of the program's own, by room.
   var notices: [String: [MessageRow]] = [:]
   var noticeCount = 0
+  /// Whose messages are not shown.
+  var blocked: Set<String> = []
   /// Why rooms are left, in words.
   var ends: [String: String] = [:]
   /// The room that is to be shown: reading the database takes time, in which another one may be chosen.
@@ -58,12 +66,15 @@ final class ChatScreen {
   private var hasFocus: Bool?
   let terminal = Terminal()
   /// In its place where the chat goes line by line.
-  private let lines: LineScreen?
+  let lines: LineScreen?
   /// The screen shows messages without panes, and is left alone until that ends.
   private var isBareShown = false
   private var notifications: NotificationQueue?
   /// What the next Enter confirms; any other key takes it back.
   var question: Question?
+  /// The user's editor, while it has the terminal.
+  var editor: EditorProgram?
+  var editing: Task<Void, Never>?
   /// nil where the disk takes no drafts.
   var drafts: DraftKeeper?
   /// Rooms whose entered lines were read from the disk.
@@ -74,7 +85,9 @@ final class ChatScreen {
   private var isPaintDue = false
   let report = HappeningQueue()
   /// Rooms that changed since they were read, to be read before the next painting.
-  private var staleRooms: Set<String> = []
+  private(set) var staleRooms: Set<String> = []
+  /// What was read to the end without a connection.
+  var readWhenConnected: Set<String> = []
   /// What was told to be seen, by row, and of which room.
   var seen: Set<Int64> = []
   var seenRoom: String?
@@ -91,7 +104,9 @@ final class ChatScreen {
     names = store.names(for: address)
     mention = Mention(address.user ?? "")
     interface = UserInterface(
-      size: terminal.size, theme: configuration.theme, keymap: configuration.keymap, commands: ChatSlashCommands.table)
+      size: terminal.size, keymap: configuration.keymap, commands: ChatSlashCommands.table)
+    interface.screen.glyphs = configuration.glyphs
+    interface.screen.panes.roomsWidth = configuration.roomsWidth
     interface.completeArgument = { command, before, word in
       switch command {
       case "file" where before.isEmpty, "export" where before.isEmpty: PathCompletion.candidates(for: word)
@@ -119,14 +134,15 @@ final class ChatScreen {
       if let lines {
         try lines.terminal.start(errorFile: errorFile)
       } else {
-        try terminal.start(errorFile: errorFile, usesMouse: configuration.usesMouse)
+        try terminal.start(
+          errorFile: errorFile, usesMouse: configuration.usesMouse, setsTitle: configuration.setsTitle,
+          asksBackground: configuration.theme.base == .auto)
       }
     } catch { return .failure(CommandFailure(code: 64, text: error.description)) }
     defer {
       terminal.stop()
       lines?.terminal.stop()
     }
-    if terminal.colors < 8 { interface.theme = .monochrome }
     terminal.hasLinks = configuration.links.isOn(terminal: ProcessInfo.processInfo.environment["TERM"] ?? "")
     wanted = room
     let report = report
@@ -147,13 +163,20 @@ final class ChatScreen {
     defer { for task in tasks { task.cancel() } }
     // What is known already is to be read and answered before the network has been waited for.
     await restoreDrafts()
+    blocked = (try? await store.blocked()) ?? []
     await reloadRooms()
     await openWanted()
+    let background =
+      await terminal.background(within: Self.backgroundDelay)
+      ?? TerminalBackground(colorfgbg: ProcessInfo.processInfo.environment["COLORFGBG"])
+    interface.use(configuration.theme, colors: terminal.colors, background: background)
+    await tellInvitations()
     paintNow()
     for await _ in report.news {
       while let happening = report.take() {
         guard await isGoingOn(after: happening) else {
           // What was written before the end is handed over.
+          await endEditor()
           noteDraft()
           await orders.finish()
           noteDraft()
@@ -210,6 +233,7 @@ final class ChatScreen {
     }
     isBareShown = false
     terminal.paint(interface.grid)
+    terminal.show(title: interface.title)
     markVisibleRead()
   }
 
@@ -238,12 +262,14 @@ final class ChatScreen {
   private func carryOut(_ intent: Intent) async -> Bool {
     switch intent {
     case .quit: return false
+    case .openEditor: editInProgram()
     case .redraw: terminal.repaint()
     case .suspend: await suspend()
     case .openRoom(let room): await open(room)
     case .loadOlder(let room): await loadOlder(room)
     case .loadNewer(let room): await loadNewer(room)
     case .loadNewest(let room): await open(room)
+    case .readAll(let room): readAll(room)
     case .search(let request): search(request)
     case .openMessage(let message, let room): await open(room, around: message)
     case .openLink(let target): openLink(target)
@@ -325,13 +351,15 @@ final class ChatScreen {
       if summary.room.address == interface.screen.openRoom { await refreshOpenRoom() }
       if interface.screen.openRoom == nil, wanted == nil { await openWanted() }
     case .roomEvent(let event): await show(event)
+    case .invitation(let invitation): show(invitation)
     // Told as what happened in the room.
     case .participant, .lifetime: break
     case .device(let room, let participant, let device, let change):
       guard summaries.contains(where: { $0.room.address == room && $0.room.state == .active }), change != .changed
       else { return }
       note(
-        "\(names.short(participant)) has \(change == .added ? "a new" : "no longer the") device \(device)", room: room)
+        "\(names.short(participant)) has \(change == .added ? "a new" : "no longer the") device …\(device.suffix(8))",
+        room: room)
     case .message(let message):
       stopTyping(message.room, message.sender)
       staleRooms.insert(message.room)
@@ -356,7 +384,7 @@ final class ChatScreen {
     case .security(let room, _, let text):
       note(text, level: .warning, room: room)
       await refreshOpenRoom()
-    case .error(let room, let text):
+    case .error(let room, let text, _):
       if let room, room != interface.screen.openRoom {
         errors.add(text)
         note(text, level: .error, room: room)
@@ -379,7 +407,18 @@ final class ChatScreen {
     notifications?.add(
       NotificationQueue.News(
         fields: event.jsonFields, text: event.words(name: names.short),
-        sender: event.by.map(names.short) ?? names.room(summary), room: names.room(summary)), isPersonal: true)
+        sender: event.by.map(names.short) ?? names.room(summary), room: names.room(summary)), isPersonal: true,
+      of: summary.room)
+  }
+
+  private func show(_ invitation: Invitation) {
+    let words = invitation.words(name: names.short)
+    note("you are invited to \(words): /accept or /decline", level: .warning)
+    notifications?.add(
+      NotificationQueue.News(
+        fields: invitation.jsonFields, text: "you are invited to \(words)",
+        sender: invitation.people.first.map(names.short) ?? "somebody", room: invitation.subject),
+      isPersonal: true, of: nil)
   }
 
   /// Whether the user is looking at the newest of a room.
@@ -389,7 +428,7 @@ final class ChatScreen {
 
   /// Rings and notifies, unless the user is looking at the message.
   private func announce(_ message: Message) {
-    guard !isSeen(message.room),
+    guard !isSeen(message.room), !blocked.contains(message.sender),
       let summary = summaries.first(where: { $0.room.address == message.room })
     else { return }
     let sender = names.short(message.sender)
@@ -397,14 +436,14 @@ final class ChatScreen {
       NotificationQueue.News(
         fields: message.jsonFields, text: message.preview,
         sender: message.isStranger ? "somebody as \(sender)" : sender, room: names.room(summary)),
-      isPersonal: summary.room.isOneToOne || mention.isIn(message.text))
+      isPersonal: summary.room.isOneToOne || mention.isIn(message.text), of: summary.room)
   }
 
   /// What was said of the connection is over with it.
   private func endFailure() {
     withdraw(failureLine)
     failureLine = nil
-    let last = ChatWords.sentence(toldFailure)
+    let last = ChatWords.sentence(toldFailure, names)
     if !last.isEmpty, interface.screen.status.error?.hasSuffix(last) == true { interface.screen.status.error = nil }
     toldFailure = ""
   }
@@ -424,6 +463,8 @@ final class ChatScreen {
       await readAgain()
       await openWanted()
       seenRoom = nil
+      for room in readWhenConnected where room == interface.screen.openRoom { readAll(room) }
+      readWhenConnected = []
     case .offline(let reason):
       interface.screen.status.connection = isConnected ? "offline" : "not connected"
       interface.screen.status.health = .bad

@@ -16,12 +16,19 @@ extension ChatScreen {
       let command = call.arguments.first.map { $0.hasPrefix("/") ? String($0.dropFirst()) : $0 }
       let commands = interface.commands.help(for: command)
       guard !commands.isEmpty else { return complain("no command /\(command ?? ""); /help lists them") }
-      show("Help", commands + (command == nil ? [""] + interface.keymap.help : []))
+      let all = command == nil
+      show("Help", commands + (all ? [""] + interface.keymap.help + [""] + interface.screen.glyphs.legend : []))
     case "join": await join(call.arguments[0])
     case "create", "create-plain":
       create(
         named: call.arguments[0], addresses: Array(call.arguments.dropFirst()), isEncrypted: call.name == "create")
+    case "mute", "notify", "set": await quiet(call)
+    case "block", "unblock": block(call)
+    case "invitations": await showInvitations()
+    case "accept", "decline": answerInvitation(call)
+    case "rooms": chooseRoom(call.arguments.first)
     case "info": await info()
+    case "pin": await pin(call.arguments.first)
     case "verify": await verify(call.arguments.first)
     case "trust": order { try await self.change(.trust, device: call.arguments[0]) }
     case "admit": order { try await self.change(.admit, device: call.arguments[0]) }
@@ -85,11 +92,7 @@ extension ChatScreen {
         let wish = SetRoomNotices(
           room, receipts: isTyping ? nil : call.arguments[0], typing: isTyping ? call.arguments[0] : nil)
         try wish.check()
-        order {
-          _ = try await session.perform(wish)
-          guard let now = try await self.store.summary(ofRoom: room) else { return }
-          self.note(RoomNoticeLines.all(now.room, self.account)[isTyping ? 1 : 0], room: room)
-        }
+        set(wish, line: isTyping ? 1 : 0)
       case "invite":
         let members = try call.arguments.map(address)
         let (store, wish) = (store, InviteToRoom(room: room, members: members))
@@ -129,7 +132,7 @@ extension ChatScreen {
     for change in changes { if let why = change.why { note(why, level: .warning, room: room) } }
   }
 
-  private func show(_ title: String, _ lines: [String]) {
+  func show(_ title: String, _ lines: [String]) {
     interface.screen.page = TextPage(title: title, lines: lines)
   }
 
@@ -143,7 +146,10 @@ extension ChatScreen {
       "room        \(names.room(summary))", "address     \(room.address)", "security    \(trust.level.words)",
     ]
     if let lifetime = room.lifetimeText { lines.append("messages    \(lifetime)") }
-    lines += RoomNoticeLines.all(room, account).map { $0.replacing("  ", with: "   ", maxReplacements: 1) } + [""]
+    lines +=
+      RoomNoticeLines.all(room, await store.settled(account)).map {
+        $0.replacing("  ", with: "   ", maxReplacements: 1)
+      } + [""]
     for member in interface.screen.members {
       lines.append("member      \(member.id)\(member.isAdmin ? ", administrator" : "")")
       for device in member.devices { lines.append("  device    \(device.id), \(device.trust.words)") }

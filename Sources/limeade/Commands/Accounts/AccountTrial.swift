@@ -21,8 +21,9 @@ struct AccountTrial {
     }
   }
 
-  /// Registers once, as the device that will be used, so that no second one is left at the server. After a failure
-  /// nothing is left of a folder that was not there before.
+  /// Registers once, as the device that will be used. After a failure, and after Ctrl-C, it is un-REGISTERed: whoever
+  /// gives up leaves no device at the server, to which others would encrypt. Its name and its keys stay for the next
+  /// try, once it was registered; else nothing is left of a folder that was not there before.
   /// - Parameter report: is told what has worked.
   func run(checkingKeyServer: Bool = false, _ report: (String) -> Void = { _ in }) async throws {
     let account = try configuration()
@@ -31,7 +32,9 @@ struct AccountTrial {
       try await connect(account, checkingKeyServer: checkingKeyServer, report)
       await waitUntilReleased(account)
     } catch {
-      if !wasThere {
+      await waitUntilReleased(account)
+      let store = try? options.store(for: account, exclusive: false)
+      if !wasThere, (try? await store?.deviceID()) ?? nil == nil {
         try? FileManager.default.removeItem(at: ConfigurationFile.dataDirectory(account: name))
         try? FileManager.default.removeItem(at: ConfigurationFile.stateDirectory(account: name))
       }
@@ -45,6 +48,17 @@ struct AccountTrial {
     let store = try options.store(for: account, exclusive: true)
     let client = ChatClient(
       account: account, store: store, logger: try options.logger(), trace: try options.wireTrace())
+    let signals = SignalPipe()
+    let isInterrupted = Latch()
+    let watch = Task {
+      guard let signals, await signals.next() != nil else { return }
+      isInterrupted.set()
+      await client.stop(unregistering: true)
+    }
+    defer {
+      signals?.end()
+      watch.cancel()
+    }
     do {
       try await client.start()
       report("registered as \(account.address)")
@@ -52,9 +66,14 @@ struct AccountTrial {
         _ = try await client.updateKeys()
         report("keys are published at the key server")
       }
+      guard !isInterrupted.isSet else { throw CancellationError() }
       await client.stop()
     } catch {
-      await client.stop()
+      await client.stop(unregistering: true)
+      if isInterrupted.isSet {
+        await watch.value
+        throw CommandFailure(code: 130, text: "interrupted: no account was made")
+      }
       throw error
     }
   }

@@ -21,6 +21,8 @@ enum EventLine {
     // For people there is one line of what happened.
     case .participant, .lifetime: nil
     case .roomEvent(let event): "-- \(words(of: event, name: name))"
+    case .invitation(let invitation):
+      "-- you are invited to \(SafeLine.text(invitation.words(name: name))): 'limeade room accept' or 'decline'"
     case .messageState(let message):
       message.state == .failed
         ? "-- not sent (\(ExitStatus.line(message.failure ?? "unknown reason"))): \(SafeLine.text(message.preview))"
@@ -30,7 +32,7 @@ enum EventLine {
       "-- \(state.rawValue) \(id) \(SafeLine.text(name(by)))" + (reason.map { ": \(ExitStatus.line($0))" } ?? "")
     case .change(let change): text(of: change, name)
     case .security(_, _, let text): "!! \(ExitStatus.line(text))"
-    case .error(_, let text): "!! \(ExitStatus.line(text))"
+    case .error(_, let text, _): "!! \(ExitStatus.line(text))"
     case .lost(let count): "!! \(count) events are missing here: they came faster than they were read"
     }
   }
@@ -99,11 +101,12 @@ extension ChatEvent {
     case .participant(let room, _, _, _), .device(let room, _, _, _), .composing(let room, _, _): room
     case .lifetime(let room, _, _): room
     case .roomEvent(let event): event.room
+    case .invitation: nil
     case .delivery(let room, _, _, _, _, _): room
     case .message(let message), .messageState(let message): message.room
     case .change(let change): change.room
     case .file(let progress): progress.room
-    case .security(let room, _, _), .error(let room, _): room
+    case .security(let room, _, _), .error(let room, _, _): room
     }
   }
 }

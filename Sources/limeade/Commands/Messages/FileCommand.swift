@@ -49,7 +49,7 @@ struct FileCommand: AsyncParsableCommand {
         """)
 
     @OptionGroup var options: GlobalOptions
-    @Argument(help: "The id of a file.") var id: MessageReference
+    @Argument(help: "The id of a file.") var id: String
     @Option(help: "The folder; made if absent.", completion: .directory) var to = "."
     @Option(
       help: "The room, should several have a message with this id.", completion: .custom(Completions.allRooms))
@@ -65,7 +65,7 @@ struct FileCommand: AsyncParsableCommand {
       let saver = FileSaver(account: account, store: store) { printer.show($0) }
       var address: String?
       if let room { address = try await store.room(named: room, for: account.address).room.address }
-      let (message, index) = try await saver.find(id.text, room: address)
+      let (message, index) = try await saver.find(id, room: address)
       let (folder, anyHost, unencrypted) = (BaseFolders.expanded(to), anyHost, unencrypted)
       let saving = Task {
         try await saver.save(message, index, in: folder, anyHost: anyHost, unencrypted: unencrypted)

@@ -23,7 +23,8 @@ struct HistoryCommand: AsyncParsableCommand {
     help: "A room's address, a contact, or the beginning of its name; every room without it.",
     completion: .custom(Completions.allRooms))
   var room: String?
-  @Option(help: "Only messages with all these words; in \"quotes\": together.") var search: String?
+  @Option(parsing: .unconditional, help: "Only messages with all these words; in \"quotes\": together.")
+  var search: String?
   @Option(help: "Only messages from this time on: 2026-11-21, 2026-11-21T09:00, or 90m, 12h, 7d ago.")
   var since: String?
   @Option(help: "At most this many, the newest.") var limit = 200
@@ -49,9 +50,11 @@ struct HistoryCommand: AsyncParsableCommand {
     if let room { rooms = [try await store.room(named: room, for: account.address)] }
     let names = store.names(for: account.address)
     let lines = HistoryLines(
-      format: options.json ? .json : .text,
+      format: options.json ? .json : .text, account: account.address,
+      rooms: Dictionary(rooms.map { ($0.room.address, MessageSetting($0, for: account.address)) }) { first, _ in first
+      },
       names: Dictionary(rooms.map { ($0.room.address, names.roomLine($0)) }) { first, _ in first },
-      showsRoom: room == nil, showsIDs: ids, person: names.line)
+      showsRoom: room == nil, showsIDs: ids, blocked: try await store.blocked(), person: names.line)
     let file = try output.map(PrivateFile.init(creating:))
     func write(_ page: [HistoryEntry]) throws {
       for entry in page {
@@ -69,7 +72,10 @@ struct HistoryCommand: AsyncParsableCommand {
       let messages = try await store.history(request)
       guard search == nil, limit > 0 else { return try write(messages.map { .message($0) }) }
       let start = messages.count < limit ? request.since : messages.map(\.message.time).min()
-      try write(try await store.entries(messages, room: request.room, from: start))
+      let entries = try await store.entries(messages, room: request.room, from: start)
+      // With a limit it begins with a message.
+      try write(
+        messages.count < limit ? entries : Array(entries.drop { if case .event = $0 { true } else { false } }))
     }
   }
 }

@@ -1,18 +1,24 @@
 // HistoryLines.swift: stored messages as lines of text or JSON, and the file they are exported to.
 import ChatCore
 import Foundation
+import MessageFormats
 import TerminalUI
 
 struct HistoryLines: Sendable {
   enum Format: Sendable { case text, json }
 
   let format: Format
-  /// Of rooms, by address.
+  let account: SIPURI
+  /// By address.
+  let rooms: [String: MessageSetting]
+  /// Of rooms, by address, as people read them.
   let names: [String: String]
   /// Whether a line of text begins with its room's name; JSON has the address always.
   let showsRoom: Bool
   /// Whether a line of text begins with the message's id.
   var showsIDs = false
+  /// People whose messages are not shown; JSON marks them.
+  var blocked: Set<String> = []
   /// Of people, in text.
   var person: PersonName = { $0 }
 
@@ -31,9 +37,18 @@ struct HistoryLines: Sendable {
 
   /// A message of text may have further lines, one for each of its files.
   func line(_ entry: MessageWithDeliveries) -> String {
-    format == .json
-      ? JSONLine.string(entry.jsonFields)
-      : ([text(entry)] + FileText.lines(of: entry.message)).joined(separator: "\n")
+    let message = entry.message
+    let isBlocked = !message.isOutgoing && blocked.contains(message.sender)
+    guard format == .text else {
+      let fields = entry.jsonFields(in: rooms[message.room], for: account)
+      return JSONLine.string(isBlocked ? fields.merging(["blocked": true]) { $1 } : fields)
+    }
+    guard !isBlocked else {
+      return (showsIDs ? "\(SafeLine.text(message.messageID)) " : "") + place(message.room)
+        + "\(Clock().stamp(ofDay: message.time)) \(Clock().time(of: message.time)) "
+        + "\(SafeLine.text(person(message.sender))) (blocked)"
+    }
+    return ([text(entry)] + FileText.lines(of: message)).joined(separator: "\n")
   }
 
   private func text(_ entry: MessageWithDeliveries) -> String {

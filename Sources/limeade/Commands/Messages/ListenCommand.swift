@@ -22,6 +22,10 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
       The command is run directly, with its arguments split at blanks and no shell, so nothing from the network is \
       ever interpreted. When it fails, that is reported and listening goes on. It does not get what comes from strangers: \
       from devices that are no member's by the room's state.
+
+      Answers of --echo and --reply are marked as automatic, inside the encryption, and what is marked so is not \
+      answered: two bots do not talk to each other for ever. Against those that mark nothing there is a limit for each \
+      room and minute (--answer-limit), with a word on standard error.
       """)
 
   @OptionGroup var options: GlobalOptions
@@ -44,6 +48,8 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
   @Flag(help: "Answer each message with what was received and whether it was encrypted.")
   var echo = false
 
+  @Option(help: "Send at most this many automatic answers into a room in a minute.") var answerLimit = 20
+
   @Option(
     help: ArgumentHelp(
       "Save the files of others there, from the account's file server (or file-hosts) only.", valueName: "folder"),
@@ -62,6 +68,7 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
     if let exec, !ExternalCommand(exec).isThere {
       throw ValidationError("--exec '\(exec)': there is no such program; write its path, or a name that is in PATH")
     }
+    if answerLimit < 1 { throw ValidationError("--answer-limit starts at 1") }
     if let count, count < 1 { throw ValidationError("--count starts at 1") }
     if let timeout, timeout <= 0 { throw ValidationError("--timeout is a number of seconds above 0") }
   }
@@ -99,11 +106,17 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
     let saver = try fileSaver(names)
     ServiceManager.ready()
     var left = count
+    var limit = AnswerLimit(answerLimit)
+    var fields = EventFields(for: session.account.address) {
+      try? await session.perform(ShowRoom($0)).summary
+    }
     // Ends when what was begun to be saved is.
     try await withThrowingDiscardingTaskGroup { group in
       for try await event in session.events {
         if let only, let other = event.room, other != only { continue }
-        show(event, names)
+        await fields.learn(event)
+        let json = fields.jsonLine(of: event)
+        show(event, json, names)
         guard case .message(let message) = event, !message.isOutgoing else { continue }
         if let saver, let download, !message.files.isEmpty {
           group.addTask {
@@ -111,7 +124,7 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
             for index in message.files.indices { _ = try? await saver.save(message, index, in: download) }
           }
         }
-        try await answer(message, event, session)
+        try await answer(message, json, session, &limit)
         if let before = left {
           left = before - 1
           if before == 1 { break }
@@ -125,32 +138,56 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
   private func fileSaver(_ names: ContactSource) throws -> FileSaver? {
     guard download != nil else { return nil }
     let account = try options.accountConfiguration()
-    return FileSaver(account: account, store: try options.store(for: account, exclusive: false)) {
-      show(.file($0), names)
+    return FileSaver(account: account, store: try options.store(for: account, exclusive: false)) { progress in
+      let event = ChatEvent.file(progress)
+      show(event, event.jsonLine, names)
     }
   }
 
-  private func answer(_ message: Message, _ event: ChatEvent, _ session: AccountSession) async throws {
+  private func answer(
+    _ message: Message, _ line: String, _ session: AccountSession, _ limit: inout AnswerLimit
+  ) async throws {
     // A program must not take a stranger for a member.
     guard !message.isStranger else { return }
+    // Of somebody who is blocked: it counts as read when it comes.
+    guard !message.isRead else { return }
     if markRead { _ = try await session.perform(MarkRoomRead(message.room)) }
     guard message.state == .received else { return }
-    if echo { _ = try await session.perform(SendText(to: message.room, text: Self.echo(of: message), waits: true)) }
+    if echo || reply, message.isAutomatic { return }
+    if echo { return try await send(Self.echo(of: message), to: message.room, session, &limit) }
     guard let exec else { return }
     let answer: String
-    do { answer = try await ExternalCommand(exec).run(input: event.jsonLine) } catch {
+    do { answer = try await ExternalCommand(exec).run(input: line) } catch {
       return Output.note("limeade: \(SafeLine.text(ExitStatus.text(of: error)))")
     }
-    if reply, !answer.isEmpty {
-      _ = try await session.perform(SendText(to: message.room, text: answer, waits: true))
+    if reply, !answer.isEmpty { try await send(answer, to: message.room, session, &limit) }
+  }
+
+  private func send(
+    _ answer: String, to room: String, _ session: AccountSession, _ limit: inout AnswerLimit
+  ) async throws {
+    switch limit.take(in: room) {
+    case .allowed: _ = try await session.perform(SendText(to: room, text: answer, waits: true, automatic: true))
+    case .refusedFirst: tellOfLimit(room)
+    case .refused: break
     }
+  }
+
+  private func tellOfLimit(_ room: String) {
+    let text = """
+      \(answerLimit) automatic answers went into this room within a minute: for the rest of it no more do. Does a \
+      program answer there that does not mark what it sends? (--answer-limit)
+      """
+    if options.json { Output.line(ChatEvent.error(room: room, text: text, code: 75).jsonLine) }
+    Output.note("limeade: \(SafeLine.text(room)): \(text)")
   }
 
   private static func echo(of message: Message) -> String {
     "echo of \"\(message.text)\", which came \(message.isEncrypted ? "encrypted" : "NOT encrypted")"
   }
 
-  private func show(_ event: ChatEvent, _ contacts: ContactSource) {
+  /// - Parameter json: the line with --json.
+  private func show(_ event: ChatEvent, _ json: String, _ contacts: ContactSource) {
     if case .connection(let connection) = event { ServiceManager.status(connection) }
     if daemon {
       switch event {
@@ -160,7 +197,7 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
       if !options.json { return Output.note(line(event, contacts) ?? "") }
     }
     if options.json {
-      Output.line(event.jsonLine)
+      Output.line(json)
     } else if let line = line(event, contacts) {
       Output.line(line)
     }

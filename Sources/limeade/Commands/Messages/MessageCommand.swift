@@ -14,7 +14,8 @@ struct MessageCommand: AsyncParsableCommand {
       limeade message forward Ops last "Lab team"       its text goes to another room, with its author's name
 
       ID is what 'limeade history ROOM --ids' shows and "id" in --json, or 'last'. An answer to a message is \
-      'limeade send ROOM TEXT --reply-to ID'. An id that begins with "-" is no option.
+      'limeade send ROOM TEXT --reply-to ID'. An id that begins with "-" is no \
+      option, and neither is what stands in the place of the new text.
 
       Linphone knows reactions from 5.3 on, edits and retractions from 5.5 on. Older versions show a reaction and an \
       edit as another message and keep what was retracted.
@@ -27,7 +28,7 @@ struct MessageCommand: AsyncParsableCommand {
     @Argument(
       help: "A room's address, a contact, or the beginning of its name.", completion: .custom(Completions.rooms))
     var room: String
-    @Argument(help: "The message's id, or 'last'.") var id: MessageReference
+    @Argument(help: "The message's id, or 'last'.") var id: String
   }
 
   struct React: AsyncParsableCommand {
@@ -46,7 +47,7 @@ struct MessageCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await options.change(
-        ReactToMessage(room: target.room, id: target.id.text, emoji: emoji ?? "", queue: queue.parameter), queue,
+        ReactToMessage(room: target.room, id: target.id, emoji: emoji ?? "", queue: queue.parameter), queue,
         timeout: timeout)
     }
   }
@@ -64,7 +65,7 @@ struct MessageCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await options.change(
-        EditMessage(room: target.room, id: target.id.text, text: text, queue: queue.parameter), queue,
+        EditMessage(room: target.room, id: target.id, text: text, queue: queue.parameter), queue,
         timeout: timeout)
     }
   }
@@ -81,7 +82,7 @@ struct MessageCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await options.change(
-        RetractMessage(room: target.room, id: target.id.text, queue: queue.parameter), queue, timeout: timeout)
+        RetractMessage(room: target.room, id: target.id, queue: queue.parameter), queue, timeout: timeout)
     }
   }
 
@@ -99,7 +100,7 @@ struct MessageCommand: AsyncParsableCommand {
     func run() async throws {
       Output.onlyReports = true
       let order = ForwardMessage(
-        room: target.room, id: target.id.text, to: to, unencrypted: unencrypted, queue: queue.parameter)
+        room: target.room, id: target.id, to: to, unencrypted: unencrypted, queue: queue.parameter)
       try await options.withOutbox(queue, timeout: timeout) { session, connection in
         let message = try await Deadline.run(
           seconds: timeout, or: "the server did not answer within \(timeout.brief) s; nothing was sent"
@@ -151,14 +152,15 @@ extension GlobalOptions {
     for try await event in session.events {
       connection.note(event)
       switch event {
-      case .error(change.room, let text): Output.note("limeade: \(SafeLine.text(text))")
+      case .error(change.room, let text, _):
+        if json { Output.line(event.jsonLine) } else { Output.note("limeade: \(SafeLine.text(text))") }
       case .security(change.room, _, let text):
         // A device came into the room after the look at its devices: the change waits for it.
         let trust = try await session.perform(ShowRoom(change.room)).trust
         guard !trust.devices.contains(where: { $0.isHeld(by: session.account.newDevices) }) else {
           throw CommandFailure(code: ExitStatus.untrusted, text: text)
         }
-        Output.note("limeade: \(SafeLine.text(text))")
+        if json { Output.line(event.jsonLine) } else { Output.note("limeade: \(SafeLine.text(text))") }
       case .connection(.offline):
         guard let failure = connection.failure else { continue }
         wait()

@@ -16,7 +16,9 @@ struct SendCommand: AsyncParsableCommand {
       limeade send Ops "for now" --ephemeral 60              deleted everywhere a minute after being read
       limeade send Ops "for now" --ephemeral-unread 3600     deleted everywhere after an hour if it is not read
       uptime | limeade send Ops -                           text from standard input
+      limeade send --wait delivered Ops "$text"             whatever the text is: options stand before TO
       limeade send Ops "the plan" --file plan.pdf --file map.png
+      tar cz site | limeade send Ops --file - --file-name site.tar.gz
 
       Somebody whose device you trusted may get a new one. Nothing is sent to it, and nothing to its room, until you \
       trust it or let it in: exit code 10, and standard error says how (limeade keys admit; limeade keys exclude \
@@ -39,11 +41,22 @@ struct SendCommand: AsyncParsableCommand {
     completion: .custom(Completions.rooms))
   var to: String
 
-  @Argument(help: "The text; '-', or nothing without --file, reads standard input.")
+  @Argument(
+    help: ArgumentHelp(
+      "The text; '-', or nothing without --file, reads standard input. Directly after TO it is taken as it is, also if it begins with a dash."
+    ))
   var text: String?
 
-  @Option(help: ArgumentHelp("Send this file; may be given several times.", valueName: "path"), completion: .file())
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Send this file; may be given several times. '-' is standard input.", valueName: "path"),
+    completion: .file())
   var file: [String] = []
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The name of what '--file -' reads from standard input.", valueName: "name"))
+  var fileName: String?
 
   @Option(help: "Return when the message is: sent (the server has it), delivered or displayed (every member).")
   var wait: Goal = .sent
@@ -52,6 +65,8 @@ struct SendCommand: AsyncParsableCommand {
   var timeout: Double = 60
 
   @OptionGroup var queue: QueueOption
+
+  @Flag(help: "Mark it as a program's answer, which no other program answers (listen --reply).") var automatic = false
 
   @Flag(help: "Send nothing unless every device that would get it is trusted (exit code 10).")
   var requireTrust = false
@@ -70,16 +85,30 @@ struct SendCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard timeout > 0 else { throw ValidationError("--timeout is a number of seconds above 0") }
+    let inputs = file.count { $0 == "-" }
+    guard inputs <= 1, inputs == 0 || text != "-" else { throw ValidationError("standard input can be read once") }
+    guard (inputs == 1) == (fileName != nil) else {
+      throw ValidationError("'--file -' and --file-name NAME go together: the name is what others save it as")
+    }
+    if let fileName, fileName.isEmpty || fileName.contains("/") || [".", ".."].contains(fileName) {
+      throw ValidationError("--file-name is the name of a file, without a folder")
+    }
   }
 
   func run() async throws {
     Output.onlyReports = true
     let text = try message()
+    if FreeText.commands["send"]?.isOption(text) == true {
+      Output.note("limeade: '\(text)' is sent as the text; options stand before TO")
+    }
     let account = try options.accountConfiguration(withPassword: false)
-    let files = try GivenFiles(file, data: ConfigurationFile.dataDirectory(account: account.name))
+    let files = try await GivenFiles(
+      file, data: ConfigurationFile.dataDirectory(account: account.name), inputName: fileName)
+    defer { files.remove() }
     let order = SendText(
       to: to, text: text, requireTrust: requireTrust, replyTo: replyTo, ephemeral: ephemeral,
-      ephemeralUnread: ephemeralUnread, files: files.paths, queue: queue.parameter)
+      ephemeralUnread: ephemeralUnread, files: files.paths, queue: queue.parameter,
+      automatic: automatic ? true : nil)
     try await options.withOutbox(queue, timeout: timeout) { session, connection in
       let goal = wait
       let sign = Deadline.Sign()

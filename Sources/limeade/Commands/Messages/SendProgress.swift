@@ -84,9 +84,9 @@ actor SendProgress {
   /// What goes wrong in other rooms, and with other accounts, is not this message's.
   private nonisolated func tellTrouble(_ event: ChatEvent) {
     switch event {
-    case .error(message.room, let text), .security(message.room, _, let text):
+    case .error(message.room, let text, _), .security(message.room, _, let text):
       printer.end()
-      Output.note("limeade: \(ExitStatus.line(text))")
+      if json { Output.line(event.jsonLine) } else { Output.note("limeade: \(ExitStatus.line(text))") }
     default: break
     }
   }

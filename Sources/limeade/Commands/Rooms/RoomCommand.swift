@@ -4,13 +4,14 @@ import ArgumentParser
 import ChatCore
 import Foundation
 import MessageFormats
+import TerminalUI
 
 struct RoomCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "room", abstract: "Make, list, show, change and leave chat rooms.",
     subcommands: [
       Create.self, List.self, Show.self, Invite.self, Remove.self, Admin.self, Rename.self, Ephemeral.self, Set.self,
-      Leave.self, Forget.self,
+      Mute.self, Invitations.self, Accept.self, Decline.self, Leave.self, Forget.self,
     ])
 
   struct Create: AsyncParsableCommand {
@@ -67,7 +68,7 @@ struct RoomCommand: AsyncParsableCommand {
       for room in try await options.perform(ListRooms()) where all || room.room.state != .left {
         let name = options.json ? room.displayName(for: account.address) : names.roomLine(room)
         if options.json {
-          Output.line(JSONLine.string(room.jsonFields(name: name)))
+          Output.line(JSONLine.string(room.jsonFields(name: name).merging(["event": "room"]) { $1 }))
         } else {
           let kind = room.room.isEncrypted ? "encrypted" : "plain"
           let unread = room.unread == 0 ? "" : ", \(room.unread) unread"
@@ -88,7 +89,8 @@ struct RoomCommand: AsyncParsableCommand {
     var room: String
 
     func run() async throws {
-      let account = try options.accountConfiguration(withPassword: false)
+      var account = try options.accountConfiguration(withPassword: false)
+      account = await (try options.store(for: account, exclusive: false)).settled(account)
       let shown = try await options.perform(ShowRoom(room))
       RoomPrinter.show(
         shown.summary, account: account, options, devices: shown.devices, trust: shown.trust)
@@ -127,7 +129,15 @@ enum RoomNoticeLines {
     return [
       "receipts   \(receipts)\(room.receipts == nil ? "" : ", for this room")",
       "typing     \(typing)\(room.typing == nil ? "" : ", for this room")",
+      quiet(room),
     ]
+  }
+
+  /// What of the room is announced.
+  static func quiet(_ room: Room) -> String {
+    let level = room.notify.map { "\($0.rawValue), for this room" } ?? "as [ui] says"
+    guard room.isMuted(), let end = room.mutedUntil else { return "announced  \(level)" }
+    return "announced  none" + (end == MuteTime.unlimited ? "" : " until \(Clock().stamp(of: end))") + ": muted"
   }
 }
 
@@ -172,9 +182,12 @@ private enum RoomPrinter {
           known[device.gruu]?.jsonFields ?? ["address": device.participant, "device": device.gruu]
         }
       }
+      fields["event"] = "room"
       fields["security"] = trust?.level.rawValue
       fields["receipts"] = summary.room.receipts(in: account).rawValue
       fields["typing"] = summary.room.typing(in: account)
+      fields["notify"] = summary.room.notify?.rawValue
+      fields["mutedUntil"] = summary.room.isMuted() ? summary.room.mutedUntil.map(JSONLine.time) : nil
       Output.line(JSONLine.string(fields))
       return
     }

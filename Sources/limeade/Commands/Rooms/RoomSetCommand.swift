@@ -7,9 +7,9 @@ import Foundation
 extension RoomCommand {
   struct Set: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Say what a room is told of messages that came and of writing.",
+      abstract: "Say what a room is told of messages that came and of writing, and what of it is announced.",
       discussion: """
-        limeade room set Ops --receipts none --typing off
+        limeade room set Ops --receipts none --typing off --notify mentions
 
         Receipts tell the senders that their messages were delivered and displayed. 'account' takes the room's own \
         setting away: the account's is good then.
@@ -21,26 +21,31 @@ extension RoomCommand {
     var room: String
     @Option(help: "all, delivered (not whether they were displayed), none, or account.") var receipts: String?
     @Option(help: "Whether others see that you are writing: on, off, or account.") var typing: String?
+    @Option(help: "What the chat announces: all, mentions, none, or account.") var notify: String?
 
     func validate() throws {
-      guard receipts != nil || typing != nil else { throw ValidationError("nothing to set: --receipts or --typing") }
-      do { try SetRoomNotices(room, receipts: receipts, typing: typing).check() } catch {
+      guard receipts != nil || typing != nil || notify != nil else {
+        throw ValidationError("nothing to set: --receipts, --typing or --notify")
+      }
+      do { try SetRoomNotices(room, receipts: receipts, typing: typing, notify: notify).check() } catch {
         throw ValidationError(ExitStatus.text(of: error))
       }
     }
 
     func run() async throws {
-      let account = try options.accountConfiguration(withPassword: false)
-      let wish = SetRoomNotices(room, receipts: receipts, typing: typing)
+      var account = try options.accountConfiguration(withPassword: false)
+      account = await (try options.store(for: account, exclusive: false)).settled(account)
+      let wish = SetRoomNotices(room, receipts: receipts, typing: typing, notify: notify)
       let room = try await options.withAccount { session in
         _ = try await session.perform(wish)
         return try await session.perform(ShowRoom(wish.room)).summary.room
       }
       if options.json {
-        let fields: [String: Any] = [
+        var fields: [String: Any] = [
           "event": "room", "room": room.address, "receipts": room.receipts(in: account).rawValue,
           "typing": room.typing(in: account),
         ]
+        fields["notify"] = room.notify?.rawValue
         Output.line(JSONLine.string(fields))
       } else {
         RoomNoticeLines.all(room, account).forEach(Output.line)
