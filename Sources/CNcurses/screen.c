@@ -125,8 +125,8 @@ int cncurses_start(int mouse, int title) {
   if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0) setlocale(LC_CTYPE, "C.UTF-8");
   if (tcgetattr(STDIN_FILENO, &original_mode) != 0) return -1;
   // ncurses starts on a terminal whose cursor cannot be moved, too ("dumb"), and writes everything into one line.
-  int found;
-  if (setupterm(NULL, STDOUT_FILENO, &found) != OK) return -1;
+  int found = 0;
+  if (setupterm(NULL, STDOUT_FILENO, &found) != OK) return found == 1 ? -1 : -2;
   int is_movable = cursor_address != NULL;
   del_curterm(cur_term);
   if (!is_movable) return -1;

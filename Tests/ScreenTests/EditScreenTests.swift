@@ -49,7 +49,7 @@ import Testing
       try await stage.screen.line(with: "alice@sip.example.org registered")
       try await stage.screen.press("Enter")
       let lines = try await stage.screen.wait(for: "the answer") { $0.contains { $0.hasSuffix("yes, we shall") } }
-      #expect(lines.contains { $0.contains("> bob: shall we?") }, "\(lines)")
+      #expect(lines.contains { $0.contains("│ bob: shall we?") }, "\(lines)")
     }
   }
 }

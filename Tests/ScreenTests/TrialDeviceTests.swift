@@ -10,7 +10,7 @@ import Testing
     private let descriptor: Int32
 
     init() throws {
-      descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+      let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
       var address = sockaddr_in()
       address.sin_family = sa_family_t(AF_INET)
       address.sin_addr.s_addr = UInt32(INADDR_LOOPBACK).bigEndian
@@ -22,6 +22,7 @@ import Testing
         }
       }
       guard isOpen else { throw TestFailure("no port can be opened") }
+      self.descriptor = descriptor
       number = UInt16(bigEndian: address.sin_port)
     }
 

@@ -310,7 +310,7 @@ import Testing
     #expect(Fixtures.lines(state, columns: 80, rows: 24)[22].hasPrefix(" it is done "))
     state.status.hint = nil
     state.status.progress = ["making the room Ops…"]
-    #expect(Fixtures.lines(state, columns: 80, rows: 24)[22].hasPrefix(" making the room Ops… | "))
+    #expect(Fixtures.lines(state, columns: 80, rows: 24)[22].hasPrefix(" making the room Ops… "))
   }
 
   @Test func withoutARoomTheScreenTellsHowToOpenOne() {

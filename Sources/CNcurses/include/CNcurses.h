@@ -20,8 +20,8 @@ enum {
 
 /// Takes over standard input and output: alternate screen, raw input, bracketed paste, reports of the focus and, unless
 /// `mouse` is 0 or the terminal has none, of the mouse (SGR mode). Unless `title` is 0 or the terminal is no relative of
-/// xterm, the window's title is kept on the terminal's stack and given back at the end. Returns 0, or -1 when TERM names
-/// no terminal that can place its cursor.
+/// xterm, the window's title is kept on the terminal's stack and given back at the end. Returns 0, -1 when TERM names no
+/// terminal that can place its cursor, or -2 when nothing is known of it on this machine (terminfo(5)).
 int cncurses_start(int mouse, int title);
 /// Whether the terminal has a title that may be set (OSC 2).
 int cncurses_has_title(void);

@@ -128,8 +128,11 @@ extension Message {
 
 extension MessageWithDeliveries {
   /// A line of `history --json`: the message with what became of it.
-  public func jsonFields(in setting: MessageSetting?, for account: SIPURI) -> [String: Any] {
+  public func jsonFields(
+    in setting: MessageSetting?, for account: SIPURI, isBlocked: Bool = false
+  ) -> [String: Any] {
     var object = message.jsonFields(in: setting, for: account)
+    if isBlocked { object["blocked"] = true }
     object["event"] = "message"
     if message.isOutgoing {
       object["deliveries"] = deliveries.map { delivery in

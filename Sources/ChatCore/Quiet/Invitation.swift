@@ -58,6 +58,15 @@ extension Invitation {
     try fetchReadable(db, sql: "SELECT * FROM invitation ORDER BY time, key")
   }
 
+  /// What was declined longest ago gives way to what comes.
+  static func makeRoom(_ db: Database, for limit: Int) throws {
+    try db.execute(
+      sql: """
+        DELETE FROM invitation WHERE (SELECT count(*) FROM invitation) >= ?
+          AND key = (SELECT key FROM invitation WHERE isDeclined ORDER BY time LIMIT 1)
+        """, arguments: [limit])
+  }
+
   /// Whether the user has written in a room with somebody: then a room of theirs opens by itself. Known people besides
   /// do not count, or a stranger need only list one.
   static func isKnown(_ db: Database, _ address: String) throws -> Bool {

@@ -169,7 +169,9 @@ import SIPAgent
     // What cannot be looked up waits.
     if let isOpen = try? await isOpen(uri, people.first), isOpen { return false }
     let isNews = try? await context.store.database.write { db -> Bool in
-      guard try Invitation.find(db, uri) == nil, try Invitation.fetchCount(db) < limit else { return false }
+      guard try Invitation.find(db, uri) == nil else { return false }
+      try Invitation.makeRoom(db, for: limit)
+      guard try Invitation.fetchCount(db) < limit else { return false }
       try invitation.insert(db)
       return true
     }

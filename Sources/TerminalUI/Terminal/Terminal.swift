@@ -10,6 +10,7 @@ public final class Terminal {
   public enum Failure: Error, Equatable, CustomStringConvertible {
     case notATerminal
     case unknownTerminal(name: String)
+    case noTerminfo(name: String)
     case noStandardError(path: String, reason: String)
     case noPipe(reason: String)
     case alreadyStarted
@@ -19,6 +20,11 @@ public final class Terminal {
       case .notATerminal: "standard input and output must be a terminal; without one, write limeade chat --plain ROOM"
       case .unknownTerminal(let name):
         "TERM is \"\(name)\", which names no terminal with a movable cursor; set TERM, or write limeade chat --plain ROOM"
+      case .noTerminfo(let name):
+        """
+        there is no terminfo entry for TERM "\(name)" on this machine: install it (on Debian the package ncurses-term \
+        has most), or write TERM=xterm-256color limeade chat, if the terminal is of that kind
+        """
       case .noStandardError(let path, let reason): "cannot write the log file \(path): \(reason)"
       case .noPipe(let reason): "cannot create a pipe: \(reason)"
       case .alreadyStarted: "the terminal is in use already"
@@ -76,10 +82,12 @@ public final class Terminal {
     }
     // Before ncurses, which would put its own handlers where it finds none.
     cncurses_watch_signals(reader.signalPipe)
-    guard cncurses_start(usesMouse ? 1 : 0, setsTitle ? 1 : 0) == 0 else {
+    let outcome = cncurses_start(usesMouse ? 1 : 0, setsTitle ? 1 : 0)
+    guard outcome == 0 else {
       cncurses_unwatch_signals()
       cncurses_restore_stderr()
-      throw .unknownTerminal(name: ProcessInfo.processInfo.environment["TERM"] ?? "")
+      let name = ProcessInfo.processInfo.environment["TERM"] ?? ""
+      throw outcome == -2 ? .noTerminfo(name: name) : .unknownTerminal(name: name)
     }
     Self.isTaken = true
     self.reader = reader

@@ -10,13 +10,18 @@ struct ChatCommand: AsyncParsableCommand {
     commandName: "chat",
     abstract: "Chat in the terminal.",
     discussion: """
-      limeade chat                      all rooms; /help inside lists commands and keys
-      limeade chat "Lab team"           opens this room
-      limeade chat sip:bob@example.org  opens the encrypted room with this person, made if absent
-      limeade chat                      without a configuration: asks for the account, tries it, writes the file
-      limeade chat --plain              line by line, for screen readers and dumb terminals; the commands are the same
+      limeade chat
+          all rooms; /help inside lists commands and keys
+      limeade chat "Lab team"
+          opens this room
+      limeade chat sip:bob@example.org
+          opens the encrypted room with this person, made if absent
+      limeade chat
+          without a configuration: asks for the account, tries it, writes the file
+      limeade chat --plain
+          line by line, for screen readers and dumb terminals; the same commands
       something | limeade chat --plain ROOM
-                                        lines of a pipe are sent as they are, what happens is printed
+          lines of a pipe are sent as they are, what happens is printed
 
       On a terminal --plain shows the last messages of a room when it opens, and the messages of other rooms with their \
       room's name; what comes leaves the line being typed alone. A terminal with TERM=dumb gets it unasked.

@@ -42,7 +42,7 @@ enum FreeText {
 
   /// Of every command.
   private static let flags: Set = ["--json", "--verbose", "-v", "--help", "-h", "--version"]
-  private static let valued: Set = ["--config", "--account", "--log-file", "--log-level", "--trace"]
+  static let valued: Set = ["--config", "--account", "--log-file", "--log-level", "--trace"]
 
   static let commands: [String: Shape] = [
     "send": Shape(

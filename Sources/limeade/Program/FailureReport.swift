@@ -14,7 +14,7 @@ enum FailureReport {
   ///   - full: with the usage of the command.
   ///   - brief: without it.
   static func endUsage(_ full: String, brief: String, of arguments: [String]) -> Never {
-    let advice = FreeText.advice(arguments)
+    let advice = CommandNames.advice(arguments) ?? FreeText.advice(arguments)
     object(64, [brief, advice].compactMap { $0 }.joined(separator: ". "), arguments)
     Output.note(([full] + (advice.map { ["  \($0)"] } ?? [])).joined(separator: "\n"))
     Foundation.exit(64)

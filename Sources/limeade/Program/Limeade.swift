@@ -14,10 +14,12 @@ struct Limeade: AsyncParsableCommand {
     commandName: "limeade",
     abstract: "Terminal SIP chat for Flexisip, end-to-end encrypted with LIME.",
     discussion: """
-      Try it without a server:   limeade lab --write-config /tmp/lab.toml
-                                 limeade --config /tmp/lab.toml --account alice chat
-      With an account:           limeade account add alice --address sip:alice@sip.example.org
-                                 limeade send sip:bob@sip.example.org "hello"
+      Try it without a server:
+          limeade lab --write-config /tmp/lab.toml
+          limeade --config /tmp/lab.toml --account alice chat
+      With an account:
+          limeade account add alice --address sip:alice@sip.example.org
+          limeade send sip:bob@sip.example.org "hello"
 
       TO and ROOM are a SIP address (the encrypted one-to-one room with that person, made if absent), a contact's name \
       ('limeade contact'), somebody's name in your own domain, a room's address, or the beginning of a room's name; \
@@ -93,7 +95,7 @@ struct GlobalOptions: ParsableArguments, Sendable {
   @Option(name: .long, help: "Append what happens to this file, without texts and secrets.", completion: .file())
   var logFile: String?
 
-  @Option(name: .long, help: "How much: trace, debug, info, notice, warning, error or critical (default: info).")
+  @Option(name: .long, help: "How much (default: info).")
   var logLevel: LogLevel?
 
   @Option(

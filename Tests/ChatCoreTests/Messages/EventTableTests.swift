@@ -59,7 +59,7 @@ import Testing
         createdAt: now, lastActivity: now),
       participants: [Participant(room: room, address: sender, isAdmin: true)], deviceCount: 1, unread: 0)
     var events: [ChatEvent] = [.room(summary, displayName: "Ops")]
-    (summary.room.lifetime, summary.room.unreadLifetime) = (1, 2)
+    (summary.room.lifetime, summary.room.unreadLifetime, summary.isNew) = (1, 2, true)
     for kind in [MessageChange.Kind.reaction, .edited, .retracted, .expired] {
       var change = MessageChange(kind, room: room, messageID: "m", sender: sender, text: "t", time: now)
       events.append(.change(change))
@@ -80,8 +80,8 @@ import Testing
     let invitation = Invitation(
       room: room, key: room, subject: "Ops", isEncrypted: true, isOneToOne: false, people: [sender], time: now,
       isDeclined: false)
-    events.append(.invitation(invitation))
     return events + [
+      .invitation(invitation),
       .connection(.connecting), .connection(.registered(device: "d")), .connection(.offline(reason: "why")),
       .room(summary, displayName: "Ops"), .participant(room: room, address: sender, isAdmin: true, change: .added),
       .device(room: room, participant: sender, device: "d", change: .removed),
@@ -137,7 +137,7 @@ import Testing
     let reaction = Reaction(room: "r", messageID: "m", sender: "s", text: "t", time: message.time)
     let entry = MessageWithDeliveries(
       message: own, deliveries: deliveries, reactions: [reaction], quote: Quote(sender: "s", text: "t"))
-    var line = entry.jsonFields(in: nil, for: Self.account)
+    var line = entry.jsonFields(in: nil, for: Self.account, isBlocked: true)
     line["event"] = nil
     objects["message", default: []].append(line)
     for key in ["deliveries", "reactions"] { objects[key + "[]"] = line[key] as? [[String: Any]] }

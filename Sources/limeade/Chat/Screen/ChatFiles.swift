@@ -114,7 +114,7 @@ extension ChatScreen {
   func fetchByItself(_ progress: FileProgress) async {
     guard account.downloadsAutomatically,
       let message = try? await store.message(room: progress.room, messageID: progress.messageID)?.message,
-      !message.isOutgoing
+      !message.isOutgoing, !blocked.contains(message.sender)
     else { return }
     for (index, file) in message.files.enumerated()
     where message.fileID(index) == progress.id && account.fetchesByItself(file, of: message) {

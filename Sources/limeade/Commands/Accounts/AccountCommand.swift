@@ -15,8 +15,10 @@ struct AccountCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Add an account to the configuration file, after trying it.",
       discussion: """
-        limeade account add work --address sip:alice@sip.example.org --outbound-proxy "sip:sip.example.org;transport=tls" \
-        --key-server https://lime.example.org/lime-server.php --password-command "pass show sip/alice"
+        limeade account add work --address sip:alice@sip.example.org \\
+            --outbound-proxy "sip:sip.example.org;transport=tls" \\
+            --key-server https://lime.example.org/lime-server.php \\
+            --password-command "pass show sip/alice"
 
         Without --password-command the password is asked for, or read from standard input when that is not a \
         terminal, and kept in the file (which only you can read).

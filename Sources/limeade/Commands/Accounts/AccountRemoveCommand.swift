@@ -12,8 +12,9 @@ extension AccountCommand {
         The account's data stay where they are, and the device stays in its rooms: with the same account added again \
         everything is there.
 
-        limeade account remove old --purge    also takes the device out of its rooms and its keys off the key server, \
-        and deletes keys, messages and files; this cannot be undone
+        limeade account remove old --purge
+            also takes the device out of its rooms and its keys off the key server, and
+            deletes keys, messages and files; this cannot be undone
         """)
 
     @OptionGroup var options: GlobalOptions

@@ -9,8 +9,10 @@ struct ContactCommand: AsyncParsableCommand {
     commandName: "contact", abstract: "Your address book: names for people's addresses.",
     discussion: """
       limeade contact add Bob sip:bob@sip.example.org
-      limeade send Bob "hello"                         wherever somebody is named, the name will do
-      limeade contact import people.vcf                from vCards: names and SIP addresses
+      limeade send Bob "hello"
+          wherever somebody is named, the name will do
+      limeade contact import people.vcf
+          from vCards: names and SIP addresses
 
       The names are in contacts.toml beside the configuration, for all its accounts. They are yours: none comes from \
       the network, a room that somebody calls so takes nothing away, and an address is never looked for among them.

@@ -40,8 +40,10 @@ struct FileCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Download a file, verify it, and save it.",
       discussion: """
-        limeade file save 8uL4SHuszakw                the file of this message, into the current folder
-        limeade file save 8uL4SHuszakw/2 --to /tmp    its second file
+        limeade file save 8uL4SHuszakw
+            the file of this message, into the current folder
+        limeade file save 8uL4SHuszakw/2 --to /tmp
+            its second file
 
         'limeade history ROOM' and 'limeade file list ROOM' show the ids. It works while another limeade uses the \
         account. A file gets its name when its authentication tag was verified, and replaces no other. What Ctrl-C or \

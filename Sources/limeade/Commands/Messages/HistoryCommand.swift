@@ -8,11 +8,16 @@ struct HistoryCommand: AsyncParsableCommand {
     commandName: "history", abstract: "Show, search and export messages, oldest first.",
     discussion: """
       limeade history Ops --since 2026-11-01 --limit 20
-      limeade history --search "flexisip deploy"        all rooms: both words, or words that begin so
-      limeade history --search '"room is up"' Ops       these words together
-      limeade history --all --output team.txt Ops       the whole room into a file that only you can read
-      limeade history --all --json > everything.jsonl   every room, one JSON object a line
-      limeade history Ops --ids                         with the ids that 'limeade message' and 'send --reply-to' take
+      limeade history --search "flexisip deploy"
+          all rooms: both words, or words that begin so
+      limeade history --search '"room is up"' Ops
+          these words together
+      limeade history --all --output team.txt Ops
+          the whole room into a file that only you can read
+      limeade history --all --json > everything.jsonl
+          every room, one JSON object a line
+      limeade history Ops --ids
+          with the ids that 'limeade message' and 'send --reply-to' take
 
       Who made the room, came, went or changed it stands between the messages, which --limit counts.
       A file has a line of its own, with the id that 'limeade file save ID' takes.

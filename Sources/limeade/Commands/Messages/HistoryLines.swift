@@ -40,14 +40,15 @@ struct HistoryLines: Sendable {
     let message = entry.message
     let isBlocked = !message.isOutgoing && blocked.contains(message.sender)
     guard format == .text else {
-      let fields = entry.jsonFields(in: rooms[message.room], for: account)
-      return JSONLine.string(isBlocked ? fields.merging(["blocked": true]) { $1 } : fields)
+      return JSONLine.string(entry.jsonFields(in: rooms[message.room], for: account, isBlocked: isBlocked))
     }
     guard !isBlocked else {
       return (showsIDs ? "\(SafeLine.text(message.messageID)) " : "") + place(message.room)
         + "\(Clock().stamp(ofDay: message.time)) \(Clock().time(of: message.time)) "
         + "\(SafeLine.text(person(message.sender))) (blocked)"
     }
+    var entry = entry
+    if let quote = entry.quote, blocked.contains(quote.sender) { entry.quote?.text = nil }
     return ([text(entry)] + FileText.lines(of: message)).joined(separator: "\n")
   }
 

@@ -9,12 +9,16 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
     commandName: "listen",
     abstract: "Print messages as they arrive.",
     discussion: """
-      limeade listen --json                          every event as a JSON object a line
-      limeade listen --room Ops --count 1            until one message came in this room
-      limeade listen --exec ./answer.sh --reply      a bot: the command gets the message as JSON on standard \
-      input, and what it prints is sent back
-      limeade listen --daemon                        holds the account for other limeade commands, prints no message \
-      (systemctl --user start limeade@ACCOUNT)
+      limeade listen --json
+          every event as a JSON object a line
+      limeade listen --room Ops --count 1
+          until one message came in this room
+      limeade listen --exec ./answer.sh --reply
+          a bot: the command gets the message as JSON on standard input, and what it
+          prints is sent back
+      limeade listen --daemon
+          holds the account for other limeade commands, prints no message
+          (systemctl --user start limeade@ACCOUNT)
 
       Events of --json: message (and its sent, failed, delivered, displayed), reaction, edited, retracted, expired, \
       file, composing, room, participant, device, ephemeral, security, error, connecting, registered, offline, lost.
@@ -118,7 +122,7 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
         let json = fields.jsonLine(of: event)
         show(event, json, names)
         guard case .message(let message) = event, !message.isOutgoing else { continue }
-        if let saver, let download, !message.files.isEmpty {
+        if let saver, let download, !message.files.isEmpty, !message.isRead {
           group.addTask {
             // What goes wrong with a file is told as it happens.
             for index in message.files.indices { _ = try? await saver.save(message, index, in: download) }

@@ -8,10 +8,14 @@ struct MessageCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "message", abstract: "React to, edit, retract and forward messages.",
     discussion: """
-      limeade message react Ops last 👍                 to the newest message of somebody else
-      limeade message edit Ops last "deployed at 9:30"  the newest message of your own gets another text
-      limeade message retract Ops hT3kQzV0aWsd          deleted for everyone
-      limeade message forward Ops last "Lab team"       its text goes to another room, with its author's name
+      limeade message react Ops last 👍
+          to the newest message of somebody else
+      limeade message edit Ops last "deployed at 9:30"
+          the newest message of your own gets another text
+      limeade message retract Ops hT3kQzV0aWsd
+          deleted for everyone
+      limeade message forward Ops last "Lab team"
+          its text goes to another room, with its author's name
 
       ID is what 'limeade history ROOM --ids' shows and "id" in --json, or 'last'. An answer to a message is \
       'limeade send ROOM TEXT --reply-to ID'. An id that begins with "-" is no \

@@ -9,14 +9,22 @@ struct SendCommand: AsyncParsableCommand {
     commandName: "send",
     abstract: "Send a message, or files.",
     discussion: """
-      limeade send sip:bob@sip.example.org "hello"          to a person, encrypted; the room is made if absent
-      limeade send "Lab team" "deployed" --wait delivered   until every member's device has it
-      limeade send Ops "the key is …" --require-trust        only if every device is trusted; else exit code 10
-      limeade send Ops "at 9:30" --reply-to hT3kQzV0aWsd     an answer to a message; 'last' is the newest of others
-      limeade send Ops "for now" --ephemeral 60              deleted everywhere a minute after being read
-      limeade send Ops "for now" --ephemeral-unread 3600     deleted everywhere after an hour if it is not read
-      uptime | limeade send Ops -                           text from standard input
-      limeade send --wait delivered Ops "$text"             whatever the text is: options stand before TO
+      limeade send sip:bob@sip.example.org "hello"
+          to a person, encrypted; the room is made if absent
+      limeade send "Lab team" "deployed" --wait delivered
+          until every member's device has it
+      limeade send Ops "the key is …" --require-trust
+          only if every device is trusted; else exit code 10
+      limeade send Ops "at 9:30" --reply-to hT3kQzV0aWsd
+          an answer to a message; 'last' is the newest of others
+      limeade send Ops "for now" --ephemeral 60
+          deleted everywhere a minute after being read
+      limeade send Ops "for now" --ephemeral-unread 3600
+          deleted everywhere after an hour if it is not read
+      uptime | limeade send Ops -
+          text from standard input
+      limeade send --wait delivered Ops "$text"
+          whatever the text is: options stand before TO
       limeade send Ops "the plan" --file plan.pdf --file map.png
       tar cz site | limeade send Ops --file - --file-name site.tar.gz
 

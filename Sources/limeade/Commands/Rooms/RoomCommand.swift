@@ -18,7 +18,7 @@ struct RoomCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Make a room through the conference factory and invite people.",
       discussion: """
-        limeade room create "Lab team" sip:bob@sip.example.org sip:carol@sip.example.org
+        limeade room create "Lab team" sip:bob@sip.example.org carol
 
         Exit code 76 when nobody else is in the room: nobody has a device that can take part.
         """)

@@ -9,19 +9,24 @@ struct CheckCommand: AsyncParsableCommand {
     commandName: "check",
     abstract: "Find out why chat rooms do not work on a Flexisip server.",
     discussion: """
-      limeade check --with bob              tries everything, as the default account and as account bob
-      limeade check                         what one account can try
-      limeade check --flexisip-conf FILE    reads the server's configuration only; with --account or --with, does both \
-      and points at its lines
-      limeade check --flexisip-conf flexisip.conf --conference-conf flexisip-conference.conf    both files of a \
-      Flexisip from 2.6 on, and what they must have in common
+      limeade check --with bob
+          tries everything, as the default account and as account bob
+      limeade check
+          what one account can try
+      limeade check --flexisip-conf FILE
+          reads the server's configuration only; with --account or --with, does both
+          and points at its lines
+      limeade check --flexisip-conf flexisip.conf \\
+        --conference-conf flexisip-conference.conf
+          both files of a Flexisip from 2.6 on, and what they must have in common
 
       The check uses devices of its own, made for it and removed afterwards, and sends each request once. The other \
       members of the two accounts' rooms see these devices come and go: take accounts made for tests. Ctrl-C and \
       SIGTERM end it and remove them too, within 5 seconds. What a check has left that was killed, or whose server \
       fell silent, the next one with the same account removes; until then it is in $XDG_STATE_HOME/limeade/check.
 
-      limeade check --with bob --watch 60 --format prometheus --output /var/lib/node_exporter/limeade.prom
+      limeade check --with bob --watch 60 --format prometheus \\
+          --output /var/lib/node_exporter/limeade.prom
 
       With --watch one room and a device of each account are kept, and each round sends a text each way: quiet enough \
       for a server in use, on which it prints what changes (-v: each round). Ctrl-C and SIGTERM end it and take \

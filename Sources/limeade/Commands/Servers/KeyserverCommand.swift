@@ -8,7 +8,8 @@ struct KeyserverCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "keyserver", abstract: "Run a LIME key server.",
     discussion: """
-      limeade keyserver --listen 127.0.0.1:25519 --database keys.sqlite --realm sip.example.org --users users.txt
+      limeade keyserver --listen 127.0.0.1:25519 --database keys.sqlite \\
+          --realm sip.example.org --users users.txt
 
       The users file has a line "name:password" for each user. Without --users nobody is asked for a password: only \
       for tests on this machine. Put a TLS proxy in front of it: it speaks plain HTTP.

@@ -11,8 +11,8 @@ struct LabCommand: AsyncParsableCommand {
     abstract: "Run a small stand-in for Flexisip, its key server and file server on this machine.",
     discussion: """
       limeade lab --write-config /tmp/lab.toml
-      limeade --config /tmp/lab.toml --account bob listen        (in another terminal)
-      limeade --config /tmp/lab.toml --account alice chat        (and in a third)
+      limeade --config /tmp/lab.toml --account bob listen     (in a second terminal)
+      limeade --config /tmp/lab.toml --account alice chat     (and in a third)
 
       Users are alice, bob and carol of sip.example.org, each with their name as password, or those of --users. \
       Linphone can register too: proxy and users are printed. SIGUSR1 restarts the conference server alone: rooms \
@@ -31,7 +31,7 @@ struct LabCommand: AsyncParsableCommand {
   var writeConfig: String?
   @Option(
     help: ArgumentHelp(
-      "Set one thing up wrongly, for 'limeade check': \(LabFault.allCases.map(\.rawValue).joined(separator: ", ")).",
+      "Set one thing up wrongly, for 'limeade check'.",
       valueName: "name"))
   var fault: LabFault?
   @Option(

@@ -11,7 +11,8 @@ struct LoadCommand: AsyncParsableCommand {
     commandName: "load",
     abstract: "Find out how many texts a server takes.",
     discussion: """
-      limeade load --accounts users.txt --rooms 4 --members 5 --rate 20 --time 60 --svg load.svg
+      limeade load --accounts users.txt --rooms 4 --members 5 --rate 20 --time 60 \\
+          --svg load.svg
 
       The accounts are the file's names in the domain of the account of --account, with its servers; make them for it. \
       Each gets a device of its own, made for it and removed afterwards. Texts are sent when they are due, whether \

@@ -10,10 +10,14 @@ struct TraceCommand: ParsableCommand {
     commandName: "trace",
     abstract: "Show what a file of --trace has: who sent what to whom.",
     discussion: """
-      limeade trace check.trace                        each message as an arrow, with its line of the file
-      limeade trace check.trace --room Team            one room: its address, or the beginning of its name
-      limeade trace check.trace --call-id df19f9cc     one call
-      limeade trace check.trace --pcap check.pcap      for Wireshark and sngrep
+      limeade trace check.trace
+          each message as an arrow, with its line of the file
+      limeade trace check.trace --room Team
+          one room: its address, or the beginning of its name
+      limeade trace check.trace --call-id df19f9cc
+          one call
+      limeade trace check.trace --pcap check.pcap
+          for Wireshark and sngrep
 
       A capture has the SIP messages only, with a Content-Length that fits what the trace shows. What went over TLS \
       stands there as TCP to port 5060; ports and addresses of this side are those that the messages name.
