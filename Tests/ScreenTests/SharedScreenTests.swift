@@ -134,7 +134,7 @@ import Testing
     lab.stop()
     let screen = try await TmuxScreen(environment: lab.environment)
     try await screen.enter(Stage.line(lab, "alice", ["chat"]))
-    try await screen.line(with: " ! REGISTER at", "[not connected]")
+    try await screen.line(with: " ! signing in at", "[not connected]")
     // The screen answers.
     try await screen.enter("/account")
     try await screen.line(with: "address", "sip:alice@sip.example.org")

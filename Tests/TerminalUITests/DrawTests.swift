@@ -291,6 +291,28 @@ import Testing
     #expect(line() == " ! the server refused the connection".padded(to: 56) + "[offline, retry in 8 s]")
   }
 
+  @Test func anErrorHasAsManyRowsOfTheBarAsItNeedsUpToThree() {
+    var state = Fixtures.lab()
+    let words = (1...60).map { "word\($0)" }.joined(separator: " ")
+    for (count, rows) in [(20, 1), (120, 2), (200, 3), (400, 3)] {
+      state.status.error = String(words.prefix(count))
+      let lines = Fixtures.lines(state, columns: 80, rows: 24)
+      let bar = lines[(23 - rows)..<23].map { $0.trimmingCharacters(in: .whitespaces) }
+      #expect(bar[0].hasPrefix("! word1") && bar[0].hasSuffix("[E2EE]"), "\(lines)")
+      #expect(bar[rows - 1].hasSuffix("…") == (count == 400), "\(bar)")
+      #expect(!lines[22 - rows].contains("word"))
+      #expect(lines[23].hasPrefix("[Lab team] >"))
+    }
+    // The messages keep most of a small screen.
+    #expect(Fixtures.lines(state, columns: 40, rows: 7)[5].contains("…"))
+    state.status.error = nil
+    state.status.hint = "it is done"
+    #expect(Fixtures.lines(state, columns: 80, rows: 24)[22].hasPrefix(" it is done "))
+    state.status.hint = nil
+    state.status.progress = ["making the room Ops…"]
+    #expect(Fixtures.lines(state, columns: 80, rows: 24)[22].hasPrefix(" making the room Ops… "))
+  }
+
   @Test func withoutARoomTheScreenTellsHowToOpenOne() {
     let lines = Fixtures.lines(ScreenState(), columns: 80, rows: 24)
     #expect(lines[0] == " limeade")

@@ -114,7 +114,7 @@ import ServerConnection
       expiry.schedule()
       settleStart(.success(()))
     } catch {
-      let cause = ChatError(from: error, during: "REGISTER at \(account.address.host)")
+      let cause = ChatError(from: error, during: "signing in at \(account.address.host)")
       connection = .offline(reason: cause.description)
       settleStart(.failure(cause))
       await stop()
@@ -126,7 +126,7 @@ import ServerConnection
     var pause = Self.shortestRetry
     while true {
       do { return try await agent.register() } catch {
-        let cause = ChatError(from: error, during: "REGISTER at \(account.address.host)")
+        let cause = ChatError(from: error, during: "signing in at \(account.address.host)")
         guard retrying, cause.mayPass, ownDevice.agent === agent else { throw error }
         // Others need not wait for a server that may never answer.
         settleStart(.failure(cause))

@@ -9,8 +9,12 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
   case notConnected
   case serverUnreachable(String)
   case wrongCredentials(String)
+  /// The server asks for the password of another realm than the account's: perhaps another domain is meant.
+  case otherRealm(expected: String, offered: [String])
   case noGRUU(domain: String)
   case refused(what: String, status: Int, reason: String)
+  /// The server said yes and did not do it, or would not.
+  case notDone(what: String, why: String)
   case factoryDidNotRedirect(factory: String, status: Int)
   case noStateFromFocus(room: String)
   case unknownRoom(String, known: [String])
@@ -52,20 +56,27 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
     case .notConnected: "not connected to the SIP server"
     case .serverUnreachable(let cause): cause
     case .wrongCredentials(let cause): cause
+    case .otherRealm(let expected, let offered):
+      """
+      the server asks for a password of \(NameList.text(offered)), and the account is of \(expected): is the domain of \
+      the address right? Nothing was sent. If it is, set realm = "\(offered.first ?? "")" in the account
+      """
     case .noGRUU(let domain):
       """
       the server of \(domain) gave no pub-gruu (RFC 5627), so this device has no address of its own and cannot join \
       chat rooms: set enable-gruu=true in [module::Registrar] of flexisip.conf
       """
-    case .refused(let what, let status, let reason): "\(what) was refused: \(status) \(reason)\(Self.hint(status))"
+    case .refused(let what, let status, let reason):
+      Self.sentence(what, status) + RawAnswer.mark(status, reason)
+    case .notDone(let what, let why): "\(what) was refused: \(why)"
     case .factoryDidNotRedirect(let factory, let status):
       """
-      \(factory) answered \(status) and not 302, so it is not a chat conference factory: check conference-factory in \
-      the configuration against conference-factory-uris in [conference-server] of flexisip.conf
-      """
+      \(factory) named no room, so it is not a chat conference factory: check conference-factory in the configuration \
+      against conference-factory-uris in [conference-server] of flexisip.conf
+      """ + RawAnswer.mark(status, "")
     case .noStateFromFocus(let room):
       """
-      \(room) was joined but its state never came (no NOTIFY): the focus cannot reach this client; check \
+      \(room) was joined but its state never came: the conference server cannot reach this client; check \
       trusted-hosts and outbound-proxy of [conference-server] in flexisip.conf
       """
     case .unknownRoom(let name, let known):
@@ -131,16 +142,49 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
 
   public var errorDescription: String? { description }
 
-  private static func hint(_ status: Int) -> String {
+  private static let making = "making a room with "
+
+  /// For `what` of `refused`.
+  static func making(roomWith people: [String]) -> String { making + NameList.text(people, separator: " and ") }
+
+  /// What happened, and what to do, of a final response.
+  private static func sentence(_ what: String, _ status: Int) -> String {
+    if [480, 488, 606].contains(status), what.hasPrefix(making) {
+      let people = what.dropFirst(making.count)
+      let have = people.contains(" and ") ? "have" : "has"
+      return """
+        \(people) \(have) not signed in yet with a program that can take part, so no room can be made: it can be once \
+        they have
+        """
+    }
+    return "\(what) was refused: \(reason(of: status))"
+  }
+
+  /// Why a request was refused, in words (RFC 3261 §21).
+  static func reason(of status: Int) -> String {
     switch status {
-    case 404:
+    case 300..<400: "it is somewhere else now, and the server does not say where"
+    case 401, 407: "the server does not accept this account's name and password"
+    case 403: "this account may not do that"
+    case 404, 604:
       """
-       (nobody answers at this address: for the factory, check conference-factory against conference-factory-uris in \
-      [conference-server] of flexisip.conf, and that the conference server runs)
+      nobody is known there; for a conference factory, check conference-factory against conference-factory-uris in \
+      [conference-server] of flexisip.conf, and that the conference server runs
       """
-    case 403: " (this account may not do that)"
-    case 488: " (no invited person has a registered device that can take part in this kind of room)"
-    default: ""
+    case 408, 504: "no answer came in time; try again later"
+    case 410: "it is gone for good"
+    case 413, 513: "it is too large for the server"
+    case 415: "the other side does not take such messages; a server without chat rooms answers so"
+    case 480: "nobody there is signed in now; try again later"
+    case 481: "the server has forgotten the room or the call; it is taken up again at the next connection"
+    case 482, 483: "it went round in circles between servers: their routes are set up wrongly"
+    case 486, 600: "the other side is busy; try again later"
+    case 488, 606: "the other side cannot take part in this kind of room or message"
+    case 603: "the other side declined"
+    case 500, 502, 503: "the server cannot do it now; try again later"
+    case 501, 505..<600: "the server cannot do that"
+    case 400..<500: "the server did not understand what was asked; 'limeade check' tells what it can do"
+    default: "the server would not do it"
     }
   }
 
@@ -157,9 +201,9 @@ public enum ChatError: Error, LocalizedError, CustomStringConvertible {
     switch self {
     case .untrusted, .newDevices, .unsafeDevices: 10
     case .notConnected, .serverUnreachable, .noRoomYet, .noKeys: 69
-    case .wrongCredentials: 77
+    case .wrongCredentials, .otherRealm: 77
     case .noGRUU, .factoryDidNotRedirect, .noKeyServer, .badConfiguration: 78
-    case .refused, .keyServer, .notInRoom, .nobodyToEncryptFor, .foreignRoom, .notTheOneToOneRoom: 76
+    case .refused, .notDone, .keyServer, .notInRoom, .nobodyToEncryptFor, .foreignRoom, .notTheOneToOneRoom: 76
     case .noStateFromFocus, .noDevices: 75
     case .unknownRoom, .ambiguousRoom, .noRoomWith, .nobodyCalled, .badInput, .messageTooLarge: 65
     case .cannotStore: 73
@@ -211,7 +255,8 @@ extension ChatError {
     case SIPError.refused(let status, let reason): self = .refused(what: what, status: status, reason: reason)
     case let error as SIPError:
       switch error {
-      case .wrongCredentials, .unsupportedChallenge, .otherRealm: self = .wrongCredentials(error.description)
+      case .wrongCredentials, .unsupportedChallenge: self = .wrongCredentials(error.description)
+      case .otherRealm(let expected, let offered): self = .otherRealm(expected: expected, offered: offered)
       case .noGRUU(let registrar): self = .noGRUU(domain: registrar)
       case .invalidConfiguration: self = .badConfiguration(error.description)
       case .invalidArgument: self = .badInput(error.description)

@@ -59,7 +59,7 @@ import SIPAgent
     return contents.map { content in
       content.flatMap { _ in
         (answers.next() ?? .failure(ChatError.notConnected))
-          .mapError { ChatError(from: $0, during: "MESSAGE to \(name)") }
+          .mapError { ChatError(from: $0, during: "writing to \(name)") }
       }
     }
   }

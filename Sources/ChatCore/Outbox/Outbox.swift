@@ -156,7 +156,9 @@ import SIPAgent
       case .success(let response):
         switch response.status {
         case 200..<300: end(.sent)
-        case 408, 480, 500, 502, 503, 504: reason = reason ?? "\(response.status) \(response.reason)"
+        case 408, 480, 500, 502, 503, 504:
+          reason =
+            reason ?? ChatError.reason(of: response.status) + RawAnswer.mark(response.status, response.reason)
         default:
           let error = ChatError.refused(what: "the message", status: response.status, reason: response.reason)
           end(.failed, error.description)

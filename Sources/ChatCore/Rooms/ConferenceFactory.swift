@@ -61,7 +61,11 @@ struct FactoryRequest: Sendable {
     do {
       return try await agent.invite(
         target, headers: request.headers, contentType: ContentType.resourceLists.description, body: request.body)
-    } catch { throw ChatError(from: error, during: "INVITE \(target)") }
+    } catch {
+      let names = context.store.names(for: context.account.address)
+      let people = request.members.map { names.short($0.addressOfRecord.description) }
+      throw ChatError(from: error, during: ChatError.making(roomWith: people))
+    }
   }
 
   /// The address that the factory gives the room. For a one-to-one room it is always the same for the pair and the kind

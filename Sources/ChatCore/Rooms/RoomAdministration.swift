@@ -64,8 +64,8 @@ public enum MembershipChange: String, Codable, Sendable {
         what: "renaming the room")
       // The focus answers 200 to everyone, but takes the name only from an administrator.
       guard await stateCame(room, where: { $0.room.subject == subject }) else {
-        throw ChatError.refused(
-          what: "renaming the room", status: 200, reason: "but it kept its name: only an administrator may change it")
+        throw ChatError.notDone(
+          what: "renaming the room", why: "it kept its name, which only an administrator may change")
       }
     }
   }
@@ -84,7 +84,7 @@ public enum MembershipChange: String, Codable, Sendable {
     }
     let what = "setting how long messages of the room live"
     guard known.member(context.account.address)?.isAdmin == true else {
-      throw ChatError.refused(what: what, status: 403, reason: "only an administrator may change it")
+      throw ChatError.notDone(what: what, why: "only an administrator may change it")
     }
     guard known.room.lifetime != seconds || known.room.unreadLifetime != nil else { return }
     let headers = [SIPHeader("Subject", known.room.subject), SIPHeader("Require", "recipient-list-invite")]
@@ -92,10 +92,10 @@ public enum MembershipChange: String, Codable, Sendable {
       try await update(room, headers + Self.lifetimeHeaders(seconds), agent, what: what)
       // The focus answers 200 also where it changes nothing.
       guard await stateCame(room, where: { $0.room.lifetime == seconds && $0.room.unreadLifetime == nil }) else {
-        throw ChatError.refused(
-          what: what, status: 200,
-          reason: """
-            but nothing changed: the room must have been made with a lifetime ('limeade room create --ephemeral'), and \
+        throw ChatError.notDone(
+          what: what,
+          why: """
+            nothing changed: the room must have been made with a lifetime ('limeade room create --ephemeral'), and \
             Flexisip has such rooms from 2.5 on
             """)
       }

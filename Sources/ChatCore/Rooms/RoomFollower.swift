@@ -84,7 +84,7 @@ import SIPAgent
         if room.version > 0 { return }
       }
       let name = try? await context.store.database.read { try RoomQueries.name($0, of: room) }
-      throw ChatError(from: error, during: "SUBSCRIBE to \(name ?? room.subject)")
+      throw ChatError(from: error, during: "entering the room \(name ?? room.subject)")
     }
   }
 

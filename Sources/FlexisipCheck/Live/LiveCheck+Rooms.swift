@@ -54,7 +54,7 @@ extension LiveCheck {
 
   private func registrationCauses(_ error: any Error, _ device: TemporaryDevice) -> [CheckCause] {
     switch error {
-    case ChatError.wrongCredentials: causes.wrongPassword(challenges)
+    case ChatError.wrongCredentials, ChatError.otherRealm: causes.wrongPassword(challenges)
     case ChatError.serverUnreachable where Self.server(of: device.account) != Self.server(of: account):
       [
         CheckCause(
@@ -189,7 +189,7 @@ extension LiveCheck {
     case is TookTooLong where causes.isElsewhere(there.account.address):
       causes.nobodyInvited(there.account.address) + causes.brokenFactory(status: nil)
     case ChatError.factoryDidNotRedirect: causes.noRoomFromFactory
-    case ChatError.wrongCredentials: causes.wrongPassword(challenges)
+    case ChatError.wrongCredentials, ChatError.otherRealm: causes.wrongPassword(challenges)
     default: causes.brokenFactory(status: nil)
     }
   }

@@ -125,7 +125,11 @@ public actor RoomWatch {
       for (index, side) in [first, second].enumerated() {
         do { try await capped(timeouts.arrival) { try await side.device.start() } } catch {
           for made in [first, second] { _ = await made.device.remove(leaving: [], within: 2) }
-          let wrong: Bool = if case ChatError.wrongCredentials = error { true } else { false }
+          let wrong =
+            switch error {
+            case ChatError.wrongCredentials, ChatError.otherRealm: true
+            default: false
+            }
           throw LiveCheck.StepFailure(
             "\(side.device.address): \(LiveCheck.text(of: error))",
             wrong && index == 0 ? causes.wrongPassword() : causes.noRegistrar())

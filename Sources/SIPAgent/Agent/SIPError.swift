@@ -40,7 +40,7 @@ extension SIPError: LocalizedError, CustomStringConvertible {
     case .unresolvable(let host, let reason): "the host name \(host) has no address (\(reason))"
     case .unreachable(let server, let reason): "the SIP server \(server) cannot be reached (\(reason))"
     case .insecure(let server, let failure): "no secure connection to the SIP server \(server): \(failure)"
-    case .timedOut(let method): "no answer from the SIP server to \(method)"
+    case .timedOut: "no answer from the SIP server in time"
     case .wrongCredentials(let user, let realm):
       "the SIP server refused the name or the password of \(user) (realm \(realm)): check the account's password"
     case .unsupportedChallenge(let challenge):

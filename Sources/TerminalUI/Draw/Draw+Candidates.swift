@@ -4,7 +4,7 @@ extension ScreenPainter {
   /// Nothing when there is nothing to choose from.
   mutating func paintCandidates() {
     guard let completion = state.input.completion, completion.candidates.count > 1, grid.size.rows >= 2 else { return }
-    let row = layout.statusRow
+    let row = layout.statusRows.lowerBound
     let width = grid.size.columns
     let head = " \(completion.index + 1)/\(completion.candidates.count) "
     let names = completion.candidates.map(Self.shortName)

@@ -114,49 +114,19 @@ struct ScreenPainter {
 
   private mutating func paintStatus() {
     let width = grid.size.columns
-    let row = layout.statusRow
     let isWell = state.status.error == nil && state.status.health != .bad
     let style = isWell ? theme.status : theme.statusError
-    grid.fill(row: row, from: 0, to: width, style: style)
-    // At the right, where it is not pushed away, what the other words are to be read with.
-    let right = statusWords.isEmpty ? "" : "[\(statusWords)] "
-    let room = max(0, width - 2 - right.count)
-    let text = DisplayText.line(
-      state.status.error.map { "! \($0)" } ?? state.status.hint
-        ?? activityParts.joined(separator: state.glyphs.divider))
-    grid.write(" " + text.clipped(to: room), row: row, column: 0, style: style)
-    grid.write(right, row: row, column: width - right.count, style: style)
-  }
-
-  /// The state of the connection if it is in trouble, and the open room's encryption.
-  private var statusWords: String {
-    var words: [String] = []
-    if state.status.error != nil, state.status.health != .good { words.append(state.status.connection) }
-    if state.openRoom != nil { words.append(state.header.security.shortWords) }
-    return DisplayText.line(words.filter { !$0.isEmpty }.joined(separator: ", "))
-  }
-
-  private var activityParts: [String] {
-    var parts: [String] = []
-    if let number = state.roomNumber { parts.append("room number: \(number)_") }
-    if state.scroll != .end || state.hasNewer { parts.append("scrolled back, Alt-End") }
-    if let typing = state.status.typingWords { parts.append(typing) }
-    let activity = activityWords
-    if !activity.isEmpty { parts.append("Act: " + activity) }
-    // Where there is little room the domain is left out.
-    let isNarrow = grid.size.columns < ScreenLayout.narrowColumns
-    let name = isNarrow ? state.status.account.prefix { $0 != "@" } : state.status.account[...]
-    let account = name + (state.status.connection.isEmpty ? "" : " " + state.status.connection)
-    // A connection in trouble is what matters most, a good one least.
-    if state.status.health == .good { parts.append(String(account)) } else { parts.insert(String(account), at: 0) }
-    return parts.filter { !$0.isEmpty }
-  }
-
-  /// Numbers of the rooms with unread messages, as "2(12) 3!".
-  private var activityWords: String {
-    state.rooms.enumerated().filter { state.unread(in: $0.element) > 0 }.map { index, room in
-      "\(room.label(at: index))(\(room.unread))" + (room.mentions > 0 ? "!" : "")
-    }.joined(separator: " ")
+    let status = StatusLayout(state, columns: width)
+    for (offset, row) in layout.statusRows.enumerated() {
+      grid.fill(row: row, from: 0, to: width, style: style)
+      guard status.lines.indices.contains(offset) else { continue }
+      // What does not fit is on the page of errors.
+      let isCut = row == layout.statusRows.upperBound - 1 && offset < status.lines.count - 1
+      let line = isCut ? status.lines[offset...].joined(separator: " ").clipped(to: status.room) : status.lines[offset]
+      grid.write(" " + line, row: row, column: 0, style: style)
+    }
+    let column = width - ClusterWidth.columns(of: status.right)
+    grid.write(status.right, row: layout.statusRows.lowerBound, column: column, style: style)
   }
 
   private mutating func paintInput() {

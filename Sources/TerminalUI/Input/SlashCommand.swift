@@ -136,6 +136,7 @@ public struct CommandTable: Hashable, Sendable {
     SlashCommand("keys", "", "this device's keys and the devices it knows"),
     SlashCommand("publish", "", "bring this device's keys on the key server up to date"),
     SlashCommand("account", "", "the account's settings"),
+    SlashCommand("errors", "", "the last errors, with what the servers answered"),
     SlashCommand(
       "reply", "TEXT", "answer the chosen message, or the newest of others", minimum: 1, maximum: 1, takesText: true),
     SlashCommand(

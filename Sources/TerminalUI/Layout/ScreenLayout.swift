@@ -7,6 +7,7 @@ struct ScreenLayout: Equatable {
   /// Beside rooms and messages, members need this many.
   static let membersColumns = 72
   static let maximumInputRows = 5
+  static let maximumStatusRows = 3
   /// Columns of the list of rooms that nobody has chosen.
   static let roomsColumns = 16...32
   /// With fewer rows what a command is about has none.
@@ -18,7 +19,8 @@ struct ScreenLayout: Equatable {
   var members: Range<Int>?
   /// Rows of the three panes.
   var body: Range<Int>
-  var statusRow: Int
+  /// More than one where an error needs them.
+  var statusRows: Range<Int>
   /// What the input's command is about; nil where nothing is, or no row is left for it.
   var subjectRow: Int?
   var inputRows: Range<Int>
@@ -28,8 +30,12 @@ struct ScreenLayout: Equatable {
       InputLayout(state, columns: size.columns).rows.count, Self.maximumInputRows, max(1, size.rows / 3))
     inputRows = max(0, size.rows - inputHeight)..<size.rows
     if size.rows >= Self.subjectRows, state.subjectWords != nil { subjectRow = inputRows.lowerBound - 1 }
-    statusRow = max(0, (subjectRow ?? inputRows.lowerBound) - 1)
-    body = min(1, statusRow)..<statusRow
+    let above = max(0, (subjectRow ?? inputRows.lowerBound) - 1)
+    let wanted = StatusLayout(state, columns: size.columns).lines.count
+    // The messages keep most of a small screen.
+    let statusHeight = max(1, min(wanted, Self.maximumStatusRows, size.rows / 4))
+    statusRows = max(0, above - statusHeight + 1)..<above + 1
+    body = min(1, statusRows.lowerBound)..<statusRows.lowerBound
 
     let isNarrow = size.columns < Self.narrowColumns
     let hasMembersBeside = size.columns >= Self.membersColumns

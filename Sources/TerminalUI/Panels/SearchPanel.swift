@@ -56,7 +56,7 @@ public struct SearchPanel: Hashable, Sendable {
   /// Newest first.
   public internal(set) var results: [SearchResult] = []
   /// True until the answer to the last request is there.
-  var isWaiting = false
+  public internal(set) var isWaiting = false
   /// There may be older results.
   var hasMore = false
   var position = 0

@@ -1,4 +1,4 @@
-// StatusBar.swift: the line between messages and input.
+// StatusBar.swift: the line between messages and input, up to three rows of it.
 
 /// The account and its connection, an error, or who is typing.
 public struct StatusBar: Hashable, Sendable {
@@ -15,6 +15,8 @@ public struct StatusBar: Hashable, Sendable {
   public var error: String?
   /// What is worth knowing before the next key; nothing is wrong. In the place of an error, and as long.
   public var hint: String?
+  /// What is being done and takes a while, until it is done.
+  public var progress: [String] = []
   /// Names of the people typing in the open room.
   public var typing: [String]
 

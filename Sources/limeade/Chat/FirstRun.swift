@@ -12,6 +12,7 @@ struct FirstRun {
     case address, password
     case outboundProxy = "outbound-proxy"
     case keyServer = "key-server"
+    case fileServer = "file-server"
 
     var prompt: String {
       switch self {
@@ -19,9 +20,10 @@ struct FirstRun {
       case .password: "Password (not shown)"
       case .outboundProxy: "Server, if not found by the domain (sip:sip.example.org;transport=tls)"
       case .keyServer: "LIME key server, without which nothing is encrypted (https://…)"
+      case .fileServer: "File server, without which files are only received (https://…)"
       }
     }
-    var isOptional: Bool { self == .outboundProxy || self == .keyServer }
+    var isOptional: Bool { ![.address, .password].contains(self) }
     /// By which it is chosen to be corrected.
     var letter: Character { rawValue.first ?? " " }
   }
@@ -29,6 +31,10 @@ struct FirstRun {
   private let options: GlobalOptions
   private let path: String
   private var answers: [Question: String] = [:]
+  /// Prints the password, in place of its answer.
+  private var passwordCommand: String?
+  /// What the server asks the password for, where the user says that it is right although it is not the domain.
+  private var realm: String?
 
   /// nil when there is a configuration, or nobody to ask.
   init?(_ options: GlobalOptions) {
@@ -42,13 +48,14 @@ struct FirstRun {
 
   /// - Throws: `CommandFailure` when the user gives up or the file cannot be written.
   mutating func run() async throws {
-    Output.line("There is no account yet. Four questions, and the account is tried;\nthen \(path) is written.")
+    Output.line("There is no account yet. Five questions, and the account is tried;\nthen \(path) is written.")
     Output.line("Without a server of your own: Ctrl-C leaves, and\nlimeade lab --write-config FILE makes one to try.")
     Output.line("")
     for question in Question.allCases { try ask(question) }
     while true {
       Output.line("")
       let wrong: Question
+      var offered: String?
       do {
         try await tryAccount()
         break
@@ -56,8 +63,9 @@ struct FirstRun {
         let cause = "That does not work: \(SafeLine.text(ExitStatus.text(of: error)))"
         for line in TextWrap.lines(of: cause, width: ScreenSize.ofTerminal.columns) { Output.line(line) }
         wrong = Self.suspect(error)
+        if case ChatError.otherRealm(_, let realms) = error { offered = realms.first }
       }
-      guard try choose(wrong) else { break }
+      guard try choose(wrong, realm: offered) else { break }
     }
     try AccountWriter.writePrivately("default = \(AccountWriter.quoted(name))\n" + table, to: path)
     Output.line("\(path) is written; only you can read it.")
@@ -66,6 +74,10 @@ struct FirstRun {
   // MARK: Asking
 
   private mutating func ask(_ question: Question) throws {
+    if question == .password {
+      Output.line("Enter alone: a command that prints it is asked for, as pass show sip/alice.")
+    }
+    if question == .address { realm = nil }
     while true {
       let old = question == .password ? nil : answers[question]
       let hint = old.map { " [\($0)]" } ?? (question.isOptional ? " [none]" : "")
@@ -78,11 +90,22 @@ struct FirstRun {
         return
       }
       if text.isEmpty, question.isOptional { return }
+      if text.isEmpty, question == .password, let command = try askCommand() {
+        (answers[question], passwordCommand) = (nil, command)
+        return
+      }
       do {
         answers[question] = try checked(text, question)
+        if question == .password { passwordCommand = nil }
         return
       } catch { Output.line("  \(ExitStatus.text(of: error))") }
     }
+  }
+
+  /// nil to ask for the password again.
+  private func askCommand() throws -> String? {
+    let text = try read("Command that prints the password\n  [\(passwordCommand ?? "none")] > ")
+    return text.isEmpty ? passwordCommand : text
   }
 
   /// - Throws: `CommandFailure` that says how to write it.
@@ -103,9 +126,11 @@ struct FirstRun {
         throw CommandFailure.badInput("write it as sip:sip.example.org;transport=tls, or tcp")
       }
       return full
-    case .keyServer:
+    case .keyServer, .fileServer:
       guard let url = URL(string: text), ["http", "https"].contains(url.scheme ?? ""), url.host != nil else {
-        throw CommandFailure.badInput("write it as https://lime.example.org/lime-server.php")
+        throw CommandFailure.badInput(
+          "write it as https://"
+            + (question == .keyServer ? "lime.example.org/lime-server.php" : "files.example.org/hft.php"))
       }
       return text
     }
@@ -119,14 +144,19 @@ struct FirstRun {
   }
 
   /// What to do about a failure. False: write the file as it is.
-  private mutating func choose(_ suspect: Question) throws -> Bool {
+  /// - Parameter offered: what the server asks the password for, when it is not the domain.
+  private mutating func choose(_ suspect: Question, realm offered: String?) throws -> Bool {
+    if let offered { Output.line("If \(SafeLine.text(offered)) may have the password: (r).") }
     while true {
       let text = try read(
-        "Correct the address (a), password (p), server (o) or key server (k),\n"
+        "Correct the address (a), password (p), server (o), key server (k) or file server (f),\n"
           + "try again (t), write it all the same (w), or leave (q)? [\(suspect.letter)] ")
       let letter = text.lowercased().first ?? suspect.letter
       switch letter {
       case "t": return true
+      case "r" where offered != nil:
+        realm = offered
+        return true
       case "w": return false
       case "q": throw CommandFailure(code: 64, text: "no account was made")
       default:
@@ -141,6 +171,9 @@ struct FirstRun {
   private static func suspect(_ error: any Error) -> Question {
     switch error {
     case ChatError.wrongCredentials: .password
+    // No password can be right at a server of another domain.
+    case ChatError.otherRealm: .address
+    case let error as CommandFailure where error.text.contains("password-command"): .password
     case ChatError.keyServer, ChatError.noKeyServer: .keyServer
     case ChatError.serverUnreachable: .outboundProxy
     default: .address
@@ -157,9 +190,10 @@ struct FirstRun {
   }
 
   private var table: String {
-    AccountWriter.table(
-      name: name,
-      values: Question.allCases.compactMap { question in answers[question].map { (question.rawValue, $0) } })
+    var values = Question.allCases.compactMap { question in answers[question].map { (question.rawValue, $0) } }
+    if let passwordCommand { values.append(("password-command", passwordCommand)) }
+    if let realm { values.append(("realm", realm)) }
+    return AccountWriter.table(name: name, values: values)
   }
 
   private func tryAccount() async throws {

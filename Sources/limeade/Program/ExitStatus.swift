@@ -38,4 +38,10 @@ enum ExitStatus {
     let error: any Error = ChatError(storing: error) ?? error
     return (error as? LocalizedError)?.errorDescription ?? "\(error)"
   }
+
+  /// What a server answered is for those who ask with -v.
+  static let showsAnswers = CommandLine.arguments.contains { $0 == "-v" || $0 == "--verbose" }
+
+  /// The text of an error or a failure as one line, without what the server answered.
+  static func line(_ text: String) -> String { SafeLine.text(showsAnswers ? text : RawAnswer.removed(from: text)) }
 }

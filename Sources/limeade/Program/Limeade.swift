@@ -65,7 +65,7 @@ struct Limeade: AsyncParsableCommand {
         try command.run()
       }
     } catch let error where ExitStatus.isOurs(error) {
-      FailureReport.end(ExitStatus.code(of: error), SafeLine.text(ExitStatus.text(of: error)), of: arguments)
+      FailureReport.end(ExitStatus.code(of: error), ExitStatus.line(ExitStatus.text(of: error)), of: arguments)
     } catch  where exitCode(for: error) == .validationFailure {
       FailureReport.endUsage(fullMessage(for: error), brief: message(for: error), of: arguments)
     } catch {

@@ -163,4 +163,14 @@ import Testing
     #expect(try await run("contact", "remove", "The Builder").exitCode == 0)
     for process in [alice, bob, carol] { process.stop() }
   }
+
+  @Test func whatAServerAnsweredIsForThoseWhoAsk() async throws {
+    let lab = try await LabProgram()
+    defer { lab.stop() }
+    for (options, isShown) in [([String](), false), (["-v"], true)] {
+      let run = try await lab.run(as: "alice", ["send", "sip:nobody@sip.example.org", "hello"] + options)
+      #expect(run.exitCode == 76 && run.errors.contains("nobody has not signed in yet"), "\(run.errors)")
+      #expect(run.errors.contains("[SIP 488 ") == isShown, "\(run.errors)")
+    }
+  }
 }

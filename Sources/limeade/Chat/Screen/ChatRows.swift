@@ -93,11 +93,11 @@ extension MessageRow {
   private static func delivery(of entry: MessageWithDeliveries, names: ChatNames) -> Delivery {
     switch entry.message.state {
     case .queued: return .queued
-    case .failed: return .failed(reason: names.shortened(entry.message.failure ?? "unknown reason"))
+    case .failed: return .failed(reason: ChatWords.sentence(entry.message.failure ?? "unknown reason", names))
     case .sent, .received, .undecryptable: break
     }
     if let failed = entry.deliveries.first(where: { $0.state == .failed }) {
-      return .failed(reason: names.shortened(failed.reason ?? "not delivered to \(failed.participant)"))
+      return .failed(reason: ChatWords.sentence(failed.reason ?? "not delivered to \(failed.participant)", names))
     }
     let displayed = entry.count(atLeast: .displayed)
     if displayed.done > 0 { return .displayed(displayed.done, of: displayed.of) }

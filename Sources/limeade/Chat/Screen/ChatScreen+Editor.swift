@@ -22,7 +22,11 @@ extension ChatScreen {
     editor = program
     editing = Task {
       var outcome = EditorProgram.Outcome.ended(status: 0)
-      await terminal.lend { outcome = await program.run(on: text.file.path) }
+      if let lines {
+        await lines.terminal.lend { outcome = await program.run(on: text.file.path) }
+      } else {
+        await terminal.lend { outcome = await program.run(on: text.file.path) }
+      }
       takeBack(text, instead: before, in: room, (command.name as NSString).lastPathComponent, outcome)
       text.wipe()
       (editor, editing) = (nil, nil)

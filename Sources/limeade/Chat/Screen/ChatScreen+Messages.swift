@@ -179,13 +179,17 @@ extension ChatScreen {
   /// - Returns: its id, for `withdraw`; nil without an open room.
   @discardableResult
   func note(_ text: String, level: MessageRow.Level = .information, room: String? = nil) -> MessageRow.ID? {
-    let text = names.shortened(text)
+    let sentence = ChatWords.sentence(text, names)
     guard let room = room ?? interface.screen.openRoom else {
-      interface.screen.status.error = text
+      if level == .information {
+        interface.screen.status.hint = sentence
+      } else {
+        interface.screen.status.error = sentence
+      }
       return nil
     }
     noticeCount += 1
-    let row = MessageRow.notice(id: "n\(noticeCount)", time: Date(), text: text, level: level)
+    let row = MessageRow.notice(id: "n\(noticeCount)", time: Date(), text: sentence, level: level)
     notices[room, default: []].append(row)
     if room == interface.screen.openRoom { interface.screen.messages.append(row) }
     return row.id
@@ -198,8 +202,27 @@ extension ChatScreen {
     interface.screen.messages.removeAll { $0.id == note }
   }
 
-  func complain(_ text: String) {
-    interface.screen.status.error = names.shortened(text)
-    if interface.screen.openRoom != nil { note(text, level: .error) }
+  func complain(_ text: String) { _ = complainInLine(text) }
+
+  /// - Returns: the id of its line in the open room, for `withdraw`.
+  func complainInLine(_ text: String) -> MessageRow.ID? {
+    errors.add(text)
+    interface.screen.status.error = ChatWords.sentence(text, names)
+    return interface.screen.openRoom == nil ? nil : note(text, level: .error)
+  }
+
+  /// Says that something takes a while, until it is done.
+  func during<Value: Sendable>(
+    _ what: String, _ body: @Sendable () async throws -> Value
+  ) async throws -> Value {
+    interface.screen.status.progress.append(what)
+    paintSoon()
+    defer {
+      if let index = interface.screen.status.progress.firstIndex(of: what) {
+        interface.screen.status.progress.remove(at: index)
+      }
+      paintSoon()
+    }
+    return try await body()
   }
 }

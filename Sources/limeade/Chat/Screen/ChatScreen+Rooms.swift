@@ -106,7 +106,7 @@ extension ChatScreen {
       return true
     }
     interface.screen.input.replace(with: "/\(command) \(address)")
-    interface.screen.status.error =
+    interface.screen.status.hint =
       "\(words)there is no room with \(names.short(address.description)) yet: Enter makes one, Ctrl-c does not"
     return true
   }
@@ -115,7 +115,9 @@ extension ChatScreen {
   func startChat(with target: String) {
     let (session, report) = (session, report)
     inBackground {
-      let summary = try await session.performBeside(OpenRoom(to: target))
+      let summary = try await self.during("opening \(target)…") {
+        try await session.performBeside(OpenRoom(to: target))
+      }
       report.yield(.chat(.room(summary, displayName: summary.displayName(for: session.account.address))))
       await self.reloadRooms()
       await self.open(summary.room.address)
@@ -303,7 +305,7 @@ extension ChatScreen {
     guard isConnected, let room = openRoom, room.unread > 0 || room.isNew, room.room.state != .left else { return }
     let address = room.room.address
     if seenRoom != address { (seenRoom, seen) = (address, []) }
-    let rows = interface.visibleMessages.filter { !$0.isOwn }.compactMap(\.position?.id).filter { !seen.contains($0) }
+    let rows = visibleRows.filter { !$0.isOwn }.compactMap(\.position?.id).filter { !seen.contains($0) }
     let isNew = room.isNew && !seen.contains(Self.invitation)
     guard !rows.isEmpty || isNew else { return }
     if isNew { seen.insert(Self.invitation) }

@@ -53,6 +53,9 @@ final class ChatScreen {
   var isConnected = false
   /// Why there is no connection, as it was told last.
   private var toldFailure = ""
+  /// The line that says so.
+  private var failureLine: MessageRow.ID?
+  var errors = ErrorLog()
   /// Whether a room is opened unasked when none is open: not after the open one has ended.
   var opensByItself = true
   /// The room of the command line, until it is open.
@@ -62,6 +65,8 @@ final class ChatScreen {
   /// Nothing while the terminal tells nothing: then it is taken for unwatched when another room is open.
   private var hasFocus: Bool?
   let terminal = Terminal()
+  /// In its place where the chat goes line by line.
+  let lines: LineScreen?
   /// The screen shows messages without panes, and is left alone until that ends.
   private var isBareShown = false
   /// The picture that stands on the terminal.
@@ -91,8 +96,12 @@ final class ChatScreen {
 
   var account: AccountConfiguration { session.account }
 
-  init(session: AccountSession, store: AccountStore, configuration: InterfaceConfiguration) {
+  /// - Parameter lines: takes the terminal's place.
+  init(
+    session: AccountSession, store: AccountStore, configuration: InterfaceConfiguration, lines: LineScreen? = nil
+  ) {
     (self.session, self.store, self.configuration) = (session, store, configuration)
+    self.lines = lines
     let address = session.account.address
     names = store.names(for: address)
     mention = Mention(address.user ?? "")
@@ -123,16 +132,23 @@ final class ChatScreen {
 
   /// Runs until the user quits.
   func run(opening room: String?, errorFile: String) async -> Result<Void, any Error> {
-    do {
-      try terminal.start(
-        errorFile: errorFile, usesMouse: configuration.usesMouse, setsTitle: configuration.setsTitle,
-        asksBackground: configuration.theme.base == .auto)
+    do throws(Terminal.Failure) {
+      if let lines {
+        try lines.terminal.start(errorFile: errorFile)
+      } else {
+        try terminal.start(
+          errorFile: errorFile, usesMouse: configuration.usesMouse, setsTitle: configuration.setsTitle,
+          asksBackground: configuration.theme.base == .auto)
+      }
     } catch { return .failure(CommandFailure(code: 64, text: error.description)) }
-    defer { terminal.stop() }
+    defer {
+      terminal.stop()
+      lines?.terminal.stop()
+    }
     terminal.hasLinks = configuration.links.isOn(terminal: ProcessInfo.processInfo.environment["TERM"] ?? "")
     wanted = room
     let report = report
-    let keys = terminal.keyEvents
+    let keys = lines?.terminal.keyEvents ?? terminal.keyEvents
     let events = session.events
     let tasks = [
       Task { for await key in keys { report.yield(.key(key)) } },
@@ -179,6 +195,7 @@ final class ChatScreen {
     switch happening {
     case .key(let key):
       if case .focus(let isFocused) = key { hasFocus = isFocused }
+      if key == .key(.enter), !interface.screen.input.isEmpty { lines?.terminal.endLine() }
       if case .stroke(let stroke) = key, stroke != KeyStroke(.enter) { question = nil }
       if case .paste = key { question = nil }
       for intent in interface.handle(key) where await !carryOut(intent) { return false }
@@ -199,8 +216,18 @@ final class ChatScreen {
 
   // MARK: Painting
 
+  /// What its reader has before them.
+  var visibleRows: [MessageRow] {
+    guard let lines else { return interface.visibleMessages }
+    return interface.screen.messages.filter(lines.isPrinted)
+  }
+
   private func paintNow() {
     isPaintDue = false
+    if let lines {
+      lines.show(&interface)
+      return markVisibleRead()
+    }
     guard !interface.screen.isBare else {
       if !isBareShown { terminal.showBare(interface.bareLines) }
       isBareShown = true
@@ -263,6 +290,7 @@ final class ChatScreen {
       composing?.cancel()
       // Who answers has read what was new.
       interface.screen.firstUnread = nil
+      lines?.noteTyped(text)
       let message = SendText(to: room, text: text, waits: true)
       order {
         do { await self.addOwn(try await self.session.perform(message)) } catch {
@@ -280,7 +308,7 @@ final class ChatScreen {
   private func suspend() async {
     await drafts?.finish()
     await session.release()
-    terminal.suspend()
+    if let lines { lines.terminal.suspend() } else { terminal.suspend() }
     inBackground { try await self.session.attach() }
   }
 
@@ -345,6 +373,13 @@ final class ChatScreen {
       stopTyping(message.room, message.sender)
       staleRooms.insert(message.room)
       await add(message)
+      if let lines, !message.isOutgoing, message.room != interface.screen.openRoom, let number = message.id,
+        let entry = try? await store.message(number: number)
+      {
+        let room = summaries.first { $0.room.address == message.room }.map(names.room) ?? message.room
+        let row = MessageRow(entry, names: names, mention: mention, transfers: transfers)
+        lines.add("[\(room)] " + LineScreen.line(row, withTime: false))
+      }
       if !message.isOutgoing { announce(message) }
     // Another program of this account may have written it.
     case .messageState(let message): await addOwn(message)
@@ -359,7 +394,12 @@ final class ChatScreen {
       note(text, level: .warning, room: room)
       await refreshOpenRoom()
     case .error(let room, let text, _):
-      if let room, room != interface.screen.openRoom { note(text, level: .error, room: room) } else { complain(text) }
+      if let room, room != interface.screen.openRoom {
+        errors.add(text)
+        note(text, level: .error, room: room)
+      } else {
+        complain(text)
+      }
     case .lost: await readAgain()
     }
   }
@@ -408,6 +448,15 @@ final class ChatScreen {
       isPersonal: summary.room.isOneToOne || mention.isIn(message.text), of: summary.room)
   }
 
+  /// What was said of the connection is over with it.
+  private func endFailure() {
+    withdraw(failureLine)
+    failureLine = nil
+    let last = ChatWords.sentence(toldFailure, names)
+    if !last.isEmpty, interface.screen.status.error?.hasSuffix(last) == true { interface.screen.status.error = nil }
+    toldFailure = ""
+  }
+
   private func show(_ connection: ChatEvent.Connection) async {
     switch connection {
     case .connecting:
@@ -417,7 +466,7 @@ final class ChatScreen {
       refreshRoomRows()
     case .registered:
       isConnected = true
-      toldFailure = ""
+      if !toldFailure.isEmpty { endFailure() }
       interface.screen.status.connection = "registered"
       interface.screen.status.health = .good
       await readAgain()
@@ -429,7 +478,10 @@ final class ChatScreen {
       interface.screen.status.connection = isConnected ? "offline" : "not connected"
       interface.screen.status.health = .bad
       // Each attempt fails in the same way for as long as a server is away.
-      if isConnected || reason != toldFailure { complain(isConnected ? "connection lost: \(reason)" : reason) }
+      if isConnected || reason != toldFailure {
+        endFailure()
+        failureLine = complainInLine(isConnected ? "connection lost: \(reason)" : reason)
+      }
       toldFailure = reason
       isConnected = false
       refreshRoomRows()

@@ -37,6 +37,9 @@ extension ChatScreen {
     case "forget": order { try await self.change(.forget, device: call.arguments[0]) }
     case "resend": await resend()
     case "keys": await showKeys()
+    case "errors":
+      let lines = errors.lines
+      show("Errors, the newest first", lines.isEmpty ? ["nothing went wrong since this program was started"] : lines)
     case "publish": publish()
     case "account": await showAccount()
     case "file": sendFiles([call.arguments[0]], text: call.arguments.dropFirst().joined(separator: " "))
@@ -59,14 +62,8 @@ extension ChatScreen {
     do {
       let members = try addresses.map(address)
       let wish = CreateRoom(name: name, members: members, plain: !isEncrypted)
-      let progress = note("making the room \(name)…")
       inBackground {
-        let room: RoomSummary
-        do { room = try await session.performBeside(wish) } catch {
-          await self.withdraw(progress)
-          throw error
-        }
-        await self.withdraw(progress)
+        let room = try await self.during("making the room \(name)…") { try await session.performBeside(wish) }
         await self.reloadRooms()
         await self.open(room.room.address)
         await self.noteMissing(members, in: room)

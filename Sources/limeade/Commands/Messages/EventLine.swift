@@ -12,7 +12,7 @@ enum EventLine {
     switch event {
     case .message(let message): line(for: message, name: name)
     case .connection(.registered(let device)): "-- registered as \(device)"
-    case .connection(.offline(let reason)): "-- offline: \(SafeLine.text(reason))"
+    case .connection(.offline(let reason)): "-- offline: \(ExitStatus.line(reason))"
     case .connection(.connecting), .composing: nil
     case .device(_, let participant, let device, let change):
       "-- \(change.rawValue) device of \(SafeLine.text(name(participant))): \(SafeLine.text(device))"
@@ -25,14 +25,14 @@ enum EventLine {
       "-- you are invited to \(SafeLine.text(invitation.words(name: name))): 'limeade room accept' or 'decline'"
     case .messageState(let message):
       message.state == .failed
-        ? "-- not sent (\(SafeLine.text(message.failure ?? "unknown reason"))): \(SafeLine.text(message.preview))"
+        ? "-- not sent (\(ExitStatus.line(message.failure ?? "unknown reason"))): \(SafeLine.text(message.preview))"
         : "-- \(message.state.rawValue): \(SafeLine.text(message.preview))"
     case .file(let progress): FileText.event(progress)
     case .delivery(_, let id, let by, let state, let reason, _):
-      "-- \(state.rawValue) \(id) \(SafeLine.text(name(by)))" + (reason.map { ": \(SafeLine.text($0))" } ?? "")
+      "-- \(state.rawValue) \(id) \(SafeLine.text(name(by)))" + (reason.map { ": \(ExitStatus.line($0))" } ?? "")
     case .change(let change): text(of: change, name)
-    case .security(_, _, let text): "!! \(SafeLine.text(text))"
-    case .error(_, let text, _): "!! \(SafeLine.text(text))"
+    case .security(_, _, let text): "!! \(ExitStatus.line(text))"
+    case .error(_, let text, _): "!! \(ExitStatus.line(text))"
     case .lost(let count): "!! \(count) events are missing here: they came faster than they were read"
     }
   }
@@ -79,7 +79,7 @@ enum EventLine {
   private static func text(of change: MessageChange, _ name: PersonName) -> String? {
     let sender = SafeLine.text(name(change.sender))
     let id = SafeLine.text(change.messageID)
-    if let failure = change.failure { return "-- the change of \(id) was not sent: \(SafeLine.text(failure))" }
+    if let failure = change.failure { return "-- the change of \(id) was not sent: \(ExitStatus.line(failure))" }
     // Our own were told when they were made.
     guard change.state == .received || change.state == .queued else { return nil }
     return switch change.kind {

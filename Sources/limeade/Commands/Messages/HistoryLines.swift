@@ -62,10 +62,10 @@ struct HistoryLines: Sendable {
     let displayed = entry.count(atLeast: .displayed)
     return switch entry.message.state {
     case .queued: "\(line)  (not sent yet)"
-    case .failed: "\(line)  (failed: \(SafeLine.text(entry.message.failure ?? "")))"
+    case .failed: "\(line)  (failed: \(ExitStatus.line(entry.message.failure ?? "")))"
     default:
       "\(line)  (delivered \(delivered.done)/\(delivered.of), displayed \(displayed.done)/\(displayed.of)"
-        + "\(entry.deliveries.compactMap(\.reason).map { "; \(SafeLine.text($0))" }.joined()))"
+        + "\(entry.deliveries.compactMap(\.reason).map { "; \(ExitStatus.line($0))" }.joined()))"
     }
   }
 }

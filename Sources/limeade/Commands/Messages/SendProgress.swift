@@ -86,7 +86,7 @@ actor SendProgress {
     switch event {
     case .error(message.room, let text, _), .security(message.room, _, let text):
       printer.end()
-      if json { Output.line(event.jsonLine) } else { Output.note("limeade: \(SafeLine.text(text))") }
+      if json { Output.line(event.jsonLine) } else { Output.note("limeade: \(ExitStatus.line(text))") }
     default: break
     }
   }
@@ -156,7 +156,7 @@ actor SendProgress {
       line = "\(key) \(message.messageID)"
     case .delivery(_, _, let by, let state, let reason, _):
       key = "\(state.rawValue) \(by)"
-      line = SafeLine.text(key + (reason.map { ": \($0)" } ?? ""))
+      line = ExitStatus.line(key + (reason.map { ": \($0)" } ?? ""))
     default: return
     }
     guard told.insert(key).inserted else { return }

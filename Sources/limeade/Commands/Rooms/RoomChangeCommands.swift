@@ -35,7 +35,7 @@ extension RoomCommand {
           case .done: MemberLine.show(address, "invited", summary, json: options.json)
           case .already: Output.note("limeade: \(address) is in the room already")
           case .notSeen: Output.note("limeade: \(summary.whyMissing(address))\(people.doubt(of: address))")
-          case .refused: Output.note("limeade: \(SafeLine.text(change.why ?? address))")
+          case .refused: Output.note("limeade: \(ExitStatus.line(change.why ?? address))")
           }
         }
         guard changes.contains(where: { [.done, .already].contains($0.change) }) else {
@@ -72,7 +72,7 @@ extension RoomCommand {
           case .done: MemberLine.show(address, "removed", summary, json: options.json)
           case .already: Output.note("limeade: \(address) is not in the room\(people.doubt(of: address))")
           case .notSeen: Output.note("limeade: \(address) is in the room still")
-          case .refused: Output.note("limeade: \(SafeLine.text(change.why ?? address))")
+          case .refused: Output.note("limeade: \(ExitStatus.line(change.why ?? address))")
           }
         }
         guard changes.contains(where: { $0.change == .done }) else {
