@@ -60,8 +60,8 @@ struct InterfaceConfiguration: Sendable {
   private static let roomsWidths = 10...80
 
   static let keys = [
-    "theme", "lines", "marks", "title", "keys", "mouse", "bell", "notify", "notify-command", "notify-for", "quiet-hours",
-    "room-order", "rooms-width", "links", "open-command", "copy-command",
+    "theme", "lines", "marks", "title", "keys", "mouse", "bell", "notify", "notify-command", "notify-for",
+    "quiet-hours", "room-order", "rooms-width", "links", "open-command", "copy-command",
   ]
 
   /// - Parameters:

@@ -55,7 +55,7 @@ struct ChatScene {
         alice = try await lab.listener("alice")
       }
       let others = [("alice", alice), ("bob", bob), ("carol", carol)].filter { $0.0 != line.who }
-      try await run(line.who, "send", line.room, line.text)
+      try await run(line.who, "send", line.room, line.text, "--wait", "delivered")
       for (_, other) in others { try await other.event("message", ["text": line.text]) }
       if number == 0 {
         // She compares the codes with bob.
