@@ -38,7 +38,7 @@ import Testing
     long.remarks = ["edited"]
     interface.screen.messages += [long, Fixtures.message("9", 9, 31, "carol", "short")]
     let lines = interface.grid.lines
-    #expect(lines.contains { $0.hasSuffix("… 136 more lines, Alt-v or /view (edit…") }, "\(lines)")
+    #expect(lines.contains { $0.hasSuffix("… 136 more lines, Alt-v or /view (edite…") }, "\(lines)")
     #expect(lines.contains { $0.hasSuffix("line 14  of the text") } && !lines.contains { $0.contains("line 15") })
     #expect(lines.contains { $0.hasSuffix("short") })
     _ = interface.handle(.stroke(.alt("v")))
