@@ -69,9 +69,9 @@ final class TmuxScreen: Sendable {
     try await run(["capture-pane", "-p"]).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
   }
 
-  /// The same with the escape sequences of their colours.
+  /// The same with the escape sequences of their colours, and all blanks.
   func colouredLines() async throws -> [String] {
-    try await run(["capture-pane", "-p", "-e"]).split(separator: "\n", omittingEmptySubsequences: false)
+    try await run(["capture-pane", "-p", "-e", "-N"]).split(separator: "\n", omittingEmptySubsequences: false)
       .map(String.init)
   }
 

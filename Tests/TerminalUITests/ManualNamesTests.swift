@@ -28,7 +28,7 @@ import Testing
 
   @Test func everyPartOfAThemeIsNamedWithItsUse() throws {
     let lines = section(".SS Parts of a theme", of: try page("limeade-config.5"))
-    let named = lines.filter { $0.hasPrefix(".B ") }.map { String($0.dropFirst(3)) }
+    let named = lines.filter { $0.hasPrefix(".I ") }.map { String($0.dropFirst(3)) }
     #expect(named == Theme.parts.keys.sorted() + ["sender-colors", "base"])
   }
 

@@ -123,7 +123,7 @@ import Testing
     #expect(interface.grid.lines.contains { $0.contains("09:15>carol") })
     #expect(interface.grid.lines[8].contains("scrolled back, Alt-End"))
     #expect(!interface.showsNewest)
-    #expect(interface.press(.end, .alt) == [.loadNewest(room: "lab")])
+    #expect(interface.press(.end, .alt) == [.loadNewest(room: "lab"), .readAll(room: "lab")])
     for _ in 0..<10 where interface.screen.scroll != .end { _ = interface.press(.pageDown) }
     #expect(interface.press(.pageDown) == [.loadNewer(room: "lab")])
   }

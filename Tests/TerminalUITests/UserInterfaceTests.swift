@@ -7,7 +7,7 @@ import Testing
   @Test func enterSendsToTheOpenRoomAndEmptiesTheLine() {
     var interface = Fixtures.interface()
     #expect(interface.type("hi") == [.composing(true, room: "lab"), .composing(true, room: "lab")])
-    #expect(interface.press(.enter) == [.sendMessage("hi", room: "lab")])
+    #expect(interface.press(.enter) == [.sendMessage("hi", room: "lab"), .readAll(room: "lab")])
     #expect(interface.screen.input.isEmpty)
     #expect(interface.press(.enter).isEmpty)
   }
@@ -17,7 +17,7 @@ import Testing
     _ = interface.type("a")
     _ = interface.press(.enter, .alt)
     _ = interface.handle(.paste("b\nc"))
-    #expect(interface.press(.enter) == [.sendMessage("a\nb\nc", room: "lab")])
+    #expect(interface.press(.enter) == [.sendMessage("a\nb\nc", room: "lab"), .readAll(room: "lab")])
   }
 
   @Test func commandsAreIntentsAndDoubleSlashesText() {
@@ -25,7 +25,7 @@ import Testing
     #expect(interface.type("/join Ops").isEmpty)
     #expect(interface.press(.enter) == [.command(CommandCall(name: "join", arguments: ["Ops"]))])
     _ = interface.type("//etc")
-    #expect(interface.press(.enter) == [.sendMessage("/etc", room: "lab")])
+    #expect(interface.press(.enter) == [.sendMessage("/etc", room: "lab"), .readAll(room: "lab")])
     _ = interface.type("/quit")
     #expect(interface.press(.enter) == [.quit])
   }

@@ -8,6 +8,11 @@ enum Output {
   /// when standard output cannot be written.
   static func line(_ text: String) { printed(harmless(text) + "\n") }
 
+  /// A line whose beginning is in a colour where a person reads it.
+  static func line(_ text: String, _ ink: Ink, then rest: String = "") {
+    printed(ink(harmless(text)) + harmless(rest) + "\n")
+  }
+
   /// Without the end of the line, as a question needs it.
   static func printed(_ text: String) {
     guard !failure.withLock({ hasFailed }), let cause = write(text, to: STDOUT_FILENO) else { return }

@@ -45,17 +45,19 @@ struct ChatScene {
 
   func play() async throws -> TmuxScreen {
     let (bob, carol) = (try await listener("bob"), try await listener("carol"))
-    var alice = try await listener("alice")
+    // She ends by herself, when all that came is acknowledged: else it would come again.
+    let read = Self.talk.dropLast(Self.unread).count { $0.who != "alice" }
+    var alice = try await lab.listener("alice", "--mark-read", "--count", "\(read)")
     for room in [Self.team, "Ops", "Kernel reading group"] {
       try await run("alice", "room", "create", room, "sip:bob@sip.example.org", "sip:carol@sip.example.org")
     }
     for (number, line) in Self.talk.enumerated() {
       if number == Self.talk.count - Self.unread {
-        alice.stop()
-        alice = try await lab.listener("alice")
+        _ = try await alice.exitCode()
+        alice = try await lab.listener("alice", "--count", "\(Self.unread)")
       }
       let others = [("alice", alice), ("bob", bob), ("carol", carol)].filter { $0.0 != line.who }
-      try await run(line.who, "send", line.room, line.text)
+      try await run(line.who, "send", line.room, line.text, "--wait", "delivered")
       for (_, other) in others { try await other.event("message", ["text": line.text]) }
       if number == 0 {
         // She compares the codes with bob.
@@ -64,7 +66,7 @@ struct ChatScene {
       }
       if line.text.hasSuffix("👍") { try await run("bob", "message", "react", Self.team, "last", "🎉") }
     }
-    alice.stop()
+    _ = try await alice.exitCode()
     try await setTimes()
     let screen = try await TmuxScreen(
       columns: Self.columns, rows: Self.rows, environment: lab.environment.merging(["TZ": "UTC"]) { $1 })

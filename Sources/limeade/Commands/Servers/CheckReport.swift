@@ -44,7 +44,7 @@ final class CheckReport: @unchecked Sendable {
       object["remedy"] = finding.remedy
       return Output.line(JSONLine.string(object))
     }
-    Output.line((finding.severity == .error ? Ink.bad : .warning)(SafeLine.text(finding.headline)))
+    Output.line(SafeLine.text(finding.headline), finding.severity == .error ? .bad : .warning)
     for line in finding.correction.split(separator: "\n") { Output.line("    \(SafeLine.text(String(line)))") }
     if let remedy = finding.remedy { Output.line("    (\(SafeLine.text(remedy)))") }
   }
@@ -81,9 +81,9 @@ final class CheckReport: @unchecked Sendable {
     let time = result.outcome == .notTried ? "" : " (\(Self.seconds(result.seconds)))"
     let line = " \(result.step.title)\(time): \(SafeLine.text(result.seen))"
     switch result.outcome {
-    case .passed: Output.line(Ink.good("✔") + line)
-    case .failed: Output.line(Ink.bad("✖" + line))
-    case .notTried: Output.line(Ink.faint("–" + line))
+    case .passed: Output.line("✔", .good, then: line)
+    case .failed: Output.line("✖" + line, .bad)
+    case .notTried: Output.line("–" + line, .faint)
     }
     if let trace, let line = result.traceLine { Output.line("    see \(SafeLine.text(trace)):\(line)") }
     Self.showCauses(result)
