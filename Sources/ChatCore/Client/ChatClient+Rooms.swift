@@ -16,6 +16,9 @@ extension ChatClient {
     case .newcomer(let address, let known):
       do { return try await room(withPerson: address) } catch let error as ChatError where error.isRefusal {
         throw ChatError.nobodyCalled(target, address: address.description, known: known)
+      } catch ChatError.noRoomYet {
+        // Nothing here is called so, and nobody can be asked.
+        throw ChatError.unknownRoom(target, known: known)
       }
     }
   }
