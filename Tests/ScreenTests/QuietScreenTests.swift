@@ -58,7 +58,8 @@ import Testing
       try await screen.enter("/set account typing off")
       try await screen.line(with: "typing     off")
       try await screen.press("Escape")
-      try await screen.line(with: "[Lab team] >")
+      // Escape and a key at once would be that key with Alt.
+      try await screen.wait(for: "the messages") { !$0.contains { $0.contains("for the account") } }
       try await screen.enter("/set colour blue")
       try await screen.line(with: "no setting 'colour'")
       try await screen.enter("/quit")
@@ -82,7 +83,7 @@ import Testing
       try await screen.enter("/search rude")
       try await screen.line(with: "bob", "(blocked)")
       try await screen.press("Escape")
-      try await screen.line(with: "[Lab team] >")
+      try await screen.wait(for: "the messages") { !$0.contains { $0.contains("Search Lab team") } }
       try await screen.enter("/unblock bob")
       try await screen.line(with: "another rude word")
     }
