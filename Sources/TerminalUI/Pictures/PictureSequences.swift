@@ -29,6 +29,7 @@ public struct PictureSequences: Hashable, Sendable {
     }
   }
 
+  /// By what the terminal gets.
   public static func == (one: Self, other: Self) -> Bool { one.bytes == other.bytes }
   public func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
 
@@ -85,12 +86,13 @@ public struct PictureSequences: Hashable, Sendable {
   /// The first `ESC P parameters q data ESC \`.
   private static func sixel(_ output: [UInt8]) -> ([UInt8], Int, Int)? {
     for start in output.indices where output[start] == 0x1B {
-      guard let (end, body) = body(output, start, introducer: "P"), let q = body.firstIndex(of: UInt8(ascii: "q")) else {
+      guard let (end, body) = body(output, start, introducer: "P"), let q = body.firstIndex(of: UInt8(ascii: "q"))
+      else {
         continue
       }
       let data = body[(q + 1)...]
       guard body[..<q].allSatisfy(isParameter),
-        data.allSatisfy({ (0x3F...0x7E).contains($0) || isParameter($0) || "\"#!$-".utf8.contains($0) || $0 == 0x0A })
+        data.allSatisfy({ (0x3F...0x7E).contains($0) || isParameter($0) || "\"#!$-\n".utf8.contains($0) })
       else { return nil }
       // Raster attributes, which say how large it is: "1;1;width;height.
       guard data.first == UInt8(ascii: "\"") else { return nil }

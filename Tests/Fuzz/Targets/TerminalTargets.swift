@@ -25,7 +25,8 @@ extension FuzzTarget {
         && lines.split(separator: "\n").allSatisfy { isHarmless(String($0)) } && DisplayText.lines(lines) == lines
     },
     // Where a link leads is printable ASCII, and its pieces on wrapped lines are the link.
-    FuzzTarget("web-link", seeds: text(["see (https://a.example/b_(c)?d=é#e). http://[::1]/", "https://日本.example/、"])) {
+    FuzzTarget("web-link", seeds: text(["see (https://a.example/b_(c)?d=é#e). http://[::1]/", "https://日本.example/、"]))
+    {
       data in
       let text = DisplayText.lines(String(decoding: data, as: UTF8.self))
       return WebLink.all(in: text).allSatisfy { link in
@@ -36,7 +37,8 @@ extension FuzzTarget {
       "picture-header",
       seeds: {
         let png: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, 0, 0, 0, 13] + Array("IHDR".utf8)
-        let exif = Array("Exif\0\0MM".utf8) + [0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0]
+        let exif =
+          Array("Exif\0\0MM".utf8) + [0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0]
         let jpeg: [UInt8] = [0xFF, 0xD8, 0xFF, 0xE1, 0, UInt8(exif.count + 2)] + exif
         return [
           png + [0, 0, 2, 0, 0, 0, 1, 0], jpeg + [0xFF, 0xC0, 0, 11, 8, 0, 9, 0, 7, 1, 1, 0x11, 0],
@@ -51,7 +53,8 @@ extension FuzzTarget {
     FuzzTarget(
       "picture-sequences",
       seeds: text([
-        "x\u{1B}_Ga=T,f=32,s=2,v=1,m=1\u{1B}\\\u{1B}_Gm=0;/wAA\u{1B}\\\n", "\u{1B}P0;1q\"1;1;6;6#0;2;0;0;99~~$-!6?\u{1B}\\",
+        "x\u{1B}_Ga=T,f=32,s=2,v=1,m=1\u{1B}\\\u{1B}_Gm=0;/wAA\u{1B}\\\n",
+        "\u{1B}P0;1q\"1;1;6;6#0;2;0;0;99~~$-!6?\u{1B}\\",
       ])
     ) { data in
       let kitty = PictureSequences(data, .kitty)?.bytes ?? []
