@@ -74,6 +74,12 @@ import Testing
         == Self.bytes("\u{1B}_Ga=T,f=32,s=2,v=1,c=4,r=2,m=1,q=2\u{1B}\\\u{1B}_Gm=0;/wAA//8AAP8=\u{1B}\\"))
   }
 
+  @Test func kittyScalesThePictureToItsCells() {
+    let made = "\u{1B}_Ga=T,f=24,s=80,v=40,c=99,r=77,m=0;AAAA\u{1B}\\"
+    let picture = PictureSequences(Self.bytes(made), .kitty, cells: ScreenSize(columns: 8, rows: 2))
+    #expect(picture?.bytes == Self.bytes("\u{1B}_Ga=T,f=24,s=80,v=40,m=0,c=8,r=2,q=2;AAAA\u{1B}\\"))
+  }
+
   @Test(arguments: [
     "\u{1B}_Ga=T,t=f,f=100;L2V0Yy9wYXNzd2Q=\u{1B}\\", "\u{1B}_Ga=T,t=s,f=100;eA==\u{1B}\\", "\u{1B}_Ga=d\u{1B}\\",
     "\u{1B}_Ga=T,f=32;not base64!\u{1B}\\", "\u{1B}_Ga=T,f=32;\u{7}eA==\u{1B}\\", "\u{1B}]52;c;eA==\u{1B}\\", "",

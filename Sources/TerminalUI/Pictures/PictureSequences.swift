@@ -15,13 +15,14 @@ public struct PictureSequences: Hashable, Sendable {
   /// Pixels, as a sixel picture says; nil for kitty's, which are scaled.
   public let pixels: (width: Int, height: Int)?
 
+  /// - Parameter cells: columns and rows that kitty scales the picture to; nil leaves that to the decoder.
   /// - Returns: nil when there is no picture in it, or something in one that does not belong there.
-  public init?(_ output: some Collection<UInt8>, _ form: PictureProtocol) {
+  public init?(_ output: some Collection<UInt8>, _ form: PictureProtocol, cells: ScreenSize? = nil) {
     guard output.count <= Self.maximumLength else { return nil }
     let output = Array(output)
     switch form {
     case .kitty:
-      guard let bytes = Self.kitty(output) else { return nil }
+      guard let bytes = Self.kitty(output, cells) else { return nil }
       (self.bytes, pixels) = (bytes, nil)
     case .sixel:
       guard let (bytes, width, height) = Self.sixel(output) else { return nil }
@@ -34,7 +35,7 @@ public struct PictureSequences: Hashable, Sendable {
   public func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
 
   /// All `ESC _ G keys ; base64 ESC \`.
-  private static func kitty(_ output: [UInt8]) -> [UInt8]? {
+  private static func kitty(_ output: [UInt8], _ cells: ScreenSize?) -> [UInt8]? {
     var bytes: [UInt8] = []
     var index = output.startIndex
     while let start = output[index...].firstIndex(of: 0x1B) {
@@ -43,7 +44,7 @@ public struct PictureSequences: Hashable, Sendable {
         continue
       }
       let parts = body.dropFirst().split(separator: UInt8(ascii: ";"), maxSplits: 1, omittingEmptySubsequences: false)
-      guard let keys = keys(parts[0]), parts.count < 2 || parts[1].allSatisfy(isBase64) else { return nil }
+      guard let keys = keys(parts[0], cells), parts.count < 2 || parts[1].allSatisfy(isBase64) else { return nil }
       bytes += Array("\u{1B}_G".utf8) + keys.utf8
       if parts.count > 1 { bytes += [UInt8(ascii: ";")] + parts[1] }
       bytes += [0x1B, UInt8(ascii: "\\")]
@@ -53,7 +54,7 @@ public struct PictureSequences: Hashable, Sendable {
   }
 
   /// Those of a picture that comes with the sequence: a file or shared memory of the terminal's machine is none.
-  private static func keys(_ text: ArraySlice<UInt8>) -> String? {
+  private static func keys(_ text: ArraySlice<UInt8>, _ cells: ScreenSize?) -> String? {
     var keys: [String] = []
     for part in text.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: true) {
       let words = part.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
@@ -69,10 +70,13 @@ public struct PictureSequences: Hashable, Sendable {
         default: false
         }
       guard isGood else { return nil }
-      keys.append("\(UnicodeScalar(key))=\(value)")
+      if cells == nil || !["c", "r"].contains(UnicodeScalar(key)) { keys.append("\(UnicodeScalar(key))=\(value)") }
     }
     // The terminal is not to answer: that would be typing.
-    if keys.contains(where: { $0.hasPrefix("a=") }) { keys.append("q=2") }
+    if keys.contains(where: { $0.hasPrefix("a=") }) {
+      if let cells { keys += ["c=\(cells.columns)", "r=\(cells.rows)"] }
+      keys.append("q=2")
+    }
     return keys.joined(separator: ",")
   }
 

@@ -32,8 +32,11 @@ enum PictureDecoder {
     try? file.seek(toOffset: 0)
     let name = URL(fileURLWithPath: path).lastPathComponent
     guard let beginning = try? file.read(upToCount: PictureHeader.maximumLength), let header = PictureHeader(beginning)
-    else { throw CommandFailure.badInput("\(SafeLine.text(name)) is no PNG, JPEG, GIF or WebP picture; /open opens it") }
-    guard size <= maximumBytes, header.width.multipliedReportingOverflow(by: header.height).partialValue <= maximumPixels,
+    else {
+      throw CommandFailure.badInput("\(SafeLine.text(name)) is no PNG, JPEG, GIF or WebP picture; /open opens it")
+    }
+    guard size <= maximumBytes,
+      header.width.multipliedReportingOverflow(by: header.height).partialValue <= maximumPixels,
       header.width <= maximumPixels, header.height <= maximumPixels
     else {
       throw CommandFailure.badInput(
@@ -46,20 +49,26 @@ enum PictureDecoder {
   /// - Parameters:
   ///   - path: absolute.
   ///   - pixels: how large it is to be.
+  ///   - cells: the same in columns and rows.
   static func picture(
-    of path: String, _ form: PictureProtocol, pixels: (width: Int, height: Int)
+    of path: String, _ form: PictureProtocol, pixels: (width: Int, height: Int), cells: ScreenSize
   ) throws -> PictureSequences {
     let shrink = min(1, (Double(maximumShown) / Double(pixels.width * pixels.height)).squareRoot())
     // The terminal scales kitty's pictures; sixels are as large as they are.
     let wanted =
       form == .kitty
-      ? (width: max(1, Int(Double(pixels.width) * shrink)), height: max(1, Int(Double(pixels.height) * shrink))) : pixels
+      ? (width: max(1, Int(Double(pixels.width) * shrink)), height: max(1, Int(Double(pixels.height) * shrink)))
+      : pixels
     var cell = (width: Double(decoderCell), height: Double(decoderCell))
     var picture: PictureSequences?
     for _ in 0..<2 {
       let columns = max(1, Int((Double(wanted.width) / cell.width).rounded()))
       let rows = max(1, Int((Double(wanted.height) / cell.height).rounded()))
-      let made = try run(path, form, columns: columns, rows: rows)
+      let output = try run(path, form, columns: columns, rows: rows)
+      guard let made = PictureSequences(output, form, cells: cells) else {
+        let name = URL(fileURLWithPath: path).lastPathComponent
+        throw CommandFailure.badInput("\(SafeLine.text(name)) cannot be shown here; /open opens it")
+      }
       picture = made
       guard let size = made.pixels else { break }
       let found = (width: Double(size.width) / Double(columns), height: Double(size.height) / Double(rows))
@@ -70,18 +79,12 @@ enum PictureDecoder {
     return picture
   }
 
-  private static func run(_ path: String, _ form: PictureProtocol, columns: Int, rows: Int) throws -> PictureSequences {
-    let output = try ExternalProgram.data(
+  private static func run(_ path: String, _ form: PictureProtocol, columns: Int, rows: Int) throws -> Data {
+    let limits = ["--as=\(memory)", "--cpu=\(time)", "--fsize=0", "--core=0", "--nofile=64"]
+    let options = ["--size", "\(columns)x\(rows)", "--stretch", "--animate", "off", "--threads", "1", "--polite", "on"]
+    return try ExternalProgram.data(
       of: "chafa", "/usr/bin/env",
-      [
-        "prlimit", "--as=\(memory)", "--cpu=\(time)", "--fsize=0", "--core=0", "--nofile=64", "--", "chafa",
-        "--format", form == .kitty ? "kitty" : "sixels", "--size", "\(columns)x\(rows)", "--stretch", "--animate", "off",
-        "--threads", "1", "--polite", "on", "--", path,
-      ],
+      ["prlimit"] + limits + ["--", "chafa", "--format", form == .kitty ? "kitty" : "sixels"] + options + ["--", path],
       input: Data(), timeout: Double(time), limit: PictureSequences.maximumLength, failure: CommandFailure.badInput)
-    guard let picture = PictureSequences(output, form) else {
-      throw CommandFailure.badInput("\(SafeLine.text(URL(fileURLWithPath: path).lastPathComponent)) cannot be shown here; /open opens it")
-    }
-    return picture
   }
 }

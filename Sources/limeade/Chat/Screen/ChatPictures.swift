@@ -53,7 +53,8 @@ extension ChatScreen {
       let picture = try await withCheckedThrowingContinuation {
         (continuation: CheckedContinuation<PictureSequences, any Error>) in
         DispatchQueue.global().async {
-          continuation.resume(with: Result { try PictureDecoder.picture(of: path, form, pixels: fit.pixels) })
+          continuation.resume(
+            with: Result { try PictureDecoder.picture(of: path, form, pixels: fit.pixels, cells: fit.cells) })
         }
       }
       await self.show(
