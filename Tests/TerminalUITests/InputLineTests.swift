@@ -130,7 +130,15 @@ import Testing
   }
 
   @Test func helpHasALineForEachCommand() {
-    #expect(CommandTable.standard.help().count == CommandTable.standard.commands.count)
+    let lines = CommandTable.standard.help()
+    #expect(lines.count { $0.hasPrefix("/") } == CommandTable.standard.commands.count)
+    // All explanations begin in one column; that of a long command is in the line below it.
+    let long = lines.firstIndex(of: "/create-plain NAME ADDRESS...")
+    #expect(long.map { lines[$0 + 1] } == String(repeating: " ", count: 26) + "create a group room without encryption")
+    #expect(
+      lines.contains(
+        "/leave".padding(toLength: 26, withPad: " ", startingAt: 0)
+          + "leave this room, asked for twice; what was written stays readable"))
     #expect(CommandTable.standard.help(for: "join") == ["/join ROOM  open a room, or start a chat with an address"])
   }
 }

@@ -149,6 +149,16 @@ import Testing
     #expect(
       interface.grid.lines[1...2] == [" /join ROOM  open a room, or start a", "             chat with someone"])
   }
+
+  @Test func aWordLongerThanTheScreenBeginsBesideItsLabel() {
+    var interface = Fixtures.interface(columns: 40, rows: 8)
+    let address = "sip:alice@sip.example.org;gr=urn:uuid:7f2b6c41-cc3d"
+    interface.screen.page = TextPage(title: "Room", lines: ["  device    \(address), trusted"])
+    #expect(
+      interface.grid.lines[1...3] == [
+        "   device    sip:alice@sip.example.org;", "             gr=urn:uuid:7f2b6c41-cc3d,", "             trusted",
+      ])
+  }
 }
 
 @Suite struct VerificationPanelTests {

@@ -217,13 +217,15 @@ public struct CommandTable: Hashable, Sendable {
     return (name, Array(open.before.dropFirst()), open.start)
   }
 
-  /// One line a command, for /help; of one command when `name` is given.
+  /// A line for each command, for /help; of one command when `name` is given.
   public func help(for name: String? = nil) -> [String] {
     let shown = commands.filter { name == nil || $0.name == name }
-    // The few long ones stand out rather than push all others to the right.
-    let width = min(Self.helpColumn, shown.map(\.usage.count).max() ?? 0)
-    return shown.map { command in
-      command.usage + String(repeating: " ", count: max(0, width - command.usage.count) + 2) + command.help
+    // The few long ones have a line of their own rather than push all others to the right.
+    let width = min(name == nil ? Self.helpColumn : .max, shown.map(\.usage.count).max() ?? 0)
+    return shown.flatMap { command in
+      let gap = String(repeating: " ", count: max(0, width - command.usage.count) + 2)
+      guard command.usage.count > width else { return [command.usage + gap + command.help] }
+      return [command.usage, String(repeating: " ", count: width + 2) + command.help]
     }
   }
 }

@@ -38,14 +38,18 @@ public struct TextPage: Hashable, Sendable {
     if isVerbatim { return lines.flatMap { TextWrap.lines(of: DisplayText.line($0), width: width) } }
     return lines.flatMap { line in
       // What follows a wide gap continues below where it began, if that leaves room.
-      let head = line.range(of: "  ", options: .backwards).map { line[..<$0.upperBound].count } ?? 0
-      let hanging = head < width / 2 ? head : 4
       let text = DisplayText.line(line)
+      let gap = text.range(of: "  ", options: .backwards).map { text[..<$0.upperBound] } ?? ""
       let lines = TextWrap.lines(of: text, width: width)
       guard lines.count > 1, let first = lines.first else { return lines }
+      let columns = ClusterWidth.columns(of: String(gap))
+      if columns < width / 2 {
+        // Also a word that is longer than a line begins beside its label.
+        return TextWrap.lines(of: String(text.dropFirst(gap.count)), width: width - columns).enumerated()
+          .map { ($0 == 0 ? String(gap) : String(repeating: " ", count: columns)) + $1 }
+      }
       let rest = text.dropFirst(first.count).drop { $0 == " " }
-      return [first]
-        + TextWrap.lines(of: String(rest), width: width - hanging).map { String(repeating: " ", count: hanging) + $0 }
+      return [first] + TextWrap.lines(of: String(rest), width: width - 4).map { "    " + $0 }
     }
   }
 
