@@ -96,7 +96,7 @@ import Testing
       let line = try await stage.screen.line(with: "✓ 日本 é 👍 in screen")
       #expect(line.hasPrefix("                    │"), "\(line)")
       let lines = try await stage.screen.lines()
-      #expect(lines[0].hasPrefix(" Lab team  🔒 E2EE not verified"))
+      #expect(lines[0].hasPrefix(" Lab team  🔒 E2EE untrusted"))
       #expect(lines[23].hasPrefix("[Lab team] >"))
       try await stage.screen.press("C-d")
       try await stage.screen.wait(for: "the shell") { $0.contains("over") }

@@ -19,7 +19,7 @@ import Testing
   @Test func aMessageGoesOutIsMarkedDeliveredAndIsAnswered() async throws {
     try await Stage.play(echo: true) { stage in
       let first = try await stage.screen.lines()
-      #expect(first[0].hasPrefix(" Lab team  🔒 E2EE not verified  alice*, bob, carol"))
+      #expect(first[0].hasPrefix(" Lab team  🔒 E2EE untrusted  alice*, bob, carol"))
       #expect(first[1].hasPrefix("▌ 1 # Lab team"))
       #expect(first[23].hasPrefix("[Lab team] >"))
       try await stage.screen.enter("hello world")
@@ -113,7 +113,7 @@ import Testing
       try await stage.screen.enter("/ephemeral 60 for  now")
       try await stage.screen.line(with: "✓ for  now")
       try await stage.screen.line(with: "(deleted 60 s after")
-      try await stage.screen.enter("/send-trusted only for the verified")
+      try await stage.screen.enter("/send-trusted only for the trusted")
       try await stage.screen.line(with: "not sent, as not every device in Lab team is trusted")
       try await stage.screen.enter("/files")
       try await stage.screen.line(with: "this room has no files")
