@@ -70,7 +70,7 @@ import Testing
     let text = try String(contentsOf: page, encoding: .utf8)
     let methods = try #require(text.split(separator: ".SH METHODS").last?.split(separator: ".SH").first)
     let described = Set(
-      methods.matches(of: /\b(?:account|room|message|keys|events)\.[a-zA-Z]+/).map { String($0.output) })
+      methods.matches(of: /\b(?:account|block|room|message|keys|events)\.[a-zA-Z]+/).map { String($0.output) })
     let served = AccountOperations.all.map { $0.method } + ["events.subscribe", "events.unsubscribe"]
     #expect(described == Set(served))
   }

@@ -190,15 +190,15 @@ import Testing
         let done = try await stage.lab.run(as: "bob", arguments)
         #expect(done.exitCode == 0, "\(done.errors)")
       }
-      try await bob("send", "Lab", "good morning", "--reply-to", "last")
+      try await bob("send", Stage.team, "good morning", "--reply-to", "last")
       try await stage.screen.line(with: "│ alice: hello")
       try await bob("message", "react", "Lab", "last", "👍")
       try await stage.screen.line(with: "👍 bob")
       try await stage.screen.enter("/react 🎉")
       try await stage.screen.line(with: "🎉 alice")
+      // Bob has read what he answered, so the mark of an edit goes below the text.
       try await stage.screen.enter("/edit hello,  \"world\"")
-      // What is known of who read it may push the mark into the next line.
-      try await stage.screen.line(with: "hello,  \"world\"")
+      try await stage.screen.line(with: "hello,  \"world\" [read by 1 of 2]")
       try await stage.screen.line(with: "(edited)")
 
       // The newest message is bob's; the one before it is chosen by going up twice.

@@ -13,11 +13,17 @@ import Testing
       try await stage.screen.line(with: " editing: helo", "Esc ends it")
       try await stage.screen.press("Escape")
       try await stage.screen.wait(for: "an empty line") { $0[23] == "[Lab team] >" }
+      // Without a change nothing is sent.
+      try await stage.screen.press("Up")
+      try await stage.screen.line(with: "[Lab team] > /edit helo")
+      try await stage.screen.press("Enter")
+      try await stage.screen.line(with: "nothing was changed")
       try await stage.screen.press("Up", "BSpace")
       try await stage.screen.type("lo")
       try await stage.screen.press("Enter")
       try await stage.screen.line(with: "hello", "(edited)")
       try await stage.bob.event("edited", within: 60, ["text": "hello"])
+      #expect(!stage.bob.output.contains { JSONEvent($0)?["event"] == "edited" && JSONEvent($0)?["text"] == "helo" })
       try await stage.screen.press("C-Up")
       try await stage.screen.line(with: "[Lab team] > /edit hello")
       try await stage.screen.press("C-Up")

@@ -18,7 +18,7 @@ import Testing
       try await stage.screen.press("M-3")
       try await stage.screen.wait(for: "the last active room") { $0[2].hasPrefix("▌ 3 # Tea") }
       // Times count in whole seconds: the open room stays the last active one.
-      #expect(try await stage.lab.run(as: "carol", "send", "Lab", "news").exitCode == 0)
+      #expect(try await stage.lab.run(as: "carol", "send", Stage.team, "news").exitCode == 0)
       try await stage.screen.wait(for: "the unread room above the others") {
         $0[2].hasPrefix("  1 # Lab team") && $0[3].hasPrefix("▌ 3 # Tea")
       }

@@ -100,7 +100,7 @@ import Testing
       let heard = stage.bob.output.compactMap { JSONEvent($0)?["text"] }.filter { $0.hasPrefix("number ") }
       #expect(heard == texts)
       // What comes then arrives here, and commands go through this screen.
-      #expect(try await stage.lab.run(as: "bob", "send", "Lab", "after").exitCode == 0)
+      #expect(try await stage.lab.run(as: "bob", "send", Stage.team, "after").exitCode == 0)
       try await second.line(with: "bob        ◇ after")
       let beside = try await stage.lab.run(as: "alice", "send", "Lab", "from a command", "--wait", "delivered")
       #expect(beside.exitCode == 0, "\(beside.errors)")

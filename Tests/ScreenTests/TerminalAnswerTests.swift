@@ -63,7 +63,7 @@ import Testing
       try await wait(for: "Lab team - limeade")
       try await stage.screen.enter("/create Ops bob")
       try await wait(for: "Ops - limeade")
-      #expect(try await stage.lab.run(as: "carol", "send", "Lab", "news").exitCode == 0)
+      #expect(try await stage.lab.run(as: "carol", "send", Stage.team, "news").exitCode == 0)
       try await wait(for: "(1) Ops - limeade")
       try await stage.screen.enter("/rename x\u{9D}2;stolen")
       try await stage.screen.press("C-z")
@@ -98,7 +98,7 @@ import Testing
       }
       #expect(size() == text.count)
       let before = size()
-      #expect(try await stage.lab.run(as: "carol", "send", "Lab", "a line as people write them").exitCode == 0)
+      #expect(try await stage.lab.run(as: "carol", "send", Stage.team, "a line as people write them").exitCode == 0)
       try await stage.screen.line(with: "carol      ◇ a line as people write them")
       // The receipt may still be under way.
       try await Task.sleep(for: .milliseconds(500))

@@ -99,10 +99,13 @@ import Testing
     try await answer(screen, lab, keyServer: "http://127.0.0.1:\(port.number)/")
     try await screen.line(with: "registered as sip:alice@sip.example.org")
     #expect(try await hasDevice(lab))
+    let pressed = ContinuousClock.now
     try await screen.press("C-c")
     try await screen.wait(for: "the shell") { $0.last { !$0.isEmpty }?.hasSuffix("$") == true }
     try await screen.enter("echo seen-$?")
     try await screen.line(with: "seen-130")
+    // The key server would be waited for half a minute.
+    #expect(ContinuousClock.now - pressed < .seconds(15))
     #expect(try await !hasDevice(lab))
   }
 }

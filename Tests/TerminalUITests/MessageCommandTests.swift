@@ -41,6 +41,21 @@ import Testing
     #expect(interface.screen.selected == "8" && interface.screen.input.isEmpty)
   }
 
+  @Test func anEditThatChangesNothingIsNotSentAndSaysSo() {
+    var interface = interface()
+    let unchanged = "nothing was changed: the message stays as it is"
+    _ = interface.press(.up)
+    #expect(interface.press(.enter).isEmpty)
+    #expect(interface.screen.input.isEmpty && interface.screen.selected == nil)
+    #expect(interface.screen.status.hint == unchanged)
+    // Written out, for a chosen message too.
+    interface.screen.selected = "5"
+    _ = interface.type("/edit 2.5, two processes with redis")
+    #expect(interface.press(.enter).isEmpty && interface.screen.status.hint == unchanged)
+    _ = interface.type("/edit 2.5, two processes with redis")
+    #expect(!interface.press(.enter).isEmpty && interface.screen.selected == "8")
+  }
+
   @Test func enteredLinesAreReachedFromAnEmptyLineToo() {
     var interface = interface()
     for line in ["first", "second"] {

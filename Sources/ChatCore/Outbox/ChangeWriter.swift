@@ -36,6 +36,7 @@ import MessageFormats
     return try await change(.edited, of: messageID, in: room, text: text) { message in
       try Self.checkIsOwn(message, what: "edited")
       if message.isRetracted { throw ChatError.badInput("the message was retracted and cannot be edited") }
+      if message.text == text { throw ChatError.badInput("the message has this text already: nothing was sent") }
     }
   }
 

@@ -215,6 +215,20 @@ struct RoomLookup: Sendable {
     return uri.addressOfRecord
   }
 
+  /// Whom a name may mean that a room's name only begins with: whoever makes a room "bob's party" is not to get what is
+  /// written to bob.
+  func possiblePerson(_ name: String, insteadOf room: RoomSummary) -> SIPURI? {
+    let wanted = Self.key(of: name)
+    guard key(of: room) != wanted, uses[wanted] != room.room.address, let person = newcomer(name),
+      !SIPAddress.isSame(person, account)
+    else { return nil }
+    return person
+  }
+
+  func ambiguous(_ text: String, _ person: SIPURI, _ room: RoomSummary) -> ChatError {
+    .ambiguousRoom(text, candidates: [person.description] + candidates([room]))
+  }
+
   /// One room that is open, else one that was left.
   private func only(of matches: [RoomSummary], _ text: String) throws(ChatError) -> RoomSummary {
     let open = matches.filter { $0.room.state != .left }
@@ -354,7 +368,11 @@ extension AccountStore {
       throw ChatError.badInput("'\(text)' is not a whole SIP address; write sip:NAME@DOMAIN")
     case .name(let name):
       switch try lookup.meaning(of: name, isWhole: true) {
-      case .room(let room): return try await using(room, by: text, for: account)
+      case .room(let room):
+        if let person = lookup.possiblePerson(name, insteadOf: room), try await !isOfUser(room.room.address, account) {
+          throw lookup.ambiguous(name, person, room)
+        }
+        return try await using(room, by: text, for: account)
       case .person(let address):
         try lookup.refuseOwn(address)
         return .person(address)
@@ -364,6 +382,19 @@ extension AccountStore {
         return .newcomer(address, known: lookup.openNames)
       }
     case .wholeName: return try await using(try lookup.room(text), by: text, for: account)
+    }
+  }
+
+  /// Whether the user made the room, or has written in it.
+  private func isOfUser(_ room: String, _ account: SIPURI) async throws -> Bool {
+    let made = RoomEvent.Kind.made.rawValue
+    return try await database.read { db in
+      try Bool.fetchOne(
+        db,
+        sql: """
+          SELECT EXISTS (SELECT 1 FROM roomEvent WHERE room = ?1 AND kind = ?2 AND "by" = ?3)
+            OR EXISTS (SELECT 1 FROM message WHERE room = ?1 AND isOutgoing)
+          """, arguments: [room, made, account.description]) ?? false
     }
   }
 

@@ -85,6 +85,14 @@ extension UserInterface {
     return screen.input.text == Self.edit + text
   }
 
+  /// An edit that changes nothing is none: the line is empty again, and nothing is sent.
+  mutating func endsUnchangedEdit() -> Bool {
+    guard isUntouchedEdit else { return false }
+    endSubject()
+    screen.status.hint = "nothing was changed: the message stays as it is"
+    return true
+  }
+
   private static let edit = "/edit "
 
   /// False when there is no further one in that direction.

@@ -363,6 +363,7 @@ public struct UserInterface: Sendable {
         return [.sendMessage(text, room: room)] + scrollToEnd()
       case .command(let call):
         guard isConfirmed(call) else { return [] }
+        if isTyped, call.name == MessageCommand.edit.rawValue, endsUnchangedEdit() { return [] }
         if isTyped, MessageCommand(rawValue: call.name) != nil, let subject = screen.input.subject {
           screen.selected = subject
         }

@@ -59,6 +59,8 @@ struct FirstRun {
       do {
         try await tryAccount()
         break
+      } catch let failure as CommandFailure where failure.code == AccountTrial.interrupted {
+        throw failure
       } catch {
         let cause = "That does not work: \(SafeLine.text(ExitStatus.text(of: error)))"
         for line in TextWrap.lines(of: cause, width: ScreenSize.ofTerminal.columns) { Output.line(line) }

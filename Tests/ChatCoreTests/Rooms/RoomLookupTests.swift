@@ -32,6 +32,15 @@ private struct Fixture {
     return address
   }
 
+  /// The user made the room.
+  func make(_ room: String) throws {
+    try store.database.write { db in
+      var event = RoomEvent(
+        .made, room: room, account: own, time: Date(), by: own.description)
+      try event.record(db)
+    }
+  }
+
   func leave(_ room: String) throws {
     try store.database.write {
       try $0.execute(sql: "UPDATE room SET state = 'left' WHERE address = ?", arguments: [room])
@@ -100,6 +109,7 @@ private struct Fixture {
   @Test func aNameThatAStrangerTakesTooIsRefusedUntilTheUserChooses() async throws {
     let fixture = try Fixture()
     let team = try fixture.room(1, "Ops team")
+    try fixture.make(team)
     #expect(try await fixture.write("ops") == team)
     let stranger = try fixture.room(2, "Ops", others: ["mallory"])
     // The user has written to the team by that name.
@@ -115,6 +125,31 @@ private struct Fixture {
     #expect(try await fixture.write("Ops") == stranger)
     #expect(try await fixture.write("Ops t") == team)
     for name in ["ops\u{200B}", " Ops ", "O\u{202E}ps"] { #expect(try await fixture.read(name) == stranger) }
+  }
+
+  @Test func aPersonsNameIsNotTheBeginningOfARoomThatOthersMade() async throws {
+    let fixture = try Fixture()
+    let party = try fixture.room(1, "bob's party", others: ["mallory"])
+    for name in ["bob", "Bob", "b"] {
+      let error = await #expect(throws: ChatError.self) { try await fixture.write(name) }
+      #expect(error?.exitCode == 65)
+      for part in ["sip:\(name)@sip.example.org", "bob's party", "mallory", party] {
+        #expect(error?.description.contains(part) == true, "\(part): \(String(describing: error))")
+      }
+    }
+    // No user is called so; and to read, no harm is done.
+    #expect(try await fixture.write("bob's p") == party)
+    #expect(try await fixture.read("bob") == party)
+    #expect(try await fixture.write("name:bob's party") == party)
+    await #expect(throws: ChatError.self) { try await fixture.write("bob") }
+    // Where the user has written, what comes next is meant.
+    try await fixture.store.database.write { db in
+      var message = Message(
+        room: party, messageID: "m1", sender: own.description, isOutgoing: true, text: "hello", time: Date(),
+        receivedAt: Date(), isEncrypted: true, trust: "untrusted", state: .sent, isRead: true)
+      _ = try MessageQueries.insertOnce(db, &message)
+    }
+    #expect(try await fixture.write("bob") == party)
   }
 
   @Test func aNameDoesNotGoOverToAStrangerWhenItsRoomIsRenamedOrLeft() async throws {

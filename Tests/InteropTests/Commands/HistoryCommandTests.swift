@@ -20,7 +20,9 @@ import Testing
     #expect(try await lab.run(as: "alice", "history", "Ops", "--search", "テキスト").lines.count == 1)
 
     let text = try await lab.run(as: "alice", "history", "--all")
-    #expect(text.lines.count == 4)
+    // Two texts of each room, and that it was made.
+    #expect(text.lines.count == 6)
+    #expect(text.lines.count { $0.contains("-- you made this room") } == 2)
     #expect(text.lines.contains { $0.hasPrefix("Ops: ") && $0.contains("deploy Ops now\u{FFFD}[2J  (delivered 1/1") })
 
     // Times are local ones of 24 hours: of these two zones one is in the afternoon.
@@ -36,7 +38,7 @@ import Testing
     let file = lab.folder.file("export.jsonl")
     #expect(try await lab.run(as: "alice", "history", "--all", "--json", "--output", file.path).exitCode == 0)
     let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
-    #expect(lines.count == 4)
+    #expect(lines.count == 6)
     #expect(lines.allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}") })
     #expect(try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int == 0o600)
     let again = try await lab.run(as: "alice", "history", "--all", "--output", file.path)

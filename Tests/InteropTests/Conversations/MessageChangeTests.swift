@@ -96,6 +96,10 @@ extension ChatAccount {
       #expect(atBob.text == "better words" && atBob.editedAt != nil && atBob.original == "the-first-words")
 
       await #expect(throws: ChatError.self) {
+        _ = try await alice.client.edit(message.messageID, in: room, to: "better words")
+      }
+
+      await #expect(throws: ChatError.self) {
         _ = try await bob.client.edit(message.messageID, in: room, to: "bob's words")
       }
       await #expect(throws: ChatError.self) { _ = try await bob.client.retract(message.messageID, in: room) }

@@ -78,4 +78,21 @@ import Testing
     #expect(try await run("history", "name:Ops").output.contains("hello carol"))
     for process in [alice, bob, mallory] { process.stop() }
   }
+
+  @Test func aRoomWhoseNameBeginsLikeAPersonsGetsNothingThatIsForThePerson() async throws {
+    let lab = try await LabProgram()
+    defer { lab.stop() }
+    let (alice, mallory) = (try await lab.listener("alice"), try await lab.listener("carol"))
+    let made = try await lab.run(as: "carol", "room", "create", "bob's party", Self.alice, "--json")
+    let room = try #require(made.events.first?["room"], "\(made.errors)")
+    try await alice.event("room", ["room": room])
+    let refused = try await lab.run(as: "alice", "send", "bob", "for bob only")
+    #expect(refused.exitCode == 65, "\(refused.errors)")
+    for part in [Self.bob, "bob's party", Self.carol] { #expect(refused.errors.contains(part), "\(refused.errors)") }
+    let meant = try await lab.run(as: "alice", "send", "bob's party", "for all", "--wait", "delivered")
+    #expect(meant.exitCode == 0, "\(meant.errors)")
+    try await mallory.event("message", ["text": "for all"])
+    #expect(!mallory.output.contains { $0.contains("for bob only") })
+    for process in [alice, mallory] { process.stop() }
+  }
 }

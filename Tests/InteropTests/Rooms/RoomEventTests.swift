@@ -94,4 +94,37 @@ import Testing
     #expect(try await run("history", "Operations", "--limit", "1").lines.count == 1)
     for process in [bob, carol] { process.stop() }
   }
+
+  /// Another conference server of the same name knows nothing of the rooms, as one that has lost its database.
+  @Test func aRoomThatItsServerHasForgottenIsToldOfOnceAndStaysReadable() async throws {
+    let before = try await LabProgram()
+    let bob = try await before.listener("bob")
+    let made = try await before.run(as: "alice", "room", "create", "Ops", "bob", "--json")
+    let room = try #require(made.events.first?["room"], "\(made.errors)")
+    let sent = try await before.run(as: "alice", "send", "Ops", "the code of the door", "--wait", "delivered")
+    #expect(sent.exitCode == 0, "\(sent.errors)")
+    bob.stop()
+    before.stop()
+    let lab = try await LabProgram()
+    defer { lab.stop() }
+    func run(_ arguments: String...) async throws -> CommandRun {
+      try await lab.run(as: "alice", arguments, environment: before.environment)
+    }
+    for isFirst in [true, false] {
+      let alice = try PeerProcess(
+        TestPaths.limeade, lab.arguments("alice", ["listen", "--json"]), environment: before.environment, name: "alice")
+      try await alice.event("registered")
+      if isFirst { try await alice.event("roomEvent", ["room": room, "kind": "forgotten"]) }
+      let refused = try await run("send", "Ops", "is anybody there?")
+      #expect(refused.exitCode != 0 && refused.errors.contains("no longer a member of Ops"), "\(refused.errors)")
+      if !isFirst { #expect(!alice.output.contains { $0.contains("forgotten") }) }
+      alice.stop()
+    }
+    let history = try await run("history", "Ops")
+    #expect(history.output.contains("the code of the door"), "\(history.errors)")
+    #expect(history.lines.count { $0.contains("-- the server does not know this room any more") } == 1)
+    #expect(!history.output.contains("is anybody there?"))
+    let found = try await run("history", "--search", "door", "--json")
+    #expect(found.events.first?["room"] == room)
+  }
 }

@@ -3,6 +3,9 @@ import ChatCore
 import Foundation
 
 struct AccountTrial {
+  /// The exit code of a try that a signal ended.
+  static let interrupted: Int32 = 130
+
   let name: String
   let table: String
   let options: GlobalOptions
@@ -63,7 +66,13 @@ struct AccountTrial {
       try await client.start()
       report("registered as \(account.address)")
       if checkingKeyServer, account.keyServer != nil {
-        _ = try await client.updateKeys()
+        // Ctrl-C does not wait for a key server that says nothing.
+        try await Race.first(
+          { _ = try await client.updateKeys() },
+          {
+            while !isInterrupted.isSet { try await Task.sleep(for: .milliseconds(50)) }
+            throw CancellationError()
+          })
         report("keys are published at the key server")
       }
       guard !isInterrupted.isSet else { throw CancellationError() }
@@ -72,7 +81,7 @@ struct AccountTrial {
       await client.stop(unregistering: true)
       if isInterrupted.isSet {
         await watch.value
-        throw CommandFailure(code: 130, text: "interrupted: no account was made")
+        throw CommandFailure(code: Self.interrupted, text: "interrupted: no account was made")
       }
       throw error
     }

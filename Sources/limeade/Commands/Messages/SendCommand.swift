@@ -106,7 +106,8 @@ struct SendCommand: AsyncParsableCommand {
   func run() async throws {
     Output.onlyReports = true
     let text = try message()
-    if FreeText.commands["send"]?.isOption(text) == true {
+    // Who wrote "--" knows.
+    if FreeText.commands["send"]?.isOption(text) == true, !CommandLine.arguments.contains("--") {
       Output.note("limeade: '\(text)' is sent as the text; options stand before TO")
     }
     let account = try options.accountConfiguration(withPassword: false)
