@@ -304,7 +304,7 @@ extension DeviceDecision {
   }
 }
 
-/// The user has compared the codes: the device counts as verified.
+/// The user has compared the codes: the device counts as trusted.
 public struct TrustDevice: DeviceDecision {
   public static let method = "keys.trust"
   /// As `DeviceDecision.device`.

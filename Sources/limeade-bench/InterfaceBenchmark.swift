@@ -69,7 +69,7 @@ struct InterfaceBenchmark: AsyncParsableCommand {
     var state = ScreenState()
     state.rooms = (1...50).map { RoomRow(id: "r\($0)", number: $0, name: "Room \($0)", unread: $0 % 3) }
     state.openRoom = "r1"
-    state.header = RoomHeader(name: "Room 1", security: .encrypted(verifiedDevices: 2, devices: 4), deviceCount: 4)
+    state.header = RoomHeader(name: "Room 1", security: .encrypted(trustedDevices: 2, devices: 4), deviceCount: 4)
     state.messages = (0..<messages).map(message)
     state.status = StatusBar(account: "alice@sip.example.org", connection: "registered", health: .good)
     return state

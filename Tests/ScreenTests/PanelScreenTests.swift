@@ -39,13 +39,13 @@ import Testing
       try await screen.type("t")
       try await screen.line(with: "Is the code the same on both screens?")
       try await screen.type("t")
-      try await screen.line(with: "> verified")
+      try await screen.line(with: "> trusted")
       try await screen.press("Escape")
       // Escape and a key at once would be that key with Alt.
       try await screen.wait(for: "the messages") { !$0.contains { $0.contains("Comparing devices") } }
-      try await screen.line(with: "E2EE verified 1/2")
+      try await screen.line(with: "E2EE trusted 1/2")
       try await screen.enter("/verify bob")
-      try await screen.line(with: "> not verified")
+      try await screen.line(with: "> untrusted")
       try await screen.type("d")
       try await screen.line(with: "Press d again")
       try await screen.type("d")
@@ -148,7 +148,7 @@ import Testing
         let line = try await stage.screen.line(with: "\(isConsole ? "D" : "✓") from \(terminal): 日本 é")
         #expect(line.hasPrefix("                    │"), "\(terminal): \(line)")
         let lines = try await stage.screen.lines()
-        #expect(lines[0].hasPrefix(" Lab team  \(isConsole ? "" : "🔒 ")E2EE not verified"), "\(terminal)")
+        #expect(lines[0].hasPrefix(" Lab team  \(isConsole ? "" : "🔒 ")E2EE untrusted"), "\(terminal)")
         #expect(lines[23].hasPrefix("[Lab team] >"), "\(terminal)")
       }
     }

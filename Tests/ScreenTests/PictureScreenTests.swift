@@ -50,13 +50,13 @@ final class XtermScreen {
 }
 
 @Suite(.serialized) struct PicturesOnScreens {
-  private static let red = "#e01020"
+  private static let colour = "#10e060"
 
   /// A picture of one colour, by a program that is not ours.
   private static func picture(in folder: TemporaryFolder) async throws -> String {
-    let path = folder.file("a red square.png").path
+    let path = folder.file("a green square.png").path
     let made = try await CommandRun(
-      URL(fileURLWithPath: "/usr/bin/convert"), ["-size", "240x240", "xc:\(red)", path], within: 20)
+      URL(fileURLWithPath: "/usr/bin/convert"), ["-size", "240x240", "xc:\(colour)", path], within: 20)
     #expect(made.exitCode == 0, "\(made.errors)")
     return path
   }
@@ -68,7 +68,7 @@ final class XtermScreen {
     let alice = try await lab.listener("alice")
     let sent = try await lab.run(as: "bob", "send", "sip:alice@sip.example.org", "--file", picture)
     #expect(sent.exitCode == 0, "\(sent.errors)")
-    _ = try await alice.line(within: 30, "the file") { $0.contains("a red square.png") }
+    _ = try await alice.line(within: 30, "the file") { $0.contains("a green square.png") }
     alice.stop()
     let screen = try await XtermScreen(
       [TestPaths.limeade.path] + lab.arguments("alice", ["chat", "bob"]), environment: lab.environment)
@@ -78,11 +78,11 @@ final class XtermScreen {
       let list = try await lab.run(as: "alice", "file", "list", "bob")
       return list.output.contains("saved as")
     }
-    #expect(try await screen.share(of: Self.red) < 0.01)
+    #expect(try await screen.share(of: Self.colour) < 0.01)
     try screen.type("/picture\r")
-    try await wait("the picture is shown") { try await screen.share(of: Self.red) > 0.05 }
+    try await wait("the picture is shown") { try await screen.share(of: Self.colour) > 0.05 }
     try screen.type("x")
-    try await wait("the picture is gone") { try await screen.share(of: Self.red) < 0.01 }
+    try await wait("the picture is gone") { try await screen.share(of: Self.colour) < 0.01 }
     lab.stop()
   }
 
@@ -93,9 +93,9 @@ final class XtermScreen {
       let screen = stage.screen
       let written = try await screen.record()
       try await screen.enter("/file \"\(picture)\"")
-      try await screen.line(with: "[file] a red square.png")
+      try await screen.line(with: "[file] a green square.png")
       try await screen.enter("/picture")
-      try await screen.line(with: "a red square.png, 240×240")
+      try await screen.line(with: "a green square.png, 240×240")
       try await screen.line(with: "terminal shows no pictures")
       let bytes = try String(decoding: Data(contentsOf: written), as: UTF8.self)
       // tmux would take kitty's question for a title.

@@ -43,7 +43,7 @@ import Testing
     try await screen.line(with: "hello again", "(edited)")
     try await screen.enter("/trust sip:bob@")
     try await screen.line(with: "is now trusted")
-    try await screen.line(with: "E2EE verified")
+    try await screen.line(with: "E2EE trusted")
     try await screen.enter("/rename On call")
     try await screen.line(with: "[On call] >")
     try await screen.enter("/publish")

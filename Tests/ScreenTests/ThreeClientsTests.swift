@@ -17,7 +17,7 @@ import Testing
     }
     try await alice.enter("/create Trio bob carol")
     let room = try #require(try await carol.process.event("joined")["room"])
-    for screen in [alice, bob] { try await screen.line(with: "Trio  E2EE", "alice*, bob, carol", within: 60) }
+    for screen in [alice, bob] { try await screen.line(with: "Trio", "E2EE", "alice*, bob, carol", within: 60) }
 
     try await alice.enter("from alice, 日本語")
     try await bob.line(with: "alice      ◇ from alice, 日本語", within: 60)

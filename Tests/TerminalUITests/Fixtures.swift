@@ -13,7 +13,7 @@ enum Fixtures {
 
   static func message(
     _ id: String, _ hour: Int, _ minute: Int, _ sender: String, _ text: String, day: Int = 0,
-    encryption: MessageRow.Encryption = .verified, delivery: MessageRow.Delivery? = nil
+    encryption: MessageRow.Encryption = .trusted, delivery: MessageRow.Delivery? = nil
   ) -> MessageRow {
     MessageRow(
       id: id, time: time(hour, minute, day: day), sender: sender, isOwn: delivery != nil, text: text,
@@ -21,11 +21,11 @@ enum Fixtures {
   }
 
   static let members = [
-    MemberRow(id: "sip:alice@sip.example.org", name: "Alice", isSelf: true, isAdmin: true, trust: .verified),
+    MemberRow(id: "sip:alice@sip.example.org", name: "Alice", isSelf: true, isAdmin: true, trust: .trusted),
     MemberRow(
       id: "sip:bob@sip.example.org", name: "Bob",
       devices: ["a1b2c3d4", "e5f60718"].map {
-        .init(id: "sip:bob@sip.example.org;gr=urn:uuid:" + $0, trust: .notVerified)
+        .init(id: "sip:bob@sip.example.org;gr=urn:uuid:" + $0, trust: .untrusted)
       }),
     MemberRow(id: "sip:carol@sip.example.org", name: "Carol", trust: .unsafe),
   ]
@@ -44,13 +44,13 @@ enum Fixtures {
     state.timeZone = utc
     state.rooms = rooms
     state.openRoom = "lab"
-    state.header = RoomHeader(name: "Lab team", security: .encrypted(verifiedDevices: 2, devices: 4), deviceCount: 4)
+    state.header = RoomHeader(name: "Lab team", security: .encrypted(trustedDevices: 2, devices: 4), deviceCount: 4)
     state.members = members
     state.messages = [
       message("1", 22, 50, "bob", "good night", day: -1),
       message("2", 9, 14, "bob", "factory answers 302, room is up"),
       message("3", 9, 15, "carol", "which flexisip version?\nand which client?", encryption: .encrypted),
-      .notice(id: "4", time: time(9, 16), text: "new device of carol: ab12 cd34 (not verified)"),
+      .notice(id: "4", time: time(9, 16), text: "new device of carol: ab12 cd34 (untrusted)"),
       message("5", 9, 20, "alice", "2.5, two processes with redis", delivery: .displayed(2, of: 3)),
       message("6", 9, 22, "bob", "no session: a new one was asked for", encryption: .undecryptable),
       message("7", 9, 23, "alice", "hello?", delivery: .failed(reason: "503 from the server, will retry")),

@@ -156,7 +156,7 @@ import Testing
     address: "sip:bob@sip.example.org", ownAddress: "sip:alice@sip.example.org", ownDevice: "sip:alice;gr=1",
     ownFingerprint: "aaaa bbbb",
     devices: [
-      .init(id: "sip:bob;gr=1", trust: .notVerified, code: "11111 22222 33333 44444 55555", fingerprint: "cccc dddd"),
+      .init(id: "sip:bob;gr=1", trust: .untrusted, code: "11111 22222 33333 44444 55555", fingerprint: "cccc dddd"),
       .init(id: "sip:bob;gr=2", trust: .unsafe, code: nil, fingerprint: nil, refusedFingerprint: "eeee"),
     ])
 
@@ -199,7 +199,7 @@ import Testing
         " to face, or by telephone if you know the voice. The other",
         " opens it with /verify sip:alice@sip.example.org",
         "",
-        " > not verified  sip:bob;gr=1",
+        " > untrusted  sip:bob;gr=1",
         "     code  11111 22222 33333 44444",
         "           55555",
         "     key   cccc dddd",
@@ -220,7 +220,7 @@ import Testing
   @Test func onASmallScreenTheChosenDeviceIsVisible() {
     var interface = Fixtures.interface(columns: 40, rows: 12)
     interface.show(Self.panel)
-    #expect(interface.grid.lines.contains { $0.contains("> not verified") })
+    #expect(interface.grid.lines.contains { $0.contains("> untrusted") })
     #expect(interface.grid.lines.contains { $0.contains("11111 22222 33333 44444") })
     _ = interface.press(.down)
     #expect(interface.grid.lines.contains { $0.contains("> UNSAFE  sip:bob;gr=2") })

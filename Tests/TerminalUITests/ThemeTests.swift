@@ -123,7 +123,7 @@ import Testing
 
   @Test func everySignHasTheWidthThatItIsPlacedWith() {
     let encryptions: [MessageRow.Encryption] = [
-      .notEncrypted, .encrypted, .verified, .unsafe, .undecryptable, .stranger,
+      .notEncrypted, .encrypted, .trusted, .unsafe, .undecryptable, .stranger,
     ]
     for glyphs in [Glyphs.standard, .ascii] {
       for encryption in encryptions { #expect(ClusterWidth.columns(of: glyphs.mark(encryption)) == 1) }

@@ -59,7 +59,7 @@ import MessageFormats
   }
 
   /// Whether every device that would get a message is trusted. Fetches the keys of new ones, so that they can be
-  /// verified. Without a connection those that are known are looked at; the others when the message leaves.
+  /// compared. Without a connection those that are known are looked at; the others when the message leaves.
   /// - Throws: `ChatError.untrusted`.
   func checkTrust(in address: String) async throws {
     guard let gruu = ownDevice.gruu else { throw ChatError.notConnected }

@@ -18,7 +18,7 @@ public enum SecurityLevel: String, Sendable {
   public var words: String {
     switch self {
     case .notEncrypted: "not encrypted"
-    case .encrypted: "encrypted"
+    case .encrypted: "encrypted, not every device trusted"
     case .trusted: "encrypted, every device trusted"
     case .unsafe: "UNSAFE: a device was flagged or its identity key changed"
     }

@@ -104,9 +104,9 @@ extension ScreenPainter {
       let isChosen = index == panel.position
       let style =
         switch device.trust {
-        case .verified: theme.verified
+        case .trusted: theme.verified
         case .unsafe, .held, .excluded: theme.error
-        case .notVerified, .notEncrypted: theme.text
+        case .untrusted, .unknown, .notEncrypted: theme.text
         }
       add(
         (isChosen ? "> " : "  ") + device.trust.words + "  " + device.id, isChosen ? theme.selection : style, hanging: 2

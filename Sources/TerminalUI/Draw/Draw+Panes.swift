@@ -72,9 +72,9 @@ extension ScreenPainter {
     let (trust, indent) = line.device.map { ($0.trust, 2) } ?? (line.member.trust, 0)
     let style: Style =
       switch trust {
-      case .verified: theme.verified
+      case .trusted: theme.verified
       case .unsafe, .held, .excluded: theme.error
-      case .notVerified, .notEncrypted: theme.faint
+      case .untrusted, .unknown, .notEncrypted: theme.faint
       }
     var column = grid.write(
       state.glyphs.mark(trust) + " ", row: row, column: columns.lowerBound + indent, end: columns.upperBound,

@@ -22,7 +22,7 @@ struct Completer {
     if let command, ["trust", "admit", "exclude", "distrust", "forget"].contains(command) {
       // Few know the beginning of a device's address.
       let others = screen.members.flatMap { member in
-        member.devices.filter { !member.isSelf || $0.trust != .verified }
+        member.devices.filter { !member.isSelf || $0.trust != .trusted }
       }
       return others.filter { command != "admit" || [.held, .excluded].contains($0.trust) }.map(\.id)
         .filter { word.isEmpty || $0.lowercased().contains(word.lowercased()) }.map { $0 + " " }

@@ -203,7 +203,7 @@ struct MessageLayout {
       switch message.encryption {
       case .undecryptable, .unsafe, .stranger: theme.error
       case .notEncrypted: isPlaintextInEncryptedRoom ? theme.error : theme.text
-      case .encrypted, .verified: message.isMention ? theme.mention : theme.text
+      case .encrypted, .trusted: message.isMention ? theme.mention : theme.text
       }
     var text = cut(message.text)
     if isPlaintextInEncryptedRoom { text = "[not encrypted] " + text }
@@ -338,7 +338,7 @@ struct MessageLayout {
 
   private func style(of encryption: MessageRow.Encryption) -> Style {
     switch encryption {
-    case .verified: theme.verified
+    case .trusted: theme.verified
     case .unsafe, .undecryptable, .stranger: theme.error
     case .notEncrypted, .encrypted: theme.faint
     }

@@ -16,9 +16,10 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
   /// How the message was protected. Drawn as a letter.
   public enum Encryption: Hashable, Sendable {
     case notEncrypted
-    /// End-to-end encrypted, the device not verified.
+    /// End-to-end encrypted, the device untrusted.
     case encrypted
-    case verified
+    /// End-to-end encrypted, the device trusted.
+    case trusted
     /// From or to a device marked unsafe.
     case unsafe
     /// The text then says why.
@@ -31,7 +32,7 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
       switch self {
       case .notEncrypted: "-"
       case .encrypted: "e"
-      case .verified: "v"
+      case .trusted: "t"
       case .unsafe: "U"
       case .undecryptable: "X"
       case .stranger: "?"
@@ -42,8 +43,8 @@ public struct MessageRow: Identifiable, Hashable, Sendable {
     public var words: String {
       switch self {
       case .notEncrypted: "not encrypted"
-      case .encrypted: "encrypted"
-      case .verified: "verified"
+      case .encrypted: "encrypted, untrusted"
+      case .trusted: "encrypted, trusted"
       case .unsafe: "unsafe"
       case .undecryptable: "cannot decrypt"
       case .stranger: "not from a member"

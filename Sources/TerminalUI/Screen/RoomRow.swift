@@ -68,9 +68,9 @@ public struct RoomRow: Identifiable, Hashable, Sendable {
 /// How far the open room's encryption can be trusted: the levels of Linphone.
 public enum RoomSecurity: Hashable, Sendable {
   case notEncrypted
-  case encrypted(verifiedDevices: Int, devices: Int)
-  /// Encrypted, and every device verified.
-  case verified
+  case encrypted(trustedDevices: Int, devices: Int)
+  /// Encrypted, and every device trusted.
+  case trusted
   /// A member's device is marked unsafe or its identity has changed.
   case unsafe
 
@@ -78,9 +78,9 @@ public enum RoomSecurity: Hashable, Sendable {
   public var words: String {
     switch self {
     case .notEncrypted: "not encrypted"
-    case .encrypted(let verified, let devices):
-      verified == 0 ? "E2EE not verified" : "E2EE verified \(verified)/\(devices)"
-    case .verified: "E2EE verified"
+    case .encrypted(let trusted, let devices):
+      trusted == 0 ? "E2EE untrusted" : "E2EE trusted \(trusted)/\(devices)"
+    case .trusted: "E2EE trusted"
     case .unsafe: "E2EE UNSAFE"
     }
   }
@@ -92,7 +92,7 @@ extension RoomSecurity {
     switch self {
     case .notEncrypted: "plain"
     case .encrypted: "E2EE"
-    case .verified: "E2EE v"
+    case .trusted: "trusted"
     case .unsafe: "UNSAFE"
     }
   }
@@ -120,7 +120,9 @@ public struct RoomHeader: Hashable, Sendable {
 public struct MemberRow: Identifiable, Hashable, Sendable {
   /// How far a device is trusted, or a member by the least trusted device.
   public enum Trust: Hashable, Sendable {
-    case verified, notVerified, unsafe, notEncrypted
+    case trusted, untrusted, unsafe, notEncrypted
+    /// No message was exchanged with it yet; as little trusted.
+    case unknown
     /// New: it gets nothing until the user decides.
     case held
     /// It gets nothing.
@@ -128,8 +130,8 @@ public struct MemberRow: Identifiable, Hashable, Sendable {
 
     var letter: String {
       switch self {
-      case .verified: "v"
-      case .notVerified: "e"
+      case .trusted: "t"
+      case .untrusted, .unknown: "e"
       case .held: "?"
       case .excluded: "x"
       case .unsafe: "U"
@@ -140,8 +142,9 @@ public struct MemberRow: Identifiable, Hashable, Sendable {
     /// As lists and the comparing panel show it.
     public var words: String {
       switch self {
-      case .verified: "verified"
-      case .notVerified: "not verified"
+      case .trusted: "trusted"
+      case .untrusted: "untrusted"
+      case .unknown: "unknown"
       case .held: "NEW: gets nothing until you decide"
       case .excluded: "excluded: gets nothing"
       case .unsafe: "UNSAFE"
@@ -180,7 +183,7 @@ public struct MemberRow: Identifiable, Hashable, Sendable {
   public var devices: [DeviceRow]
 
   public init(
-    id: String, name: String, isSelf: Bool = false, isAdmin: Bool = false, trust: Trust = .notVerified,
+    id: String, name: String, isSelf: Bool = false, isAdmin: Bool = false, trust: Trust = .untrusted,
     devices: [DeviceRow] = []
   ) {
     self.id = id

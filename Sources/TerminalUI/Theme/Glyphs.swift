@@ -65,7 +65,7 @@ public struct Glyphs: Hashable, Sendable {
     return switch encryption {
     case .notEncrypted: "○"
     case .encrypted: "◇"
-    case .verified: "◆"
+    case .trusted: "◆"
     case .unsafe: "!"
     case .undecryptable: "✗"
     case .stranger: "?"
@@ -88,8 +88,8 @@ public struct Glyphs: Hashable, Sendable {
   func mark(_ trust: MemberRow.Trust) -> String {
     guard marks == .symbols else { return trust.letter }
     return switch trust {
-    case .verified: "◆"
-    case .notVerified: "◇"
+    case .trusted: "◆"
+    case .untrusted, .unknown: "◇"
     case .held: "?"
     case .excluded: "✗"
     case .unsafe: "!"
@@ -108,8 +108,8 @@ public struct Glyphs: Hashable, Sendable {
   /// What the marks mean, a line each, for /help.
   public var legend: [String] {
     let trusts: [(MessageRow.Encryption, String)] = [
-      (.verified, "encrypted end to end, from a verified device"),
-      (.encrypted, "encrypted end to end, from a device not verified"), (.notEncrypted, "not encrypted"),
+      (.trusted, "encrypted end to end, from a trusted device"),
+      (.encrypted, "encrypted end to end, from an untrusted device"), (.notEncrypted, "not encrypted"),
       (.unsafe, "from a device flagged as unsafe"), (.undecryptable, "cannot be decrypted"),
       (.stranger, "not from a member's device"),
     ]

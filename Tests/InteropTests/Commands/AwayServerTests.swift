@@ -119,7 +119,7 @@ import Testing
       #expect(nobody.exitCode == 65 && nobody.errors.contains("no room is called"), "\(nobody.errors)")
       // It could be somebody whom only the server knows.
       let stranger = try await stage.away("send", "Nowhere", "x", "--timeout", "5")
-      #expect(stranger.exitCode == (silent ? 75 : 69), "\(stranger.exitCode) \(stranger.errors)")
+      #expect(stranger.exitCode == (silent ? 75 : 65), "\(stranger.exitCode) \(stranger.errors)")
       screen.kill()
       _ = try await screen.exitCode()
       // The chat itself ends with its terminal.

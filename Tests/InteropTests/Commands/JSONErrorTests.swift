@@ -16,7 +16,7 @@ import Testing
       (["--json", "send", "--no-such", "Ops", "x"], 64, "--no-such"),
       (["history", "--json", "--limit", "many"], 64, "many"), (["room", "--json", "create", "x"], 64, "addresses"),
       (["--account", "nobody", "room", "list", "--json"], 78, "[account.nobody]"),
-      (["room", "create", "Nobody", "sip:nobody@sip.example.org", "--json"], 76, "refused"),
+      (["room", "create", "Nobody", "sip:nobody@sip.example.org", "--json"], 76, "not signed in yet"),
       (["keys", "trust", "nobody", "--json"], 65, "nobody"),
       (["history", "Ops", "--since", "soon", "--json"], 65, "soon"),
       (["listen", "--count", "1", "--timeout", "0.5", "--json"], 75, "no further message"),

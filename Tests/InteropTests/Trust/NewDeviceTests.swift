@@ -322,11 +322,12 @@ import Testing
     }
   }
 
-  @Test func sendSaysOnStandardErrorThatAnUnverifiedUserHasANewDevice() async throws {
+  @Test func sendSaysThatAnUnverifiedUserHasANewDevice() async throws {
     try await Self.play(trusted: false) { lab, _, intruder, device in
       let first = try await lab.run(as: "alice", "send", Self.bob, "for all", "--json")
-      #expect(first.exitCode == 0 && first.events.map { $0["event"] } == ["sent"])
-      #expect(first.errors.contains(device) && first.errors.contains("for the first time"), "\(first.errors)")
+      #expect(first.exitCode == 0 && first.events.map { $0["event"] } == ["security", "sent"], "\(first.output)")
+      #expect(first.events.first?["device"] == device, "\(first.output)")
+      #expect(first.events.first?["text"]?.contains("for the first time") == true, "\(first.output)")
       try await intruder.event("message", ["text": "for all"])
       let second = try await lab.run(as: "alice", "send", Self.bob, "again")
       #expect(second.exitCode == 0 && second.errors.isEmpty, "\(second.errors)")

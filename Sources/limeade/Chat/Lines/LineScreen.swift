@@ -127,7 +127,7 @@ final class LineScreen {
     }
     var marks: [String] = []
     switch row.encryption {
-    case .encrypted, .verified: break
+    case .encrypted, .trusted: break
     case .notEncrypted, .unsafe, .undecryptable, .stranger: marks.append(row.encryption.words)
     }
     if let quote = row.quote { marks.append("answering \(beginning(quote))") }

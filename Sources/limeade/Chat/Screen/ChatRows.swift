@@ -51,7 +51,7 @@ extension MessageRow {
       case (_, false, _): .notEncrypted
       // Our own device needs no verifying, and says nothing about those that the message went to.
       case _ where message.isOutgoing: .encrypted
-      case (_, true, "trusted"): .verified
+      case (_, true, "trusted"): .trusted
       case (_, true, "unsafe"): .unsafe
       default: .encrypted
       }
@@ -131,12 +131,12 @@ extension MemberRow {
         let known = trust.devices.first { $0.device == device.gruu }
         return DeviceRow(
           id: device.gruu,
-          trust: trust.isEncrypted ? known.map { Trust($0, account.newDevices) } ?? .verified : .notEncrypted)
+          trust: trust.isEncrypted ? known.map { Trust($0, account.newDevices) } ?? .trusted : .notEncrypted)
       }
-      let isVerified = !rows.isEmpty && rows.allSatisfy { $0.trust == .verified }
+      let isTrusted = !rows.isEmpty && rows.allSatisfy { $0.trust == .trusted }
       return MemberRow(
         id: member.address, name: names.short(member.address), isSelf: member.address == account.address.description,
-        isAdmin: member.isAdmin, trust: isVerified ? .verified : Trust(trust.level(of: member.address)), devices: rows)
+        isAdmin: member.isAdmin, trust: isTrusted ? .trusted : Trust(trust.level(of: member.address)), devices: rows)
     }
   }
 }
@@ -147,18 +147,20 @@ extension MemberRow.Trust {
       if device.isUnsafe {
         .unsafe
       } else if device.status == .trusted {
-        .verified
+        .trusted
       } else if device.admission == .excluded {
         .excluded
-      } else { device.isHeld(by: policy) ? .held : .notVerified }
+      } else if device.isHeld(by: policy) {
+        .held
+      } else { device.status == .unknown ? .unknown : .untrusted }
   }
 
   init(_ level: SecurityLevel) {
     self =
       switch level {
       case .notEncrypted: .notEncrypted
-      case .encrypted: .notVerified
-      case .trusted: .verified
+      case .encrypted: .untrusted
+      case .trusted: .trusted
       case .unsafe: .unsafe
       }
   }
@@ -169,8 +171,8 @@ extension RoomHeader {
     let security: RoomSecurity =
       switch trust.level {
       case .notEncrypted: .notEncrypted
-      case .encrypted: .encrypted(verifiedDevices: trust.trustedCount, devices: trust.devices.count)
-      case .trusted: .verified
+      case .encrypted: .encrypted(trustedDevices: trust.trustedCount, devices: trust.devices.count)
+      case .trusted: .trusted
       case .unsafe: .unsafe
       }
     let name = names.room(summary) + (summary.room.state == .left ? " (left)" : "")
