@@ -7,7 +7,7 @@ import MessageFormats
 public struct ShowAccount: StoreOperation {
   public static let method = "account.show"
   /// Counts up when programs of different versions no longer understand each other.
-  public static let protocolVersion = 1
+  public static let protocolVersion = 2
 
   /// The holder's account and version.
   public struct Output: Codable, Sendable {

@@ -124,6 +124,72 @@ import Testing
     }
   }
 
+  @Test func whatAPickerShowsIsAListAndTakesANumber() async throws {
+    let folder = try TemporaryFolder()
+    let program = folder.file("opener")
+    try Data("#!/bin/bash\nprintf '%s' \"$1\" > '\(folder.file("opened").path)'\n".utf8).write(to: program)
+    try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: program.path)
+    try await play(before: { (lab: LabProgram) async throws -> Void in
+      #expect(try await lab.run(as: "alice", "room", "create", "Ops", "bob").exitCode == 0)
+      try Stage.append("[ui]\nopen-command = \"\(program.path)\"", to: lab.configuration)
+      let text = "https://example.org/a and https://example.org/b"
+      #expect(try await lab.run(as: "alice", "send", "Lab team", text).exitCode == 0)
+    }) { lab, bob, carol, screen in
+      try await screen.enter("/open")
+      let lines = try await screen.wait(for: "the question") { self.last($0) == "number>" }
+      #expect(lines.contains { $0.hasPrefix("1 ") && $0.hasSuffix("https://example.org/a") }, "\(lines)")
+      // What comes meanwhile leaves the number alone, and a wrong one chooses and sends nothing.
+      try await screen.type("1")
+      bob.stop()
+      #expect(try await lab.run(as: "bob", "send", "Lab team", "meanwhile").exitCode == 0)
+      try await screen.wait(for: "the message") { $0.contains("bob: meanwhile") && self.last($0) == "number> 1" }
+      try await screen.enter("7")
+      try await screen.line(with: "! '17' is no number of the list: nothing chosen")
+      try await screen.enter("/open")
+      try await screen.wait(for: "the question") { self.last($0) == "number>" }
+      try await screen.enter("2")
+      let deadline = ContinuousClock.now + .seconds(60)
+      let opened = { (try? String(contentsOf: folder.file("opened"), encoding: .utf8)) ?? "" }
+      while opened().isEmpty, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(20)) }
+      #expect(opened() == "https://example.org/b")
+
+      // A line that is being written waits until the room is chosen.
+      try await screen.type("half")
+      try await screen.press("M-k")
+      let rooms = try await screen.wait(for: "the rooms") { self.last($0) == "number>" }
+      let other = try #require(rooms.last { $0.hasSuffix(" Ops") }?.split(separator: " ").first)
+      try await screen.press("Enter")
+      try await screen.wait(for: "the line") { self.last($0) == "Lab team> half" }
+      try await screen.press("M-k")
+      try await screen.wait(for: "the rooms") { self.last($0) == "number>" }
+      try await screen.enter(String(other))
+      try await screen.line(with: "== Ops, E2EE")
+      let history = try await lab.run(as: "alice", "history", "Lab team")
+      #expect(!history.output.contains("17") && !history.output.contains("half"), "\(history.output)")
+    }
+  }
+
+  @Test func whatNeedsAnEscapeSequenceSaysWhatToDo() async throws {
+    let folder = try TemporaryFolder()
+    let picture = folder.file("square.png").path
+    let made = try await CommandRun(
+      URL(fileURLWithPath: "/usr/bin/convert"), ["-size", "24x12", "xc:red", picture], within: 20)
+    #expect(made.exitCode == 0, "\(made.errors)")
+    try await play { lab, bob, carol, screen in
+      let file = try await screen.record()
+      try await screen.enter("hello")
+      try await bob.event("message", ["text": "hello"])
+      try await screen.enter("/copy")
+      try await screen.line(with: "! lines are written without escape sequences: set copy-command in [ui]")
+      try await screen.enter("/file \(picture)")
+      try await carol.event("message", ["text": ""])
+      try await screen.enter("/picture")
+      try await screen.line(with: "-- square.png, 24×12")
+      try await screen.line(with: "this terminal shows no pictures, /open opens it")
+      #expect(try Data(contentsOf: file).allSatisfy { $0 != 0x1B })
+    }
+  }
+
   @Test func theFirstRunIsTheSame() async throws {
     let folder = try TemporaryFolder()
     let screen = try await TmuxScreen(environment: [

@@ -82,6 +82,7 @@ import Testing
       bell = false
       [ui.keys]
       f5 = "/info"
+      "ctrl-x h" = "/help receipts"
       """
     try await Stage.play(interface: interface) { stage in
       try await stage.screen.enter("/create Ops bob")
@@ -104,6 +105,13 @@ import Testing
       #expect(notified["text"] as? String == "alice: look \u{FFFD}]0;title\u{FFFD} $(touch pwned)")
       try await stage.screen.press("F5")
       try await stage.screen.line(with: "security    encrypted")
+      // Two keys in turn; the second one alone is a letter.
+      try await stage.screen.press("Escape")
+      try await stage.screen.wait(for: "the room") { !$0.contains { $0.contains("security    encrypted") } }
+      try await stage.screen.press("h")
+      try await stage.screen.line(with: "[Ops] > h")
+      try await stage.screen.press("C-x", "h")
+      try await stage.screen.line(with: "/receipts all|delivered|none")
     }
   }
 

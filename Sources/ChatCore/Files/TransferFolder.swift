@@ -23,11 +23,16 @@ struct TransferFolder: Sendable {
 
   static func newCopyName() -> String { "\(UUID().uuidString).copy" }
 
-  /// Links and copies that a command made for the files of its command line, and did not come to remove.
+  /// Links and copies that a command made for the files of its command line, and did not come to remove. What comes
+  /// through a pipe may take long, and its copy grows meanwhile.
   private func removeGiven(_ name: String) {
-    let attributes = try? FileManager.default.attributesOfItem(atPath: file(name))
-    guard let made = attributes?[.modificationDate] as? Date, made.timeIntervalSinceNow < -3600 else { return }
-    try? FileManager.default.removeItem(atPath: file(name))
+    let folder = file(name)
+    let inside = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
+    let times = ([folder] + inside.map { "\(folder)/\($0)" }).compactMap {
+      (try? FileManager.default.attributesOfItem(atPath: $0))?[.modificationDate] as? Date
+    }
+    guard let last = times.max(), last.timeIntervalSinceNow < -3600 else { return }
+    try? FileManager.default.removeItem(atPath: folder)
   }
 
   func remove(_ files: [MessageFile]) {

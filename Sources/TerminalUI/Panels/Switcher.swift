@@ -13,7 +13,7 @@ public struct Switcher: Hashable, Sendable {
   public init(others: [RoomRow]? = nil) { self.others = others }
 
   /// Rooms whose names hold all words typed, in any order; beginnings of a name first, then the most recent.
-  func matches(in rooms: [RoomRow]) -> [RoomRow] {
+  public func matches(in rooms: [RoomRow]) -> [RoomRow] {
     let words = query.lowercased().split(separator: " ")
     return (others ?? rooms).compactMap { room -> (room: RoomRow, isBeginning: Bool)? in
       let name = room.name.lowercased()

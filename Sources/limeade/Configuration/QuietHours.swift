@@ -11,7 +11,8 @@ struct QuietHours: Sendable, Equatable {
   init?(_ text: String) {
     let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { end -> Int? in
       let parts = end.trimmingCharacters(in: .whitespaces).split(separator: ":", omittingEmptySubsequences: false)
-      guard parts.count == 2, parts.allSatisfy({ $0.count == 2 }), let hour = Int(parts[0]), let minute = Int(parts[1]),
+      guard parts.count == 2, parts.allSatisfy({ $0.count == 2 && $0.first != "+" }), let hour = Int(parts[0]),
+        let minute = Int(parts[1]),
         (0..<24).contains(hour), (0..<60).contains(minute)
       else { return nil }
       return hour * 60 + minute

@@ -30,7 +30,8 @@ struct Limeade: AsyncParsableCommand {
       listen, room, history, keys and account work beside an open chat or listen. Manual: limeade(1), limeade-config(5).
 
       Exit codes: 0 done, 10 a device is not trusted, 64 usage, 65 bad input, 69 server unreachable, 73 cannot write, \
-      75 timed out waiting, or queued while the server is away, 76 refused by the server, 77 wrong credentials, 78 bad configuration.
+      75 timed out waiting, or queued while the server is away, 76 refused by the server, 77 wrong credentials, 78 bad \
+      configuration.
       """,
     version: Version.current,
     subcommands: [
@@ -67,10 +68,12 @@ struct Limeade: AsyncParsableCommand {
     } catch let error where ExitStatus.isOurs(error) {
       FailureReport.end(ExitStatus.code(of: error), ExitStatus.line(ExitStatus.text(of: error)), of: arguments)
     } catch  where exitCode(for: error) == .validationFailure {
-      FailureReport.endUsage(fullMessage(for: error), brief: message(for: error), of: arguments)
+      FailureReport.endUsage(UsageLine.folded(fullMessage(for: error)), brief: message(for: error), of: arguments)
     } catch {
-      guard let script = CompletionScript.inert(fullMessage(for: error)) else { exit(withError: error) }
-      Output.line(script)
+      let text = fullMessage(for: error)
+      let ours = CompletionScript.inert(text) ?? UsageLine.folded(text)
+      guard exitCode(for: error) == .success, ours != text else { exit(withError: error) }
+      Output.line(ours)
       Foundation.exit(exitCode(for: error).rawValue)
     }
   }

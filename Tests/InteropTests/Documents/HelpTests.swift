@@ -43,6 +43,30 @@ import Testing
     #expect(examples > 40)
   }
 
+  @Test func noLineIsLongerThanEightyColumns() async throws {
+    for (path, _) in try await Self.commands() where path.last != "help" {
+      let help = try await CommandRun(TestPaths.limeade, path + ["--help"], environment: ["COLUMNS": "80"])
+      let long = help.output.split(separator: "\n").filter { $0.count > 80 }
+      #expect(help.exitCode == 0 && long.isEmpty, "\(path): \(long)")
+      #expect(help.output.contains("USAGE: limeade"), "\(path)")
+    }
+    let wrong = try await CommandRun(TestPaths.limeade, ["room", "set"])
+    #expect(wrong.exitCode == 64)
+    let usage = wrong.errors.split(separator: "\n").drop { !$0.hasPrefix("Usage: ") }
+    #expect(usage.count > 2 && usage.allSatisfy { $0.count <= 80 }, "\(wrong.errors)")
+  }
+
+  @Test func listenNamesEveryEventOfTheManual() async throws {
+    let page = TestPaths.package.appendingPathComponent("Resources/man/limeade-rpc.7")
+    let text = try String(contentsOf: page, encoding: .utf8)
+    let table = try #require(text.split(separator: ".SH EVENTS").last?.split(separator: "Objects in them").first)
+    let events = table.matches(of: /\n\.BR? ([a-zA-Z]+)/).map { String($0.output.1) }
+    #expect(events.count > 20)
+    let help = try await CommandRun(TestPaths.limeade, ["listen", "--help"], environment: ["COLUMNS": "80"])
+    let named = Set(help.output.split { !$0.isLetter }.map(String.init))
+    for event in events { #expect(named.contains(event), "\(event)") }
+  }
+
   @Test func valuesAreListedOnce() async throws {
     for (path, command) in try await Self.commands() {
       for argument in command.arguments ?? [] {

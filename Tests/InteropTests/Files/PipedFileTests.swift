@@ -86,6 +86,32 @@ import Testing
     #expect(transfers(lab).isEmpty)
   }
 
+  /// What a killed one has left is removed by a later start, once it is old enough to be nobody's any more.
+  @Test func whatAKilledPipeLeftIsRemovedLater() async throws {
+    let lab = try await LabProgram()
+    defer { lab.stop() }
+    let bob = try await lab.listener("bob")
+    let send = try lab.start(as: "alice", "send", Self.bob, "--file", "-", "--file-name", "endless")
+    try send.send("some of it")
+    while transfers(lab).isEmpty { try await Task.sleep(for: .milliseconds(10)) }
+    let folder = lab.folder.file("data/limeade/alice/transfers/\(transfers(lab)[0])")
+    let copy = folder.appendingPathComponent("endless")
+    while !FileManager.default.fileExists(atPath: copy.path) { try await Task.sleep(for: .milliseconds(10)) }
+    #expect(try FileManager.default.attributesOfItem(atPath: copy.path)[.posixPermissions] as? Int == 0o600)
+    let old = [FileAttributeKey.modificationDate: Date(timeIntervalSinceNow: -7200)]
+    // One that is being written is left alone, however long it takes.
+    try FileManager.default.setAttributes(old, ofItemAtPath: folder.path)
+    #expect(try await lab.run(as: "alice", "send", Self.bob, "beside it").exitCode == 0)
+    #expect(FileManager.default.fileExists(atPath: copy.path))
+    send.signal(SIGKILL)
+    _ = try? await send.exitCode()
+    #expect(!transfers(lab).isEmpty)
+    for path in [copy.path, folder.path] { try FileManager.default.setAttributes(old, ofItemAtPath: path) }
+    #expect(try await lab.run(as: "alice", "send", Self.bob, "later").exitCode == 0)
+    #expect(transfers(lab).isEmpty)
+    bob.stop()
+  }
+
   @Test(.enabled("needs mount namespaces") { await MountedFolder.isPossible() })
   func aFullDiskIsSaidAndNothingStays() async throws {
     let lab = try await LabProgram()

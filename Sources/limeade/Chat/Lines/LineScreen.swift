@@ -10,6 +10,8 @@ final class LineScreen {
   static let shownAtFirst = 10
   /// Results of a search.
   private static let shownResults = 20
+  /// Rooms that can be chosen by a number of the list.
+  private static let shownRooms = 30
 
   let terminal = LineTerminal()
   /// Whether it is told how far own messages came.
@@ -24,6 +26,8 @@ final class LineScreen {
   private var error: String?
   private var notice: String?
   private var progress: [String] = []
+  /// What is chosen from, and what was typed of the number; the line that was being written waits behind it.
+  private var choice: (intents: [Intent], input: InputLine)?
 
   init(showsReceipts: Bool) { self.showsReceipts = showsReceipts }
 
@@ -56,7 +60,11 @@ final class LineScreen {
     }
     error = status.error
     lines += panelLines(&interface)
-    terminal.show(lines, prompt: prompt(interface.screen), interface.screen.input)
+    if let choice {
+      terminal.show(lines, prompt: "number> ", choice.input)
+    } else {
+      terminal.show(lines, prompt: prompt(interface.screen), interface.screen.input)
+    }
   }
 
   private func prompt(_ screen: ScreenState) -> String {
@@ -157,8 +165,54 @@ final class LineScreen {
       }
       interface.screen.search = nil
     }
+    if let picker = interface.screen.picker {
+      lines += choose(picker.title, picker.choices.map { ($0.text, $0.intent) })
+      interface.screen.picker = nil
+    }
+    if let switcher = interface.screen.switcher {
+      let rooms = switcher.matches(in: interface.screen.rooms)
+      lines += choose(
+        "Rooms",
+        rooms.prefix(Self.shownRooms).map { room in
+          (room.unread > 0 ? "\(room.name), \(room.unread) unread" : room.name, Intent.openRoom(room.id))
+        })
+      if rooms.count > Self.shownRooms { lines.append("-- \(rooms.count - Self.shownRooms) more: /join NAME") }
+      interface.screen.switcher = nil
+    }
     interface.screen.isBare = false
     return lines
+  }
+
+  // MARK: Choosing by a number
+
+  private func choose(_ title: String, _ choices: [(text: String, intent: Intent)]) -> [String] {
+    guard !choices.isEmpty else { return ["-- there is nothing to choose from"] }
+    choice = (choices.map(\.intent), InputLine())
+    return ["== \(SafeLine.text(title))"]
+      + choices.enumerated().map { "\($0.offset + 1) \(SafeLine.text($0.element.text))" }
+      + ["-- type a number and Enter; Enter alone chooses nothing"]
+  }
+
+  /// What the program is to do after a key, while a number is asked for; nil when the key is the line's.
+  func answer(_ key: KeyEvent) -> [Intent]? {
+    guard let (intents, input) = choice, case .stroke(let stroke) = key else { return nil }
+    switch (stroke.key, stroke.modifiers) {
+    case (.enter, []):
+      choice = nil
+      terminal.endLine()
+      if let number = Int(input.text), intents.indices.contains(number - 1) { return [intents[number - 1]] }
+      waiting.append(
+        input.isEmpty
+          ? "-- nothing chosen" : "! '\(SafeLine.text(input.text))' is no number of the list: nothing chosen")
+    case (.escape, _), (.character("c"), .control), (.character("g"), .control), (.character("d"), .control):
+      choice = nil
+      waiting.append("-- nothing chosen")
+    case (.character(let character), []): choice?.input.apply(.insert(character))
+    case (.backspace, []): choice?.input.apply(.deleteBackward)
+    case (.character("z"), .control): return [.suspend]
+    default: break
+    }
+    return []
   }
 
   private static func lines(_ panel: VerificationPanel) -> [String] {

@@ -125,6 +125,9 @@ extension ChatScreen {
     // A clipboard is pasted into shells: what cannot be seen does not go there.
     let text = DisplayText.lines(text)
     guard let command = configuration.copyCommand else {
+      guard lines == nil else {
+        return complain("lines are written without escape sequences: set copy-command in [ui], as \"wl-copy\"")
+      }
       guard terminal.copy(text) else {
         return complain("the text is too long for the terminal's clipboard: set copy-command in [ui], as \"wl-copy\"")
       }

@@ -195,6 +195,11 @@ final class ChatScreen {
     switch happening {
     case .key(let key):
       if case .focus(let isFocused) = key { hasFocus = isFocused }
+      if let intents = lines?.answer(key) {
+        for intent in intents where await !carryOut(intent) { return false }
+        paintNow()
+        return true
+      }
       if key == .key(.enter), !interface.screen.input.isEmpty { lines?.terminal.endLine() }
       if case .stroke(let stroke) = key, stroke != KeyStroke(.enter) { question = nil }
       if case .paste = key { question = nil }

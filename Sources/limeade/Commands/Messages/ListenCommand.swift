@@ -20,8 +20,9 @@ struct ListenCommand: AsyncParsableCommand, Sendable {
           holds the account for other limeade commands, prints no message
           (systemctl --user start limeade@ACCOUNT)
 
-      Events of --json: message (and its sent, failed, delivered, displayed), reaction, edited, retracted, expired, \
-      file, composing, room, participant, device, ephemeral, security, error, connecting, registered, offline, lost.
+      Events of --json: message (and its queued, sent, failed, delivered, displayed), reaction, edited, retracted, \
+      expired, file, composing, roomEvent, invitation, room, participant, device, ephemeral, security, error, connecting, \
+      registered, offline, lost; limeade-rpc(7) has their fields.
 
       The command is run directly, with its arguments split at blanks and no shell, so nothing from the network is \
       ever interpreted. When it fails, that is reported and listening goes on. It does not get what comes from strangers: \
