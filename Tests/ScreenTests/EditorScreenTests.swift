@@ -96,6 +96,29 @@ import Testing
     }
   }
 
+  @Test func whatWasSavedInTheEditorOutlivesAKilledChat() async throws {
+    let folder = try TemporaryFolder()
+    let program = try editor(
+      "echo 'saved there' > \"${@: -1}\"; echo 'in the editor'; trap 'exit 0' HUP; while :; do read -t 1 || exit; done",
+      in: folder)
+    try await Stage.play(environment: ["EDITOR": program]) { stage in
+      let chat = try await stage.screen.foreground()
+      try await stage.screen.type("begun")
+      // Time for the disk.
+      try await Task.sleep(for: .seconds(1))
+      try await stage.screen.press("C-x", "C-e")
+      try await stage.screen.line(with: "in the editor")
+      kill(chat, SIGKILL)
+      try await stage.screen.wait(for: "the shell") { $0.contains { $0.hasSuffix("$") || $0.contains("Killed") } }
+      #expect(try !leftovers(stage.lab).isEmpty)
+      try await stage.screen.enter("stty sane; clear; \(stage.line("alice", "chat"))")
+      try await stage.screen.line(with: "[Lab team] > begun")
+      try await stage.screen.press("C-p")
+      try await stage.screen.line(with: "[Lab team] > saved there")
+      #expect(try leftovers(stage.lab).isEmpty)
+    }
+  }
+
   @Test func aPasteWithoutBracketsIsOneMessageWhichEnterSends() async throws {
     try await Stage.play { stage in
       let lines = (1...40).map { "pasted line number \($0)" }

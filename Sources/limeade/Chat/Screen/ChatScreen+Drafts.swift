@@ -13,7 +13,7 @@ extension ChatScreen {
       let room = draft.room == Self.noRoom ? nil : draft.room
       interface.restore(draft.text, about: draft.about.map { "m\($0)" }, in: room)
     }
-    recoverEditedText()
+    await recoverEditedText()
     await rememberLines(of: Self.noRoom)
   }
 

@@ -77,11 +77,15 @@ extension ChatScreen {
   }
 
   /// What an editor had when the program was killed.
-  func recoverEditedText() {
+  func recoverEditedText() async {
     guard let file = drafts?.editedText(in: store), let room = file.room else { return }
     if let text = file.read(), !text.isEmpty, text.count <= InputLine.maximumLength {
       let line = interface.input(in: room).text
-      if text != line { drafts?.entered(text, in: room) }
+      if text != line {
+        drafts?.entered(text, in: room)
+        // On the disk before the file goes.
+        await drafts?.finish()
+      }
     }
     file.wipe()
   }
