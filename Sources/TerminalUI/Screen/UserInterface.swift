@@ -30,12 +30,12 @@ public struct UserInterface: Sendable {
   public var completeArgument: (@Sendable (_ command: String, _ before: [String], _ word: String) -> [String])?
 
   /// The room that is about to be left, if the next key says so again.
-  private var asking: RoomRow.ID?
+  var asking: RoomRow.ID?
   /// The same before the present key.
-  private var asked: RoomRow.ID?
+  var asked: RoomRow.ID?
   /// Input lines of the rooms that are not open.
-  private var inputs: [RoomRow.ID: InputLine] = [:]
-  private var entered: [EnteredLine] = []
+  var inputs: [RoomRow.ID: InputLine] = [:]
+  var entered: [EnteredLine] = []
   /// The first key of two.
   private var chord: KeyStroke?
 
@@ -290,147 +290,6 @@ public struct UserInterface: Sendable {
     return count + (name.isEmpty ? "limeade" : "\(name) - limeade")
   }
 
-  // MARK: Input
-
-  mutating func edit(_ change: InputLine.Edit) -> [Intent] {
-    let before = screen.input.text
-    screen.input.apply(change)
-    if change == .insert(":") { screen.input.expandShortcode() }
-    if screen.input.dropped > 0 {
-      screen.status.error =
-        "\(screen.input.dropped) characters left out: a line holds \(InputLine.maximumLength); /file sends more"
-    }
-    return composing(before: before)
-  }
-
-  private mutating func paste(_ text: String) -> [Intent] {
-    let before = screen.input.text
-    let intents = edit(.paste(text))
-    // Its newlines are no Enter: that is worth saying where several lines, or more than can be seen, are in the line.
-    let lines = screen.input.text.count { $0 == "\n" } - before.count { $0 == "\n" } + 1
-    let characters = screen.input.text.count - before.count
-    if lines > 1 {
-      screen.status.hint = "pasted \(lines) lines: Enter sends them, Ctrl-_ takes them back"
-    } else if characters > Self.longPaste {
-      screen.status.hint = "pasted \(characters) characters: Enter sends them, Ctrl-_ takes them back"
-    }
-    return intents
-  }
-
-  /// What another program has made of a room's line; `undo` brings the old text back. Nothing is sent by it.
-  /// - Returns: false when it is more than a line holds; then nothing has changed.
-  public mutating func write(_ text: String, in room: RoomRow.ID?) -> Bool {
-    let text = InputLine.withoutControls(text)
-    guard text.count <= InputLine.maximumLength else { return false }
-    if room == screen.openRoom {
-      screen.input.replace(with: text)
-    } else if let room {
-      inputs[room, default: InputLine()].replace(with: text)
-      markDrafts()
-    } else {
-      screen.input.remember(text)
-    }
-    findSubject()
-    return true
-  }
-
-  func composing(before: String) -> [Intent] {
-    guard let room = screen.openRoom, screen.input.text != before else { return [] }
-    let isMessage = Self.isMessage(screen.input.text)
-    guard isMessage || Self.isMessage(before) else { return [] }
-    return [.composing(isMessage, room: room)]
-  }
-
-  private static func isMessage(_ text: String) -> Bool {
-    !text.isEmpty && (!text.hasPrefix("/") || text.hasPrefix("//"))
-  }
-
-  private mutating func submit() -> [Intent] {
-    guard screen.input.text.contains(where: { !$0.isWhitespace }) else { return [] }
-    return submit(screen.input.text, isTyped: true)
-  }
-
-  /// - Parameter isTyped: the line is that of the input, which it leaves when it makes sense.
-  private mutating func submit(_ line: String, isTyped: Bool = false) -> [Intent] {
-    do throws(CommandTable.Failure) {
-      switch try commands.parse(line) {
-      case .message(let text):
-        guard let room = screen.openRoom else {
-          screen.status.error = "no room is open: /join ROOM or Alt-1"
-          return []
-        }
-        if isTyped { enter() }
-        return [.sendMessage(text, room: room)] + scrollToEnd()
-      case .command(let call):
-        guard isConfirmed(call) else { return [] }
-        if isTyped, call.name == MessageCommand.edit.rawValue, endsUnchangedEdit() { return [] }
-        if isTyped, MessageCommand(rawValue: call.name) != nil, let subject = screen.input.subject {
-          screen.selected = subject
-        }
-        if isTyped { enter(isForgotten: commands.commands.first { $0.name == call.name }?.isForgotten ?? false) }
-        return run(call)
-      }
-    } catch {
-      screen.status.error = error.description
-      return []
-    }
-  }
-
-  /// The line makes sense and leaves the input.
-  private mutating func enter(isForgotten: Bool = false) {
-    guard !isForgotten else { return screen.input.empty() }
-    entered.append(EnteredLine(text: screen.input.submit(), room: screen.openRoom))
-  }
-
-  /// The lines entered since this was called last.
-  public mutating func takeEntered() -> [EnteredLine] {
-    defer { entered = [] }
-    return entered
-  }
-
-  /// What cannot be taken back is asked for: the same again, with no other key between, is the answer.
-  private mutating func isConfirmed(_ call: CommandCall) -> Bool {
-    guard call.name == "leave", let room = screen.openRoom, asked != room else { return true }
-    asking = room
-    screen.status.error =
-      "leave \(screen.header.name)? the same again leaves; what was written stays readable: /rooms left"
-    return false
-  }
-
-  private mutating func run(_ call: CommandCall) -> [Intent] {
-    switch call.name {
-    case "quit": return [.quit]
-    case "members":
-      toggleMembers()
-      return []
-    case "view": return view()
-    case "search": return openSearch(everywhere: false, text: call.arguments.joined(separator: " "))
-    case "search-all": return openSearch(everywhere: true, text: call.arguments.joined(separator: " "))
-    default: return [.command(call)]
-    }
-  }
-
-  /// What was written becomes the command's argument.
-  private mutating func begin(_ command: String) {
-    guard !screen.input.text.hasPrefix(command) else { return }
-    screen.input.replace(with: command + screen.input.text)
-  }
-
-  private mutating func complete(backwards: Bool) -> [Intent] {
-    let before = screen.input.text
-    let completer = Completer(screen: screen, commands: commands, words: completionWords, argument: completeArgument)
-    let head = String(before.prefix(screen.input.cursor))
-    screen.input.complete(
-      backwards: backwards, from: commands.startOfRoom(head) ?? commands.openArgument(head)?.start,
-      candidates: completer.candidates)
-    return composing(before: before)
-  }
-
-  private mutating func endBare() -> [Intent] {
-    screen.isBare = false
-    return [.redraw]
-  }
-
   // MARK: Rooms
 
   func openRoom(_ room: RoomRow) -> [Intent] { room.id == screen.openRoom ? [] : [.openRoom(room.id)] }
@@ -513,7 +372,7 @@ public struct UserInterface: Sendable {
     return reachedOldest ? [.loadOlder(room: room)] : []
   }
 
-  private mutating func scrollToEnd() -> [Intent] {
+  mutating func scrollToEnd() -> [Intent] {
     screen.scroll = .end
     screen.selected = nil
     guard let room = screen.openRoom else { return [] }
