@@ -122,11 +122,20 @@ public struct CellGrid: Equatable, Sendable {
   }
 
   mutating func fill(row: Int, from column: Int, to end: Int, with text: String = " ", style: Style) {
-    var column = column
-    while column < end {
-      let next = write(text, row: row, column: column, end: end, style: style)
-      if next == column { break }
-      column = next
+    let first = max(0, column)
+    let next = write(text, row: row, column: first, end: end, style: style)
+    guard next > first else { return }
+    let end = min(end, size.columns)
+    guard next == first + 1 else {
+      if next < end { fill(row: row, from: next, to: end, with: text, style: style) }
+      return
     }
+    guard next < end else { return }
+    // What was written first is repeated, without looking at it again.
+    clearCutClusters(row: row, columns: first..<end)
+    let start = row * size.columns
+    let cell = cells[start + first]
+    for index in start + next..<start + end { cells[index] = cell }
+    setLink(nil, row: row, columns: next..<end)
   }
 }

@@ -6,7 +6,7 @@ public enum ClusterWidth {
   /// Columns of one cluster: 0 for one that draws nothing by itself, else 1, 2, or more where a cluster joins several
   /// spacing letters (some Indic conjuncts). Control characters count as 1, the width of their replacement.
   public static func columns(of cluster: Character) -> Int {
-    if cluster.isASCII { return 1 }
+    if cluster.isASCII || isLine(cluster.utf8) { return 1 }
     let scalars = cluster.unicodeScalars
     if isEmojiSequence(scalars) { return columns(ofSequence: scalars, as: EmojiWidths.measured) }
     return scalars.reduce(0) { $0 + columns(of: $1) }
@@ -44,7 +44,7 @@ public enum ClusterWidth {
 
   /// True when terminals disagree on the cluster's width, so that whatever follows it must be placed explicitly.
   static func isContested(_ cluster: String) -> Bool {
-    guard cluster.utf8.count > 2 else { return false }
+    guard cluster.utf8.count > 2, !isLine(cluster.utf8) else { return false }
     let scalars = cluster.unicodeScalars
     if isEmojiSequence(scalars) { return true }
     var spacing = 0
@@ -53,6 +53,12 @@ public enum ClusterWidth {
       if columns(of: scalar) > 0 { spacing += 1 }
     }
     return spacing > 1
+  }
+
+  /// One box drawing character (U+2500 to U+257F) alone, which is in every row of the screen.
+  static func isLine(_ bytes: some Sequence<UInt8>) -> Bool {
+    var bytes = bytes.makeIterator()
+    return bytes.next() == 0xE2 && (bytes.next() ?? 0) & 0xFE == 0x94 && bytes.next() != nil && bytes.next() == nil
   }
 
   private static func columns(of scalar: Unicode.Scalar) -> Int {

@@ -30,6 +30,7 @@ public enum DisplayText {
   static func cluster(_ cluster: Character) -> String {
     if cluster.isASCII, let byte = cluster.asciiValue, (0x20..<0x7F).contains(byte) { return String(cluster) }
     if cluster == "\t" { return " " }
+    if ClusterWidth.isLine(cluster.utf8) { return String(cluster) }
     let text = line(String(cluster))
     return text.isEmpty ? String(replacement) : String(text.prefix(1))
   }

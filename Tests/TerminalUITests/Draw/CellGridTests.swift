@@ -83,3 +83,31 @@ import Testing
     #expect(Color(index).reduced(to: 0) == nil)
   }
 }
+
+@Suite struct FillTests {
+  @Test func aRowIsFilledBetweenItsEdgesWithWholeClusters() {
+    for (text, expected) in [("─", "a────f"), ("日", "a日日f"), (" ", "a    f")] {
+      var grid = CellGrid(size: ScreenSize(columns: 6, rows: 1))
+      grid.write("abcdef", row: 0, column: 0, link: "https://example.org/")
+      grid.fill(row: 0, from: 1, to: 5, with: text, style: .plain)
+      #expect(grid.text(inRow: 0) == expected)
+      #expect(grid.links(inRow: 0).isEmpty)
+    }
+    var grid = CellGrid(size: ScreenSize(columns: 6, rows: 1))
+    grid.write("日本語", row: 0, column: 0)
+    grid.fill(row: 0, from: 1, to: 5, with: "─", style: .plain)
+    #expect(grid.cells(inRow: 0).map(\.text) == [" ", "─", "─", "─", "─", " "])
+    grid.fill(row: 0, from: 4, to: 99, with: "x", style: .plain)
+    grid.fill(row: 0, from: 5, to: 5, with: "y", style: .plain)
+    grid.fill(row: 3, from: 0, to: 2, with: "y", style: .plain)
+    #expect(grid.text(inRow: 0) == " ───xx")
+  }
+
+  @Test func linesAreOneColumnAndNothingElseIsTakenForThem() {
+    for line: Character in ["─", "│", "╿", "▌", "━"] { #expect(ClusterWidth.columns(of: line) == 1) }
+    #expect(
+      !ClusterWidth.isLine("◇".utf8) && !ClusterWidth.isLine("─\u{301}".utf8)
+        && !ClusterWidth.isLine("─".utf8.prefix(2)))
+    #expect(ClusterWidth.isLine("─".utf8))
+  }
+}
