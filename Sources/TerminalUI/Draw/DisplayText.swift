@@ -57,7 +57,9 @@ public enum DisplayText {
     var result = ""
     result.reserveCapacity(text.utf8.count)
     for cluster in text {
-      if cluster.isASCII {
+      let scalars = cluster.unicodeScalars
+      let isSingle = scalars.index(after: scalars.startIndex) == scalars.endIndex
+      if cluster.isASCII || (isSingle && ClusterWidth.columns(of: cluster) > 0) {
         result.append(cluster)
       } else {
         var kept = String.UnicodeScalarView(cluster.unicodeScalars.prefix(maximumScalarsPerCluster))
