@@ -17,10 +17,12 @@ struct GivenFiles {
     var folder: URL?
     do {
       if let inputName, names.contains("-") {
+        // Before there is something that a signal could leave behind.
+        let signals = Interruption.signals()
         let made = try Self.makeFolder(in: data)
         folder = made
         let copy = made.appendingPathComponent(inputName).path
-        try await Self.copyStandardInput(to: copy)
+        try await Self.copyStandardInput(to: copy, until: signals)
         paths = try Self.paths(names.filter { $0 != "-" }, data, &folder) + [copy]
       } else {
         paths = try Self.paths(names, data, &folder)
@@ -56,7 +58,7 @@ struct GivenFiles {
   }
 
   /// A piece at a time. Signals end it in order, so that nothing stays behind.
-  private static func copyStandardInput(to path: String) async throws {
+  private static func copyStandardInput(to path: String, until signals: AsyncStream<Int32>) async throws {
     try await Race.first(
       {
         try await withCheckedThrowingContinuation { (end: CheckedContinuation<Void, any Error>) in
@@ -64,7 +66,7 @@ struct GivenFiles {
         }
       },
       {
-        for await signal in Interruption.signals() {
+        for await signal in signals {
           throw CommandFailure(code: 128 + signal, text: "interrupted, nothing was sent")
         }
         throw CancellationError()
