@@ -66,6 +66,8 @@ import Testing
       #expect(try await stage.lab.run(as: "carol", "send", Stage.team, "news").exitCode == 0)
       try await wait(for: "(1) Ops - limeade")
       try await stage.screen.enter("/rename x\u{9D}2;stolen")
+      // What is under way when the program is stopped fails, and says so.
+      try await stage.screen.line(with: "you renamed this room")
       try await stage.screen.press("C-z")
       try await wait(for: "mine")
       try await stage.screen.enter("fg")
