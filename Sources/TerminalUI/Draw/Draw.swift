@@ -116,7 +116,7 @@ struct ScreenPainter {
     let width = grid.size.columns
     let isWell = state.status.error == nil && state.status.health != .bad
     let style = isWell ? theme.status : theme.statusError
-    let status = StatusLayout(state, columns: width)
+    let status = layout.status
     for (offset, row) in layout.statusRows.enumerated() {
       grid.fill(row: row, from: 0, to: width, style: style)
       guard status.lines.indices.contains(offset) else { continue }
@@ -137,7 +137,7 @@ struct ScreenPainter {
       let column = grid.write(" " + text, row: row, column: 0, style: theme.quote)
       grid.write(hint, row: row, column: column, style: theme.faint)
     }
-    let input = InputLayout(state, columns: grid.size.columns)
+    let input = layout.input
     let height = layout.inputRows.count
     let first = input.firstRow(height: height)
     let indent = ClusterWidth.columns(of: input.prompt)

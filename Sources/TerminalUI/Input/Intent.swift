@@ -30,8 +30,6 @@ public enum Intent: Hashable, Sendable {
   case openLink(String)
   /// Show a file of the user's, by its absolute path.
   case openFile(String)
-  /// Put the text on the clipboard.
-  case copy(String)
   /// Let the user's editor have the text of the line; answer with `UserInterface.write`.
   case openEditor
   /// Call `Terminal.repaint`.

@@ -21,19 +21,23 @@ struct ScreenLayout: Equatable {
   var body: Range<Int>
   /// More than one where an error needs them.
   var statusRows: Range<Int>
+  /// The words of those rows.
+  let status: StatusLayout
   /// What the input's command is about; nil where nothing is, or no row is left for it.
   var subjectRow: Int?
   var inputRows: Range<Int>
+  /// The text of those rows; more, where they do not hold all of it.
+  let input: InputLayout
 
   init(_ state: ScreenState, size: ScreenSize) {
-    let inputHeight = min(
-      InputLayout(state, columns: size.columns).rows.count, Self.maximumInputRows, max(1, size.rows / 3))
+    input = InputLayout(state, columns: size.columns)
+    let inputHeight = min(input.rows.count, Self.maximumInputRows, max(1, size.rows / 3))
     inputRows = max(0, size.rows - inputHeight)..<size.rows
     if size.rows >= Self.subjectRows, state.subjectWords != nil { subjectRow = inputRows.lowerBound - 1 }
     let above = max(0, (subjectRow ?? inputRows.lowerBound) - 1)
-    let wanted = StatusLayout(state, columns: size.columns).lines.count
+    status = StatusLayout(state, columns: size.columns)
     // The messages keep most of a small screen.
-    let statusHeight = max(1, min(wanted, Self.maximumStatusRows, size.rows / 4))
+    let statusHeight = max(1, min(status.lines.count, Self.maximumStatusRows, size.rows / 4))
     statusRows = max(0, above - statusHeight + 1)..<above + 1
     body = min(1, statusRows.lowerBound)..<statusRows.lowerBound
 

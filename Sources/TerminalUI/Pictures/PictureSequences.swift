@@ -13,7 +13,15 @@ public struct PictureSequences: Hashable, Sendable {
   /// Escape sequences of the protocol and nothing between them.
   public let bytes: [UInt8]
   /// Pixels, as a sixel picture says; nil for kitty's, which are scaled.
-  public let pixels: (width: Int, height: Int)?
+  public let pixels: PixelSize?
+
+  /// A picture's size.
+  public struct PixelSize: Hashable, Sendable {
+    /// 1 or more.
+    public let width: Int
+    /// 1 or more.
+    public let height: Int
+  }
 
   /// - Parameter cells: columns and rows that kitty scales the picture to; nil leaves that to the decoder.
   /// - Returns: nil when there is no picture in it, or something in one that does not belong there.
@@ -26,13 +34,9 @@ public struct PictureSequences: Hashable, Sendable {
       (self.bytes, pixels) = (bytes, nil)
     case .sixel:
       guard let (bytes, width, height) = Self.sixel(output) else { return nil }
-      (self.bytes, pixels) = (bytes, (width, height))
+      (self.bytes, pixels) = (bytes, PixelSize(width: width, height: height))
     }
   }
-
-  /// By what the terminal gets.
-  public static func == (one: Self, other: Self) -> Bool { one.bytes == other.bytes }
-  public func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
 
   /// All `ESC _ G keys ; base64 ESC \`.
   private static func kitty(_ output: [UInt8], _ cells: ScreenSize?) -> [UInt8]? {

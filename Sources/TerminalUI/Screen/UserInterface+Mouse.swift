@@ -80,7 +80,7 @@ extension UserInterface {
   }
 
   private mutating func clickInInput(_ event: MouseEvent, _ layout: ScreenLayout) -> [Intent] {
-    let input = InputLayout(screen, columns: size.columns)
+    let input = layout.input
     let row = event.row - layout.inputRows.lowerBound + input.firstRow(height: layout.inputRows.count)
     screen.input.moveCursor(to: input.position(row: row, column: event.column))
     return []

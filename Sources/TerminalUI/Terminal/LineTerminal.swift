@@ -22,15 +22,7 @@ public final class LineTerminal {
   /// Takes the terminal. `errorFile` gets what is written to standard error from now on.
   public func start(errorFile: String = "/dev/null") throws(Terminal.Failure) {
     guard reader == nil else { throw .alreadyStarted }
-    guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { throw .notATerminal }
-    guard cncurses_redirect_stderr(errorFile) == 0 else {
-      throw .noStandardError(path: errorFile, reason: String(cString: strerror(errno)))
-    }
-    guard let reader = TerminalReader(continuation: continuation) else {
-      let reason = String(cString: strerror(errno))
-      cncurses_restore_stderr()
-      throw .noPipe(reason: reason)
-    }
+    let reader = try TerminalReader.taking(errorFile: errorFile, continuation)
     tcgetattr(STDIN_FILENO, &before)
     cncurses_watch_signals(reader.signalPipe)
     takeKeys()

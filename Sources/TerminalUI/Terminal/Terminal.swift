@@ -73,15 +73,7 @@ public final class Terminal {
     errorFile: String = "/dev/null", usesMouse: Bool = false, setsTitle: Bool = false, asksBackground: Bool = false
   ) throws(Failure) {
     guard !Self.isTaken, reader == nil else { throw .alreadyStarted }
-    guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { throw .notATerminal }
-    guard cncurses_redirect_stderr(errorFile) == 0 else {
-      throw .noStandardError(path: errorFile, reason: String(cString: strerror(errno)))
-    }
-    guard let reader = TerminalReader(continuation: continuation) else {
-      let reason = String(cString: strerror(errno))
-      cncurses_restore_stderr()
-      throw .noPipe(reason: reason)
-    }
+    let reader = try TerminalReader.taking(errorFile: errorFile, continuation)
     // Before ncurses, which would put its own handlers where it finds none.
     cncurses_watch_signals(reader.signalPipe)
     let outcome = cncurses_start(usesMouse ? 1 : 0, setsTitle ? 1 : 0)

@@ -31,6 +31,23 @@ final class TerminalReader: Sendable {
     var pictures: PictureProtocol??
   }
 
+  /// A reader of standard input, which has to be a terminal, as standard output has. Standard error goes to the file from
+  /// here on, until `cncurses_restore_stderr`.
+  static func taking(
+    errorFile: String, _ continuation: AsyncStream<KeyEvent>.Continuation
+  ) throws(Terminal.Failure) -> TerminalReader {
+    guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { throw .notATerminal }
+    guard cncurses_redirect_stderr(errorFile) == 0 else {
+      throw .noStandardError(path: errorFile, reason: String(cString: strerror(errno)))
+    }
+    guard let reader = TerminalReader(continuation: continuation) else {
+      let reason = String(cString: strerror(errno))
+      cncurses_restore_stderr()
+      throw .noPipe(reason: reason)
+    }
+    return reader
+  }
+
   /// Nil, with errno, when no pipe can be made.
   init?(continuation: AsyncStream<KeyEvent>.Continuation) {
     var ends: [Int32] = [-1, -1]

@@ -66,14 +66,19 @@ extension ChatScreen {
       unencrypted: arguments.contains("--unencrypted"))
   }
 
+  /// The chosen message, or the newest ones of the room, oldest first.
+  func chosenOrRecentEntries(of room: String) async -> [MessageWithDeliveries] {
+    guard let chosen = chosenNumber else { return await recentEntries(of: room) }
+    return (try? await store.message(number: chosen)).map { [$0] } ?? []
+  }
+
   /// - Parameters:
   ///   - name: the beginning of a file's name; nil for those of the chosen message, else the newest that is not saved.
   ///   - unencrypted: also one without a key in an encrypted room.
   private func saveFile(named name: String?, in folder: String?, unencrypted: Bool) async {
     guard let room = openRoom?.room.address else { return complain("no room is open: /join ROOM") }
     let folder = folder ?? Self.downloadFolder(account)
-    let chosen = interface.screen.messages.first { $0.id == interface.screen.selected }?.position?.id
-    if name == nil, let chosen {
+    if name == nil, let chosen = chosenNumber {
       guard let message = try? await store.message(number: chosen)?.message else {
         return complain("the message is gone")
       }

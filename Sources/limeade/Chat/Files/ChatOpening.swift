@@ -25,19 +25,15 @@ enum OpeningTarget: Hashable {
 }
 
 extension ChatScreen {
+  private typealias SentTarget = (sender: String, time: Date, target: OpeningTarget)
+
   /// Seconds in which a program that was started may fail and be complained about.
   private static let openingPatience = 10.0
 
   /// Of the chosen message, or all of the room that were read, the newest message's first; each once.
-  private func openingTargets() async -> [(sender: String, time: Date, target: OpeningTarget)] {
+  private func openingTargets() async -> [SentTarget] {
     guard let room = openRoom?.room.address else { return [] }
-    let chosen = interface.screen.messages.first { $0.id == interface.screen.selected }?.position?.id
-    let entries: [MessageWithDeliveries]
-    if let chosen {
-      entries = (try? await store.message(number: chosen)).map { [$0] } ?? []
-    } else {
-      entries = await recentEntries(of: room)
-    }
+    let entries = await chosenOrRecentEntries(of: room)
     var seen: Set<OpeningTarget> = []
     return entries.reversed().flatMap { entry in
       let message = entry.message
@@ -59,12 +55,9 @@ extension ChatScreen {
           : "the chosen message has no link and no saved file: Alt-o saves its file, Esc ends the choice")
     }
     if let number {
-      guard let index = Int(number), targets.indices.contains(index - 1) else {
-        return complain("'\(number)' is none of the \(targets.count) links and files: /open lists them")
-      }
-      await open(targets[index - 1].target)
+      if let target = pick(number, of: targets) { open(target) }
     } else if targets.count == 1 {
-      await open(targets[0].target)
+      open(targets[0].target)
     } else {
       let clock = Clock()
       interface.screen.picker = Picker(
@@ -75,7 +68,16 @@ extension ChatScreen {
     }
   }
 
-  private func open(_ target: OpeningTarget) async {
+  /// The one of that number, or a complaint.
+  private func pick(_ number: String, of targets: [SentTarget]) -> OpeningTarget? {
+    guard let index = Int(number), targets.indices.contains(index - 1) else {
+      complain("'\(number)' is none of the \(targets.count) links and files: /open lists them")
+      return nil
+    }
+    return targets[index - 1].target
+  }
+
+  private func open(_ target: OpeningTarget) {
     switch target {
     case .link(let link): openLink(link.target)
     case .file(let path): openFile(path)
@@ -105,11 +107,8 @@ extension ChatScreen {
   func copy(number: String?) async {
     guard openRoom != nil else { return complain("no room is open: /join ROOM") }
     if let number {
-      let targets = await openingTargets()
-      guard let index = Int(number), targets.indices.contains(index - 1) else {
-        return complain("'\(number)' is none of the \(targets.count) links and files: /open lists them")
-      }
-      return copy(targets[index - 1].target.text)
+      if let target = pick(number, of: await openingTargets()) { copy(target.text) }
+      return
     }
     let messages = interface.screen.messages.filter { $0.position != nil }
     guard let row = messages.first(where: { $0.id == interface.screen.selected }) ?? messages.last else {

@@ -12,13 +12,7 @@ extension ChatScreen {
   /// `/picture [NAME]`: of the chosen message, the newest, or one whose name begins so.
   func showPicture(named name: String?) async {
     guard let room = openRoom?.room.address else { return complain("no room is open: /join ROOM") }
-    let chosen = interface.screen.messages.first { $0.id == interface.screen.selected }?.position?.id
-    let entries: [MessageWithDeliveries]
-    if let chosen {
-      entries = (try? await store.message(number: chosen)).map { [$0] } ?? []
-    } else {
-      entries = await recentEntries(of: room)
-    }
+    let entries = await chosenOrRecentEntries(of: room)
     let wanted = name?.lowercased() ?? ""
     let files = entries.reversed().flatMap(\.message.files).filter { file in
       file.name.lowercased().hasPrefix(wanted) && (name != nil || file.contentType.hasPrefix("image/"))

@@ -64,6 +64,9 @@ extension ChatScreen {
     return events.map { MessageRow($0, names: names) } + own
   }
 
+  /// The number in the database of the message that the user has chosen.
+  var chosenNumber: Int64? { interface.screen.messages.first { $0.id == interface.screen.selected }?.position?.id }
+
   func loadOlder(_ room: String) async {
     guard room == interface.screen.openRoom, let oldest = interface.screen.messages.lazy.compactMap(\.position).first
     else { return }

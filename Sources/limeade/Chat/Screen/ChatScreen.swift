@@ -288,7 +288,6 @@ final class ChatScreen {
     case .openMessage(let message, let room): await open(room, around: message)
     case .openLink(let target): openLink(target)
     case .openFile(let path): openFile(path)
-    case .copy(let text): copy(text)
     case .verify(let address): await verify(address)
     case .setTrust(let decision, let device): await decide(decision, device: device)
     case .sendMessage(let text, let room):

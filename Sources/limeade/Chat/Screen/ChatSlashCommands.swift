@@ -160,9 +160,8 @@ extension ChatScreen {
 
   /// Who has the chosen message, else the newest, and which device it is from.
   private func messageInfo(_ room: String) async -> [String] {
-    let chosen = interface.screen.messages.first { $0.id == interface.screen.selected }?.position?.id
     let entry: MessageWithDeliveries?
-    if let chosen {
+    if let chosen = chosenNumber {
       entry = try? await store.message(number: chosen)
     } else {
       entry = try? await store.history(HistoryRequest(room: room, limit: 1)).last
