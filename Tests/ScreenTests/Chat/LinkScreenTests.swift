@@ -3,9 +3,10 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite(.serialized) struct LinksInTmux {
+/// A program of the user's in place of a browser.
+private enum Opener {
   /// A program that writes its arguments to a file, one a line.
-  private static func opener(in folder: TemporaryFolder) throws -> (command: String, opened: URL) {
+  static func make(in folder: TemporaryFolder) throws -> (command: String, opened: URL) {
     let opened = folder.file("opened")
     let program = folder.file("opener")
     try Data("#!/bin/sh\nprintf '%s\\n' \"$@\" >>'\(opened.path)'\n".utf8).write(to: program)
@@ -13,7 +14,7 @@ import Testing
     return (program.path, opened)
   }
 
-  private static func lines(_ file: URL, count: Int) async throws -> [String] {
+  static func lines(_ file: URL, count: Int) async throws -> [String] {
     for _ in 0..<500 {
       let text = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
       let lines = text.split(separator: "\n").map(String.init)
@@ -22,10 +23,12 @@ import Testing
     }
     throw TestFailure("the program was not started")
   }
+}
 
+@Suite(.serialized) struct LinksInTmux {
   @Test func linksAreMarkedAndOpenedWithoutAShell() async throws {
     let folder = try TemporaryFolder()
-    let (command, opened) = try Self.opener(in: folder)
+    let (command, opened) = try Opener.make(in: folder)
     let pwned = folder.file("pwned").path
     try await Stage.play(interface: "[ui]\nopen-command = \"\(command) -n\"\n") { stage in
       let screen = stage.screen
@@ -38,13 +41,13 @@ import Testing
       }
       try await screen.line(with: "second/second")
       try await screen.enter("/open 2")
-      #expect(try await Self.lines(opened, count: 2) == ["-n", first])
+      #expect(try await Opener.lines(opened, count: 2) == ["-n", first])
       try await screen.enter("/open")
       try await screen.line(with: ">1 ", "bob", "https://example.org/second")
       try await screen.press("Down")
       try await screen.line(with: ">2 ", "bob", "https://example.org/first")
       try await screen.press("Up", "Enter")
-      #expect(try await Self.lines(opened, count: 4).suffix(2) == ["-n", second])
+      #expect(try await Opener.lines(opened, count: 4).suffix(2) == ["-n", second])
       #expect(!FileManager.default.fileExists(atPath: pwned))
       // Each piece of the wrapped address carries it whole.
       let bytes = try String(decoding: Data(contentsOf: written), as: UTF8.self)
@@ -109,12 +112,9 @@ import Testing
       .write(to: settings.appendingPathComponent("user-dirs.dirs"))
     try Data("one".utf8).write(to: home.appendingPathComponent("my \"dir\"/a file.txt"))
     try Data("two".utf8).write(to: home.appendingPathComponent("my \"dir\"/another.txt"))
-    let opened = folder.file("opened")
-    let program = folder.file("opener")
-    try Data("#!/bin/sh\nprintf '%s\\n' \"$@\" >>'\(opened.path)'\n".utf8).write(to: program)
-    try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: program.path)
+    let (command, opened) = try Opener.make(in: folder)
     let environment = ["HOME": home.path, "XDG_CONFIG_HOME": settings.path, "XDG_DOWNLOAD_DIR": ""]
-    try await Stage.play(interface: "[ui]\nopen-command = \"\(program.path)\"\n", environment: environment) { stage in
+    try await Stage.play(interface: "[ui]\nopen-command = \"\(command)\"\n", environment: environment) { stage in
       let screen = stage.screen
       try await screen.type("/file ~/my")
       try await screen.press("Tab")
@@ -132,13 +132,9 @@ import Testing
       try await screen.enter("/save")
       try await screen.line(with: "~/Téléchargements)")
       try await screen.enter("/open")
-      for _ in 0..<500 where !FileManager.default.fileExists(atPath: opened.path) {
-        try await Task.sleep(for: .milliseconds(20))
-      }
-      try await screen.wait(for: "the program's word") { _ in
-        (try? String(contentsOf: opened, encoding: .utf8)) == downloads.appendingPathComponent("another.txt").path
-          + "\n"
-      }
+      _ = try await Opener.lines(opened, count: 1)
+      let path = downloads.appendingPathComponent("another.txt").path
+      #expect(try String(contentsOf: opened, encoding: .utf8) == path + "\n")
     }
   }
 }
